@@ -1,0 +1,155 @@
+//! From a request to its response: router, caller, handler, family, log line.
+
+use crate::context::{Context, Identified};
+use crate::db::Db;
+use crate::error::{Error, Kind, Result};
+use crate::family::Family;
+use crate::limits;
+use crate::log;
+use crate::request::Request;
+use crate::response::Response;
+use crate::router::Router;
+use serde_json::Value;
+use std::time::Instant;
+
+/// How callers are found; the store implements it, because it takes SQL.
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Identity {
+    /// Makes the database ready: migrations, the first administrator. Called before the first
+    /// request of an instance, in any number of instances at the same time.
+    async fn prepare(db: &impl Db) -> Result<()>;
+
+    /// Finds the caller in the way of the request's family.
+    ///
+    /// # Errors
+    /// 401, in the family's words.
+    async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Result<Identified>;
+}
+
+/// Answers one request. Never fails: what goes wrong becomes the family's answer.
+pub async fn handle<I: Identity, D: Db>(
+    router: &Router<D>,
+    db: D,
+    family: Family,
+    request: Request,
+    request_id: String,
+) -> Response {
+    let begun = Instant::now();
+    let head = request.method == http::Method::HEAD;
+    let method = request.method.to_string();
+    let found = match router.find(&request.method, &request.path) {
+        Ok(found) if request.body.len() > found.route.body_limit => {
+            Err(limits::too_large(found.route.body_limit))
+        }
+        other => other,
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            let mut response = failure(family, &error);
+            if error.kind() == Kind::MethodNotAllowed
+                && let Some((_, allowed)) = error.message().rsplit_once("only ")
+            {
+                response = response.header("allow", allowed);
+            }
+            write_line::<D>(
+                &method,
+                &request.path,
+                None,
+                &response,
+                begun,
+                &request_id,
+                Some(&error),
+            );
+            return response;
+        }
+    };
+    let identified = I::authenticate(&db, family, &request).await;
+    let path = request.path.clone();
+    let ctx = Context::new(
+        db,
+        family,
+        request,
+        found.route.pattern,
+        found.path,
+        request_id,
+        identified,
+    );
+    let (mut response, error) = match (found.route.handler)(&ctx).await {
+        Ok(response) => (response, None),
+        Err(error) => (failure(family, &error), Some(error)),
+    };
+    if family == Family::Conductor
+        && let Some((caller, tenant)) = ctx.identity_names()
+    {
+        response = response
+            .header("x-cloudify-audit-auth-method", caller.method.name())
+            .header("x-cloudify-audit-username", caller.username.clone());
+        if let Some(tenant) = tenant {
+            response = response.header("x-cloudify-audit-tenant", tenant);
+        }
+    }
+    write_line(
+        &method,
+        &path,
+        Some(&ctx),
+        &response,
+        begun,
+        &ctx.request_id,
+        error.as_ref(),
+    );
+    if head {
+        response.body.clear();
+    }
+    response
+}
+
+/// The answer to a failure, in the family's envelope.
+pub fn failure(family: Family, error: &Error) -> Response {
+    let (status, _) = error.kind().wire();
+    let body = family.envelope(error).to_string();
+    let response = Response::json_text(status, body);
+    match error.kind() {
+        Kind::Unauthorized => response.header("www-authenticate", family.challenge()),
+        Kind::Unavailable | Kind::TooManyRequests => response.header("retry-after", "1"),
+        _ => response,
+    }
+}
+
+fn write_line<D: Db>(
+    method: &str,
+    path: &str,
+    ctx: Option<&Context<D>>,
+    response: &Response,
+    begun: Instant,
+    request_id: &str,
+    error: Option<&Error>,
+) {
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let mut fields: Vec<(&'static str, Value)> = vec![
+        ("method", method.into()),
+        ("path", path.into()),
+        ("route", ctx.map_or(Value::Null, |ctx| ctx.route.into())),
+        ("status", response.status.into()),
+        ("micros", micros.into()),
+        ("request_id", request_id.into()),
+    ];
+    if let Some((caller, tenant)) = ctx.and_then(Context::identity_names) {
+        fields.push(("caller", caller.username.clone().into()));
+        fields.push(("tenant", tenant.into()));
+    }
+    let mut level = log::Level::Info;
+    if let Some(error) = error {
+        fields.push(("message", error.message().into()));
+        if let Some(context) = error.log_context() {
+            fields.push(("cause", context.into()));
+        }
+        if response.status >= 500 {
+            level = log::Level::Error;
+        }
+    }
+    log::line(level, "request", fields);
+}

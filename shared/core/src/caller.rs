@@ -1,0 +1,237 @@
+//! Who calls, and what that lets them see.
+//!
+//! Each family finds its caller in its own way (a password, a token, a signed claim); the result
+//! is always a [`Caller`]. Asking it for a permission gives a [`Scope`], and no store function
+//! that reads a tenant's data works without one.
+
+use crate::db::Value;
+use crate::error::{Error, Result};
+use crate::permission::{Permission, PermissionSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// How the caller proved who they are, as the audit header names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// User name and password.
+    Basic,
+    /// A user's token.
+    Token,
+    /// The token of a running execution, acting as its creator.
+    ExecutionToken,
+}
+
+impl AuthMethod {
+    /// The word in `X-Cloudify-Audit-Auth-Method`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "http_basic",
+            Self::Token => "token",
+            Self::ExecutionToken => "execution_token",
+        }
+    }
+}
+
+/// One user's standing in one tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// Every role the user has in the tenant, the system roles among them.
+    pub roles: Vec<String>,
+    /// What those roles permit.
+    pub permissions: PermissionSet,
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user's number; the first administrator has 0.
+    pub user_id: i64,
+    /// The user's name.
+    pub username: String,
+    /// The user's own system role.
+    pub role: String,
+    /// How the caller was recognised.
+    pub method: AuthMethod,
+    /// What the system roles permit, in any tenant and outside of all.
+    pub system: PermissionSet,
+    /// The tenants the user is in.
+    pub tenants: BTreeMap<String, Membership>,
+    /// The execution that speaks, when it is one.
+    pub execution_id: Option<String>,
+}
+
+/// The user number of the administrator that the application makes for itself.
+pub const BOOTSTRAP_ADMIN: i64 = 0;
+
+impl Caller {
+    /// Whether this is the administrator that is always allowed everything.
+    pub fn is_bootstrap_admin(&self) -> bool {
+        self.user_id == BOOTSTRAP_ADMIN
+    }
+
+    /// Whether the system role alone permits it.
+    pub fn holds(&self, permission: Permission) -> bool {
+        self.is_bootstrap_admin() || self.system.contains(permission)
+    }
+
+    /// Whether it is permitted in this tenant.
+    pub fn holds_in(&self, tenant: &str, permission: Permission) -> bool {
+        self.holds(permission)
+            || self
+                .tenants
+                .get(tenant)
+                .is_some_and(|member| member.permissions.contains(permission))
+    }
+
+    /// The names of the tenants in which it is permitted through a role there.
+    pub fn tenants_with(&self, permission: Permission) -> impl Iterator<Item = &str> {
+        self.tenants
+            .iter()
+            .filter(move |(_, member)| member.permissions.contains(permission))
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+/// Which tenants a statement may look into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// None: what is asked for belongs to no tenant.
+    Nowhere,
+    /// One tenant, and what is global.
+    Tenant(String),
+    /// Several, and what is global.
+    Tenants(Vec<String>),
+    /// All of them.
+    Everywhere,
+}
+
+/// What a permitted caller may see and is recorded as: the key to every store function.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    caller: Option<Rc<Caller>>,
+    reach: Reach,
+    sees_private: bool,
+    request_id: String,
+}
+
+impl Scope {
+    /// For endpoints that are open to everybody.
+    pub fn public() -> Self {
+        Self {
+            caller: None,
+            reach: Reach::Nowhere,
+            sees_private: false,
+            request_id: String::new(),
+        }
+    }
+
+    /// For the application's own work in a tenant, in the name of a user.
+    pub fn system(username: &str, tenant: &str) -> Self {
+        let caller = Caller {
+            user_id: BOOTSTRAP_ADMIN,
+            username: username.to_owned(),
+            role: "sys_admin".into(),
+            method: AuthMethod::ExecutionToken,
+            system: PermissionSet::all(),
+            tenants: BTreeMap::new(),
+            execution_id: None,
+        };
+        Self::of(
+            Rc::new(caller),
+            Reach::Tenant(tenant.to_owned()),
+            String::new(),
+        )
+    }
+
+    /// What a caller who was permitted something may see.
+    pub fn of(caller: Rc<Caller>, reach: Reach, request_id: String) -> Self {
+        let sees_private = match &reach {
+            Reach::Tenant(tenant) => caller.holds_in(tenant, Permission::Administrators),
+            _ => caller.holds(Permission::Administrators),
+        };
+        Self {
+            caller: Some(caller),
+            reach,
+            sees_private,
+            request_id,
+        }
+    }
+
+    /// The caller.
+    ///
+    /// # Errors
+    /// 401 on an endpoint that is open to everybody.
+    pub fn caller(&self) -> Result<&Caller> {
+        self.caller
+            .as_deref()
+            .ok_or_else(|| Error::unauthorized("No authentication info provided"))
+    }
+
+    /// The name that rows made under this scope carry as their creator.
+    pub fn username(&self) -> &str {
+        self.caller.as_deref().map_or("", |caller| &caller.username)
+    }
+
+    /// The tenant that rows made under this scope belong to; empty when there is none.
+    pub fn tenant(&self) -> &str {
+        match &self.reach {
+            Reach::Tenant(tenant) => tenant,
+            _ => "",
+        }
+    }
+
+    /// Which tenants may be looked into.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Whether private rows of others are visible.
+    pub fn sees_private(&self) -> bool {
+        self.sees_private
+    }
+
+    /// The request this scope was given to, for the audit trail.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The condition on a tenant's table, for lookups of single rows. Its parameters are `?1` to
+    /// `?3`, so a statement's own begin at `?4`; the columns are `tenant_name`, `visibility` and
+    /// `created_by`. Lists use the same rule in a form that follows an index, see [`crate::list`].
+    pub const VISIBLE: &'static str = "((visibility = 'global' or tenant_name = ?1 or ?1 = '*') \
+         and (visibility <> 'private' or created_by = ?2 or ?3))";
+
+    /// [`Self::VISIBLE`] with the columns of a table alias.
+    pub fn visible(alias: &str) -> String {
+        format!(
+            "(({alias}.visibility = 'global' or {alias}.tenant_name = ?1 or ?1 = '*') \
+             and ({alias}.visibility <> 'private' or {alias}.created_by = ?2 or ?3))"
+        )
+    }
+
+    /// The parameters of [`Self::VISIBLE`] followed by a statement's own.
+    pub fn with(&self, own: &[Value]) -> Vec<Value> {
+        let tenant = match &self.reach {
+            Reach::Tenant(tenant) => tenant.clone(),
+            Reach::Everywhere => "*".to_owned(),
+            // Neither matches a tenant's name, which is never empty.
+            Reach::Nowhere | Reach::Tenants(_) => String::new(),
+        };
+        let mut parameters = Vec::with_capacity(3 + own.len());
+        parameters.push(Value::Text(tenant));
+        parameters.push(Value::from(self.username()));
+        parameters.push(Value::from(self.sees_private));
+        parameters.extend_from_slice(own);
+        parameters
+    }
+
+    /// Refuses to change a resource of another tenant, which only global ones are visible from.
+    pub fn demand_own_tenant(&self, id: &str, tenant: &str) -> Result<()> {
+        if tenant == self.tenant() || *self.reach() == Reach::Everywhere {
+            return Ok(());
+        }
+        Err(Error::illegal_action(format!(
+            "Can't modify the global resource `{id}` from outside its tenant `{tenant}`"
+        )))
+    }
+}

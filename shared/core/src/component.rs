@@ -1,0 +1,200 @@
+//! The entry point of a component on Spin.
+//!
+//! The response's body is written into its stream before the response is returned, and its length
+//! is in the head: a server that does not set TCP_NODELAY then sends both in one segment, where
+//! a body that follows later costs keep-alive clients about 40 milliseconds.
+
+use crate::app::{self, Identity};
+use crate::db::SpinDb;
+use crate::error::{Error, Result};
+use crate::family::Family;
+use crate::ids;
+use crate::request::{Request, parse_query};
+use crate::response::Response;
+use crate::router::{Route, Router};
+use std::cell::{Cell, OnceCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use wasip3::http::types::{
+    ErrorCode, Fields, Method, Request as WasiRequest, Response as WasiResponse,
+};
+
+thread_local! {
+    static ROUTER: OnceCell<Rc<Router<SpinDb>>> = const { OnceCell::new() };
+    static PREPARED: Cell<bool> = const { Cell::new(false) };
+    static INSTANCE: OnceCell<String> = const { OnceCell::new() };
+    static SERVED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The largest body that is read before the route's own limit is known.
+const READ_LIMIT: usize = crate::limits::UPLOAD_BODY;
+
+/// Serves one request of a component with these routes.
+///
+/// # Errors
+/// Never: failures are answers.
+pub async fn serve<I: Identity>(
+    family: Family,
+    routes: fn() -> Vec<Route<SpinDb>>,
+    request: WasiRequest,
+) -> Result<WasiResponse, ErrorCode> {
+    let response = match prepared::<I>(routes).await {
+        Ok(router) => match read(request).await {
+            Ok(request) => {
+                let id = request_id(&request);
+                app::handle::<I, _>(&router, SpinDb, family, request, id).await
+            }
+            Err(error) => app::failure(family, &error),
+        },
+        Err(error) => {
+            crate::log::error("the application is not ready", &error);
+            app::failure(family, &error)
+        }
+    };
+    Ok(start(response).await)
+}
+
+async fn prepared<I: Identity>(routes: fn() -> Vec<Route<SpinDb>>) -> Result<Rc<Router<SpinDb>>> {
+    if !PREPARED.get() {
+        I::prepare(&SpinDb).await?;
+        PREPARED.set(true);
+    }
+    if let Some(router) = ROUTER.with(|known| known.get().cloned()) {
+        return Ok(router);
+    }
+    let router = Rc::new(Router::new(routes())?);
+    ROUTER.with(|known| known.set(router.clone()).ok());
+    Ok(router)
+}
+
+/// What a client sent as its name for the request, or one that is unique among instances.
+fn request_id(request: &Request) -> String {
+    let usable =
+        |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    if let Some(id) = request.get_header("x-request-id").filter(usable) {
+        return id.to_owned();
+    }
+    let number = SERVED.get() + 1;
+    SERVED.set(number);
+    INSTANCE.with(|name| format!("{}-{number}", name.get_or_init(|| ids::random_text(8))))
+}
+
+async fn read(request: WasiRequest) -> Result<Request> {
+    let method = match request.get_method() {
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Delete => http::Method::DELETE,
+        Method::Patch => http::Method::PATCH,
+        Method::Options => http::Method::OPTIONS,
+        Method::Connect => http::Method::CONNECT,
+        Method::Trace => http::Method::TRACE,
+        Method::Other(name) => http::Method::from_bytes(name.as_bytes())
+            .map_err(|_| Error::bad_parameters("The request's method is no HTTP method"))?,
+    };
+    let path_and_query = request.get_path_with_query().unwrap_or_default();
+    let (path, query) = path_and_query
+        .split_once('?')
+        .unwrap_or((&path_and_query, ""));
+    let headers: Vec<(String, String)> = request
+        .get_headers()
+        .copy_all()
+        .into_iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8(value)
+                .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+            (name.to_ascii_lowercase(), value)
+        })
+        .collect();
+    let header = |name: &str| {
+        headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, v)| v)
+    };
+    let length = header("content-length").and_then(|text| text.parse::<usize>().ok());
+    let has_body = length.is_some_and(|length| length > 0) || header("transfer-encoding").is_some();
+    if length.is_some_and(|length| length > READ_LIMIT) {
+        return Err(crate::limits::too_large(READ_LIMIT));
+    }
+    let mut request_read = Request {
+        method,
+        path: path.to_owned(),
+        query: parse_query(query),
+        headers,
+        body: Vec::new(),
+    };
+    // Each host call costs; most reads have no body to ask for. A GET's body is never used.
+    let may_have =
+        has_body || !matches!(request_read.method, http::Method::GET | http::Method::HEAD);
+    if may_have && length != Some(0) {
+        request_read.body = read_body(request, length.unwrap_or(0)).await?;
+    }
+    Ok(request_read)
+}
+
+async fn read_body(request: WasiRequest, expected: usize) -> Result<Vec<u8>> {
+    let (done, result) = wasip3::wit_future::new(|| Ok(()));
+    let (mut stream, trailers) = WasiRequest::consume_body(request, result);
+    let mut body = Vec::with_capacity(expected.min(READ_LIMIT));
+    let mut buffer = Vec::with_capacity(64 << 10);
+    loop {
+        let (status, bytes) = stream.read(buffer).await;
+        body.extend_from_slice(&bytes);
+        if body.len() > READ_LIMIT {
+            return Err(crate::limits::too_large(READ_LIMIT));
+        }
+        buffer = bytes;
+        buffer.clear();
+        if !matches!(status, wasip3::wit_bindgen::StreamResult::Complete(_)) {
+            break;
+        }
+    }
+    drop(stream);
+    if let Err(code) = trailers.await {
+        return Err(
+            Error::bad_parameters("The request's body broke off").context(format!("{code:?}"))
+        );
+    }
+    let _ = done.write(Ok(())).await;
+    Ok(body)
+}
+
+/// Turns a complete response into one whose body is on its way already.
+async fn start(response: Response) -> WasiResponse {
+    let mut headers: Vec<(String, Vec<u8>)> = response
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+        .collect();
+    if response.status != 204 && response.status != 304 {
+        headers.push((
+            "content-length".into(),
+            response.body.len().to_string().into_bytes(),
+        ));
+    }
+    let fields = Fields::from_list(&headers).unwrap_or_else(|_| Fields::new());
+    // Dropping the writer answers "no trailers".
+    let (_trailers, trailers_reader) = wasip3::wit_future::new(|| Ok(None));
+    let contents = if response.body.is_empty() {
+        None
+    } else {
+        let (mut writer, reader) = wasip3::wit_stream::new();
+        let body = response.body;
+        let mut writing = Box::pin(async move {
+            // A client that went away takes what it took.
+            let _ = writer.write_all(body).await;
+        });
+        let done = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_ready())).await;
+        if !done {
+            wasip3::spawn(writing);
+        }
+        Some(reader)
+    };
+    let (wasi, _sent) = WasiResponse::new(fields, contents, trailers_reader);
+    // Every status this application answers is a valid one.
+    let _ = wasi.set_status_code(response.status);
+    wasi
+}

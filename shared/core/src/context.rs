@@ -1,0 +1,249 @@
+//! What a handler is given: the request, its parameters, the caller, the database.
+//!
+//! Everything that belongs to a request lives here and never in a `static`: one instance serves
+//! many requests at the same time.
+
+use crate::caller::{Caller, Reach, Scope};
+use crate::db::{Db, Value};
+use crate::error::{Error, Kind, Result};
+use crate::family::Family;
+use crate::limits;
+use crate::list::{self, ListQuery, Page, Resource};
+use crate::permission::Permission;
+use crate::request::Request;
+use crate::response::Response;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::rc::Rc;
+
+/// The tenant a request is about, as its header says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TenantHeader {
+    /// There was none.
+    Absent,
+    /// A tenant that exists.
+    Known(String),
+    /// A name that no tenant has.
+    Unknown(String),
+}
+
+/// What authentication found out about a request.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// The caller.
+    pub caller: Rc<Caller>,
+    /// The tenant named in the header.
+    pub tenant: TenantHeader,
+}
+
+/// One request under way.
+pub struct Context<D: Db> {
+    /// The database.
+    pub db: D,
+    /// Whose clients are answered.
+    pub family: Family,
+    /// The request.
+    pub request: Request,
+    /// The route's pattern, for the log.
+    pub route: &'static str,
+    /// A name for this request in the log and the audit trail.
+    pub request_id: String,
+    path: Vec<(String, String)>,
+    identified: Result<Identified>,
+}
+
+impl<D: Db> Context<D> {
+    /// A context; `identified` is refused only when a handler asks for the caller.
+    pub fn new(
+        db: D,
+        family: Family,
+        request: Request,
+        route: &'static str,
+        path: Vec<(String, String)>,
+        request_id: String,
+        identified: Result<Identified>,
+    ) -> Self {
+        Self {
+            db,
+            family,
+            request,
+            route,
+            request_id,
+            path,
+            identified,
+        }
+    }
+
+    /// A parameter of the path, decoded. Empty when the route has none of that name.
+    pub fn path(&self, name: &str) -> &str {
+        self.path
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value)
+    }
+
+    /// Who calls.
+    ///
+    /// # Errors
+    /// 401 when nothing usable was given.
+    pub fn caller(&self) -> Result<&Rc<Caller>> {
+        self.identified
+            .as_ref()
+            .map(|found| &found.caller)
+            .map_err(Clone::clone)
+    }
+
+    fn identified(&self) -> Result<&Identified> {
+        self.identified.as_ref().map_err(Clone::clone)
+    }
+
+    /// The caller and the tenant of the request, for the log and audit headers.
+    pub fn identity_names(&self) -> Option<(&Caller, Option<&str>)> {
+        let found = self.identified.as_ref().ok()?;
+        let tenant = match &found.tenant {
+            TenantHeader::Known(name) => Some(name.as_str()),
+            _ => None,
+        };
+        Some((&found.caller, tenant))
+    }
+
+    /// Demands a permission in the tenant of the request: the first line of every handler on a
+    /// tenant's resources.
+    ///
+    /// # Errors
+    /// 401 without a caller; 403 without a tenant, for an unknown one, or when not permitted.
+    pub fn allow(&self, permission: Permission) -> Result<Scope> {
+        let found = self.identified()?;
+        let tenant = match &found.tenant {
+            TenantHeader::Known(name) => name,
+            TenantHeader::Unknown(name) => return Err(unknown_tenant(name)),
+            TenantHeader::Absent => {
+                return Err(Error::forbidden(
+                    "Authorization failed: tenant not provided",
+                ));
+            }
+        };
+        if !found.caller.holds_in(tenant, permission) {
+            return Err(refused(&found.caller, permission, Some(tenant)));
+        }
+        Ok(self.scope(found, Reach::Tenant(tenant.clone())))
+    }
+
+    /// As [`Self::allow`], for lists that take `_all_tenants`: all tenants for those who may, else
+    /// those in which the caller holds the permission.
+    pub fn allow_list(&self, permission: Permission) -> Result<Scope> {
+        if !self.request.query_bool("_all_tenants")?.unwrap_or(false) {
+            return self.allow(permission);
+        }
+        let found = self.identified()?;
+        if let TenantHeader::Unknown(name) = &found.tenant {
+            return Err(unknown_tenant(name));
+        }
+        if found.caller.holds(Permission::AllTenants) {
+            return Ok(self.scope(found, Reach::Everywhere));
+        }
+        let tenants: Vec<String> = found
+            .caller
+            .tenants_with(permission)
+            .map(str::to_owned)
+            .collect();
+        if tenants.is_empty() {
+            return Err(refused(&found.caller, permission, None));
+        }
+        Ok(self.scope(found, Reach::Tenants(tenants)))
+    }
+
+    /// Demands a permission for what belongs to no tenant: users, tenants, tokens, status, config.
+    /// A role in the tenant of the request counts, if there is one.
+    pub fn allow_anywhere(&self, permission: Permission) -> Result<Scope> {
+        let found = self.identified()?;
+        let permitted = match &found.tenant {
+            TenantHeader::Known(tenant) => found.caller.holds_in(tenant, permission),
+            TenantHeader::Unknown(name) => return Err(unknown_tenant(name)),
+            TenantHeader::Absent => found.caller.holds(permission),
+        };
+        if permitted {
+            return Ok(self.scope(found, Reach::Nowhere));
+        }
+        Err(refused(&found.caller, permission, None))
+    }
+
+    fn scope(&self, found: &Identified, reach: Reach) -> Scope {
+        Scope::of(found.caller.clone(), reach, self.request_id.clone())
+    }
+
+    /// The body as a typed value.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        self.request.json()
+    }
+
+    /// The body as a JSON object, empty when there is no body.
+    pub fn json_object(&self) -> Result<serde_json::Map<String, serde_json::Value>> {
+        let object = self.request.json_object()?;
+        for (key, value) in &object {
+            limits::check_depth(key, value)?;
+        }
+        Ok(object)
+    }
+
+    /// The list parameters for a resource. Names in `own` are the endpoint's own parameters.
+    pub fn list_query(&self, resource: &Resource, own: &[&str]) -> Result<ListQuery> {
+        ListQuery::parse(resource, &self.request, own)
+    }
+
+    /// One page of a resource as its list envelope.
+    pub async fn page(
+        &self,
+        resource: &Resource,
+        scope: &Scope,
+        query: &ListQuery,
+    ) -> Result<Response> {
+        let page: Page = list::page(&self.db, &resource.page_statement(scope, query)).await?;
+        Ok(page.respond(query))
+    }
+
+    /// One item of a resource with the fields `_include` names, as 200 with its JSON, by a
+    /// condition whose `{}` stand for `values`.
+    ///
+    /// # Errors
+    /// 404 naming `id` when there is none that the caller may see.
+    pub async fn one(
+        &self,
+        resource: &Resource,
+        scope: &Scope,
+        id: &str,
+        condition: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Response> {
+        let include = resource.parse_include(self.request.query_value("_include"))?;
+        let statement = resource.find_statement(scope, include.as_deref(), condition, values);
+        let row = self.db.first(&statement.sql, &statement.parameters).await?;
+        match row.and_then(|row| row.0.into_iter().next()) {
+            Some(Value::Text(body)) => Ok(Response::json_text(200, body)),
+            _ => Err(Error::not_found(resource.name, id)),
+        }
+    }
+
+    /// 200 with a value as JSON.
+    pub fn ok(&self, value: impl Serialize) -> Result<Response> {
+        Response::json(200, &value)
+    }
+}
+
+fn unknown_tenant(name: &str) -> Error {
+    Error::forbidden(format!(
+        "Authorization failed: Tried to authenticate with invalid tenant name: {name}"
+    ))
+}
+
+fn refused(caller: &Caller, permission: Permission, tenant: Option<&str>) -> Error {
+    let place = tenant.map_or(String::new(), |tenant| format!(" in the tenant `{tenant}`"));
+    Error::new(
+        Kind::Forbidden,
+        format!(
+            "User `{}` is not permitted to perform the action {}{place}",
+            caller.username,
+            permission.name()
+        ),
+    )
+}

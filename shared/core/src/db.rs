@@ -1,0 +1,190 @@
+//! The database: one trait, an implementation on Spin's SQLite and a native one for tests.
+//!
+//! A statement's result is always awaited here, because Spin reports errors only then. Single
+//! statements share the instance's connection; a transaction owns one, so that the requests an
+//! instance serves at the same time never interleave inside it.
+
+use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
+
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(target_arch = "wasm32")]
+pub mod spin;
+
+#[cfg(feature = "native")]
+pub use native::NativeDb;
+#[cfg(target_arch = "wasm32")]
+pub use spin::SpinDb;
+
+/// A value of a statement's parameter or of a row.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "SQLite's own storage classes")]
+pub enum Value {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => $variant:ident $(as $cast:ty)?),*) => {$(
+        impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(value $(as $cast)?)
+            }
+        }
+    )*};
+}
+
+value_from!(i64 => Integer, i32 => Integer as i64, u32 => Integer as i64, usize => Integer as i64,
+    u64 => Integer as i64, bool => Integer as i64, f64 => Real, String => Text, Vec<u8> => Blob);
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(value: &String) -> Self {
+        Self::Text(value.clone())
+    }
+}
+
+impl From<&serde_json::Value> for Value {
+    /// JSON goes into the database as its text.
+    fn from(value: &serde_json::Value) -> Self {
+        Self::Text(value.to_string())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// The parameters of a statement: `params![id, 3, None::<String>]`.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { &[$($crate::db::Value::from($value)),*][..] };
+}
+
+/// One row of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row(pub Vec<Value>);
+
+impl Row {
+    /// The column as text; an error when it is something else.
+    pub fn text(&self, column: usize) -> Result<&str> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(text),
+            other => Err(unexpected(column, "text", other)),
+        }
+    }
+
+    /// The column as text, or nothing when it is null.
+    pub fn optional_text(&self, column: usize) -> Result<Option<&str>> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(column).map(Some),
+        }
+    }
+
+    /// The column as an integer.
+    pub fn integer(&self, column: usize) -> Result<i64> {
+        match self.0.get(column) {
+            Some(Value::Integer(number)) => Ok(*number),
+            other => Err(unexpected(column, "an integer", other)),
+        }
+    }
+
+    /// The column as an integer, or nothing when it is null.
+    pub fn optional_integer(&self, column: usize) -> Result<Option<i64>> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.integer(column).map(Some),
+        }
+    }
+
+    /// The column as a truth value.
+    pub fn boolean(&self, column: usize) -> Result<bool> {
+        Ok(self.integer(column)? != 0)
+    }
+
+    /// The column's JSON text as a typed value.
+    pub fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T> {
+        serde_json::from_str(self.text(column)?).map_err(|error| {
+            Error::internal(format!("column {column} holds no such JSON: {error}"))
+        })
+    }
+}
+
+fn unexpected(column: usize, wanted: &str, got: Option<&Value>) -> Error {
+    Error::internal(format!("column {column} should be {wanted}, is {got:?}"))
+}
+
+/// A database of the application: SQLite, or something that speaks its dialect.
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Db {
+    /// What a transaction hands to its work.
+    type Tx: Db;
+
+    /// Runs one statement and answers its rows.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Internal`] with the database's text as context; `Unavailable`
+    /// when the database stayed locked for too long.
+    async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>>;
+
+    /// Runs `work` between `BEGIN IMMEDIATE` and `COMMIT` on a connection of its own.
+    /// An error of `work`, and dropping the future, roll back. Inside a transaction it joins it.
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self::Tx) -> Result<T>) -> Result<T>;
+
+    /// Runs one statement for its effect.
+    async fn execute(&self, sql: &str, parameters: &[Value]) -> Result<()> {
+        self.query(sql, parameters).await.map(drop)
+    }
+
+    /// The first row, if there is one.
+    async fn first(&self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// The first column of the first row as JSON, typed.
+    async fn first_json<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+    ) -> Result<Option<T>> {
+        self.first(sql, parameters)
+            .await?
+            .map(|row| row.json(0))
+            .transpose()
+    }
+}
+
+/// The failure of a statement, from the database's own text.
+pub(crate) fn failure(text: &str, sql: &str) -> Error {
+    let locked = text.contains("database is locked") || text.contains("database table is locked");
+    let sql: String = sql
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(300)
+        .collect();
+    if locked {
+        return Error::new(
+            crate::error::Kind::Unavailable,
+            "The database is busy, try again",
+        )
+        .context(format!("{text} in: {sql}"));
+    }
+    Error::internal(format!("{text} in: {sql}"))
+}

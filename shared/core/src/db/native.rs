@@ -1,0 +1,111 @@
+//! The database on native SQLite: for tests of the SQL, which is only checked when it runs.
+
+use super::{Db, Row, Value, failure};
+use crate::error::Result;
+use rusqlite::{Connection, types::ValueRef};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A database file (or one in memory) opened by this process.
+#[derive(Clone)]
+pub struct NativeDb {
+    connection: Rc<RefCell<Connection>>,
+    in_transaction: bool,
+}
+
+impl NativeDb {
+    /// An empty database that lives as long as this value.
+    pub fn in_memory() -> Self {
+        Self::on(Connection::open_in_memory().expect("SQLite opens a database in memory"))
+    }
+
+    /// A database in a file, with the settings that Spin gives a connection.
+    pub fn open(path: &std::path::Path) -> rusqlite::Result<Self> {
+        Connection::open(path).map(Self::on)
+    }
+
+    fn on(connection: Connection) -> Self {
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .expect("a pragma of every SQLite");
+        Self {
+            connection: Rc::new(RefCell::new(connection)),
+            in_transaction: false,
+        }
+    }
+
+    /// The plan SQLite would follow, one line each: for tests that demand an index.
+    pub async fn plan(&self, sql: &str, parameters: &[Value]) -> Result<Vec<String>> {
+        let rows = self
+            .query(&format!("explain query plan {sql}"), parameters)
+            .await?;
+        rows.iter()
+            .map(|row| row.text(3).map(str::to_owned))
+            .collect()
+    }
+}
+
+impl Db for NativeDb {
+    type Tx = Self;
+
+    async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        let connection = self.connection.borrow();
+        let run = || -> rusqlite::Result<Vec<Row>> {
+            let mut statement = connection.prepare_cached(sql)?;
+            for (index, value) in parameters.iter().enumerate() {
+                use rusqlite::types::Value as Native;
+                statement.raw_bind_parameter(
+                    index + 1,
+                    match value {
+                        Value::Null => Native::Null,
+                        Value::Integer(number) => Native::Integer(*number),
+                        Value::Real(number) => Native::Real(*number),
+                        Value::Text(text) => Native::Text(text.clone()),
+                        Value::Blob(bytes) => Native::Blob(bytes.clone()),
+                    },
+                )?;
+            }
+            let columns = statement.column_count();
+            let mut rows = statement.raw_query();
+            let mut answer = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut values = Vec::with_capacity(columns);
+                for column in 0..columns {
+                    values.push(match row.get_ref(column)? {
+                        ValueRef::Null => Value::Null,
+                        ValueRef::Integer(number) => Value::Integer(number),
+                        ValueRef::Real(number) => Value::Real(number),
+                        ValueRef::Text(text) => {
+                            Value::Text(String::from_utf8_lossy(text).into_owned())
+                        }
+                        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+                    });
+                }
+                answer.push(Row(values));
+            }
+            Ok(answer)
+        };
+        run().map_err(|error| failure(&error.to_string(), sql))
+    }
+
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        if self.in_transaction {
+            return work(self).await;
+        }
+        let inner = Self {
+            connection: self.connection.clone(),
+            in_transaction: true,
+        };
+        self.execute("begin immediate", &[]).await?;
+        match work(&inner).await {
+            Ok(value) => {
+                self.execute("commit", &[]).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.execute("rollback", &[]).await?;
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Families: five APIs over one identity, each with its own error body and headers.
+//!
+//! Handlers and store know none of this. Whatever differs between the families in how a failure
+//! looks is decided here, in the last step before the response leaves.
+
+use crate::error::{Error, Kind};
+use serde_json::{Map, Value, json};
+
+/// Whose clients are being answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Conductor (Cloudify Manager) v3.1, and the application's own internal routes.
+    Conductor,
+    /// OpenStack Adjutant v1.
+    Adjutant,
+    /// Opsera v1 (pipelines, registry, logs) and v2 (directory).
+    Opsera,
+    /// Status Dashboard v1.
+    StatusDashboard,
+}
+
+impl Family {
+    /// The body of a failure.
+    pub fn envelope(self, error: &Error) -> Value {
+        let (status, code) = error.kind().wire();
+        let message = self.message(error);
+        match self {
+            Self::Conductor => {
+                let mut body = Map::new();
+                body.insert("message".into(), message.into());
+                body.insert("error_code".into(), code.into());
+                body.insert("server_traceback".into(), Value::Null);
+                body.extend(error.extras().clone());
+                Value::Object(body)
+            }
+            Self::Adjutant if !error.fields().is_empty() => json!({ "errors": per_field(error) }),
+            Self::Adjutant => json!({ "errors": [message] }),
+            Self::Opsera => {
+                let mut body = Map::new();
+                body.insert("status".into(), "failed".into());
+                body.insert("message".into(), message.into());
+                if !error.fields().is_empty() {
+                    body.insert("errors".into(), per_field(error));
+                }
+                Value::Object(body)
+            }
+            Self::StatusDashboard => {
+                let mut body = Map::new();
+                body.insert("code".into(), status.into());
+                body.insert("status".into(), reason(status).into());
+                body.insert("message".into(), message.into());
+                if !error.fields().is_empty() {
+                    body.insert("errors".into(), json!({ "json": per_field(error) }));
+                }
+                Value::Object(body)
+            }
+        }
+    }
+
+    /// The text for the client. What the caller may not know is the same for every cause.
+    fn message(self, error: &Error) -> &str {
+        match (self, error.kind()) {
+            (Self::Adjutant, Kind::Unauthorized) => "Credentials incorrect or none given.",
+            (Self::Adjutant, Kind::Internal | Kind::Unavailable) => {
+                "Service temporarily unavailable, try again later."
+            }
+            _ => error.message(),
+        }
+    }
+
+    /// How this family's clients log in, for the `WWW-Authenticate` header of a 401.
+    pub const fn challenge(self) -> &'static str {
+        match self {
+            Self::Conductor => "Basic realm=\"Windlass\", charset=\"UTF-8\"",
+            Self::Adjutant => "Keystone",
+            Self::Opsera | Self::StatusDashboard => "Bearer",
+        }
+    }
+}
+
+fn per_field(error: &Error) -> Value {
+    let mut fields = Map::new();
+    for refused in error.fields() {
+        let texts = fields
+            .entry(&refused.field)
+            .or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(texts) = texts {
+            texts.push(refused.message.clone().into());
+        }
+    }
+    Value::Object(fields)
+}
+
+fn reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_renders_a_failure_in_its_own_shape() {
+        let error = Error::bad_parameters("size is no number").field("size", "Not a number.");
+        for (family, want) in [
+            (
+                Family::Conductor,
+                json!({ "message": "size is no number", "error_code": "bad_parameters_error", "server_traceback": null }),
+            ),
+            (
+                Family::Adjutant,
+                json!({ "errors": { "size": ["Not a number."] } }),
+            ),
+            (
+                Family::Opsera,
+                json!({ "status": "failed", "message": "size is no number", "errors": { "size": ["Not a number."] } }),
+            ),
+            (
+                Family::StatusDashboard,
+                json!({ "code": 400, "status": "Bad Request", "message": "size is no number", "errors": { "json": { "size": ["Not a number."] } } }),
+            ),
+        ] {
+            assert_eq!(family.envelope(&error), want, "{family:?}");
+        }
+    }
+
+    #[test]
+    fn the_cause_of_an_internal_error_stays_in_the_log() {
+        let error = Error::internal("disk I/O error in: select secret");
+        for family in [
+            Family::Conductor,
+            Family::Adjutant,
+            Family::Opsera,
+            Family::StatusDashboard,
+        ] {
+            assert!(
+                !family.envelope(&error).to_string().contains("disk"),
+                "{family:?}"
+            );
+        }
+    }
+}

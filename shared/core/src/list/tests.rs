@@ -1,0 +1,253 @@
+use super::*;
+use crate::caller::{AuthMethod, Caller, Reach, Scope};
+use crate::db::{Db, NativeDb};
+use crate::params;
+use crate::permission::PermissionSet;
+use crate::request::Request;
+use http::Method;
+use std::rc::Rc;
+
+static FIELDS: [Field; 8] = concat(
+    &[
+        Field::text("id", "t.id"),
+        Field::integer("size", "t.size"),
+        Field::boolean("is_hidden", "t.is_hidden"),
+    ],
+    &COMMON,
+);
+
+static THINGS: Resource = Resource {
+    name: "Thing",
+    table: "things t",
+    fields: &FIELDS,
+    search: Some("t.id"),
+    of_tenant: true,
+};
+
+fn scope(user: &str, reach: Reach, admin: bool) -> Scope {
+    let caller = Caller {
+        user_id: 7,
+        username: user.into(),
+        role: "default".into(),
+        method: AuthMethod::Basic,
+        system: if admin {
+            PermissionSet::all()
+        } else {
+            PermissionSet::default()
+        },
+        tenants: Default::default(),
+        execution_id: None,
+    };
+    Scope::of(Rc::new(caller), reach, String::new())
+}
+
+async fn things() -> NativeDb {
+    let db = NativeDb::in_memory();
+    for sql in [
+        "create table things (key integer primary key, id text, size integer, is_hidden integer,
+             created_by text, tenant_name text, visibility text)",
+        "create index things_by_tenant on things (tenant_name, key, visibility, created_by)",
+        "create index things_global on things (key) where visibility = 'global'",
+        "create index things_by_size on things (tenant_name, size, key)",
+        "create index things_global_by_size on things (size, key) where visibility = 'global'",
+    ] {
+        db.execute(sql, &[]).await.unwrap();
+    }
+    for (id, size, tenant, creator, visibility) in [
+        ("anchor", 3, "harbour", "ann", "tenant"),
+        ("beacon", 1, "quay", "quentin", "global"),
+        ("crane", 2, "harbour", "ann", "private"),
+        ("dock", 5, "quay", "quentin", "tenant"),
+        ("engine_1", 4, "harbour", "bob", "tenant"),
+    ] {
+        db.execute(
+            "insert into things (id, size, is_hidden, created_by, tenant_name, visibility)
+             values (?1, ?2, ?2 = 4, ?3, ?4, ?5)",
+            params![id, size, creator, tenant, visibility],
+        )
+        .await
+        .unwrap();
+    }
+    db
+}
+
+async fn ids(db: &NativeDb, scope: &Scope, query: &str) -> (Vec<String>, i64) {
+    let request = Request::new(Method::GET, &format!("/things?{query}"));
+    let query = ListQuery::parse(&THINGS, &request, &["mine"]).unwrap();
+    let page = page(db, &THINGS.page_statement(scope, &query))
+        .await
+        .unwrap();
+    let items: Vec<serde_json::Value> = page.parse().unwrap();
+    let ids = items
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect();
+    (ids, page.total)
+}
+
+#[test]
+fn a_list_shows_what_the_caller_may_see_in_the_order_asked_for() {
+    pollster::block_on(async {
+        let db = things().await;
+        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
+        let bob = scope("bob", Reach::Tenant("harbour".into()), false);
+        let admin = scope("root", Reach::Everywhere, true);
+        let two = scope(
+            "bob",
+            Reach::Tenants(vec!["harbour".into(), "quay".into()]),
+            false,
+        );
+        for (who, query, want, total) in [
+            (&ann, "", &["anchor", "beacon", "crane", "engine_1"][..], 4),
+            (&bob, "", &["anchor", "beacon", "engine_1"], 3),
+            (
+                &admin,
+                "",
+                &["anchor", "beacon", "crane", "dock", "engine_1"],
+                5,
+            ),
+            (&two, "", &["anchor", "beacon", "dock", "engine_1"], 4),
+            (
+                &ann,
+                "_sort=-size",
+                &["engine_1", "anchor", "crane", "beacon"],
+                4,
+            ),
+            (
+                &ann,
+                "_sort=+size&_size=2&_offset=1",
+                &["crane", "anchor"],
+                4,
+            ),
+            (&ann, "_size=0", &[], 4),
+            (&ann, "id=crane&id=beacon&id=dock", &["beacon", "crane"], 2),
+            (&ann, "tenant_name=quay", &["beacon"], 1),
+            (&ann, "is_hidden=True", &["engine_1"], 1),
+            (&ann, "_search=E_", &["engine_1"], 1),
+            (&ann, "_search=%25", &[], 0),
+            (
+                &ann,
+                "mine=1&_unknown=1&_get_all_results=true",
+                &["anchor", "beacon", "crane", "engine_1"],
+                4,
+            ),
+        ] {
+            let (got, count) = ids(&db, who, query).await;
+            assert_eq!(got, want, "{query}");
+            assert_eq!(count, total, "{query}");
+        }
+    });
+}
+
+#[test]
+fn an_item_of_another_tenant_is_not_found() {
+    pollster::block_on(async {
+        let db = things().await;
+        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
+        let bob = scope("bob", Reach::Tenant("harbour".into()), false);
+        let nobody = Scope::public();
+        for (who, id, visible) in [
+            (&ann, "crane", true),
+            (&bob, "crane", false),
+            (&bob, "dock", false),
+            (&bob, "beacon", true),
+            (&nobody, "anchor", false),
+        ] {
+            let statement = THINGS.find_statement(who, None, "t.id = {}", [id.into()]);
+            let row = db
+                .first(&statement.sql, &statement.parameters)
+                .await
+                .unwrap();
+            assert_eq!(row.is_some(), visible, "{id}");
+        }
+    });
+}
+
+#[test]
+fn unknown_names_and_bad_numbers_are_refused_before_any_sql() {
+    for (query, kind, text) in [
+        (
+            "_include=id,x",
+            Kind::NoSuchIncludeField,
+            "Include keys '['x']' do not exist. Allowed keys are: ['id', 'size', 'is_hidden', 'created_by', 'tenant_name', 'visibility', 'private_resource', 'resource_availability']",
+        ),
+        (
+            "x=1&y=2",
+            Kind::BadParameters,
+            "Filter keys '['x', 'y']' do not exist.",
+        ),
+        (
+            "_sort=-x",
+            Kind::BadParameters,
+            "Sort keys '['x']' do not exist.",
+        ),
+        ("_size=-1", Kind::BadParameters, "_size must be an integer"),
+        (
+            "_offset=ten",
+            Kind::BadParameters,
+            "_offset must be an integer",
+        ),
+        (
+            "_size=99999999999999999999",
+            Kind::BadParameters,
+            "_size must be an integer",
+        ),
+        (
+            "_all_tenants=maybe",
+            Kind::BadParameters,
+            "_all_tenants must be <true/false>, got maybe",
+        ),
+        (
+            "is_hidden=1",
+            Kind::BadParameters,
+            "is_hidden must be <true/false>, got 1",
+        ),
+        (
+            "size=big",
+            Kind::BadParameters,
+            "size: `big` is not a number",
+        ),
+    ] {
+        let request = Request::new(Method::GET, &format!("/things?{query}"));
+        let refusal = ListQuery::parse(&THINGS, &request, &[]).unwrap_err();
+        assert_eq!(refusal.kind(), kind, "{query}");
+        assert!(refusal.message().contains(text), "{query}: {refusal}");
+    }
+}
+
+#[test]
+fn a_page_follows_indexes_and_sorts_nothing_but_itself() {
+    pollster::block_on(async {
+        let db = things().await;
+        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
+        for (query, index) in [("", "things_by_tenant"), ("_sort=size", "things_by_size")] {
+            let request = Request::new(Method::GET, &format!("/things?{query}"));
+            let query = ListQuery::parse(&THINGS, &request, &[]).unwrap();
+            let statement = THINGS.page_statement(&ann, &query);
+            let plan = db
+                .plan(&statement.sql, &statement.parameters)
+                .await
+                .unwrap()
+                .join("\n");
+            assert!(plan.contains("MERGE (UNION ALL)"), "{plan}");
+            assert!(plan.contains(index), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+            // The only scan of the table is along the partial index of global rows.
+            assert!(
+                plan.lines()
+                    .all(|line| !line.starts_with("SCAN t") || line.contains("global")),
+                "{plan}"
+            );
+        }
+    });
+}
+
+#[test]
+fn includes_choose_the_fields() {
+    let include = THINGS.parse_include(Some("size, id")).unwrap().unwrap();
+    assert_eq!(
+        THINGS.object_sql(Some(&include)),
+        "json_object('id', t.id, 'size', t.size)"
+    );
+    assert!(THINGS.parse_include(Some("")).unwrap().is_none());
+}

@@ -1,0 +1,125 @@
+//! What the platform gives besides the database: key-value store, application variables,
+//! outbound HTTP, work that goes on after the response.
+//!
+//! On Wasm these are Spin's interfaces; natively they are stand-ins in memory, for tests only.
+
+#[cfg(target_arch = "wasm32")]
+#[path = "platform/spin.rs"]
+mod imp;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "platform/native.rs"]
+mod imp;
+
+use crate::error::{Error, Result};
+use std::time::Duration;
+
+/// The key-value store `default`.
+pub mod kv {
+    use super::{Result, imp};
+
+    /// The value of a key, if there is one.
+    pub async fn get(key: &str) -> Result<Option<Vec<u8>>> {
+        imp::kv_get(key).await
+    }
+
+    /// Writes a value of at most 1 MiB; larger bytes go through [`crate::blob`].
+    pub async fn set(key: &str, value: &[u8]) -> Result<()> {
+        imp::kv_set(key, value).await
+    }
+
+    /// Removes a key; an absent one is no error.
+    pub async fn delete(key: &str) -> Result<()> {
+        imp::kv_delete(key).await
+    }
+}
+
+/// An application variable; nothing when it is empty or not declared.
+pub async fn variable(name: &str) -> Option<String> {
+    imp::variable(name).await.filter(|value| !value.is_empty())
+}
+
+/// Runs a task that may go on after the response was sent. Never the only thing that makes
+/// work happen: the platform may end the instance at any moment.
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    imp::spawn(task);
+}
+
+/// A request to another server, or to another component.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboundRequest {
+    /// The method; GET when empty.
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long to wait for the whole answer; 30 s when absent.
+    pub timeout: Option<Duration>,
+}
+
+/// The answer of another server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboundResponse {
+    /// The status code.
+    pub status: u16,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, at most [`OUTBOUND_BODY`] bytes.
+    pub body: Vec<u8>,
+}
+
+/// The largest answer that is read from another server, in bytes.
+pub const OUTBOUND_BODY: usize = 64 << 20;
+
+/// Sends a request and reads the whole answer.
+///
+/// # Errors
+/// The platform's own words when the host is not allowed, cannot be reached, is too slow or
+/// answers too much. They name no secret of ours.
+pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
+    imp::send(request).await
+}
+
+/// The component that runs due work, and the path it listens on.
+const SCHEDULER: &str = "http://scheduler.spin.internal/internal/tick";
+
+/// The header that carries the tick's token.
+pub const TICK_TOKEN_HEADER: &str = "x-windlass-tick-token";
+
+/// The key under which the tick's token is kept when no variable sets it.
+pub const TICK_TOKEN_KEY: &str = "core/tick-token";
+
+/// The token that a tick must carry: the variable `tick_token`, or the one made on first use.
+pub async fn tick_token() -> Result<Option<String>> {
+    if let Some(token) = variable("tick_token").await {
+        return Ok(Some(token));
+    }
+    let kept = kv::get(TICK_TOKEN_KEY).await?;
+    kept.map(|bytes| String::from_utf8(bytes).map_err(Error::internal))
+        .transpose()
+}
+
+/// Tells the scheduler that there is work, so that nobody waits for the next second. To be called
+/// after the commit; a nudge that is lost only delays the work until the cron's next tick.
+pub fn nudge() {
+    spawn(async {
+        let Ok(Some(token)) = tick_token().await else {
+            return;
+        };
+        let request = OutboundRequest {
+            method: "POST".into(),
+            url: SCHEDULER.into(),
+            headers: vec![(TICK_TOKEN_HEADER.into(), token)],
+            ..OutboundRequest::default()
+        };
+        if let Err(error) = send(request).await {
+            crate::log::line(
+                crate::log::Level::Warning,
+                "nudge failed",
+                [("error", error.into())],
+            );
+        }
+    });
+}

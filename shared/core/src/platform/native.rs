@@ -1,0 +1,41 @@
+//! Stand-ins in memory, one set per thread: what native tests run on.
+
+use super::{OutboundRequest, OutboundResponse};
+use crate::error::Result;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+thread_local! {
+    static STORE: RefCell<BTreeMap<String, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+pub async fn kv_get(key: &str) -> Result<Option<Vec<u8>>> {
+    Ok(STORE.with_borrow(|store| store.get(key).cloned()))
+}
+
+pub async fn kv_set(key: &str, value: &[u8]) -> Result<()> {
+    STORE.with_borrow_mut(|store| store.insert(key.to_owned(), value.to_vec()));
+    Ok(())
+}
+
+pub async fn kv_delete(key: &str) -> Result<()> {
+    STORE.with_borrow_mut(|store| store.remove(key));
+    Ok(())
+}
+
+/// Variables come from the environment as Spin names them there.
+pub async fn variable(name: &str) -> Option<String> {
+    std::env::var(format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase())).ok()
+}
+
+/// Nothing outlives a native test: the task is dropped.
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    drop(task);
+}
+
+pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
+    Err(format!(
+        "native tests reach no other server ({})",
+        request.url
+    ))
+}

@@ -1,0 +1,122 @@
+//! Times: UTC, ISO 8601 with three fraction digits and `Z`, as text everywhere.
+//!
+//! The text sorts as the time does, so the database compares and indexes it as it is.
+
+use crate::error::{Error, Result};
+use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A moment, to the millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// The present moment.
+    pub fn now() -> Self {
+        Self(Utc::now())
+    }
+
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+
+    /// The moment so many milliseconds after 1970; the nearest representable one if it is beyond.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+
+    /// This moment moved by seconds (negative: into the past).
+    #[must_use]
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0 + Duration::seconds(seconds))
+    }
+
+    /// This moment moved by milliseconds.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0 + Duration::milliseconds(millis))
+    }
+
+    /// Reads ISO 8601 with or without zone (none means UTC), or a plain date.
+    ///
+    /// # Errors
+    /// 400, naming `what` the text was given for.
+    pub fn parse(what: &str, text: &str) -> Result<Self> {
+        let text = text.trim();
+        let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
+        let naive = || {
+            [
+                "%Y-%m-%dT%H:%M:%S%.f",
+                "%Y-%m-%d %H:%M:%S%.f",
+                "%Y-%m-%dT%H:%M",
+            ]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .or_else(|| {
+                NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .ok()?
+                    .and_hms_opt(0, 0, 0)
+            })
+            .map(|time| time.and_utc())
+        };
+        zoned.ok().or_else(naive).map(Self).ok_or_else(|| {
+            Error::bad_parameters(format!("{what}: `{text}` is not a time in ISO 8601"))
+        })
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl From<Timestamp> for crate::db::Value {
+    fn from(time: Timestamp) -> Self {
+        Self::Text(time.to_string())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse("time", &text).map_err(|error| serde::de::Error::custom(error.message()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_form_that_clients_send() {
+        for (given, want) in [
+            ("2021-03-25T15:51:30.526Z", "2021-03-25T15:51:30.526Z"),
+            (
+                "2021-03-25T15:51:30.526789+02:00",
+                "2021-03-25T13:51:30.526Z",
+            ),
+            ("2021-03-25T15:51:30", "2021-03-25T15:51:30.000Z"),
+            ("2021-03-25 15:51:30.5", "2021-03-25T15:51:30.500Z"),
+            ("2021-03-25", "2021-03-25T00:00:00.000Z"),
+        ] {
+            assert_eq!(
+                Timestamp::parse("since", given).unwrap().to_string(),
+                want,
+                "{given}"
+            );
+        }
+        let refusal = Timestamp::parse("since", "tomorrow").unwrap_err();
+        assert_eq!(
+            refusal.message(),
+            "since: `tomorrow` is not a time in ISO 8601"
+        );
+    }
+}

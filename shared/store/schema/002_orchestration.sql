@@ -1,0 +1,270 @@
+-- Blueprints, deployments and what runs on them.
+--
+-- `key` is the order of creation and what rows refer to; `id` is what clients say. Every resource of
+-- a tenant carries tenant_name, created_by and visibility itself, also where it inherits them
+-- from its deployment, so that one rule isolates all tables and no list needs a join for it.
+-- Columns ending in JSON-shaped content hold JSON text that was checked on its way in.
+
+create table blueprints (
+    key integer primary key,
+    id text not null,
+    tenant_name text not null references tenants (name),
+    created_by text not null,
+    visibility text not null,
+    created_at text not null,
+    updated_at text not null,
+    main_file_name text,
+    plan text,
+    requirements text,
+    description text,
+    state text not null,
+    error text,
+    error_traceback text,
+    is_hidden integer not null default 0,
+    upload_execution text,
+    -- The archive's bytes are a blob in the key-value store.
+    archive_blob text,
+    archive_format text,
+    archive_size integer,
+    archive_sha256 text,
+    unique (tenant_name, id)
+);
+create index blueprints_by_tenant on blueprints (tenant_name, key, visibility, created_by, is_hidden);
+create index blueprints_by_id on blueprints (id);
+create index blueprints_by_creation on blueprints (tenant_name, created_at, key);
+create index blueprints_global on blueprints (key) where visibility = 'global';
+
+create table blueprint_labels (
+    blueprint_key integer not null references blueprints (key) on delete cascade,
+    key text not null,
+    value text not null,
+    created_at text not null,
+    created_by text not null,
+    primary key (blueprint_key, key, value)
+) without rowid;
+create index blueprint_labels_by_key on blueprint_labels (key, value);
+
+create table deployments (
+    key integer primary key,
+    id text not null,
+    tenant_name text not null references tenants (name),
+    created_by text not null,
+    visibility text not null,
+    created_at text not null,
+    updated_at text not null,
+    blueprint_key integer not null references blueprints (key),
+    blueprint_id text not null,
+    display_name text not null,
+    description text,
+    inputs text not null default '{}',
+    outputs text not null default '{}',
+    capabilities text not null default '{}',
+    groups text not null default '{}',
+    policy_types text not null default '{}',
+    policy_triggers text not null default '{}',
+    scaling_groups text not null default '{}',
+    workflows text not null default '{}',
+    resource_tags text,
+    site_name text,
+    runtime_only_evaluation integer not null default 0,
+    create_execution text,
+    latest_execution text,
+    installation_status text not null default 'inactive',
+    deployment_status text not null default 'requires_attention',
+    unique (tenant_name, id)
+);
+create index deployments_by_tenant on deployments (tenant_name, key, visibility, created_by);
+create index deployments_by_id on deployments (id);
+create index deployments_by_blueprint on deployments (blueprint_key);
+create index deployments_by_blueprint_id on deployments (tenant_name, blueprint_id, key);
+create index deployments_by_creation on deployments (tenant_name, created_at, key);
+create index deployments_by_name on deployments (tenant_name, display_name, key);
+create index deployments_global on deployments (key) where visibility = 'global';
+
+create table deployment_labels (
+    deployment_key integer not null references deployments (key) on delete cascade,
+    key text not null,
+    value text not null,
+    created_at text not null,
+    created_by text not null,
+    primary key (deployment_key, key, value)
+) without rowid;
+create index deployment_labels_by_key on deployment_labels (key, value);
+
+create table nodes (
+    key integer primary key,
+    deployment_key integer not null references deployments (key) on delete cascade,
+    deployment_id text not null,
+    id text not null,
+    tenant_name text not null,
+    created_by text not null,
+    visibility text not null,
+    type text not null,
+    type_hierarchy text not null,
+    properties text not null,
+    operations text not null,
+    relationships text not null,
+    plugins text,
+    plugins_to_install text,
+    host_id text,
+    number_of_instances integer not null,
+    planned_number_of_instances integer not null,
+    deploy_number_of_instances integer not null,
+    min_number_of_instances integer not null,
+    max_number_of_instances integer not null,
+    unique (deployment_key, id)
+);
+create index nodes_by_tenant on nodes (tenant_name, key, visibility, created_by);
+create index nodes_by_deployment on nodes (deployment_id, key);
+create index nodes_global on nodes (key) where visibility = 'global';
+
+create table node_instances (
+    key integer primary key,
+    deployment_key integer not null references deployments (key) on delete cascade,
+    deployment_id text not null,
+    id text not null,
+    node_id text not null,
+    tenant_name text not null,
+    created_by text not null,
+    visibility text not null,
+    host_id text,
+    "index" integer not null,
+    relationships text not null,
+    scaling_groups text not null,
+    runtime_properties text not null default '{}',
+    system_properties text not null default '{}',
+    state text not null default 'uninitialized',
+    version integer not null default 1,
+    unique (tenant_name, id)
+);
+create index node_instances_by_tenant on node_instances (tenant_name, key, visibility, created_by);
+create index node_instances_by_deployment on node_instances (deployment_key, node_id);
+create index node_instances_by_deployment_id on node_instances (deployment_id, key);
+create index node_instances_by_id on node_instances (id);
+create index node_instances_global on node_instances (key) where visibility = 'global';
+
+create table executions (
+    key integer primary key,
+    id text not null unique,
+    tenant_name text not null references tenants (name),
+    created_by text not null,
+    visibility text not null,
+    created_at text not null,
+    -- Null for uploads and system workflows; rows go with their deployment.
+    deployment_key integer references deployments (key) on delete cascade,
+    deployment_id text,
+    blueprint_id text,
+    workflow_id text not null,
+    status text not null,
+    error text,
+    parameters text not null default '{}',
+    is_system_workflow integer not null default 0,
+    is_dry_run integer not null default 0,
+    allow_custom_parameters integer not null default 0,
+    force integer not null default 0,
+    resume integer not null default 0,
+    scheduled_for text,
+    started_at text,
+    ended_at text,
+    total_operations integer not null default 0,
+    finished_operations integer not null default 0,
+    -- SHA-256 of the token that speaks for this execution.
+    token_hash text
+);
+create index executions_by_tenant on executions (tenant_name, key, visibility, created_by, is_system_workflow);
+create index executions_by_deployment on executions (deployment_key, status);
+create index executions_by_deployment_id on executions (tenant_name, deployment_id, key);
+create index executions_by_status on executions (status, key);
+create index executions_by_creation on executions (tenant_name, created_at, key);
+create index executions_global on executions (key) where visibility = 'global';
+create index executions_by_token on executions (token_hash) where token_hash is not null;
+
+create table tasks_graphs (
+    key integer primary key,
+    id text not null unique,
+    execution_key integer not null references executions (key) on delete cascade,
+    execution_id text not null,
+    name text not null,
+    tenant_name text not null,
+    created_by text not null,
+    visibility text not null,
+    created_at text not null,
+    -- What the graph was built from, so that a later version of the engine can tell.
+    state text
+);
+create index tasks_graphs_by_execution on tasks_graphs (execution_key);
+
+create table operations (
+    key integer primary key,
+    id text not null unique,
+    tasks_graph_key integer not null references tasks_graphs (key) on delete cascade,
+    tasks_graph_id text not null,
+    execution_key integer not null,
+    name text not null,
+    type text not null,
+    state text not null,
+    dependencies text not null default '[]',
+    parameters text not null default '{}',
+    manager_name text,
+    agent_name text,
+    tenant_name text not null,
+    created_by text not null,
+    visibility text not null,
+    created_at text not null,
+    updated_at text
+);
+create index operations_by_graph on operations (tasks_graph_key, key);
+create index operations_by_execution on operations (execution_key, state);
+
+-- No foreign keys: deleting a deployment removes its events in one statement of its own.
+create table events (
+    storage_id integer primary key autoincrement,
+    tenant_name text not null,
+    visibility text not null,
+    created_by text not null,
+    type text not null check (type in ('cloudify_event', 'cloudify_log')),
+    event_type text,
+    level text,
+    logger text,
+    message text,
+    message_code text,
+    error_causes text,
+    operation text,
+    timestamp text not null,
+    reported_timestamp text not null,
+    blueprint_id text,
+    deployment_key integer,
+    deployment_id text,
+    execution_id text,
+    execution_group_id text,
+    workflow_id text,
+    node_instance_id text,
+    node_name text,
+    source_id text,
+    target_id text,
+    manager_name text,
+    agent_name text
+);
+create index events_by_execution on events (execution_id, timestamp, storage_id);
+create index events_by_deployment on events (deployment_key);
+create index events_by_tenant on events (tenant_name, timestamp, storage_id);
+create index events_by_instance on events (node_instance_id, timestamp);
+
+-- The durable queue: everything that happens by itself. A row is work to do; finished work is
+-- deleted in the transaction that records its result, so what is here is what is left.
+create table queue (
+    key integer primary key,
+    -- What kind of work, and what it is about: the pair says who handles it.
+    kind text not null,
+    subject text not null,
+    payload text not null default '{}',
+    attempts integer not null default 0,
+    -- Milliseconds since 1970: compared with `now` on every tick, so numbers rather than text.
+    not_before integer not null,
+    lease_until integer,
+    lease_holder text,
+    last_error text,
+    created_at text not null,
+    unique (kind, subject)
+);
+create index queue_due on queue (not_before);

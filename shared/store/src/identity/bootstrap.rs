@@ -1,0 +1,128 @@
+//! First use: what the operator left empty is made here, once.
+//!
+//! Ten requests may arrive at an empty database at the same moment, in as many instances. All of
+//! them look again inside one transaction, which only one holds at a time; what it makes is in
+//! the key-value store before it commits, so a crash in between loses nothing.
+
+use std::cell::OnceCell;
+use windlass_core::caller::BOOTSTRAP_ADMIN;
+use windlass_core::db::Db;
+use windlass_core::platform::{self, kv};
+use windlass_core::{Error, Result, Timestamp, credentials, ids, params};
+
+/// Where the generated password of the first administrator is kept.
+pub const ADMIN_PASSWORD_KEY: &str = "core/admin-password";
+
+/// Where the generated key for what is stored encrypted is kept.
+const ENCRYPTION_KEY_KEY: &str = "core/encryption-key";
+
+/// Makes the administrator, the default tenant and the keys, if there are none.
+pub async fn run(db: &impl Db) -> Result<()> {
+    if is_done(db).await? {
+        return Ok(());
+    }
+    let announcement = db
+        .transaction(async |db| {
+            if is_done(db).await? {
+                return Ok(None);
+            }
+            keep(
+                ENCRYPTION_KEY_KEY,
+                platform::variable("encryption_key").await,
+                48,
+            )
+            .await?;
+            keep(
+                platform::TICK_TOKEN_KEY,
+                platform::variable("tick_token").await,
+                40,
+            )
+            .await?;
+            let given = platform::variable("admin_password").await;
+            let generated = given.is_none();
+            let password = match given {
+                Some(password) => password,
+                None => keep(ADMIN_PASSWORD_KEY, None, 20)
+                    .await?
+                    .unwrap_or_default(),
+            };
+            insert(db, &password).await?;
+            Ok(generated.then_some(password))
+        })
+        .await?;
+    if let Some(password) = announcement {
+        // The one text that goes to standard output: what starts the application shows it.
+        println!("Windlass is ready. Log in as `admin` with the password: {password}");
+    }
+    Ok(())
+}
+
+async fn is_done(db: &impl Db) -> Result<bool> {
+    Ok(db
+        .first(
+            "select 1 from users where id = ?1",
+            params![BOOTSTRAP_ADMIN],
+        )
+        .await?
+        .is_some())
+}
+
+/// Sees to it that a key has a value, unless the operator gives one; answers what was made or kept.
+async fn keep(key: &str, given: Option<String>, length: usize) -> Result<Option<String>> {
+    if given.is_some() {
+        return Ok(given);
+    }
+    if let Some(kept) = kv::get(key).await? {
+        return String::from_utf8(kept).map(Some).map_err(Error::internal);
+    }
+    let made = ids::random_text(length);
+    kv::set(key, made.as_bytes()).await?;
+    Ok(Some(made))
+}
+
+async fn insert(db: &impl Db, password: &str) -> Result<()> {
+    let now = Timestamp::now();
+    let hash = credentials::hash_password(password)?;
+    db.execute(
+        "insert into tenants (id, name, created_at) values (0, 'default_tenant', ?1)",
+        params![now],
+    )
+    .await?;
+    db.execute(
+        "insert into users (id, username, password_hash, role, created_at)
+         values (?1, 'admin', ?2, 'sys_admin', ?3)",
+        params![BOOTSTRAP_ADMIN, hash, now],
+    )
+    .await?;
+    db.execute(
+        "insert into tenant_users (tenant_name, user_id, role) values ('default_tenant', ?1, 'user')",
+        params![BOOTSTRAP_ADMIN],
+    )
+    .await
+}
+
+/// The application's key: the variable `encryption_key`, or the one made on first use.
+///
+/// # Errors
+/// Internal, when there is neither: the key-value store was lost.
+pub async fn encryption_key() -> Result<String> {
+    thread_local! {
+        static KEY: OnceCell<String> = const { OnceCell::new() };
+    }
+    if let Some(key) = KEY.with(|key| key.get().cloned()) {
+        return Ok(key);
+    }
+    let key = match platform::variable("encryption_key").await {
+        Some(key) => key,
+        None => {
+            let kept = kv::get(ENCRYPTION_KEY_KEY).await?.ok_or_else(|| {
+                Error::internal(
+                    "the key-value store holds no encryption key and none is configured",
+                )
+            })?;
+            String::from_utf8(kept).map_err(Error::internal)?
+        }
+    };
+    KEY.with(|known| known.set(key.clone()).ok());
+    Ok(key)
+}

@@ -1,0 +1,168 @@
+use super::*;
+use windlass_core::app::Identity as _;
+use windlass_core::db::NativeDb;
+use windlass_core::http::Method;
+use windlass_core::platform::kv;
+
+async fn fresh() -> (NativeDb, String) {
+    let db = NativeDb::in_memory();
+    // Each test has a thread, and so a key-value store, of its own.
+    Identity::prepare(&db).await.unwrap();
+    let password = kv::get(ADMIN_PASSWORD_KEY).await.unwrap().unwrap();
+    (db, String::from_utf8(password).unwrap())
+}
+
+fn basic(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    format!("Basic {text}")
+}
+
+async fn login(db: &NativeDb, headers: &[(&str, &str)]) -> Result<Identified> {
+    let mut request = Request::new(Method::GET, "/api/v3.1/status");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    Identity::authenticate(db, Family::Conductor, &request).await
+}
+
+#[test]
+fn the_first_administrator_is_made_once() {
+    pollster::block_on(async {
+        let (db, password) = fresh().await;
+        Identity::prepare(&db).await.unwrap();
+        let again = kv::get(ADMIN_PASSWORD_KEY).await.unwrap().unwrap();
+        assert_eq!(again, password.as_bytes());
+        let header = basic("admin", &password);
+        let found = login(
+            &db,
+            &[("authorization", &header), ("tenant", "default_tenant")],
+        )
+        .await;
+        let found = found.unwrap();
+        assert!(found.caller.is_bootstrap_admin());
+        assert_eq!(found.tenant, TenantHeader::Known("default_tenant".into()));
+        assert!(found.caller.holds(Permission::TenantCreate));
+    });
+}
+
+#[test]
+fn refusals_name_what_was_wrong_and_nothing_else() {
+    pollster::block_on(async {
+        let (db, password) = fresh().await;
+        let good = basic("admin", &password);
+        let bad = basic("admin", "guess");
+        let unknown = basic("nobody", "guess");
+        for (headers, text) in [
+            (
+                &[][..],
+                "User unauthorized: No authentication info provided",
+            ),
+            (
+                &[("authorization", bad.as_str())],
+                "User unauthorized: Authentication failed for <User username=`admin`>. Wrong credentials or locked account",
+            ),
+            (
+                &[("authorization", unknown.as_str())],
+                "User unauthorized: No authentication info provided",
+            ),
+            (
+                &[("authentication-token", "abc")],
+                "User unauthorized: Invalid token structure",
+            ),
+            (
+                &[("authentication-token", "ctok-abc-def")],
+                "User unauthorized: Unauthorized",
+            ),
+            (
+                &[("execution-token", "a-b-c")],
+                "User unauthorized: Authentication failed, invalid Execution Token",
+            ),
+        ] {
+            let refusal = login(&db, headers).await.unwrap_err();
+            assert_eq!(refusal.message(), text);
+        }
+        let found = login(&db, &[("authorization", &good), ("tenant", "nowhere")])
+            .await
+            .unwrap();
+        assert_eq!(found.tenant, TenantHeader::Unknown("nowhere".into()));
+    });
+}
+
+#[test]
+fn an_account_locks_after_five_failures_and_a_good_login_resets_the_counter() {
+    pollster::block_on(async {
+        let (db, password) = fresh().await;
+        let good = basic("ADMIN", &password);
+        for failures in [4, 5] {
+            for attempt in 0..failures {
+                let bad = basic("admin", &format!("guess {attempt}"));
+                login(&db, &[("authorization", &bad)]).await.unwrap_err();
+            }
+            let answer = login(&db, &[("authorization", &good)]).await;
+            assert_eq!(answer.is_ok(), failures == 4, "{failures} failures");
+        }
+        // Waiting is simulated by moving the last failure into the past.
+        db.execute(
+            "update users set last_failed_login_at = '2020-01-01T00:00:00.000Z'",
+            &[],
+        )
+        .await
+        .unwrap();
+        login(&db, &[("authorization", &good)]).await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_remembered_is_forgotten_when_it_changes() {
+    pollster::block_on(async {
+        let (db, password) = fresh().await;
+        let header = basic("admin", &password);
+        login(&db, &[("authorization", &header)]).await.unwrap();
+        let hash = credentials::hash_password("another one").unwrap();
+        db.execute("update users set password_hash = ?1", params![hash])
+            .await
+            .unwrap();
+        login(&db, &[("authorization", &header)]).await.unwrap_err();
+        let header = basic("admin", "another one");
+        login(&db, &[("authorization", &header)]).await.unwrap();
+        db.execute("update users set active = 0", &[])
+            .await
+            .unwrap();
+        login(&db, &[("authorization", &header)]).await.unwrap_err();
+    });
+}
+
+#[test]
+fn a_token_speaks_for_its_user_until_it_expires() {
+    pollster::block_on(async {
+        let (db, _) = fresh().await;
+        db.execute(
+            "insert into tokens (id, user_id, secret_hash, created_at, expiration_date)
+             values ('abcdefghij', 0, ?1, ?2, null), ('expired000', 0, ?1, ?2, ?2)",
+            params![
+                credentials::digest("secret"),
+                Timestamp::now().plus_seconds(-5)
+            ],
+        )
+        .await
+        .unwrap();
+        let found = login(&db, &[("authentication-token", "ctok-abcdefghij-secret")])
+            .await
+            .unwrap();
+        assert_eq!(found.caller.username, "admin");
+        assert_eq!(found.caller.method, AuthMethod::Token);
+        for (token, text) in [
+            ("ctok-abcdefghij-secreT", "User unauthorized: Unauthorized"),
+            (
+                "ctok-expired000-secret",
+                "User unauthorized: Token is expired",
+            ),
+        ] {
+            let refusal = login(&db, &[("authentication-token", token)])
+                .await
+                .unwrap_err();
+            assert_eq!(refusal.message(), text);
+        }
+    });
+}

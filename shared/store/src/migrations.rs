@@ -1,0 +1,141 @@
+//! Migrations travel inside the components: numbered SQL files, applied on first use.
+//!
+//! Any component, in any process, may be the first to see an empty database, so every step runs
+//! under `BEGIN IMMEDIATE` and looks again at the version it finds. libSQL servers refuse
+//! `pragma user_version`, so the version is a table. A file that has landed is never edited.
+
+use windlass_core::db::Db;
+use windlass_core::{Result, Timestamp, params};
+
+/// Every migration in its order: number, name, statements.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "identity", include_str!("../schema/001_identity.sql")),
+    (
+        2,
+        "orchestration",
+        include_str!("../schema/002_orchestration.sql"),
+    ),
+];
+
+/// The version this build expects.
+pub fn latest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(number, _, _)| *number)
+}
+
+/// Brings the database to this build's version; cheap when it is there already.
+///
+/// # Errors
+/// Whatever a statement failed with. Each migration is applied whole or not at all.
+pub async fn apply(db: &impl Db) -> Result<()> {
+    if version(db).await? >= latest() {
+        return Ok(());
+    }
+    // Readers no longer wait for writers. A server may refuse it, which costs speed only.
+    let _ = db.query("pragma journal_mode = wal", &[]).await;
+    db.execute(
+        "create table if not exists schema_versions (
+             version integer primary key, name text not null, applied_at text not null)",
+        &[],
+    )
+    .await?;
+    for (number, name, statements) in MIGRATIONS {
+        db.transaction(async |db| {
+            if version(db).await? >= *number {
+                return Ok(());
+            }
+            for statement in split(statements) {
+                db.execute(&statement, &[]).await?;
+            }
+            db.execute(
+                "insert into schema_versions (version, name, applied_at) values (?1, ?2, ?3)",
+                params![*number, *name, Timestamp::now()],
+            )
+            .await
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn version(db: &impl Db) -> Result<i64> {
+    let known = db
+        .first(
+            "select 1 from sqlite_master where type = 'table' and name = 'schema_versions'",
+            &[],
+        )
+        .await?;
+    if known.is_none() {
+        return Ok(0);
+    }
+    let row = db
+        .first("select coalesce(max(version), 0) from schema_versions", &[])
+        .await?;
+    row.map_or(Ok(0), |row| row.integer(0))
+}
+
+/// The statements of a file. Spin runs only the first of several and says nothing.
+///
+/// Knows what our schema files use: `--` comments, quoted text and `begin .. end` of triggers.
+fn split(sql: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut current = String::new();
+    let mut in_trigger = false;
+    for line in sql.lines() {
+        let line = line
+            .split_once("--")
+            .map_or(line, |(code, _)| code)
+            .trim_end();
+        let lower = line.trim_start().to_ascii_lowercase();
+        if current.trim().is_empty() {
+            in_trigger = lower.starts_with("create trigger");
+        }
+        current.push_str(line);
+        current.push('\n');
+        let ends = if in_trigger {
+            lower.ends_with("end;")
+        } else {
+            lower.ends_with(';')
+        };
+        if ends {
+            statements.push(
+                std::mem::take(&mut current)
+                    .trim()
+                    .trim_end_matches(';')
+                    .to_owned(),
+            );
+        }
+    }
+    statements.retain(|statement| !statement.is_empty());
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::db::NativeDb;
+
+    #[test]
+    fn migrations_apply_once_and_are_repeatable() {
+        pollster::block_on(async {
+            let db = NativeDb::in_memory();
+            apply(&db).await.unwrap();
+            apply(&db).await.unwrap();
+            assert_eq!(version(&db).await.unwrap(), latest());
+            let triggers = db
+                .first(
+                    "select count(*) from sqlite_master where type = 'trigger'",
+                    &[],
+                )
+                .await;
+            assert!(triggers.unwrap().unwrap().integer(0).unwrap() >= 10);
+        });
+    }
+
+    #[test]
+    fn a_file_is_split_at_its_statements() {
+        let sql = "-- a; comment\ncreate table a (x); -- more;\n\ncreate trigger t after insert on a\n    begin update a set x = 1; end;\nselect ';';\n";
+        let statements = split(sql);
+        assert_eq!(statements.len(), 3, "{statements:?}");
+        assert!(statements[1].ends_with("end"));
+    }
+}

@@ -1,0 +1,201 @@
+//! The command line.
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use windlass_host::{HostOptions, LogFormat, Logger, RunningHost};
+
+/// Runs a Spin application on an embedded Wasm runtime.
+#[derive(Parser)]
+#[command(name = "windlass-host", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the application until it is told to stop (SIGINT or SIGTERM).
+    Up(Box<Up>),
+}
+
+#[derive(Args)]
+struct Up {
+    /// The application: spin.toml, or the folder it is in.
+    #[arg(
+        short = 'f',
+        long = "from",
+        alias = "file",
+        default_value = "spin.toml"
+    )]
+    from: PathBuf,
+
+    /// Address and port to listen on; port 0 means a free one.
+    #[arg(long, env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = parse_address)]
+    listen: SocketAddr,
+
+    /// The folder of the databases [default: `.spin` beside spin.toml].
+    #[arg(long)]
+    state_dir: Option<PathBuf>,
+
+    /// The folder of compiled components [default: `.windlass/cache` beside spin.toml].
+    #[arg(long, env = "WINDLASS_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// The value of an application variable; may be repeated. SPIN_VARIABLE_<NAME> in the
+    /// environment does the same.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+
+    /// Run this component only; may be repeated.
+    #[arg(short = 'c', long = "component-id", value_name = "ID")]
+    components: Vec<String>,
+
+    /// Do not run cron triggers.
+    #[arg(long)]
+    no_cron: bool,
+
+    /// Threads that serve requests [default: one per core].
+    #[arg(long)]
+    threads: Option<usize>,
+
+    /// The most memory of one instance, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    max_memory_mib: u16,
+
+    /// How long a request may take until its response begins, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    request_timeout: u64,
+
+    /// How long an instance without requests is kept, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    idle_timeout: u64,
+
+    /// Requests that one instance answers in its life.
+    #[arg(long, value_name = "COUNT", default_value_t = 128)]
+    max_instance_reuse_count: usize,
+
+    /// Requests that one instance answers at once.
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
+    max_instance_concurrent_reuse_count: usize,
+
+    /// How the host's own lines look. What components print passes through unchanged.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+
+    /// Tell problems only.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let addresses: Vec<SocketAddr> = text
+        .to_socket_addrs()
+        .map_err(|error| format!("expected ADDRESS:PORT ({error})"))?
+        .collect();
+    let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+    ipv4.or(addresses.first())
+        .copied()
+        .ok_or_else(|| "the name has no address".to_owned())
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Up(up) => up.run(),
+        }
+    }
+}
+
+impl Up {
+    fn options(self) -> HostOptions {
+        let manifest = if self.from.is_dir() {
+            self.from.join("spin.toml")
+        } else {
+            self.from
+        };
+        let mut options = HostOptions::new(manifest);
+        options.listen = self.listen;
+        if let Some(state_dir) = self.state_dir {
+            options.state_dir = state_dir;
+        }
+        if let Some(cache_dir) = self.cache_dir {
+            options.cache_dir = cache_dir;
+        }
+        options.variables = self.variables.into_iter().collect();
+        options.components = self.components.into_iter().collect();
+        options.cron = !self.no_cron;
+        if let Some(threads) = self.threads {
+            options.threads = threads.max(1);
+        }
+        options.max_memory = usize::from(self.max_memory_mib) << 20;
+        options.request_timeout = Duration::from_secs(self.request_timeout);
+        options.idle_timeout = Duration::from_secs(self.idle_timeout);
+        options.instance_requests = self.max_instance_reuse_count.max(1);
+        options.instance_concurrency = self.max_instance_concurrent_reuse_count.max(1);
+        options.logger = Logger {
+            format: self.log_format,
+            quiet: self.quiet,
+        };
+        options.faults = std::env::var("WINDLASS_FAULT").ok();
+        options
+    }
+
+    fn run(self) -> Result<()> {
+        let options = self.options();
+        let logger = options.logger;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (mut interrupt, mut terminate) = {
+            let _inside = runtime.enter();
+            (
+                signal(SignalKind::interrupt()).context("cannot listen for signals")?,
+                signal(SignalKind::terminate()).context("cannot listen for signals")?,
+            )
+        };
+        // Signals that arrive during the start are acted on after it.
+        let host = options.start()?;
+        if logger.format == LogFormat::Json {
+            logger.info(&format!("Serving {}", host.url()));
+        } else if !logger.quiet {
+            // Nobody may be reading, which is no reason to stop.
+            let _ = std::io::stdout().write_all(banner(&host).as_bytes());
+        }
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        logger.info("Stopping");
+        host.stop();
+        Ok(())
+    }
+}
+
+/// Where the application is served, as Spin says it.
+fn banner(host: &RunningHost) -> String {
+    let url = host.url();
+    let mut text = format!("Serving {url}\nAvailable Routes:\n");
+    for (route, component) in host.routes() {
+        let line = match route.strip_suffix("/...") {
+            Some(prefix) => format!("  {component}: {url}{prefix} (wildcard)\n"),
+            None => format!("  {component}: {url}{route}\n"),
+        };
+        text.push_str(&line);
+    }
+    text
+}

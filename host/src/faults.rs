@@ -1,0 +1,202 @@
+//! Faults that tests inject: a slow or failing disk, a slow or failing network, a killed process.
+//!
+//! All are off unless a test asks: through [`RunningHost::faults`](crate::RunningHost::faults), or for
+//! the binary through the environment variable `WINDLASS_FAULT`, a comma-separated list of
+//!
+//! | fault | what happens |
+//! |---|---|
+//! | `slow-statement:MILLIS` | every SQLite statement waits so long before it runs |
+//! | `fail-statement:N` | the N-th statement from the start answers an I/O error |
+//! | `fail-commit:N` | the N-th commit does; its transaction stays open |
+//! | `kill-before-commit:N` | the process aborts just before the N-th commit |
+//! | `kill-after-commit:N` | the process aborts just after the N-th commit, before anybody is told |
+//! | `fail-key-value-set` | every write to the key-value store fails |
+//! | `slow-outbound:MILLIS` | every outbound request waits so long |
+//! | `fail-outbound` | every outbound request is refused |
+//!
+//! A statement that writes outside a transaction counts as a commit. The key-value store's own
+//! statements do not count.
+
+use anyhow::{Context, Result, bail};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+const DISK_ERROR: &str = "disk I/O error (injected fault)";
+
+/// The faults of one host. Counting starts at 1; 0 means off.
+#[derive(Debug, Default)]
+pub struct Faults {
+    slow_statement_millis: AtomicU64,
+    statements: Countdown,
+    fail_commit: Countdown,
+    kill_before_commit: Countdown,
+    kill_after_commit: Countdown,
+    fail_key_value_set: AtomicBool,
+    slow_outbound_millis: AtomicU64,
+    fail_outbound: AtomicBool,
+}
+
+/// What to do instead of a commit.
+pub(crate) enum CommitFault {
+    None,
+    Fail(String),
+}
+
+impl Faults {
+    /// Reads the list of faults described in the module's documentation.
+    pub fn parse(list: &str) -> Result<Self> {
+        let faults = Self::default();
+        for fault in list.split(',').map(str::trim).filter(|f| !f.is_empty()) {
+            let (name, number) = match fault.split_once(':') {
+                Some((name, number)) => {
+                    let number: u64 = number
+                        .parse()
+                        .with_context(|| format!("fault `{fault}`: not a number"))?;
+                    (name, number)
+                }
+                None => (fault, 1),
+            };
+            match name {
+                "slow-statement" => faults.slow_statements(Duration::from_millis(number)),
+                "fail-statement" => faults.fail_statement(number),
+                "fail-commit" => faults.fail_commit(number),
+                "kill-before-commit" => faults.kill_before_commit.set(number),
+                "kill-after-commit" => faults.kill_after_commit.set(number),
+                "fail-key-value-set" => faults.fail_key_value_sets(true),
+                "slow-outbound" => faults.slow_outbound(Duration::from_millis(number)),
+                "fail-outbound" => faults.fail_outbound(true),
+                _ => bail!("WINDLASS_FAULT knows no fault `{name}`"),
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Every SQLite statement waits `delay` before it runs; zero switches it off.
+    pub fn slow_statements(&self, delay: Duration) {
+        self.slow_statement_millis.store(millis(delay), SeqCst);
+    }
+
+    /// The `n`-th statement from now answers an I/O error; 0 switches it off.
+    pub fn fail_statement(&self, n: u64) {
+        self.statements.set(n);
+    }
+
+    /// The `n`-th commit from now answers an I/O error; 0 switches it off.
+    pub fn fail_commit(&self, n: u64) {
+        self.fail_commit.set(n);
+    }
+
+    /// Whether writes to the key-value store fail.
+    pub fn fail_key_value_sets(&self, fail: bool) {
+        self.fail_key_value_set.store(fail, SeqCst);
+    }
+
+    /// Every outbound request waits `delay`; zero switches it off.
+    pub fn slow_outbound(&self, delay: Duration) {
+        self.slow_outbound_millis.store(millis(delay), SeqCst);
+    }
+
+    /// Whether outbound requests are refused as by an unreachable peer.
+    pub fn fail_outbound(&self, fail: bool) {
+        self.fail_outbound.store(fail, SeqCst);
+    }
+
+    /// Switches every fault off.
+    pub fn clear(&self) {
+        self.slow_statements(Duration::ZERO);
+        self.fail_statement(0);
+        self.fail_commit(0);
+        self.kill_before_commit.set(0);
+        self.kill_after_commit.set(0);
+        self.fail_key_value_sets(false);
+        self.slow_outbound(Duration::ZERO);
+        self.fail_outbound(false);
+    }
+
+    pub(crate) async fn before_statement(&self) -> Result<(), String> {
+        let millis = self.slow_statement_millis.load(SeqCst);
+        if millis > 0 {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+        if self.statements.is_due() {
+            return Err(DISK_ERROR.to_owned());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn before_commit(&self) -> CommitFault {
+        if self.kill_before_commit.is_due() {
+            std::process::abort();
+        }
+        if self.fail_commit.is_due() {
+            return CommitFault::Fail(DISK_ERROR.to_owned());
+        }
+        CommitFault::None
+    }
+
+    pub(crate) fn after_commit(&self) {
+        if self.kill_after_commit.is_due() {
+            std::process::abort();
+        }
+    }
+
+    pub(crate) fn before_key_value_set(&self) -> Result<(), String> {
+        if self.fail_key_value_set.load(SeqCst) {
+            return Err(DISK_ERROR.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Waits as asked, then tells whether the request may go out.
+    pub(crate) async fn before_outbound(&self) -> bool {
+        let millis = self.slow_outbound_millis.load(SeqCst);
+        if millis > 0 {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+        !self.fail_outbound.load(SeqCst)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Fires once, at the n-th event.
+#[derive(Debug, Default)]
+struct Countdown(AtomicU64);
+
+impl Countdown {
+    fn set(&self, n: u64) {
+        self.0.store(n, SeqCst);
+    }
+
+    fn is_due(&self) -> bool {
+        // The usual case costs one load.
+        self.0.load(SeqCst) > 0
+            && self
+                .0
+                .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+                == Ok(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_fires_once_at_its_number() {
+        let faults = Faults::parse("fail-commit:3, slow-outbound:5").unwrap();
+        let failed: Vec<bool> = (0..5)
+            .map(|_| matches!(faults.before_commit(), CommitFault::Fail(_)))
+            .collect();
+        assert_eq!(failed, [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn unknown_faults_are_refused() {
+        for list in ["explode", "fail-commit:x"] {
+            assert!(Faults::parse(list).is_err(), "{list}");
+        }
+    }
+}

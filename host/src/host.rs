@@ -1,0 +1,360 @@
+//! Starting and stopping: from a manifest to an application that serves.
+
+use crate::allowed::AllowedHosts;
+use crate::bindings::cron::SpinCronPre;
+use crate::cache::Cache;
+use crate::core_app::CoreApp;
+use crate::cron::{Cron, parse_schedule};
+use crate::engine::engine;
+use crate::faults::Faults;
+use crate::guest::{ComponentEnv, GuestState, linker};
+use crate::key_value::KeyValueFile;
+use crate::manifest::{Component as ComponentEntry, Manifest, Route as RouteEntry};
+use crate::options::HostOptions;
+use crate::router::{Route, Router};
+use crate::running::{Parts, RunningHost};
+use crate::server;
+use crate::sqlite::Database;
+use crate::variables::Variables;
+use crate::worker::{Factory, InstanceLimits};
+use anyhow::{Context, Result, anyhow};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
+use tokio::sync::watch;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::handler::{ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::p2::bindings::ProxyPre as Proxy2Pre;
+use wasmtime_wasi_http::p3::bindings::ServicePre as Proxy3Pre;
+
+/// A component that serves requests.
+#[derive(Clone)]
+struct Served {
+    pre: Arc<ProxyPre<GuestState>>,
+    /// WASI 0.3 components answer several requests per instance, 0.2 ones a single one.
+    reusable: bool,
+    component: Arc<ComponentEnv>,
+}
+
+/// Starts the application that `options` describe.
+pub fn start(options: HostOptions) -> Result<RunningHost> {
+    let mut manifest = Manifest::read(&options.manifest)?;
+    if !options.components.is_empty() {
+        manifest.keep_components(&options.components)?;
+    }
+    let folder = options
+        .manifest
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_owned);
+    let variables = Variables::resolve(&manifest, &options.variables, |name| {
+        std::env::var(name).ok()
+    })?;
+    let router = Arc::new(build_router(&manifest)?);
+    let faults = Arc::new(match &options.faults {
+        Some(list) => Faults::parse(list)?,
+        None => Faults::default(),
+    });
+    let state_dir = options.state_dir.clone();
+    std::fs::create_dir_all(&state_dir).with_context(|| {
+        format!(
+            "cannot create the state directory {}: choose another with --state-dir",
+            state_dir.display()
+        )
+    })?;
+    let key_value = KeyValueFile::open(&state_dir.join("sqlite_key_value.db"), faults.clone())
+        .with_context(|| {
+            format!(
+                "cannot write to the state directory {}: choose another with --state-dir",
+                state_dir.display()
+            )
+        })?;
+    let database = Database::new(
+        &state_dir.join("sqlite_db.db"),
+        options.request_timeout,
+        faults.clone(),
+    );
+
+    let mut environments = HashMap::new();
+    for (id, entry) in &manifest.component {
+        let environment = component_env(
+            id, entry, &options, &variables, &database, &key_value, &faults,
+        )
+        .with_context(|| format!("[component.{id}] in {}", options.manifest.display()))?;
+        environments.insert(id.clone(), Arc::new(environment));
+    }
+
+    // The port is taken before the compiler runs, which may be a while.
+    let (address, listeners) = server::listen(options.listen, options.threads)?;
+
+    let to_engine = |error: wasmtime::Error| anyhow!("{error:#}");
+    let engine = engine(options.max_memory).map_err(to_engine)?;
+    let linker = linker(&engine).map_err(to_engine)?;
+    let crons = if options.cron {
+        manifest.trigger.cron.as_slice()
+    } else {
+        &[]
+    };
+    let served_ids: BTreeSet<&str> = manifest
+        .trigger
+        .http
+        .iter()
+        .map(|trigger| trigger.component.as_str())
+        .collect();
+    let needed = served_ids
+        .iter()
+        .copied()
+        .chain(crons.iter().map(|trigger| trigger.component.as_str()))
+        .collect();
+    let compiled = load_all(&options, &manifest, &folder, &engine, needed)?;
+
+    let mut served = HashMap::new();
+    for id in served_ids {
+        let (pre, reusable) = http_pre(&linker, &compiled[id])
+            .with_context(|| format!("component `{id}` cannot serve HTTP requests here"))?;
+        let component = environments[id].clone();
+        let pre = Arc::new(pre);
+        served.insert(
+            id.to_owned(),
+            Served {
+                pre,
+                reusable,
+                component,
+            },
+        );
+    }
+    let mut schedules = Vec::new();
+    for trigger in crons {
+        let id = trigger.component.as_str();
+        let pre = linker
+            .instantiate_pre(&compiled[id])
+            .and_then(SpinCronPre::new)
+            .map_err(to_engine)
+            .with_context(|| format!("component `{id}` cannot handle cron events"))?;
+        schedules.push(Cron {
+            engine: engine.clone(),
+            pre,
+            component: environments[id].clone(),
+            schedule: parse_schedule(id, &trigger.cron_expression)?,
+        });
+    }
+
+    let (stop, stopping) = watch::channel(false);
+    let mut threads = Vec::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let router = router.clone();
+        let served = served.clone();
+        let engine = engine.clone();
+        let options = options.clone();
+        let stopping = stopping.clone();
+        threads.push(spawn(format!("core-{number}"), async move || {
+            let alive = Arc::new(AtomicUsize::new(0));
+            let app = build_core(&router, served, &engine, &options, &stopping, &alive);
+            if let Err(error) = server::serve(listener, app, stopping, alive).await {
+                options.logger.problem(&format!("cannot serve: {error}"));
+            }
+        })?);
+    }
+    if !schedules.is_empty() {
+        threads.push(spawn("cron".to_owned(), async move || {
+            let runs = schedules
+                .into_iter()
+                .map(|schedule| schedule.run(stopping.clone()));
+            futures::future::join_all(runs).await;
+        })?);
+    }
+    Ok(RunningHost::new(Parts {
+        address,
+        state_dir,
+        routes: router,
+        tick_token: variables.get("tick_token").unwrap_or_default().to_owned(),
+        key_value: key_value.store("default"),
+        faults,
+        stop,
+        threads,
+        temporary_state: options.temporary_state,
+    }))
+}
+
+/// A thread with a runtime of its own.
+fn spawn<F: Future<Output = ()>>(
+    name: String,
+    body: impl FnOnce() -> F + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(std::time::Duration::from_secs(5))
+        .max_blocking_threads(32)
+        .build()?;
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        runtime.block_on(body());
+        runtime.shutdown_background();
+    })?;
+    Ok(thread)
+}
+
+fn build_router(manifest: &Manifest) -> Result<Router> {
+    let mut router = Router::default();
+    for trigger in &manifest.trigger.http {
+        if let RouteEntry::Pattern(pattern) = &trigger.route {
+            router.add(Route::new(&trigger.component, pattern)?)?;
+        }
+    }
+    Ok(router)
+}
+
+fn component_env(
+    id: &str,
+    entry: &ComponentEntry,
+    options: &HostOptions,
+    variables: &Variables,
+    database: &Arc<Database>,
+    key_value: &Arc<KeyValueFile>,
+    faults: &Arc<Faults>,
+) -> Result<ComponentEnv> {
+    let allowed: Vec<String> = entry
+        .allowed_outbound_hosts
+        .iter()
+        .map(|host| variables.expand(host))
+        .collect::<Result<_>>()?;
+    let mut own_variables = HashMap::new();
+    for (name, template) in &entry.variables {
+        own_variables.insert(name.clone(), variables.expand(template)?);
+    }
+    let labels = |labels: &BTreeSet<String>| labels.iter().cloned().collect::<Vec<_>>();
+    Ok(ComponentEnv {
+        id: id.to_owned(),
+        databases: labels(&entry.sqlite_databases)
+            .into_iter()
+            .map(|label| (label, database.clone()))
+            .collect(),
+        stores: labels(&entry.key_value_stores)
+            .into_iter()
+            .map(|label| (label.clone(), key_value.store(&label)))
+            .collect(),
+        variables: own_variables,
+        environment: entry.environment.clone().into_iter().collect(),
+        allowed: AllowedHosts::parse(&allowed)?,
+        max_memory: options.max_memory,
+        logger: options.logger,
+        show_output: options.show_output,
+        faults: faults.clone(),
+    })
+}
+
+/// Loads the components that some trigger names, several at once: the first time each is compiled.
+fn load_all(
+    options: &HostOptions,
+    manifest: &Manifest,
+    folder: &Path,
+    engine: &Engine,
+    needed: BTreeSet<&str>,
+) -> Result<BTreeMap<String, Component>> {
+    let cache = Cache::open(&options.cache_dir)?;
+    let load = |id: &str| -> Result<Component> {
+        let entry = &manifest.component[id];
+        let wasm = folder.join(&entry.source);
+        let mut started = None;
+        let component = cache
+            .load(engine, &wasm, &entry.build_command(), || {
+                started = Some(Instant::now());
+                options
+                    .logger
+                    .info(&format!("Compiling {id} (done once for this version)"));
+            })
+            .with_context(|| format!("component `{id}`"))?;
+        if let Some(started) = started {
+            let seconds = started.elapsed().as_secs_f32();
+            options
+                .logger
+                .info(&format!("Compiled {id} in {seconds:.1} s"));
+        }
+        Ok(component)
+    };
+    let needed: Vec<&str> = needed.into_iter().collect();
+    let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+    let per_thread = needed.len().div_ceil(at_once).max(1);
+    std::thread::scope(|scope| {
+        let loaders: Vec<_> = needed
+            .chunks(per_thread)
+            .map(|ids| {
+                let load = &load;
+                scope.spawn(move || {
+                    ids.iter()
+                        .map(|id| Ok(((*id).to_owned(), load(id)?)))
+                        .collect::<Result<Vec<_>>>()
+                })
+            })
+            .collect();
+        let mut components = BTreeMap::new();
+        for loader in loaders {
+            let loaded = loader
+                .join()
+                .map_err(|_| anyhow!("a thread that loads components was stopped"))??;
+            components.extend(loaded);
+        }
+        Ok(components)
+    })
+}
+
+fn http_pre(
+    linker: &Linker<GuestState>,
+    component: &Component,
+) -> Result<(ProxyPre<GuestState>, bool)> {
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| anyhow!("{error:#}"))?;
+    if let Ok(pre) = Proxy3Pre::new(pre.clone()) {
+        return Ok((ProxyPre::P3(pre), true));
+    }
+    match Proxy2Pre::new(pre) {
+        Ok(pre) => Ok((ProxyPre::P2(pre), false)),
+        Err(_) => Err(anyhow!(
+            "it exports neither `wasi:http/handler@0.3` nor `wasi:http/incoming-handler@0.2`"
+        )),
+    }
+}
+
+fn build_core(
+    router: &Arc<Router>,
+    served: HashMap<String, Served>,
+    engine: &Engine,
+    options: &HostOptions,
+    stopping: &watch::Receiver<bool>,
+    alive: &Arc<AtomicUsize>,
+) -> Arc<CoreApp> {
+    Arc::new_cyclic(|local| {
+        let handler = |served: Served| {
+            let limits = InstanceLimits {
+                requests: if served.reusable {
+                    options.instance_requests
+                } else {
+                    1
+                },
+                concurrent: if served.reusable {
+                    options.instance_concurrency
+                } else {
+                    1
+                },
+                idle: options.idle_timeout,
+                request: options.request_timeout,
+            };
+            ProxyHandler::new(Factory {
+                engine: engine.clone(),
+                pre: served.pre,
+                component: served.component,
+                local: local.clone(),
+                limits,
+                stopping: stopping.clone(),
+                alive: alive.clone(),
+            })
+        };
+        let handlers = served
+            .into_iter()
+            .map(|(id, served)| (id, handler(served)))
+            .collect();
+        CoreApp::new(router.clone(), handlers, options.logger)
+    })
+}

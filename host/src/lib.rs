@@ -1,0 +1,47 @@
+//! The embedded host: runs a Spin application without Spin.
+//!
+//! It reads the same `spin.toml`, runs the same `.wasm` files and offers the Spin interfaces that the
+//! components import, on Wasmtime's crates. Spin stays the reference: nothing here is meant to be
+//! something an application could depend on. The binary `windlass-host` stands in for `spin up`;
+//! tests use the library:
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! let host = windlass_host::HostOptions::for_test("spin.toml")
+//!     .variable("tick_token", "secret")
+//!     .start()?;
+//! println!("serving {}", host.url());
+//! host.run_pending_work()?;
+//! host.stop();
+//! # Ok(())
+//! # }
+//! ```
+
+mod allowed;
+mod bindings;
+mod cache;
+mod client;
+mod core_app;
+mod cron;
+mod engine;
+mod faults;
+mod guest;
+mod host;
+mod key_value;
+mod logs;
+mod manifest;
+mod options;
+mod outbound;
+mod router;
+mod running;
+mod server;
+mod sqlite;
+mod stdio;
+mod variables;
+mod worker;
+
+pub use faults::Faults;
+pub use key_value::Store as KeyValueStore;
+pub use logs::{LogFormat, Logger};
+pub use options::HostOptions;
+pub use running::RunningHost;

@@ -1,0 +1,20 @@
+//! `windlass-host`: serves the application where no `spin` is installed.
+
+mod cli;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+// Many small allocations per request, freed on the same core: mimalloc is much faster at that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Requests that components send: checked against `allowed_outbound_hosts`, then sent over the
+//! network or handed to another component in this process (`http://<component>.spin.internal/`).
+
+use crate::allowed::Target;
+use crate::client;
+use crate::core_app::CoreApp;
+use crate::guest::ComponentEnv;
+use http::header::{HOST, HeaderName};
+use http::uri::Scheme;
+use std::sync::{Arc, Weak};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
+    WasiHttpHooks,
+};
+
+/// How the requests of one instance leave.
+pub struct Outbound {
+    component: Arc<ComponentEnv>,
+    /// The application on this core; none for components run by a cron trigger, which on Spin live
+    /// in a process of their own and reach others over the network only.
+    local: Option<Weak<CoreApp>>,
+}
+
+type Sent = (
+    http::Response<WasiBody>,
+    Box<dyn Future<Output = Result<()>> + Send>,
+);
+
+impl Outbound {
+    /// For an instance of `component`.
+    pub fn new(component: &Arc<ComponentEnv>, local: Option<Weak<CoreApp>>) -> Self {
+        Self {
+            component: component.clone(),
+            local,
+        }
+    }
+}
+
+impl WasiHttpHooks for Outbound {
+    // Components see and may set `host`, as on Spin.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        is_forbidden(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(is_forbidden)
+    }
+
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        Some(Scheme::HTTPS)
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Box<dyn Future<Output = Result<()>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent>> + Send> {
+        let component = self.component.clone();
+        let local = self.local.clone();
+        Box::new(async move { send(&component, local, request, options.unwrap_or_default()).await })
+    }
+}
+
+fn is_forbidden(name: &HeaderName) -> bool {
+    name != HOST && DEFAULT_FORBIDDEN_HEADERS.contains(name)
+}
+
+async fn send(
+    component: &ComponentEnv,
+    local: Option<Weak<CoreApp>>,
+    request: http::Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<Sent> {
+    let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+    if !component.allowed.allows(&target) {
+        component.logger.component_problem(
+            &component.id,
+            &format!(
+                "a request to {target} was refused: to allow it, add \"{target}\" to allowed_outbound_hosts of [component.{}] in spin.toml",
+                component.id
+            ),
+        );
+        return Err(Error::HttpRequestDenied);
+    }
+    if !component.faults.before_outbound().await {
+        return Err(Error::ConnectionRefused);
+    }
+    let Some(callee) = target.chained_component() else {
+        return client::send(request, &target, options).await;
+    };
+    let Some(app) = local.as_ref().and_then(Weak::upgrade) else {
+        component.logger.component_problem(
+            &component.id,
+            "*.spin.internal is not reachable from a cron trigger: call the application's public address",
+        );
+        return Err(Error::DestinationNotFound);
+    };
+    let response = app.call_chained(callee, request).await?;
+    Ok((response, Box::new(async { Ok(()) })))
+}

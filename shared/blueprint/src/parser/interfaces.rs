@@ -1,0 +1,413 @@
+//! Interfaces: what operations a type or template has, and which plugin runs each.
+
+use super::Blueprint;
+use super::data_types::{Owner, type_of};
+use super::implementation::Target;
+use super::schema::{self, Key, key, since};
+use super::version::Version;
+use crate::error::{Error, Result, Under};
+use crate::plan::Operations;
+use crate::yaml::Node;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, OnceLock};
+
+const KEYS: [Key; 7] = [
+    key("implementation"),
+    key("inputs"),
+    key("executor"),
+    since("max_retries", 1),
+    since("retry_interval", 1),
+    key("timeout"),
+    key("timeout_recoverable"),
+];
+
+/// Operations by interface and name.
+pub(super) type Interfaces = IndexMap<String, IndexMap<String, Arc<Definition>>>;
+
+/// An operation as a type or template writes it.
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct Definition {
+    pub implementation: String,
+    /// Schemas for a type's operation, values for a template's.
+    pub inputs: Map<String, Value>,
+    pub executor: Option<String>,
+    pub max_retries: Value,
+    pub retry_interval: Value,
+    pub timeout: Value,
+    pub timeout_recoverable: Value,
+    /// What the plan has of it, made when first needed: many nodes share a definition.
+    ready: Ready,
+}
+
+/// An operation in its two forms. Definitions are equal without it.
+#[derive(Clone, Default)]
+struct Ready {
+    declared: OnceLock<Arc<Value>>,
+    resolved: OnceLock<Arc<Value>>,
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Definition {
+    fn read(node: &Node, name: &str, version: Version) -> Result<Self> {
+        if let Some(implementation) = node.as_str() {
+            return Ok(Self {
+                implementation: implementation.to_owned(),
+                ..Self::default()
+            });
+        }
+        schema::check_keys(node, &KEYS, version)?;
+        let executor = schema::text_at(node, "executor")?;
+        if let Some(executor) = executor
+            && !matches!(executor, "central_deployment_agent" | "host_agent")
+        {
+            let message = format!(
+                "Operation '{name}' has an illegal executor value '{executor}'. valid values are [central_deployment_agent,host_agent]"
+            );
+            let at = node.get("executor").unwrap_or(node);
+            return Err(Error::parser(28, message).at(at).under("executor"));
+        }
+        let mut inputs = Map::new();
+        for (input, value) in schema::map_at(node, "inputs")? {
+            inputs.insert(input.clone(), value.to_value());
+        }
+        let max_retries = schema::number_at(node, "max_retries")?
+            .cloned()
+            .unwrap_or_default();
+        if max_retries.as_f64().is_some_and(|retries| retries < -1.0) {
+            return Err(Error::logic(format!(
+                "'max_retries' value must be either -1 to specify unlimited retries or a non negative number but got {max_retries}."
+            )));
+        }
+        let retry_interval = schema::number_at(node, "retry_interval")?
+            .cloned()
+            .unwrap_or_default();
+        if retry_interval
+            .as_f64()
+            .is_some_and(|interval| interval < 0.0)
+        {
+            return Err(Error::logic(format!(
+                "'retry_interval' value must be a non negative number but got {retry_interval}."
+            )));
+        }
+        Ok(Self {
+            ready: Ready::default(),
+            implementation: schema::text_at(node, "implementation")?
+                .unwrap_or_default()
+                .to_owned(),
+            inputs,
+            executor: executor.map(str::to_owned),
+            max_retries,
+            retry_interval,
+            timeout: schema::number_at(node, "timeout")?
+                .cloned()
+                .unwrap_or_default(),
+            timeout_recoverable: schema::bool_at(node, "timeout_recoverable")?
+                .map_or(Value::Null, Value::Bool),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The operation's form in `interfaces`.
+    pub fn declared(&self) -> Arc<Value> {
+        self.ready
+            .declared
+            .get_or_init(|| Arc::new(self.to_value()))
+            .clone()
+    }
+
+    fn to_value(&self) -> Value {
+        json!({
+            "implementation": self.implementation,
+            "inputs": self.inputs,
+            "executor": self.executor,
+            "max_retries": self.max_retries,
+            "retry_interval": self.retry_interval,
+            "timeout": self.timeout,
+            "timeout_recoverable": self.timeout_recoverable,
+        })
+    }
+}
+
+/// Reads the interfaces of a type or template.
+pub(super) fn read(node: Option<&Node>, version: Version) -> Result<Interfaces> {
+    let mut interfaces = Interfaces::new();
+    let Some(node) = node else {
+        return Ok(interfaces);
+    };
+    for (interface, operations) in schema::map(node)? {
+        let mut definitions = IndexMap::new();
+        for (name, operation) in schema::map(operations).under(interface)? {
+            let full_name = format!("{interface}.{name}");
+            let definition = Definition::read(operation, &full_name, version)
+                .under(name)
+                .under(interface)?;
+            definitions.insert(name.clone(), Arc::new(definition));
+        }
+        interfaces.insert(interface.clone(), definitions);
+    }
+    Ok(interfaces)
+}
+
+/// A type's interfaces over its parent's: the nearer definition of an operation wins whole.
+pub(super) fn derive(parent: &Arc<Interfaces>, own: Interfaces) -> Arc<Interfaces> {
+    if own.is_empty() {
+        return parent.clone();
+    }
+    let mut interfaces = own;
+    for (interface, operations) in &**parent {
+        let here = interfaces.entry(interface.clone()).or_default();
+        for (name, definition) in operations {
+            if !here.contains_key(name) {
+                here.insert(name.clone(), definition.clone());
+            }
+        }
+    }
+    Arc::new(interfaces)
+}
+
+/// The interfaces of a template: a type's operations with default inputs, changed by what
+/// the template says.
+pub(super) fn instantiate(
+    blueprint: &Blueprint<'_>,
+    of_type: &Interfaces,
+    own: &Interfaces,
+    owner: &str,
+) -> Result<Interfaces> {
+    let mut interfaces = Interfaces::new();
+    for (interface, operations) in of_type {
+        let changed = own.get(interface);
+        let mut here = IndexMap::new();
+        for (name, definition) in operations {
+            let own = changed.and_then(|operations| operations.get(name));
+            let definition = match own {
+                Some(own) if own.is_empty() => own.clone(),
+                Some(own) if !own.implementation.is_empty() => own.clone(),
+                Some(own) => Arc::new(Definition {
+                    ready: Ready::default(),
+                    implementation: definition.implementation.clone(),
+                    inputs: inputs(blueprint, &definition.inputs, &own.inputs, owner)?,
+                    executor: own.executor.clone().or_else(|| definition.executor.clone()),
+                    max_retries: first(&own.max_retries, &definition.max_retries),
+                    retry_interval: first(&own.retry_interval, &definition.retry_interval),
+                    timeout: first(&own.timeout, &definition.timeout),
+                    timeout_recoverable: first(
+                        &own.timeout_recoverable,
+                        &definition.timeout_recoverable,
+                    ),
+                }),
+                None if definition.inputs.is_empty() => definition.clone(),
+                None => Arc::new(Definition {
+                    ready: Ready::default(),
+                    inputs: inputs(blueprint, &definition.inputs, &Map::new(), owner)?,
+                    ..(**definition).clone()
+                }),
+            };
+            here.insert(name.clone(), definition);
+        }
+        interfaces.insert(interface.clone(), here);
+    }
+    for (interface, operations) in own {
+        let here = interfaces.entry(interface.clone()).or_default();
+        for (name, definition) in operations {
+            here.entry(name.clone())
+                .or_insert_with(|| definition.clone());
+        }
+    }
+    Ok(interfaces)
+}
+
+fn first(one: &Value, other: &Value) -> Value {
+    if one.is_null() {
+        other.clone()
+    } else {
+        one.clone()
+    }
+}
+
+fn inputs(
+    blueprint: &Blueprint<'_>,
+    schemas: &Map<String, Value>,
+    given: &Map<String, Value>,
+    owner: &str,
+) -> Result<Map<String, Value>> {
+    let mut values = Map::new();
+    for (name, schema) in schemas {
+        let required = schema
+            .get("required")
+            .and_then(Value::as_bool)
+            .unwrap_or(true);
+        let value = match (given.get(name), schema.get("default")) {
+            (Some(value), _) => value.clone(),
+            (None, Some(default)) => match type_of(schema) {
+                Some(type_name) => {
+                    let owner = Owner::Other(owner);
+                    blueprint
+                        .data_types
+                        .complete(type_name, default, owner, name, false)?
+                }
+                None => default.clone(),
+            },
+            (None, None) if required => {
+                return Err(Error::parser(
+                    107,
+                    format!("Input '{name}' is missing a value"),
+                ));
+            }
+            (None, None) => continue,
+        };
+        blueprint.data_types.count(crate::weight::of(&value))?;
+        values.insert(name.clone(), value);
+    }
+    for (name, value) in given {
+        values.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    Ok(values)
+}
+
+/// The `interfaces` of a plan.
+pub(super) fn declared(interfaces: &Interfaces) -> IndexMap<String, Operations> {
+    let mut all = IndexMap::with_capacity(interfaces.len());
+    for (interface, definitions) in interfaces {
+        let operations = definitions.iter();
+        let operations = operations
+            .map(|(name, one)| (name.clone(), one.declared()))
+            .collect();
+        all.insert(interface.clone(), operations);
+    }
+    all
+}
+
+/// Where an operation stands, for refusals.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    /// 10 for nodes, 19 for relationships.
+    pub code: i32,
+    /// `node 'a' of type 't'`, ...
+    pub owner: &'a str,
+}
+
+/// The `operations` of a plan, with the plugins that they need as (name, executor).
+pub(super) fn operations(
+    blueprint: &Blueprint<'_>,
+    interfaces: &Interfaces,
+    site: Site<'_>,
+) -> Result<(Operations, Vec<(String, String)>)> {
+    let mut times: IndexMap<&str, usize> = IndexMap::new();
+    for name in interfaces.values().flat_map(IndexMap::keys) {
+        *times.entry(name).or_default() += 1;
+    }
+    let mut operations = Operations::new();
+    let mut plugins: Vec<(String, String)> = Vec::new();
+    for (interface, definitions) in interfaces {
+        for (name, definition) in definitions {
+            let operation = match definition.ready.resolved.get() {
+                Some(operation) => operation.clone(),
+                None => {
+                    let operation = resolve(blueprint, interface, name, definition, site)?;
+                    definition
+                        .ready
+                        .resolved
+                        .get_or_init(|| Arc::new(operation))
+                        .clone()
+                }
+            };
+            if let (Some(plugin), Some(executor)) =
+                (operation["plugin"].as_str(), operation["executor"].as_str())
+            {
+                let plugin = (plugin.to_owned(), executor.to_owned());
+                if !plugins.contains(&plugin) {
+                    plugins.push(plugin);
+                }
+            }
+            if times.get(name.as_str()) == Some(&1) {
+                operations.insert(name.clone(), operation.clone());
+            }
+            operations.insert(format!("{interface}.{name}"), operation);
+        }
+    }
+    Ok((operations, plugins))
+}
+
+fn resolve(
+    blueprint: &Blueprint<'_>,
+    interface: &str,
+    name: &str,
+    definition: &Definition,
+    site: Site<'_>,
+) -> Result<Value> {
+    let mut inputs = definition.inputs.clone();
+    let target = blueprint.implementation(&definition.implementation).map_err(|kind| {
+        kind.refuse(|implementation| {
+            let owner = site.owner;
+            Error::parser(
+                site.code,
+                format!(
+                    "Could not extract plugin or a script resource is not found from operation mapping/script-path '{implementation}', which is declared for operation '{name}'.In interface '{interface}' in {owner}"
+                ),
+            )
+        })
+    })?;
+    let (plugin, operation, executor) = match &target {
+        Target::Nothing => {
+            inputs.clear();
+            (String::new(), String::new(), None)
+        }
+        Target::Plugin { plugin, operation } => {
+            let executor = definition.executor.clone();
+            let executor = executor.or_else(|| blueprint.executor_of(plugin));
+            (plugin.clone(), operation.clone(), executor)
+        }
+        Target::Script {
+            plugin,
+            input,
+            value,
+        } => {
+            for taken in ["script_path", "script_source"] {
+                if inputs.contains_key(taken) {
+                    let message = format!(
+                        "Cannot define '{taken}' property in '{value}' for operation '{name}'"
+                    );
+                    return Err(Error::parser(60, message));
+                }
+            }
+            let Some(plugin) = plugin else {
+                let message = format!(
+                    "Script plugin is not defined but it is required for mapping 'script_runner.tasks.run' of operation '{name}'"
+                );
+                return Err(Error::parser(61, message));
+            };
+            inputs.insert((*input).to_owned(), json!(value));
+            let executor = definition
+                .executor
+                .clone()
+                .unwrap_or_else(|| "auto".to_owned());
+            (
+                plugin.clone(),
+                "script_runner.tasks.run".to_owned(),
+                Some(executor),
+            )
+        }
+    };
+    let nothing = matches!(target, Target::Nothing);
+    let setting = |value: &Value| if nothing { Value::Null } else { value.clone() };
+    Ok(json!({
+        "plugin": plugin,
+        "operation": operation,
+        "executor": executor,
+        "inputs": inputs,
+        "has_intrinsic_functions": false,
+        "max_retries": setting(&definition.max_retries),
+        "retry_interval": setting(&definition.retry_interval),
+        "timeout": setting(&definition.timeout),
+        "timeout_recoverable": setting(&definition.timeout_recoverable),
+    }))
+}

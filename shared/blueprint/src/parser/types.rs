@@ -1,0 +1,196 @@
+//! Node types and relationship types: what they inherit, from root to leaf.
+
+use super::Blueprint;
+use super::data_types::Schemas;
+use super::interfaces::{self, Interfaces};
+use super::schema::{self, key};
+use crate::error::{Error, Result, Under};
+use crate::plan::Part;
+use crate::yaml::Node;
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A node type or relationship type with all that it inherits.
+pub(super) struct Type {
+    /// Root first, itself last.
+    pub hierarchy: Arc<Value>,
+    pub properties: Schemas,
+    /// A node type's interfaces, or a relationship's on the source side.
+    pub interfaces: Arc<Interfaces>,
+    /// A relationship's interfaces on the target side.
+    pub target_interfaces: Arc<Interfaces>,
+}
+
+/// Which of the two kinds of types is read.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Family {
+    Nodes,
+    Relationships,
+}
+
+impl Family {
+    fn section(self) -> &'static str {
+        match self {
+            Self::Nodes => "node_types",
+            Self::Relationships => "relationships",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Nodes => "type",
+            Self::Relationships => "relationship",
+        }
+    }
+}
+
+/// Reads a section of types.
+pub(super) fn read(
+    blueprint: &Blueprint<'_>,
+    section: Option<&Node>,
+    family: Family,
+) -> Result<IndexMap<String, Type>> {
+    let mut types = IndexMap::new();
+    let Some(section) = section else {
+        return Ok(types);
+    };
+    let nodes = schema::map(section).under(family.section())?;
+    for name in nodes.keys() {
+        resolve(blueprint, name, nodes, family, &mut types).under(family.section())?;
+    }
+    Ok(types)
+}
+
+/// Resolves a type after those that it derives from; a loop rather than a recursion,
+/// because a chain can be as long as a file.
+fn resolve(
+    blueprint: &Blueprint<'_>,
+    name: &str,
+    nodes: &IndexMap<String, Node>,
+    family: Family,
+    types: &mut IndexMap<String, Type>,
+) -> Result<()> {
+    let mut chain: Vec<&str> = vec![name];
+    while let Some(last) = chain.last().copied() {
+        let Some(node) = nodes.get(last) else { break };
+        let Some(parent) = schema::text_at(node, "derived_from").under(last)? else {
+            break;
+        };
+        if types.contains_key(parent) {
+            break;
+        }
+        if !nodes.contains_key(parent) {
+            let word = family.word();
+            let message = format!(
+                "Missing definition for {word} '{parent}' which is declared as derived by {word} '{last}'"
+            );
+            let at = node.get("derived_from").unwrap_or(node);
+            return Err(Error::parser(103, message)
+                .at(at)
+                .under("derived_from")
+                .under(last));
+        }
+        if let Some(first) = chain.iter().position(|other| *other == parent) {
+            let circle = chain[first..].join(" --> ");
+            return Err(Error::parser(
+                100,
+                format!("Parsing failed. Circular dependency detected: {circle} --> {parent}"),
+            ));
+        }
+        if chain.len() > 100 {
+            return Err(Error::parser(
+                100,
+                "Types derive from each other too deeply",
+            ));
+        }
+        chain.push(parent);
+    }
+    for name in chain.into_iter().rev() {
+        if !types.contains_key(name)
+            && let Some(node) = nodes.get(name)
+        {
+            let resolved = one(blueprint, name, node, family, types).under(name)?;
+            types.insert(name.to_owned(), resolved);
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    blueprint: &Blueprint<'_>,
+    name: &str,
+    node: &Node,
+    family: Family,
+    types: &IndexMap<String, Type>,
+) -> Result<Type> {
+    let keys: &[schema::Key] = match family {
+        Family::Nodes => &[key("derived_from"), key("interfaces"), key("properties")],
+        Family::Relationships => &[
+            key("derived_from"),
+            key("properties"),
+            key("source_interfaces"),
+            key("target_interfaces"),
+        ],
+    };
+    let version = blueprint.version_of(node);
+    schema::check_keys(node, keys, version)?;
+    let properties = blueprint
+        .data_types
+        .properties(node.get("properties"), name, version)?;
+    let read = |field: &str| interfaces::read(node.get(field), version).under(field);
+    let (near, far) = match family {
+        Family::Nodes => (read("interfaces")?, Interfaces::new()),
+        Family::Relationships => (read("source_interfaces")?, read("target_interfaces")?),
+    };
+    let parent = node
+        .get("derived_from")
+        .and_then(Node::as_str)
+        .and_then(|name| types.get(name));
+    let Some(parent) = parent else {
+        return Ok(Type {
+            hierarchy: Arc::new(json!([name])),
+            properties,
+            interfaces: Arc::new(near),
+            target_interfaces: Arc::new(far),
+        });
+    };
+    let mut hierarchy = parent.hierarchy.as_array().cloned().unwrap_or_default();
+    hierarchy.push(json!(name));
+    // Own properties come first, and stand for the parent's of the same name.
+    let mut all = properties;
+    for (name, schema) in &parent.properties {
+        if !all.contains_key(name) {
+            all.insert(name.clone(), schema.clone());
+        }
+    }
+    Ok(Type {
+        hierarchy: Arc::new(Value::Array(hierarchy)),
+        properties: all,
+        interfaces: interfaces::derive(&parent.interfaces, near),
+        target_interfaces: interfaces::derive(&parent.target_interfaces, far),
+    })
+}
+
+impl Type {
+    /// Whether it derives from a type, or is it.
+    pub fn is_a(&self, name: &str) -> bool {
+        let hierarchy = self.hierarchy.as_array();
+        hierarchy.is_some_and(|types| types.iter().any(|one| one == name))
+    }
+
+    /// A relationship type as the plan has it.
+    pub fn relationship_value(&self, name: &str, node: &Node) -> Value {
+        let mut value = json!({
+            "properties": self.properties,
+            "source_interfaces": Part::Interfaces(Arc::new(interfaces::declared(&self.interfaces))),
+            "target_interfaces": Part::Interfaces(Arc::new(interfaces::declared(&self.target_interfaces))),
+            "name": name,
+            "type_hierarchy": *self.hierarchy,
+        });
+        if let Some(parent) = node.get("derived_from") {
+            value["derived_from"] = parent.to_value();
+        }
+        value
+    }
+}

@@ -1,0 +1,70 @@
+//! Versions of the language, and what each of them brought.
+
+use crate::error::{Error, Result, Under};
+use crate::python_text;
+use crate::yaml::Node;
+use serde_json::{Value, json};
+
+/// `cloudify_dsl_1_<minor>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version(pub u32);
+
+const NAMES: [&str; 6] = [
+    "cloudify_dsl_1_0",
+    "cloudify_dsl_1_1",
+    "cloudify_dsl_1_2",
+    "cloudify_dsl_1_3",
+    "cloudify_dsl_1_4",
+    "cloudify_dsl_1_5",
+];
+/// The section that names the version.
+pub(super) const SECTION: &str = "tosca_definitions_version";
+
+impl Version {
+    /// The newest version.
+    pub const NEWEST: Self = Self(NAMES.len() as u32 - 1);
+
+    /// The version that a file names, if it does.
+    pub fn of(file: &Node) -> Result<Option<Self>> {
+        let Some(node) = file.get(SECTION) else {
+            return Ok(None);
+        };
+        let name = super::schema::text(node).under(SECTION)?;
+        match NAMES.iter().position(|known| *known == name) {
+            Some(minor) => Ok(Some(Self(minor as u32))),
+            None => Err(Error::parser(
+                29,
+                format!(
+                    "Unexpected {SECTION} {name}; Currently supported versions are: {}",
+                    python_text::list(NAMES)
+                ),
+            )
+            .at(node)
+            .under(SECTION)),
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        NAMES[self.0 as usize]
+    }
+
+    /// Refuses what only a later version has.
+    pub fn requires(self, since: Self, what: &str, node: &Node) -> Result<()> {
+        if self >= since {
+            return Ok(());
+        }
+        let (name, added) = (self.name(), since.name());
+        let message = format!("{what} not supported in version {name}, it was added in {added}");
+        Err(Error::parser(102, message).at(node))
+    }
+
+    /// The plan's `version`.
+    pub fn to_value(self) -> Value {
+        json!({
+            "raw": self.name(),
+            "definitions_name": "cloudify_dsl",
+            "definitions_version": [1, self.0],
+        })
+    }
+}

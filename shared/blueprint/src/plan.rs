@@ -1,0 +1,438 @@
+//! The plan: what a blueprint means once every type, interface and import is resolved.
+//!
+//! Its JSON repeats the same operations for each node of a type, tens of megabytes for a few
+//! thousand nodes. In memory those parts are shared, and [`Plan::to_stored`] keeps them
+//! shared on disk; `serde` writes the full form that clients expect.
+
+use indexmap::IndexMap;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Operations by name. Most nodes have the operations of their type, so each is kept once.
+pub type Operations = IndexMap<String, Arc<Value>>;
+
+/// A part of a node or relationship: its own value, or one that it shares with others.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// A value of this part alone.
+    Own(Value),
+    /// A value that many parts have.
+    Shared(Arc<Value>),
+    /// `operations` and its like, full and short names.
+    Operations(Arc<Operations>),
+    /// `interfaces` and its like.
+    Interfaces(Arc<IndexMap<String, Operations>>),
+    /// A node's relationships.
+    Relationships(Vec<Fields>),
+}
+
+/// The named parts of a node or a relationship, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Fields(Vec<(&'static str, Part)>);
+
+/// How a field is kept.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    Own,
+    Shared,
+    Operations,
+    Interfaces,
+    Relationships,
+}
+
+/// Every field that a node or a relationship can have.
+const FIELDS: [(&str, Shape); 19] = [
+    ("name", Shape::Own),
+    ("id", Shape::Own),
+    ("type", Shape::Own),
+    ("type_hierarchy", Shape::Shared),
+    ("properties", Shape::Own),
+    ("relationships", Shape::Relationships),
+    ("instances", Shape::Own),
+    ("capabilities", Shape::Shared),
+    ("interfaces", Shape::Interfaces),
+    ("operations", Shape::Operations),
+    ("host_id", Shape::Own),
+    ("plugins", Shape::Shared),
+    ("deployment_plugins_to_install", Shape::Shared),
+    ("plugins_to_install", Shape::Shared),
+    ("target_id", Shape::Own),
+    ("source_interfaces", Shape::Interfaces),
+    ("target_interfaces", Shape::Interfaces),
+    ("source_operations", Shape::Operations),
+    ("target_operations", Shape::Operations),
+];
+
+impl Part {
+    /// The value, if this is one.
+    pub fn value(&self) -> &Value {
+        match self {
+            Self::Own(value) => value,
+            Self::Shared(value) => value,
+            _ => &Value::Null,
+        }
+    }
+
+    fn read(shape: Shape, value: Value, source: &mut impl Source) -> Self {
+        match (shape, value) {
+            (Shape::Relationships, Value::Array(items)) => Self::Relationships(
+                items
+                    .into_iter()
+                    .map(|item| Fields::read(item, source))
+                    .collect(),
+            ),
+            (Shape::Operations, Value::Object(map)) => {
+                Self::Operations(Arc::new(operations(map, source)))
+            }
+            (Shape::Interfaces, Value::Object(map)) => {
+                let mut interfaces = IndexMap::new();
+                for (name, value) in map {
+                    if let Value::Object(map) = value {
+                        interfaces.insert(name, operations(map, source));
+                    }
+                }
+                Self::Interfaces(Arc::new(interfaces))
+            }
+            (Shape::Shared, value) => Self::Shared(source.shared(value)),
+            (_, value) => Self::Own(value),
+        }
+    }
+
+    fn store(&self, shape: Shape, table: &mut Table) -> Value {
+        let all = |operations: &Operations, table: &mut Table| -> Value {
+            let entries = operations.iter();
+            Value::Object(
+                entries
+                    .map(|(name, one)| (name.clone(), table.place(one)))
+                    .collect(),
+            )
+        };
+        match self {
+            Self::Own(value) if shape == Shape::Shared => table.place(&Arc::new(value.clone())),
+            Self::Own(value) => value.clone(),
+            Self::Shared(value) => table.place(value),
+            Self::Operations(operations) => all(operations, table),
+            Self::Interfaces(interfaces) => {
+                let mut map = Map::new();
+                for (name, operations) in &**interfaces {
+                    map.insert(name.clone(), all(operations, table));
+                }
+                Value::Object(map)
+            }
+            Self::Relationships(items) => items.iter().map(|item| item.store(table)).collect(),
+        }
+    }
+}
+
+fn operations(map: Map<String, Value>, source: &mut impl Source) -> Operations {
+    map.into_iter()
+        .map(|(name, value)| (name, source.shared(value)))
+        .collect()
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Own(value) => value.serialize(serializer),
+            Self::Shared(value) => value.serialize(serializer),
+            Self::Operations(operations) => All(operations).serialize(serializer),
+            Self::Interfaces(interfaces) => {
+                serializer.collect_map(interfaces.iter().map(|(name, one)| (name, All(one))))
+            }
+            Self::Relationships(items) => serializer.collect_seq(items),
+        }
+    }
+}
+
+/// Operations as JSON.
+struct All<'a>(&'a Operations);
+
+impl Serialize for All<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, &**value)))
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, part)| (name, part)))
+    }
+}
+
+impl Fields {
+    /// Sets a field; a field that is there already changes in place.
+    pub fn set(&mut self, name: &'static str, part: Part) {
+        match self.0.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = part,
+            None => self.0.push((name, part)),
+        }
+    }
+
+    /// A field, if it is there.
+    pub fn part(&self, name: &str) -> Option<&Part> {
+        self.0
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, part)| part)
+    }
+
+    /// A field's value; null if it is not there, or if it is made of operations or
+    /// relationships, which have methods of their own.
+    pub fn get(&self, name: &str) -> &Value {
+        self.part(name).map_or(&Value::Null, Part::value)
+    }
+
+    /// A field's text; empty if it is not a text.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).as_str().unwrap_or_default()
+    }
+
+    /// A node's name.
+    pub fn name(&self) -> &str {
+        self.text("name")
+    }
+
+    /// A node's relationships.
+    pub fn relationships(&self) -> &[Fields] {
+        match self.part("relationships") {
+            Some(Part::Relationships(items)) => items,
+            _ => &[],
+        }
+    }
+
+    /// A node's relationships, to change them.
+    pub fn relationships_mut(&mut self) -> &mut [Fields] {
+        let part = self.0.iter_mut().find(|(name, _)| *name == "relationships");
+        match part {
+            Some((_, Part::Relationships(items))) => items,
+            _ => &mut [],
+        }
+    }
+
+    /// Whether a node or relationship is of this type or derives from it.
+    pub fn derives_from(&self, type_name: &str) -> bool {
+        let hierarchy = self.get("type_hierarchy").as_array();
+        hierarchy.is_some_and(|types| types.iter().any(|name| name == type_name))
+    }
+
+    /// `operations` of a node; `source_operations` and `target_operations` of a relationship.
+    /// Full names, and short ones where they are unambiguous.
+    pub fn operations(&self, field: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let operations = match self.part(field) {
+            Some(Part::Operations(operations)) => Some(operations.iter()),
+            _ => None,
+        };
+        operations
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), &**value))
+    }
+
+    /// An operation's definition by its full or short name.
+    pub fn operation(&self, field: &str, name: &str) -> Option<&Value> {
+        match self.part(field) {
+            Some(Part::Operations(operations)) => operations.get(name).map(|value| &**value),
+            _ => None,
+        }
+    }
+
+    /// The same as plain JSON.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn read(value: Value, source: &mut impl Source) -> Self {
+        let mut fields = Self::default();
+        let Value::Object(map) = value else {
+            return fields;
+        };
+        for (name, value) in map {
+            if let Some((name, shape)) = FIELDS.into_iter().find(|(known, _)| *known == name) {
+                fields.0.push((name, Part::read(shape, value, source)));
+            }
+        }
+        fields
+    }
+
+    fn store(&self, table: &mut Table) -> Value {
+        let mut map = Map::new();
+        for (name, part) in &self.0 {
+            let shape = FIELDS.iter().find(|(known, _)| known == name);
+            let shape = shape.map_or(Shape::Own, |(_, shape)| *shape);
+            map.insert((*name).to_owned(), part.store(shape, table));
+        }
+        Value::Object(map)
+    }
+}
+
+/// Where shared values come from while a plan is read.
+trait Source {
+    fn shared(&mut self, value: Value) -> Arc<Value>;
+}
+
+/// In a full plan equal values become one.
+#[derive(Default)]
+struct Pool(HashMap<String, Arc<Value>>);
+
+impl Source for Pool {
+    fn shared(&mut self, value: Value) -> Arc<Value> {
+        let text = value.to_string();
+        self.0
+            .entry(text)
+            .or_insert_with(|| Arc::new(value))
+            .clone()
+    }
+}
+
+/// In a stored plan they are numbers in a list.
+struct Stored(Vec<Arc<Value>>);
+
+impl Source for Stored {
+    fn shared(&mut self, value: Value) -> Arc<Value> {
+        let place = value.as_u64().and_then(|place| usize::try_from(place).ok());
+        place
+            .and_then(|place| self.0.get(place))
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// The shared values of a stored plan, each once.
+#[derive(Default)]
+struct Table {
+    values: Vec<Value>,
+    by_address: HashMap<usize, usize>,
+    /// Keeps what `by_address` names, so that no address is used twice.
+    kept: Vec<Arc<Value>>,
+    by_text: HashMap<String, usize>,
+}
+
+impl Table {
+    fn place(&mut self, value: &Arc<Value>) -> Value {
+        let address = Arc::as_ptr(value) as usize;
+        if let Some(place) = self.by_address.get(&address) {
+            return json!(place);
+        }
+        let values = &mut self.values;
+        let place = *self.by_text.entry(value.to_string()).or_insert_with(|| {
+            values.push((**value).clone());
+            values.len() - 1
+        });
+        self.by_address.insert(address, place);
+        self.kept.push(value.clone());
+        json!(place)
+    }
+}
+
+/// What a blueprint means. Serialises to the plan that clients see.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Everything but the nodes: `inputs`, `workflows`, `scaling_groups`, ...
+    pub sections: Map<String, Value>,
+    /// The nodes, in an order where containers come before what they contain.
+    pub nodes: Vec<Fields>,
+}
+
+/// A plan whose inputs are values and whose functions are evaluated as far as they can be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeploymentPlan {
+    /// The plan; `inputs` holds values now, and `inter_deployment_functions` was added.
+    pub plan: Plan,
+}
+
+impl Plan {
+    /// A section; null if the plan has none of that name.
+    pub fn section(&self, name: &str) -> &Value {
+        self.sections.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// A node by its name.
+    pub fn node(&self, name: &str) -> Option<&Fields> {
+        self.nodes.iter().find(|node| node.name() == name)
+    }
+
+    /// The full JSON, as clients see it.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Reads the full JSON.
+    pub fn from_value(value: Value) -> Option<Self> {
+        let Value::Object(mut sections) = value else {
+            return None;
+        };
+        let mut pool = Pool::default();
+        let nodes = match sections.shift_remove("nodes")? {
+            Value::Array(nodes) => nodes
+                .into_iter()
+                .map(|node| Fields::read(node, &mut pool))
+                .collect(),
+            _ => return None,
+        };
+        Some(Self { sections, nodes })
+    }
+
+    /// JSON for keeping: what nodes share is in it once.
+    pub fn to_stored(&self) -> Value {
+        let mut table = Table::default();
+        let nodes: Vec<Value> = self
+            .nodes
+            .iter()
+            .map(|node| node.store(&mut table))
+            .collect();
+        json!({ "sections": self.sections, "nodes": nodes, "shared": table.values })
+    }
+
+    /// Reads what [`Plan::to_stored`] made, and the full JSON as well.
+    pub fn from_stored(mut value: Value) -> Option<Self> {
+        let map = value.as_object_mut()?;
+        let Some(Value::Array(shared)) = map.shift_remove("shared") else {
+            return Self::from_value(value);
+        };
+        let mut shared = Stored(shared.into_iter().map(Arc::new).collect());
+        let (Some(Value::Object(sections)), Some(Value::Array(nodes))) =
+            (map.shift_remove("sections"), map.shift_remove("nodes"))
+        else {
+            return None;
+        };
+        Some(Self {
+            sections,
+            nodes: nodes
+                .into_iter()
+                .map(|node| Fields::read(node, &mut shared))
+                .collect(),
+        })
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.sections.len() + 1))?;
+        for (name, section) in &self.sections {
+            map.serialize_entry(name, section)?;
+        }
+        map.serialize_entry("nodes", &self.nodes)?;
+        map.end()
+    }
+}
+
+impl Serialize for DeploymentPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.plan.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Plan {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::from_stored(value).ok_or_else(|| serde::de::Error::custom("this is not a plan"))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for DeploymentPlan {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Plan::deserialize(deserializer).map(|plan| Self { plan })
+    }
+}

@@ -1,0 +1,291 @@
+//! Workflows: when one is available, and which parameters a run of it gets.
+
+use crate::constraints;
+use crate::error::{Error, ErrorKind, Result};
+use crate::functions::has_functions;
+use serde_json::{Map, Value};
+
+/// An availability rule that the language does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownRule(pub String);
+
+/// Whether a workflow can be started: `states` are those of all node instances, `types` all
+/// types of all nodes with the types they derive from. All rules must hold.
+pub fn is_available<'a>(
+    rules: &Value,
+    states: impl IntoIterator<Item = &'a str>,
+    types: impl IntoIterator<Item = &'a str>,
+) -> std::result::Result<bool, UnknownRule> {
+    let Value::Object(rules) = rules else {
+        return match rules {
+            Value::Null => Ok(true),
+            other => Err(UnknownRule(other.to_string())),
+        };
+    };
+    let activity = Activity::of(states);
+    let types: Vec<&str> = types.into_iter().collect();
+    let mut available = true;
+    for (rule, wanted) in rules {
+        available &= match rule.as_str() {
+            "available" => wanted
+                .as_bool()
+                .ok_or_else(|| UnknownRule(wanted.to_string()))?,
+            "node_instances_active" => {
+                let mut fits = false;
+                for word in words(wanted)? {
+                    fits |= activity
+                        .is(word)
+                        .ok_or_else(|| UnknownRule(word.to_owned()))?;
+                }
+                fits
+            }
+            "node_types_required" => words(wanted)?.iter().any(|wanted| types.contains(wanted)),
+            other => return Err(UnknownRule(other.to_owned())),
+        };
+    }
+    Ok(available)
+}
+
+fn words(list: &Value) -> std::result::Result<Vec<&str>, UnknownRule> {
+    let unknown = || UnknownRule(list.to_string());
+    let items = list.as_array().ok_or_else(unknown)?;
+    items
+        .iter()
+        .map(|item| item.as_str().ok_or_else(unknown))
+        .collect()
+}
+
+/// How many of a deployment's instances run.
+struct Activity {
+    all: usize,
+    started: usize,
+    /// Neither new nor deleted.
+    present: usize,
+}
+
+impl Activity {
+    fn of<'a>(states: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut activity = Self {
+            all: 0,
+            started: 0,
+            present: 0,
+        };
+        for state in states {
+            activity.all += 1;
+            activity.started += usize::from(state == "started");
+            activity.present += usize::from(!matches!(state, "uninitialized" | "deleted"));
+        }
+        activity
+    }
+
+    fn is(&self, word: &str) -> Option<bool> {
+        match word {
+            "all" => Some(self.started == self.all),
+            "partial" => Some(self.started < self.all && self.present > 0),
+            "none" => Some(self.started == 0),
+            _ => None,
+        }
+    }
+}
+
+/// The parameters of a run: the declared ones with defaults filled in, what was given
+/// converted and checked. Errors are texts for the client.
+pub fn merge_parameters(
+    workflow: &str,
+    declared: &Value,
+    given: &Map<String, Value>,
+    allow_custom: bool,
+) -> Result<Map<String, Value>> {
+    let refuse = |message: String| Err(Error::new(ErrorKind::Parameters, message));
+    let undeclared: Vec<&str> = given
+        .keys()
+        .filter(|name| declared.get(name.as_str()).is_none())
+        .map(String::as_str)
+        .collect();
+    if !allow_custom && !undeclared.is_empty() {
+        let names = undeclared.join(",");
+        return refuse(format!(
+            "Workflow \"{workflow}\" does not have the following parameters declared: {names}. Remove these parameters or use the flag for allowing custom parameters"
+        ));
+    }
+    let mut merged = Map::new();
+    let mut missing = Vec::new();
+    for (name, schema) in declared.as_object().into_iter().flatten() {
+        let required = schema
+            .get("required")
+            .and_then(Value::as_bool)
+            .unwrap_or(true);
+        match (given.get(name), schema.get("default")) {
+            (Some(value), _) => {
+                let Some(value) = converted(schema, value) else {
+                    let type_name = schema["type"].as_str().unwrap_or_default();
+                    return refuse(format!("Parameter \"{name}\" must be of type {type_name}"));
+                };
+                merged.insert(name.clone(), value);
+            }
+            (None, Some(default)) => {
+                merged.insert(name.clone(), default.clone());
+            }
+            (None, None) if required => missing.push(name.as_str()),
+            (None, None) => {}
+        }
+    }
+    for (name, value) in &merged {
+        if !value.is_null() && !has_functions(value) {
+            constraints::check(&declared[name], "parameter", name, value)
+                .map_err(|error| Error::new(ErrorKind::Parameters, error.message))?;
+        }
+    }
+    if !missing.is_empty() {
+        let names = missing.join(",");
+        return refuse(format!(
+            "Workflow \"{workflow}\" must be provided with the following parameters to execute: {names}"
+        ));
+    }
+    for name in undeclared {
+        merged.insert(name.to_owned(), given[name].clone());
+    }
+    Ok(merged)
+}
+
+/// A value as its parameter's type has it. Numbers and booleans may be given as text, since
+/// they often come from a command line.
+fn converted(schema: &Value, value: &Value) -> Option<Value> {
+    let type_name = schema.get("type").and_then(Value::as_str);
+    let Some(type_name) = type_name else {
+        return Some(value.clone());
+    };
+    if value.is_null() || crate::functions::function_of(value).is_some() {
+        return Some(value.clone());
+    }
+    match (type_name, value) {
+        ("list", Value::Array(items)) => match schema.get("item_type") {
+            Some(item_type) => {
+                let schema = serde_json::json!({ "type": item_type });
+                items.iter().map(|item| converted(&schema, item)).collect()
+            }
+            None => Some(value.clone()),
+        },
+        ("string" | "textarea", value) => value.is_string().then(|| value.clone()),
+        ("integer", Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
+        ("float", Value::String(text)) => {
+            let number: f64 = text.trim().parse().ok()?;
+            serde_json::Number::from_f64(number).map(Value::Number)
+        }
+        ("boolean", Value::String(text)) => match text.to_lowercase().as_str() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        (type_name, value) => constraints::fits(type_name, value).then(|| value.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn availability_follows_the_rules() {
+        let started = ["started", "started"];
+        let some = ["started", "uninitialized"];
+        let fresh = ["uninitialized", "deleted"];
+        let stuck = ["creating", "uninitialized"];
+        let active = |words: Value| json!({ "node_instances_active": words });
+        for (rules, states, expected) in [
+            (json!(null), &fresh, true),
+            (json!({}), &fresh, true),
+            (json!({"available": true}), &fresh, true),
+            (json!({"available": false}), &fresh, false),
+            (active(json!(["all"])), &started, true),
+            (active(json!(["all"])), &some, false),
+            (active(json!(["none"])), &fresh, true),
+            (active(json!(["none"])), &some, false),
+            (active(json!(["none"])), &stuck, true),
+            (active(json!(["partial"])), &stuck, true),
+            (active(json!(["partial"])), &some, true),
+            (active(json!(["partial"])), &fresh, false),
+            (active(json!(["all", "partial"])), &started, true),
+            (json!({"node_types_required": ["a.Host"]}), &fresh, true),
+            (json!({"node_types_required": ["a.Other"]}), &fresh, false),
+            (
+                json!({"available": true, "node_types_required": ["a.Other"]}),
+                &fresh,
+                false,
+            ),
+        ] {
+            let available = is_available(&rules, states.iter().copied(), ["a.Root", "a.Host"]);
+            assert_eq!(available, Ok(expected), "{rules} {states:?}");
+        }
+        // A deployment without instances counts as fully active, and as inactive.
+        assert_eq!(is_available(&active(json!(["all"])), [], []), Ok(true));
+        assert_eq!(is_available(&active(json!(["none"])), [], []), Ok(true));
+        for rules in [active(json!(["some"])), json!({"moon": "full"}), json!([1])] {
+            assert!(is_available(&rules, [], []).is_err(), "{rules}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_merged_or_refused() {
+        let declared = json!({
+            "count": {"type": "integer", "default": 1, "constraints": [{"less_than": 10}]},
+            "name": {"type": "string"},
+            "ratio": {"type": "float", "required": false},
+            "flag": {"type": "boolean", "default": false},
+            "ids": {"type": "list", "item_type": "integer", "default": []},
+            "any": {"default": null},
+        });
+        let run = |given: Value, custom| {
+            let given = given.as_object().cloned().unwrap_or_default();
+            merge_parameters("w", &declared, &given, custom)
+                .map(Value::Object)
+                .map_err(|error| error.message)
+        };
+        let undeclared = "Workflow \"w\" does not have the following parameters declared: x,y. Remove these parameters or use the flag for allowing custom parameters";
+        let missing =
+            "Workflow \"w\" must be provided with the following parameters to execute: name";
+        for (given, refusal) in [
+            (json!({"x": 1, "y": 2}), undeclared),
+            (
+                json!({"name": 3}),
+                "Parameter \"name\" must be of type string",
+            ),
+            (
+                json!({"count": "a"}),
+                "Parameter \"count\" must be of type integer",
+            ),
+            (
+                json!({"count": true}),
+                "Parameter \"count\" must be of type integer",
+            ),
+            (
+                json!({"flag": "maybe"}),
+                "Parameter \"flag\" must be of type boolean",
+            ),
+            (
+                json!({"ids": [1, "x"]}),
+                "Parameter \"ids\" must be of type list",
+            ),
+            (
+                json!({"count": "12"}),
+                "Value 12 of parameter count violates constraint less_than(10) operator.",
+            ),
+            (json!({}), missing),
+        ] {
+            assert_eq!(
+                run(given.clone(), false),
+                Err(refusal.to_owned()),
+                "{given}"
+            );
+        }
+        let given =
+            json!({"count": "3", "name": "n", "ratio": "1.5", "flag": "True", "ids": ["4"]});
+        let merged = run(given, false);
+        let expected =
+            json!({"count": 3, "name": "n", "ratio": 1.5, "flag": true, "ids": [4], "any": null});
+        assert_eq!(merged, Ok(expected));
+        let custom = run(json!({"name": "n", "x": 1}), true);
+        assert_eq!(custom.map(|all| all["x"].clone()), Ok(json!(1)));
+    }
+}

@@ -1,0 +1,197 @@
+//! What a plain scalar means in YAML 1.1: `yes` is true, `0644` is 420, `1e5` is a text.
+
+use serde_json::Value;
+
+/// The value of a plain (unquoted) scalar.
+pub(super) fn resolve(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            return Value::Bool(true);
+        }
+        "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            return Value::Bool(false);
+        }
+        _ => {}
+    }
+    let starts_number =
+        text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
+    if starts_number && let Some(number) = integer(text).or_else(|| float(text)) {
+        return number;
+    }
+    Value::String(text.to_owned())
+}
+
+/// A key as JSON has it: numbers and booleans as text.
+pub(super) fn key_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn signed(text: &str) -> (bool, &str) {
+    match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    }
+}
+
+fn integer(text: &str) -> Option<Value> {
+    let (negative, digits) = signed(text);
+    let bare: String = digits.chars().filter(|digit| *digit != '_').collect();
+    if digits.starts_with('_') {
+        return None;
+    }
+    let size = if let Some(binary) = bare.strip_prefix("0b") {
+        u64::from_str_radix(binary, 2).ok()?
+    } else if let Some(hex) = bare.strip_prefix("0x") {
+        if hex.starts_with('+') {
+            return None;
+        }
+        u64::from_str_radix(hex, 16).ok()?
+    } else if bare.contains(':') {
+        sexagesimal(&bare)?
+    } else if bare.len() > 1 && bare.starts_with('0') {
+        u64::from_str_radix(&bare, 8).ok()?
+    } else {
+        if bare.is_empty() || !bare.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        match bare.parse() {
+            Ok(size) => size,
+            // JSON numbers of that size are floats to everyone who reads them.
+            Err(_) => return float_value(negative, bare.parse().ok()?),
+        }
+    };
+    if !negative {
+        return Some(Value::from(size));
+    }
+    match i64::try_from(size) {
+        Ok(size) => Some(Value::from(-size)),
+        Err(_) => float_value(true, size as f64),
+    }
+}
+
+/// `1:30` is 90: sixties, as YAML 1.1 has it for times.
+fn sexagesimal(text: &str) -> Option<u64> {
+    let mut parts = text.split(':');
+    let first = parts.next()?;
+    if first.is_empty() || first.starts_with('0') || !all_digits(first) {
+        return None;
+    }
+    let mut total: u64 = first.parse().ok()?;
+    for part in parts {
+        if part.is_empty() || part.len() > 2 || !all_digits(part) {
+            return None;
+        }
+        let part: u64 = part.parse().ok().filter(|part| *part < 60)?;
+        total = total.checked_mul(60)?.checked_add(part)?;
+    }
+    Some(total)
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn float_value(negative: bool, size: f64) -> Option<Value> {
+    serde_json::Number::from_f64(if negative { -size } else { size }).map(Value::Number)
+}
+
+/// A float has a dot, and an exponent only with a sign.
+fn float(text: &str) -> Option<Value> {
+    let (negative, body) = signed(text);
+    if let Some((sixties, seconds)) = body.rsplit_once(':') {
+        let (whole, fraction) = seconds.split_once('.')?;
+        if whole.len() > 2 || !all_digits(whole) || !all_digits(fraction) {
+            return None;
+        }
+        let seconds: f64 = seconds.parse().ok().filter(|seconds| *seconds < 60.0)?;
+        let minutes = match sixties.contains(':') {
+            true => sexagesimal(sixties)?,
+            false if all_digits(sixties) => sixties.parse().ok()?,
+            false => return None,
+        };
+        return float_value(negative, minutes as f64 * 60.0 + seconds);
+    }
+    let (mantissa, exponent) = match body.find(['e', 'E']) {
+        Some(place) => (&body[..place], Some(&body[place + 1..])),
+        None => (body, None),
+    };
+    if let Some(exponent) = exponent {
+        let digits = exponent.strip_prefix(['+', '-'])?;
+        if digits.is_empty() || !all_digits(digits) {
+            return None;
+        }
+    }
+    let (whole, fraction) = mantissa.split_once('.')?;
+    let legal = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'_')
+    };
+    if !legal(whole) || !legal(fraction) || whole.starts_with('_') {
+        return None;
+    }
+    if whole.is_empty()
+        && (!fraction.starts_with(|first: char| first.is_ascii_digit())
+            || text.starts_with(['+', '-']))
+    {
+        return None;
+    }
+    let bare: String = body.chars().filter(|digit| *digit != '_').collect();
+    float_value(negative, bare.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn plain_scalars_mean_what_yaml_1_1_says() {
+        for (text, expected) in [
+            ("yes", json!(true)),
+            ("On", json!(true)),
+            ("NO", json!(false)),
+            ("off", json!(false)),
+            ("y", json!("y")),
+            ("yEs", json!("yEs")),
+            ("", json!(null)),
+            ("~", json!(null)),
+            ("Null", json!(null)),
+            ("0644", json!(420)),
+            ("08", json!("08")),
+            ("0o17", json!("0o17")),
+            ("0x1F", json!(31)),
+            ("0x+1", json!("0x+1")),
+            ("0b11", json!(3)),
+            ("1_000", json!(1000)),
+            ("_1", json!("_1")),
+            ("1:30", json!(90)),
+            ("190:20:30", json!(685230)),
+            ("190:20:30.15", json!(685230.15)),
+            ("1:70", json!("1:70")),
+            ("-12", json!(-12)),
+            ("+12", json!(12)),
+            ("-", json!("-")),
+            ("12345678901234", json!(12345678901234_i64)),
+            ("1.5", json!(1.5)),
+            (".5", json!(0.5)),
+            ("5.", json!(5.0)),
+            ("+.5", json!("+.5")),
+            ("1e5", json!("1e5")),
+            ("1.0e5", json!("1.0e5")),
+            ("1.0e+5", json!(100000.0)),
+            ("1.2.3", json!("1.2.3")),
+            (".", json!(".")),
+            ("...", json!("...")),
+            (".inf", json!(".inf")),
+            ("2020-01-01", json!("2020-01-01")),
+            ("99999999999999999999999", json!(1e23)),
+        ] {
+            assert_eq!(resolve(text), expected, "{text:?}");
+        }
+    }
+}

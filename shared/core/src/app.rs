@@ -131,7 +131,7 @@ fn write_line<D: Db>(
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let mut fields: Vec<(&'static str, Value)> = vec![
         ("method", method.into()),
-        ("path", path.into()),
+        ("path", log::without_tokens(path).into()),
         ("route", ctx.map_or(Value::Null, |ctx| ctx.route.into())),
         ("status", response.status.into()),
         ("micros", micros.into()),
@@ -143,7 +143,7 @@ fn write_line<D: Db>(
     }
     let mut level = log::Level::Info;
     if let Some(error) = error {
-        fields.push(("message", error.message().into()));
+        fields.push(("message", log::without_tokens(error.message()).into()));
         if let Some(context) = error.log_context() {
             fields.push(("cause", context.into()));
         }

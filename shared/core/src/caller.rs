@@ -69,6 +69,11 @@ impl Caller {
         self.user_id == BOOTSTRAP_ADMIN
     }
 
+    /// Whether this is an administrator by role, for the few rules that name the role itself.
+    pub fn is_admin(&self) -> bool {
+        self.is_bootstrap_admin() || self.role == "sys_admin"
+    }
+
     /// Whether the system role alone permits it.
     pub fn holds(&self, permission: Permission) -> bool {
         self.is_bootstrap_admin() || self.system.contains(permission)

@@ -27,7 +27,7 @@ thread_local! {
     static SERVED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The largest body that is read before the route's own limit is known.
+/// The largest body that is read to its end, kept or not.
 const READ_LIMIT: usize = crate::limits::UPLOAD_BODY;
 
 /// Serves one request of a component with these routes.
@@ -40,7 +40,7 @@ pub async fn serve<I: Identity>(
     request: WasiRequest,
 ) -> Result<WasiResponse, ErrorCode> {
     let response = match prepared::<I>(routes).await {
-        Ok(router) => match read(request).await {
+        Ok(router) => match read(&router, request).await {
             Ok(request) => {
                 let id = request_id(&request);
                 app::handle::<I, _>(&router, SpinDb, family, request, id).await
@@ -80,7 +80,7 @@ fn request_id(request: &Request) -> String {
     INSTANCE.with(|name| format!("{}-{number}", name.get_or_init(|| ids::random_text(8))))
 }
 
-async fn read(request: WasiRequest) -> Result<Request> {
+async fn read(router: &Router<SpinDb>, request: WasiRequest) -> Result<Request> {
     let method = match request.get_method() {
         Method::Get => http::Method::GET,
         Method::Head => http::Method::HEAD,
@@ -130,21 +130,41 @@ async fn read(request: WasiRequest) -> Result<Request> {
     let may_have =
         has_body || !matches!(request_read.method, http::Method::GET | http::Method::HEAD);
     if may_have && length != Some(0) {
-        request_read.body = read_body(request, length.unwrap_or(0)).await?;
+        // What no route reads is not kept: nobody has shown yet who they are.
+        let route = router.find(&request_read.method, &request_read.path).ok();
+        let limit = route.map_or(0, |found| found.route.body_limit);
+        let body = read_body(request, length.unwrap_or(0), limit).await?;
+        request_read.body = match body {
+            Some(body) => body,
+            None if limit > 0 => return Err(crate::limits::too_large(limit)),
+            None => Vec::new(),
+        };
     }
     Ok(request_read)
 }
 
-async fn read_body(request: WasiRequest, expected: usize) -> Result<Vec<u8>> {
+/// The body, or nothing when it has more than `limit` bytes. It is read to its end all the same,
+/// within reason: a client that is still sending would not see the answer.
+async fn read_body(request: WasiRequest, expected: usize, limit: usize) -> Result<Option<Vec<u8>>> {
     let (done, result) = wasip3::wit_future::new(|| Ok(()));
     let (mut stream, trailers) = WasiRequest::consume_body(request, result);
-    let mut body = Vec::with_capacity(expected.min(READ_LIMIT));
+    let mut body = Vec::with_capacity(expected.min(limit));
     let mut buffer = Vec::with_capacity(64 << 10);
+    let mut total = 0_usize;
     loop {
         let (status, bytes) = stream.read(buffer).await;
-        body.extend_from_slice(&bytes);
-        if body.len() > READ_LIMIT {
-            return Err(crate::limits::too_large(READ_LIMIT));
+        total += bytes.len();
+        if total <= limit {
+            body.extend_from_slice(&bytes);
+        } else {
+            body = Vec::new();
+        }
+        if total > READ_LIMIT {
+            return Err(crate::limits::too_large(if limit > 0 {
+                limit
+            } else {
+                READ_LIMIT
+            }));
         }
         buffer = bytes;
         buffer.clear();
@@ -159,7 +179,7 @@ async fn read_body(request: WasiRequest, expected: usize) -> Result<Vec<u8>> {
         );
     }
     let _ = done.write(Ok(())).await;
-    Ok(body)
+    Ok((total <= limit).then_some(body))
 }
 
 /// Turns a complete response into one whose body is on its way already.

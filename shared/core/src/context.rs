@@ -8,7 +8,7 @@ use crate::db::{Db, Value};
 use crate::error::{Error, Kind, Result};
 use crate::family::Family;
 use crate::limits;
-use crate::list::{self, ListQuery, Page, Resource};
+use crate::list::{self, Field, ListQuery, Page, Resource};
 use crate::permission::Permission;
 use crate::request::Request;
 use crate::response::Response;
@@ -34,6 +34,19 @@ pub struct Identified {
     pub caller: Rc<Caller>,
     /// The tenant named in the header.
     pub tenant: TenantHeader,
+}
+
+/// The fields a request wants of an answer: all, unless it says which.
+pub struct Include(Option<Vec<&'static Field>>);
+
+impl Include {
+    /// The value with the wanted fields only.
+    pub fn of(&self, mut value: serde_json::Value) -> serde_json::Value {
+        if let (Some(fields), Some(object)) = (&self.0, value.as_object_mut()) {
+            object.retain(|name, _| fields.iter().any(|field| field.name == name));
+        }
+        value
+    }
 }
 
 /// One request under way.
@@ -168,6 +181,15 @@ impl<D: Db> Context<D> {
         Err(refused(&found.caller, permission, None))
     }
 
+    /// As [`Self::allow`], for a tenant that the path or the body names instead of the header.
+    pub fn allow_in(&self, tenant: &str, permission: Permission) -> Result<Scope> {
+        let found = self.identified()?;
+        if !found.caller.holds_in(tenant, permission) {
+            return Err(refused(&found.caller, permission, Some(tenant)));
+        }
+        Ok(self.scope(found, Reach::Tenant(tenant.to_owned())))
+    }
+
     fn scope(&self, found: &Identified, reach: Reach) -> Scope {
         Scope::of(found.caller.clone(), reach, self.request_id.clone())
     }
@@ -222,6 +244,14 @@ impl<D: Db> Context<D> {
             Some(Value::Text(body)) => Ok(Response::json_text(200, body)),
             _ => Err(Error::not_found(resource.name, id)),
         }
+    }
+
+    /// The fields that `_include` names, for answers that no statement made.
+    ///
+    /// # Errors
+    /// 400 for unknown ones.
+    pub fn include(&self, resource: &Resource) -> Result<Include> {
+        resource.parse_include(self.request.query_value("_include")).map(Include)
     }
 
     /// 200 with a value as JSON.

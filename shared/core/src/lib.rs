@@ -24,6 +24,7 @@ pub mod request;
 pub mod response;
 pub mod router;
 pub mod time;
+pub mod visibility;
 
 pub use caller::{Caller, Scope};
 pub use context::Context;
@@ -34,6 +35,7 @@ pub use permission::Permission;
 pub use request::Request;
 pub use response::Response;
 pub use time::Timestamp;
+pub use visibility::Visibility;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

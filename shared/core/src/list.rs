@@ -8,7 +8,7 @@
 mod query;
 mod sql;
 
-pub use query::{ListQuery, Sort};
+pub use query::{ListQuery, Sort, like_pattern};
 pub use sql::Statement;
 
 use crate::db::Db;

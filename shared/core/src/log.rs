@@ -4,6 +4,7 @@
 //! passwords and bodies are never given to these functions.
 
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::io::Write as _;
 
 /// How loud a line is.
@@ -40,7 +41,60 @@ pub fn line(level: Level, text: &str, fields: impl IntoIterator<Item = (&'static
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+/// The text with only the ids of the tokens in it: clients that take a value for an id send it
+/// where it does not belong, in paths, and refusals repeat it.
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    const PREFIX: &str = "ctok-";
+    if !text.contains(PREFIX) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, token)) = rest.split_once(PREFIX) {
+        shown.push_str(before);
+        shown.push_str(PREFIX);
+        let end = token
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .unwrap_or(token.len());
+        let (token, after) = token.split_at(end);
+        match token.split_once('-') {
+            Some((id, _)) => {
+                shown.push_str(id);
+                shown.push_str("-***");
+            }
+            None => shown.push_str(token),
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown.into()
+}
+
 /// An error line about something that has no request to answer.
 pub fn error(text: &str, error: &crate::Error) {
     line(Level::Error, text, [("error", error.to_string().into())]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_text_loses_its_secret() {
+        for (text, want) in [
+            (
+                "/tokens/ctok-abcdefghij-0123456789",
+                "/tokens/ctok-abcdefghij-***",
+            ),
+            ("a ctok-a-b, ctok-c-d!", "a ctok-a-***, ctok-c-***!"),
+            (
+                "Could not find token ctok-abc",
+                "Could not find token ctok-abc",
+            ),
+            ("nothing here", "nothing here"),
+            ("ctok-a-", "ctok-a-***"),
+        ] {
+            assert_eq!(without_tokens(text), want);
+        }
+    }
 }

@@ -3,8 +3,13 @@
 //! The text sorts as the time does, so the database compares and indexes it as it is.
 
 use crate::error::{Error, Result};
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+
+mod offset;
+
+/// The first and the last moment whose text still sorts, in milliseconds since 1970.
+const RANGE: (i64, i64) = (-62_167_219_200_000, 253_402_300_799_999);
 
 /// A moment, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,19 +28,26 @@ impl Timestamp {
 
     /// The moment so many milliseconds after 1970; the nearest representable one if it is beyond.
     pub fn from_millis(millis: i64) -> Self {
-        Self(DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC))
+        let millis = millis.clamp(RANGE.0, RANGE.1);
+        Self(DateTime::from_timestamp_millis(millis).unwrap_or_default())
     }
 
-    /// This moment moved by seconds (negative: into the past).
+    /// This moment moved by seconds (negative: into the past), at most to the years 0 and 9999.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
-        Self(self.0 + Duration::seconds(seconds))
+        self.plus_millis(seconds.saturating_mul(1000))
     }
 
-    /// This moment moved by milliseconds.
+    /// This moment moved by milliseconds, at most to the years 0 and 9999.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0 + Duration::milliseconds(millis))
+        let moved = TimeDelta::try_milliseconds(millis)
+            .and_then(|distance| self.0.checked_add_signed(distance))
+            .filter(|moved| (0..=9999).contains(&moved.year()));
+        moved.map_or_else(
+            || Self::from_millis(if millis < 0 { i64::MIN } else { i64::MAX }),
+            Self,
+        )
     }
 
     /// Reads ISO 8601 with or without zone (none means UTC), or a plain date.
@@ -50,6 +62,7 @@ impl Timestamp {
                 "%Y-%m-%dT%H:%M:%S%.f",
                 "%Y-%m-%d %H:%M:%S%.f",
                 "%Y-%m-%dT%H:%M",
+                "%Y-%m-%d %H:%M",
             ]
             .iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
@@ -60,9 +73,15 @@ impl Timestamp {
             })
             .map(|time| time.and_utc())
         };
-        zoned.ok().or_else(naive).map(Self).ok_or_else(|| {
-            Error::bad_parameters(format!("{what}: `{text}` is not a time in ISO 8601"))
-        })
+        let sorts = |time: &DateTime<Utc>| (0..=9999).contains(&time.year());
+        zoned
+            .ok()
+            .or_else(naive)
+            .filter(sorts)
+            .map(Self)
+            .ok_or_else(|| {
+                Error::bad_parameters(format!("{what}: `{text}` is not a time in ISO 8601"))
+            })
     }
 }
 
@@ -106,6 +125,7 @@ mod tests {
             ("2021-03-25T15:51:30", "2021-03-25T15:51:30.000Z"),
             ("2021-03-25 15:51:30.5", "2021-03-25T15:51:30.500Z"),
             ("2021-03-25", "2021-03-25T00:00:00.000Z"),
+            ("2021-03-25 15:51", "2021-03-25T15:51:00.000Z"),
         ] {
             assert_eq!(
                 Timestamp::parse("since", given).unwrap().to_string(),
@@ -118,5 +138,25 @@ mod tests {
             refusal.message(),
             "since: `tomorrow` is not a time in ISO 8601"
         );
+    }
+
+    #[test]
+    fn a_moment_never_leaves_the_years_whose_text_sorts() {
+        let now = Timestamp::now();
+        for moved in [
+            now.plus_seconds(i64::MAX),
+            now.plus_millis(i64::MAX),
+            Timestamp::from_millis(i64::MAX),
+        ] {
+            assert_eq!(moved.to_string(), "9999-12-31T23:59:59.999Z");
+        }
+        for moved in [
+            now.plus_seconds(i64::MIN),
+            now.plus_millis(i64::MIN),
+            Timestamp::from_millis(i64::MIN),
+        ] {
+            assert_eq!(moved.to_string(), "0000-01-01T00:00:00.000Z");
+        }
+        assert!(Timestamp::parse("since", "+12345-01-01").is_err());
     }
 }

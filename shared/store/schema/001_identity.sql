@@ -46,7 +46,8 @@ create table permissions (
 ) without rowid;
 
 create table tokens (
-    id text primary key,
+    key integer primary key,
+    id text not null unique,
     user_id integer not null references users (id) on delete cascade,
     -- SHA-256 of the secret: 40 random characters need no slow hash.
     secret_hash text not null,
@@ -56,8 +57,9 @@ create table tokens (
     -- Made by `GET /tokens` for clients of the older form; reused for an hour, never listed.
     is_implicit integer not null default 0,
     created_at text not null
-) without rowid;
+);
 create index tokens_by_user on tokens (user_id);
+create index tokens_implicit on tokens (user_id, created_at) where is_implicit = 1;
 
 -- One number that changes with everything an instance may remember about callers. Reading it
 -- is how a remembered caller is known to be still right.
@@ -69,7 +71,11 @@ create trigger users_deleted after delete on users begin update identity_version
 create trigger users_updated after update of username, password_hash, role, active on users
     begin update identity_version set version = version + 1; end;
 -- The counter matters to remembered callers only when it locks or unlocks the account.
-create trigger users_locked after update of failed_logins on users when (new.failed_logins > 4) <> (old.failed_logins > 4)
+create trigger users_locked after update of failed_logins on users
+    when (new.failed_logins > coalesce((select cast(value as integer) from config
+              where scope = 'rest' and name = 'failed_logins_before_account_lock'), 4))
+      <> (old.failed_logins > coalesce((select cast(value as integer) from config
+              where scope = 'rest' and name = 'failed_logins_before_account_lock'), 4))
     begin update identity_version set version = version + 1; end;
 create trigger tenants_inserted after insert on tenants begin update identity_version set version = version + 1; end;
 create trigger tenants_deleted after delete on tenants begin update identity_version set version = version + 1; end;
@@ -80,7 +86,10 @@ create trigger permissions_inserted after insert on permissions begin update ide
 create trigger permissions_deleted after delete on permissions begin update identity_version set version = version + 1; end;
 create trigger tokens_updated after update of secret_hash, expiration_date on tokens
     begin update identity_version set version = version + 1; end;
-create trigger tokens_deleted after delete on tokens begin update identity_version set version = version + 1; end;
+-- An expired token is refused by itself: sweeping it away disturbs nobody.
+create trigger tokens_deleted after delete on tokens
+    when old.expiration_date is null or old.expiration_date > strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+    begin update identity_version set version = version + 1; end;
 
 -- Passwords that were verified a moment ago, as HMACs under the application's key: an instance
 -- serves few requests, and each of them would pay for argon2 again.
@@ -100,6 +109,11 @@ create table config (
     updater_name text,
     primary key (scope, name)
 ) without rowid;
+create index config_by_name on config (name);
+
+create trigger config_updated after update of value on config
+    when new.name in ('account_lock_period', 'failed_logins_before_account_lock')
+    begin update identity_version set version = version + 1; end;
 
 -- No foreign keys: the trail outlives what it tells about.
 create table audit_log (
@@ -184,3 +198,50 @@ from json_each('[
     {"roles": ["sys_admin", "worker"], "permissions": [
         "operation_lease"]}
 ]') as holders, json_each(holders.value, '$.roles') as role, json_each(holders.value, '$.permissions') as permission;
+
+-- The settings of `/config` and their defaults. Values and schemas are JSON; what the application
+-- does not read itself, but tells its clients, is not editable.
+insert into config (scope, name, value, schema, is_editable, admin_only)
+select setting.value ->> 'scope', setting.value ->> 'name', setting.value -> 'value', setting.value -> 'schema',
+       coalesce(setting.value ->> 'is_editable', 1), coalesce(setting.value ->> 'admin_only', 0)
+from json_each('[
+    {"scope": "rest", "name": "account_lock_period", "value": 30,
+     "schema": {"type": "integer", "minimum": 1, "maximum": 525600}},
+    {"scope": "rest", "name": "failed_logins_before_account_lock", "value": 4,
+     "schema": {"type": "integer", "minimum": 1, "maximum": 1000}},
+    {"scope": "rest", "name": "default_page_size", "value": 1000, "is_editable": false,
+     "schema": {"type": "integer", "minimum": 1, "maximum": 1000}},
+    {"scope": "rest", "name": "blueprint_folder_max_size_mb", "value": 50,
+     "schema": {"type": "integer", "minimum": 1, "maximum": 50}},
+    {"scope": "rest", "name": "blueprint_folder_max_files", "value": 10000,
+     "schema": {"type": "integer", "minimum": 1, "maximum": 10000}},
+    {"scope": "rest", "name": "global_parallel_executions_limit", "value": 0,
+     "schema": {"type": "integer", "minimum": 0, "maximum": 1000000}},
+    {"scope": "rest", "name": "service_management", "value": "systemd", "is_editable": false,
+     "schema": {"type": "string"}},
+    {"scope": "rest", "name": "public_ip", "value": "", "schema": {"type": "string", "maxLength": 256}},
+    {"scope": "rest", "name": "ldap_server", "value": "", "admin_only": true,
+     "schema": {"type": "string", "maxLength": 1024}},
+    {"scope": "rest", "name": "ldap_domain", "value": "", "admin_only": true,
+     "schema": {"type": "string", "maxLength": 1024}},
+    {"scope": "rest", "name": "ldap_username", "value": "", "admin_only": true,
+     "schema": {"type": "string", "maxLength": 1024}},
+    {"scope": "rest", "name": "ldap_is_active_directory", "value": false, "admin_only": true,
+     "schema": {"type": "boolean"}},
+    {"scope": "rest", "name": "ldap_dn_extra", "value": "", "admin_only": true,
+     "schema": {"type": "string", "maxLength": 1024}},
+    {"scope": "mgmtworker", "name": "max_workers", "value": 100, "schema": {"type": "integer", "minimum": 1, "maximum": 10000}},
+    {"scope": "mgmtworker", "name": "min_workers", "value": 2, "schema": {"type": "integer", "minimum": 0, "maximum": 10000}},
+    {"scope": "workflow", "name": "task_retries", "value": 60,
+     "schema": {"type": "integer", "minimum": -1, "maximum": 1000000}},
+    {"scope": "workflow", "name": "task_retry_interval", "value": 15,
+     "schema": {"type": "number", "minimum": 0, "maximum": 86400}},
+    {"scope": "workflow", "name": "subgraph_retries", "value": 0,
+     "schema": {"type": "integer", "minimum": -1, "maximum": 1000000}},
+    {"scope": "agent", "name": "broker_port", "value": 5671, "schema": {"type": "integer", "minimum": 1, "maximum": 65535}},
+    {"scope": "agent", "name": "heartbeat", "value": 30, "schema": {"type": "integer", "minimum": 1, "maximum": 86400}},
+    {"scope": "agent", "name": "log_level", "value": "info",
+     "schema": {"type": "string", "enum": ["critical", "error", "warning", "info", "debug"]}},
+    {"scope": "agent", "name": "max_workers", "value": 5, "schema": {"type": "integer", "minimum": 1, "maximum": 10000}},
+    {"scope": "agent", "name": "min_workers", "value": 2, "schema": {"type": "integer", "minimum": 0, "maximum": 10000}}
+]') as setting;

@@ -13,26 +13,43 @@ create table blueprints (
     visibility text not null,
     created_at text not null,
     updated_at text not null,
-    main_file_name text,
-    plan text,
-    requirements text,
-    description text,
     state text not null,
-    error text,
-    error_traceback text,
     is_hidden integer not null default 0,
+    main_file_name text,
     upload_execution text,
     -- The archive's bytes are a blob in the key-value store.
     archive_blob text,
     archive_format text,
     archive_size integer,
     archive_sha256 text,
+    description text,
+    requirements text,
+    error text,
+    error_traceback text,
     unique (tenant_name, id)
 );
 create index blueprints_by_tenant on blueprints (tenant_name, key, visibility, created_by, is_hidden);
 create index blueprints_by_id on blueprints (id);
 create index blueprints_by_creation on blueprints (tenant_name, created_at, key);
+create index blueprints_by_update on blueprints (tenant_name, updated_at, key);
 create index blueprints_global on blueprints (key) where visibility = 'global';
+
+-- Apart from its blueprint, whose row changes often and is read much more often than this.
+create table blueprint_plans (
+    blueprint_key integer primary key references blueprints (key) on delete cascade,
+    -- As clients see it: the same operations are repeated for every node of a type.
+    plan text not null,
+    -- As deployments read it: what nodes share is there once, so it stays small.
+    stored text not null
+);
+
+-- Which blueprints a plan imports, by the ids that its archive says.
+create table blueprint_imports (
+    blueprint_key integer not null references blueprints (key) on delete cascade,
+    imported_id text not null,
+    primary key (blueprint_key, imported_id)
+) without rowid;
+create index blueprint_imports_by_imported on blueprint_imports (imported_id);
 
 create table blueprint_labels (
     blueprint_key integer not null references blueprints (key) on delete cascade,
@@ -63,7 +80,8 @@ create table deployments (
     policy_types text not null default '{}',
     policy_triggers text not null default '{}',
     scaling_groups text not null default '{}',
-    workflows text not null default '{}',
+    -- In the form of the API, a list; `is_available` is a set of situations, see `deployments.rs`.
+    workflows text not null default '[]',
     resource_tags text,
     site_name text,
     runtime_only_evaluation integer not null default 0,
@@ -112,6 +130,8 @@ create table nodes (
     deploy_number_of_instances integer not null,
     min_number_of_instances integer not null,
     max_number_of_instances integer not null,
+    -- The planned number times those of the scaling groups around the node.
+    actual_planned_number_of_instances integer not null default 0,
     unique (deployment_key, id)
 );
 create index nodes_by_tenant on nodes (tenant_name, key, visibility, created_by);
@@ -135,6 +155,9 @@ create table node_instances (
     system_properties text not null default '{}',
     state text not null default 'uninitialized',
     version integer not null default 1,
+    -- What system_properties say, kept by triggers; null before the first check.
+    is_status_check_ok integer,
+    has_configuration_drift integer not null default 0,
     unique (tenant_name, id)
 );
 create index node_instances_by_tenant on node_instances (tenant_name, key, visibility, created_by);
@@ -142,6 +165,56 @@ create index node_instances_by_deployment on node_instances (deployment_key, nod
 create index node_instances_by_deployment_id on node_instances (deployment_id, key);
 create index node_instances_by_id on node_instances (id);
 create index node_instances_global on node_instances (key) where visibility = 'global';
+
+-- How many instances of a deployment are in which situation: deployment lists show sums and which
+-- workflows are available, and must not count thousands of instances for it.
+create table instance_counts (
+    deployment_key integer primary key references deployments (key) on delete cascade,
+    instances integer not null default 0,
+    started integer not null default 0,
+    -- Neither installed nor being so: uninitialized or deleted.
+    idle integer not null default 0,
+    unavailable integer not null default 0,
+    drifted integer not null default 0
+);
+create trigger node_instances_inserted after insert on node_instances begin
+    insert into instance_counts (deployment_key, instances, started, idle)
+    values (new.deployment_key, 1, new.state = 'started', new.state in ('uninitialized', 'deleted'))
+    on conflict (deployment_key) do update set instances = instances + 1,
+        started = started + excluded.started, idle = idle + excluded.idle;
+    update node_instances set (is_status_check_ok, has_configuration_drift) =
+        (select h.is_status_check_ok, h.has_configuration_drift from instance_health h where h.key = new.key)
+    where key = new.key and new.system_properties <> '{}';
+end;
+create trigger node_instances_deleted after delete on node_instances begin
+    update instance_counts set instances = instances - 1, started = started - (old.state = 'started'),
+        idle = idle - (old.state in ('uninitialized', 'deleted')),
+        unavailable = unavailable - (old.is_status_check_ok is 0), drifted = drifted - old.has_configuration_drift
+    where deployment_key = old.deployment_key;
+end;
+create trigger node_instances_changed after update of state, is_status_check_ok, has_configuration_drift on node_instances
+    when old.state <> new.state or old.is_status_check_ok is not new.is_status_check_ok
+        or old.has_configuration_drift <> new.has_configuration_drift begin
+    update instance_counts set started = started + (new.state = 'started') - (old.state = 'started'),
+        idle = idle + (new.state in ('uninitialized', 'deleted')) - (old.state in ('uninitialized', 'deleted')),
+        unavailable = unavailable + (new.is_status_check_ok is 0) - (old.is_status_check_ok is 0),
+        drifted = drifted + new.has_configuration_drift - old.has_configuration_drift
+    where deployment_key = new.deployment_key;
+end;
+-- Status checks and drift checks write system_properties; whoever does, the two flags follow.
+create view instance_health as
+    select key, case json_type(system_properties, '$.status.ok') when 'true' then 1 when 'false' then 0 end as is_status_check_ok,
+        exists (select 1 from json_tree(system_properties) part
+            where (part.fullkey like '$.configuration_drift.%' or part.fullkey like '$.source_relationships_configuration_drift.%.%'
+                or part.fullkey like '$.target_relationships_configuration_drift.%.%')
+            and (part.key = 'ok' and part.type = 'false' or part.key = 'result' and part.type <> 'null')) as has_configuration_drift
+    from node_instances;
+create trigger node_instances_checked after update of system_properties on node_instances
+    when old.system_properties is not new.system_properties begin
+    update node_instances set (is_status_check_ok, has_configuration_drift) =
+        (select h.is_status_check_ok, h.has_configuration_drift from instance_health h where h.key = new.key)
+    where key = new.key;
+end;
 
 create table executions (
     key integer primary key,
@@ -176,6 +249,8 @@ create index executions_by_deployment on executions (deployment_key, status);
 create index executions_by_deployment_id on executions (tenant_name, deployment_id, key);
 create index executions_by_status on executions (status, key);
 create index executions_by_creation on executions (tenant_name, created_at, key);
+create index executions_by_tenant_status on executions (tenant_name, status, key);
+create index executions_by_workflow on executions (tenant_name, workflow_id, key);
 create index executions_global on executions (key) where visibility = 'global';
 create index executions_by_token on executions (token_hash) where token_hash is not null;
 
@@ -189,8 +264,8 @@ create table tasks_graphs (
     created_by text not null,
     visibility text not null,
     created_at text not null,
-    -- What the graph was built from, so that a later version of the engine can tell.
-    state text
+    -- Which part of the workflow it is, and what failed in it so far.
+    state text not null default '{}'
 );
 create index tasks_graphs_by_execution on tasks_graphs (execution_key);
 
@@ -203,6 +278,10 @@ create table operations (
     name text not null,
     type text not null,
     state text not null,
+    -- The subgraph it belongs to; `parameters` says so too, but a step reads thousands of rows.
+    containing_subgraph text,
+    -- Whose workers run it; null for what the control plane runs itself.
+    queue text,
     dependencies text not null default '[]',
     parameters text not null default '{}',
     manager_name text,
@@ -215,6 +294,7 @@ create table operations (
 );
 create index operations_by_graph on operations (tasks_graph_key, key);
 create index operations_by_execution on operations (execution_key, state);
+create index operations_for_workers on operations (tenant_name, queue, key) where state = 'sent' and queue is not null;
 
 -- No foreign keys: deleting a deployment removes its events in one statement of its own.
 create table events (
@@ -245,10 +325,14 @@ create table events (
     manager_name text,
     agent_name text
 );
-create index events_by_execution on events (execution_id, timestamp, storage_id);
-create index events_by_deployment on events (deployment_key);
-create index events_by_tenant on events (tenant_name, timestamp, storage_id);
-create index events_by_instance on events (node_instance_id, timestamp);
+-- Each in the order of a list, with what its conditions and its count look at: following an execution
+-- reads the rows of its page and nothing else.
+create index events_by_execution on events (execution_id, timestamp, storage_id, type, tenant_name, visibility, created_by);
+create index events_by_deployment on events (deployment_id, timestamp, storage_id, type, tenant_name, visibility, created_by);
+create index events_by_instance on events (node_instance_id, timestamp, storage_id);
+create index events_by_tenant on events (tenant_name, timestamp, storage_id, type, visibility, created_by);
+create index events_global on events (timestamp, storage_id, type) where visibility = 'global';
+create index events_of_deployment on events (deployment_key);
 
 -- The durable queue: everything that happens by itself. A row is work to do; finished work is
 -- deleted in the transaction that records its result, so what is here is what is left.

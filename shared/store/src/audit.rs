@@ -29,3 +29,29 @@ pub async fn insert(
     )
     .await
 }
+
+/// Records the same change to many targets, as one statement.
+pub async fn insert_each(
+    db: &impl Db,
+    scope: &Scope,
+    action: &str,
+    target_type: &str,
+    target_ids: &[&str],
+) -> Result<()> {
+    let tenant = Some(scope.tenant()).filter(|tenant| !tenant.is_empty());
+    db.execute(
+        "insert into audit_log
+             (created_at, username, tenant_name, action, target_type, target_id, request_id)
+         select ?1, ?2, ?3, ?4, ?5, value, ?6 from json_each(?7)",
+        params![
+            Timestamp::now(),
+            scope.username(),
+            tenant,
+            action,
+            target_type,
+            scope.request_id(),
+            &serde_json::Value::from(target_ids)
+        ],
+    )
+    .await
+}

@@ -6,26 +6,34 @@
 
 mod bootstrap;
 mod memory;
+mod passwords;
 mod verified;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use windlass_core::caller::{AuthMethod, Caller, Membership};
+use windlass_core::caller::{AuthMethod, BOOTSTRAP_ADMIN, Caller, Membership};
 use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::permission::{Permission, PermissionSet};
-use windlass_core::{Error, Family, Request, Result, Timestamp, app, credentials, params};
+use windlass_core::{Error, Family, Kind, Request, Result, Timestamp, app, credentials, params};
 
-pub use bootstrap::ADMIN_PASSWORD_KEY;
-
-/// How many failed logins an account takes before it is locked.
-pub const FAILED_LOGINS_BEFORE_LOCK: i64 = 4;
+pub use bootstrap::{ADMIN_PASSWORD_KEY, encryption_key};
+pub use passwords::FAILED_LOGINS_BEFORE_LOCK;
 
 /// The identity of the application, as components name it.
 pub struct Identity;
 
 impl app::Identity for Identity {
     async fn prepare(db: &impl Db) -> Result<()> {
+        // Every new instance asks, so the usual answer costs one statement.
+        let ready = "select coalesce(max(version), 0), exists (select 1 from users where id = ?1)
+             from schema_versions";
+        if let Ok(Some(row)) = db.first(ready, params![BOOTSTRAP_ADMIN]).await
+            && row.integer(0)? >= crate::migrations::latest()
+            && row.boolean(1)?
+        {
+            return Ok(());
+        }
         crate::migrations::apply(db).await?;
         bootstrap::run(db).await
     }
@@ -49,22 +57,22 @@ enum Proof<'r> {
 }
 
 impl<'r> Proof<'r> {
-    /// The first usable one, in the order of the original: execution token, Basic, token.
-    fn of(request: &'r Request) -> Option<Self> {
-        if let Some(value) = request.get_header("execution-token") {
-            return Some(Self::ExecutionToken { value });
-        }
-        let basic = request.get_header("authorization").filter(|header| {
+    /// The usable ones, in the order of the original: execution token, Basic, token. The first
+    /// that names somebody counts.
+    fn all(request: &'r Request) -> Result<Vec<Self>> {
+        let execution = single(request, "execution-token")?;
+        let basic = single(request, "authorization")?.filter(|header| {
             credentials::basic(header).is_some_and(|(name, _)| {
                 name.starts_with(|first: char| first.is_ascii_alphabetic())
             })
         });
-        if let Some(header) = basic {
-            return Some(Self::Basic { header });
-        }
-        request
-            .get_header("authentication-token")
-            .map(|value| Self::Token { value })
+        let token = single(request, "authentication-token")?;
+        let proofs = [
+            execution.map(|value| Self::ExecutionToken { value }),
+            basic.map(|header| Self::Basic { header }),
+            token.map(|value| Self::Token { value }),
+        ];
+        Ok(proofs.into_iter().flatten().collect())
     }
 
     fn parts(&self) -> [&str; 2] {
@@ -76,31 +84,66 @@ impl<'r> Proof<'r> {
     }
 }
 
-async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
-    let Some(proof) = Proof::of(request) else {
-        return Err(Error::unauthorized("No authentication info provided"));
-    };
-    let tenant = request.get_header("tenant").unwrap_or_default();
-    let [kind, value] = proof.parts();
-    let key = credentials::memory_key(&[kind, value, tenant]);
-    let version = version(db).await?;
-    if let Some(known) = memory::recall(&key, version) {
-        return Ok(known);
+/// The value of a header that decides who calls or where. Given twice, a proxy in front may have
+/// checked the one and this application would believe the other: then it is refused.
+fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
+    let mut values = request.headers.iter().filter(|(known, _)| known == name);
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Error::bad_parameters(format!(
+            "The header {name} is given more than once"
+        ))),
+        (first, None) => Ok(first.map(|(_, value)| value.as_str())),
     }
-    let caller = match proof {
-        Proof::Basic { header } => by_password(db, header).await?,
-        Proof::ExecutionToken { value } => return by_execution_token(db, value, tenant).await,
-        Proof::Token { value } => match by_token(db, value).await? {
-            Some(caller) => caller,
-            None => return by_execution_token(db, value, tenant).await,
-        },
-    };
-    let identified = Identified {
-        caller: Rc::new(caller),
-        tenant: tenant_header(db, tenant).await?,
-    };
-    memory::remember(key, identified.clone(), version);
-    Ok(identified)
+}
+
+/// The refusal of a text that may have been meant as either kind of token: the original says when
+/// it has the shape of none.
+fn misshapen(value: &str, refusal: Error) -> Error {
+    if refusal.kind() != Kind::Unauthorized || value.splitn(3, '-').count() == 3 {
+        return refusal;
+    }
+    Error::unauthorized("Invalid token structure")
+}
+
+/// A caller who was recognised, and until when that may be remembered.
+struct Recognised {
+    caller: Caller,
+    until: Option<Timestamp>,
+}
+
+async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
+    let proofs = Proof::all(request)?;
+    let tenant = single(request, "tenant")?.unwrap_or_default();
+    let version = version(db).await?;
+    for proof in proofs {
+        let [kind, value] = proof.parts();
+        let key = credentials::memory_key(&[kind, value, tenant]);
+        if let Some(known) = memory::recall(&key, version) {
+            return Ok(known);
+        }
+        let found = match proof {
+            Proof::ExecutionToken { value } => return by_execution_token(db, value, tenant).await,
+            Proof::Basic { header } => by_password(db, header).await?,
+            Proof::Token { value } => match by_token(db, value).await? {
+                Some(found) => Some(found),
+                None => {
+                    let found = by_execution_token(db, value, tenant).await;
+                    return found.map_err(|error| misshapen(value, error));
+                }
+            },
+        };
+        let Some(Recognised { caller, until }) = found else {
+            continue;
+        };
+        let caller = Rc::new(caller);
+        let identified = Identified {
+            caller,
+            tenant: tenant_header(db, tenant).await?,
+        };
+        memory::remember(key, identified.clone(), version, until);
+        return Ok(identified);
+    }
+    Err(Error::unauthorized("No authentication info provided"))
 }
 
 async fn version(db: &impl Db) -> Result<i64> {
@@ -124,50 +167,17 @@ async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
     })
 }
 
-async fn by_password(db: &impl Db, header: &str) -> Result<Caller> {
+/// The user whose name and password these are; nothing when nobody has the name.
+async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     let (username, password) = credentials::basic(header).unwrap_or_default();
-    let row = db
-        .first(
-            "select id, username, password_hash, active, failed_logins, last_failed_login_at,
-                 last_login_at from users where username = ?1",
-            params![username.as_str()],
-        )
-        .await?;
-    let Some(row) = row else {
-        return Err(Error::unauthorized("No authentication info provided"));
+    let Some(id) = passwords::verify(db, &username, &password).await? else {
+        return Ok(None);
     };
-    let name = row.text(1)?;
-    let refusal = || {
-        Error::unauthorized(format!(
-            "Authentication failed for <User username=`{name}`>. Wrong credentials or locked account"
-        ))
-    };
-    let id = row.integer(0)?;
-    if !row.boolean(3)? || is_locked(db, row.integer(4)?, row.optional_text(5)?).await? {
-        return Err(refusal());
-    }
-    let hash = row.text(2)?;
-    if !verified::is_known(db, name, &password, hash).await? {
-        if !credentials::verify_password(&password, hash) {
-            db.execute(
-                "update users set failed_logins = failed_logins + 1, last_failed_login_at = ?2
-                 where id = ?1",
-                params![id, Timestamp::now()],
-            )
-            .await?;
-            return Err(refusal());
-        }
-        verified::note(db, name, &password, hash).await?;
-    }
-    if row.integer(4)? > 0 || is_stale(row.optional_text(6)?)? {
-        db.execute(
-            "update users set failed_logins = 0, last_login_at = ?2,
-                 first_login_at = coalesce(first_login_at, ?2) where id = ?1",
-            params![id, Timestamp::now()],
-        )
-        .await?;
-    }
-    caller(db, id, AuthMethod::Basic, None).await
+    let caller = caller(db, id, AuthMethod::Basic, None).await?;
+    Ok(Some(Recognised {
+        caller,
+        until: None,
+    }))
 }
 
 /// Whether a time of last use is old enough to be written again: once a minute is enough.
@@ -176,21 +186,8 @@ fn is_stale(last: Option<&str>) -> Result<bool> {
     Ok(Timestamp::parse("last use", last)?.plus_seconds(60) < Timestamp::now())
 }
 
-/// Whether so many failures, the last at that time, keep the account locked.
-pub async fn is_locked(db: &impl Db, failures: i64, last: Option<&str>) -> Result<bool> {
-    if failures <= FAILED_LOGINS_BEFORE_LOCK {
-        return Ok(false);
-    }
-    let Some(last) = last else { return Ok(false) };
-    let minutes = crate::config::integer(db, "account_lock_period")
-        .await?
-        .unwrap_or(30);
-    let until = Timestamp::parse("last_failed_login_at", last)?.plus_seconds(minutes * 60);
-    Ok(Timestamp::now() < until)
-}
-
 /// The user of a token, or nothing when the text may be an execution's token instead.
-async fn by_token(db: &impl Db, value: &str) -> Result<Option<Caller>> {
+async fn by_token(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     let mut parts = value.splitn(3, '-');
     let (Some(prefix), Some(id), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
         return Ok(None);
@@ -210,9 +207,11 @@ async fn by_token(db: &impl Db, value: &str) -> Result<Option<Caller>> {
     if !credentials::same(row.text(1)?, &credentials::digest(secret)) || !row.boolean(3)? {
         return Err(unknown());
     }
-    if let Some(end) = row.optional_text(2)?
-        && Timestamp::parse("expiration_date", end)? <= Timestamp::now()
-    {
+    let until = row
+        .optional_text(2)?
+        .map(|end| Timestamp::parse("expiration_date", end))
+        .transpose()?;
+    if until.is_some_and(|end| end <= Timestamp::now()) {
         return Err(Error::unauthorized("Token is expired"));
     }
     if is_stale(row.optional_text(4)?)? {
@@ -223,9 +222,8 @@ async fn by_token(db: &impl Db, value: &str) -> Result<Option<Caller>> {
         )
         .await?;
     }
-    caller(db, row.integer(0)?, AuthMethod::Token, None)
-        .await
-        .map(Some)
+    let caller = caller(db, row.integer(0)?, AuthMethod::Token, None).await?;
+    Ok(Some(Recognised { caller, until }))
 }
 
 /// The creator of the execution whose token this is, while the execution may still act.
@@ -246,13 +244,9 @@ async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<I
         )
         .await?;
     let Some(row) = row else {
-        // The original says which of the two the text failed to be.
-        let reason = if value.splitn(3, '-').count() == 3 {
-            "Authentication failed, invalid Execution Token"
-        } else {
-            "Invalid token structure"
-        };
-        return Err(Error::unauthorized(reason));
+        return Err(Error::unauthorized(
+            "Authentication failed, invalid Execution Token",
+        ));
     };
     let execution = row.text(0)?.to_owned();
     let caller = caller(

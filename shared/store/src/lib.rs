@@ -4,8 +4,26 @@
 //! reads a tenant's data takes a scope, so a forgotten permission check does not compile.
 
 pub mod audit;
+pub mod blueprints;
 pub mod config;
+pub mod deployments;
+pub mod events;
+pub mod events_list;
+pub mod executions;
+pub mod executions_list;
 pub mod identity;
+pub mod labels;
 pub mod migrations;
+pub mod node_instances;
+pub mod node_instances_list;
+pub mod nodes;
+pub mod operations;
+pub mod operations_list;
+pub mod overview;
+pub mod tenants;
+pub mod tokens;
+pub mod users;
+pub mod queue;
+pub mod tasks_graphs;
 
 pub use identity::Identity;

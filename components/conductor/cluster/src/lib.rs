@@ -1,5 +1,9 @@
-//! Conductor: the manager's status, version and configuration.
+//! Conductor: the manager's status, version and configuration, metrics, and the answer to every
+//! path that no other component serves.
 
+mod config;
+mod metrics;
+mod root;
 mod status;
 mod version;
 
@@ -8,9 +12,15 @@ windlass_core::component! {
     identity: windlass_store::Identity,
     base: "",
     routes: {
-        GET "/api/v3.1/status" => status::status;
-        GET "/api/v3.1/ok" => status::ok;
-        GET "/api/v3.1/version" => version::version;
+        GET "/" => root::root;
+        GET "/metrics" => metrics::metrics;
         GET "/api/version" => version::version;
+        GET "/api/v3.1/version" => version::version;
+        GET "/api/v3.1/ok" => status::ok;
+        GET "/api/v3.1/status" => status::status;
+        GET "/api/v3.1/cluster-status" => status::cluster_status;
+        GET "/api/v3.1/config" => config::list;
+        GET "/api/v3.1/config/{name}" => config::get;
+        PUT "/api/v3.1/config/{name}" => config::set;
     }
 }

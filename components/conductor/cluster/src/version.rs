@@ -2,18 +2,39 @@
 
 use serde_json::json;
 use windlass_core::db::Db;
+use windlass_core::list::{Field, Resource};
 use windlass_core::{Context, Permission, Response, Result};
+
+/// The version of Conductor whose clients are served.
+pub const CONDUCTOR: &str = "7.0.5";
+
+static VERSION: Resource = Resource {
+    name: "Version",
+    table: "",
+    fields: &[
+        Field::text("version", ""),
+        Field::text("edition", ""),
+        Field::text("distribution", ""),
+        Field::text("distro_release", ""),
+        Field::text("build", ""),
+        Field::text("date", ""),
+        Field::text("commit", ""),
+    ],
+    search: None,
+    of_tenant: false,
+};
 
 /// `GET /version` and `GET /api/version`, which clients call to find out what they talk to.
 pub async fn version(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.allow_anywhere(Permission::VersionGet)?;
-    ctx.ok(json!({
-        "version": "7.0.5",
+    let include = ctx.include(&VERSION)?;
+    ctx.ok(include.of(json!({
+        "version": CONDUCTOR,
         "edition": "premium",
         "distribution": "windlass",
         "distro_release": env!("CARGO_PKG_VERSION"),
         "build": null,
         "date": null,
         "commit": null,
-    }))
+    })))
 }

@@ -109,7 +109,7 @@ impl Resource {
             " limit 1"
         };
         statement.sql = format!(
-            "select {} from {} where {condition} and {clause}{order}",
+            "select {} from {} where ({condition}) and {clause}{order}",
             self.object_sql(include),
             self.table
         );

@@ -164,6 +164,18 @@ fn an_item_of_another_tenant_is_not_found() {
 }
 
 #[test]
+fn a_condition_with_alternatives_opens_no_door_to_other_tenants() {
+    pollster::block_on(async {
+        let db = things().await;
+        let bob = scope("bob", Reach::Tenant("harbour".into()), false);
+        let condition = "t.id = {} or t.size = {}";
+        let statement = THINGS.find_statement(&bob, None, condition, ["dock".into(), 5_i64.into()]);
+        let row = db.first(&statement.sql, &statement.parameters).await.unwrap();
+        assert_eq!(row, None);
+    });
+}
+
+#[test]
 fn unknown_names_and_bad_numbers_are_refused_before_any_sql() {
     for (query, kind, text) in [
         (

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+use windlass_core::Timestamp;
 use windlass_core::context::Identified;
 
-/// How long a recognised caller counts without being looked up again. A token that expires in
-/// between is refused at most this much later.
+/// How long a recognised caller counts without being looked up again.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// How many callers an instance remembers. Beyond that it forgets all and starts over.
@@ -16,6 +16,15 @@ struct Remembered {
     identified: Identified,
     version: i64,
     since: Instant,
+    until: Option<Timestamp>,
+}
+
+impl Remembered {
+    fn counts(&self, version: i64) -> bool {
+        self.version == version
+            && self.since.elapsed() < LIFETIME
+            && self.until.is_none_or(|end| Timestamp::now() < end)
+    }
 }
 
 thread_local! {
@@ -27,23 +36,25 @@ pub fn recall(key: &[u8; 32], version: i64) -> Option<Identified> {
     KNOWN.with_borrow(|known| {
         known
             .get(key)
-            .filter(|found| found.version == version && found.since.elapsed() < LIFETIME)
+            .filter(|found| found.counts(version))
             .map(|found| found.identified.clone())
     })
 }
 
-/// Remembers a caller, recognised when identity had this version.
-pub fn remember(key: [u8; 32], identified: Identified, version: i64) {
+/// Remembers a caller, recognised when identity had this version, until the credential ends.
+pub fn remember(key: [u8; 32], identified: Identified, version: i64, until: Option<Timestamp>) {
     KNOWN.with_borrow_mut(|known| {
         if known.len() >= CAPACITY {
             known.clear();
         }
+        let since = Instant::now();
         known.insert(
             key,
             Remembered {
                 identified,
                 version,
-                since: Instant::now(),
+                since,
+                until,
             },
         );
     });

@@ -78,6 +78,10 @@ fn refusals_name_what_was_wrong_and_nothing_else() {
                 &[("execution-token", "a-b-c")],
                 "User unauthorized: Authentication failed, invalid Execution Token",
             ),
+            (
+                &[("execution-token", "bad")],
+                "User unauthorized: Authentication failed, invalid Execution Token",
+            ),
         ] {
             let refusal = login(&db, headers).await.unwrap_err();
             assert_eq!(refusal.message(), text);
@@ -164,5 +168,186 @@ fn a_token_speaks_for_its_user_until_it_expires() {
                 .unwrap_err();
             assert_eq!(refusal.message(), text);
         }
+    });
+}
+
+/// A database that lets others go first before every statement, as Spin's does.
+struct Yielding(NativeDb);
+
+impl Db for Yielding {
+    type Tx = NativeDb;
+
+    async fn query(
+        &self,
+        sql: &str,
+        parameters: &[windlass_core::db::Value],
+    ) -> Result<Vec<windlass_core::db::Row>> {
+        others_first().await;
+        self.0.query(sql, parameters).await
+    }
+
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&NativeDb) -> Result<T>) -> Result<T> {
+        others_first().await;
+        self.0.transaction(work).await
+    }
+}
+
+/// Pends once.
+async fn others_first() {
+    let mut yielded = false;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut yielded, true) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Runs futures as an instance does: each goes on as far as it can, then the next.
+fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut running: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
+    while running.iter().any(|(_, answer)| answer.is_none()) {
+        for (future, answer) in running.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+                *answer = Some(value);
+            }
+        }
+    }
+    running
+        .into_iter()
+        .filter_map(|(_, answer)| answer)
+        .collect()
+}
+
+fn attempt(header: String) -> Request {
+    Request::new(Method::GET, "/api/v3.1/status").header("authorization", &header)
+}
+
+#[test]
+fn guessing_many_passwords_at_once_gives_no_more_guesses() {
+    let (db, password) = pollster::block_on(fresh());
+    let db = Yielding(db);
+    let mut requests: Vec<Request> = (0..8)
+        .map(|guess| attempt(basic("admin", &format!("guess {guess}"))))
+        .collect();
+    requests.push(attempt(basic("admin", &password)));
+    let answers = together(
+        requests
+            .iter()
+            .map(|request| Identity::authenticate(&db, Family::Conductor, request))
+            .collect(),
+    );
+    // The right one came ninth: by then the account was locked.
+    assert!(answers.iter().all(Result::is_err));
+}
+
+#[test]
+fn many_right_logins_at_once_lock_nobody_out() {
+    let (db, password) = pollster::block_on(fresh());
+    let db = Yielding(db);
+    let requests: Vec<Request> = (0..8).map(|_| attempt(basic("admin", &password))).collect();
+    let answers = together(
+        requests
+            .iter()
+            .map(|request| Identity::authenticate(&db, Family::Conductor, request))
+            .collect(),
+    );
+    assert!(answers.iter().all(Result::is_ok));
+}
+
+#[test]
+fn how_many_failures_lock_an_account_is_a_setting() {
+    pollster::block_on(async {
+        let (db, password) = fresh().await;
+        let good = basic("admin", &password);
+        login(&db, &[("authorization", &good)]).await.unwrap();
+        db.execute(
+            "update config set value = '1' where name = 'failed_logins_before_account_lock'",
+            &[],
+        )
+        .await
+        .unwrap();
+        for guess in ["one", "two"] {
+            login(&db, &[("authorization", &basic("admin", guess))])
+                .await
+                .unwrap_err();
+        }
+        login(&db, &[("authorization", &good)]).await.unwrap_err();
+    });
+}
+
+#[test]
+fn a_user_name_that_nobody_has_leaves_the_token_to_speak() {
+    pollster::block_on(async {
+        let (db, _) = fresh().await;
+        db.execute(
+            "insert into tokens (id, user_id, secret_hash, created_at)
+             values ('abcdefghij', 0, ?1, ?2)",
+            params![credentials::digest("secret"), Timestamp::now()],
+        )
+        .await
+        .unwrap();
+        let found = login(
+            &db,
+            &[
+                ("authorization", &basic("nobody", "x")),
+                ("authentication-token", "ctok-abcdefghij-secret"),
+            ],
+        )
+        .await
+        .unwrap();
+        assert_eq!(found.caller.method, AuthMethod::Token);
+    });
+}
+
+#[test]
+fn a_header_that_decides_who_or_where_comes_once() {
+    pollster::block_on(async {
+        let (db, password) = fresh().await;
+        let good = basic("admin", &password);
+        for (name, value) in [
+            ("tenant", "default_tenant"),
+            ("authorization", "Basic eDp5"),
+            ("authentication-token", "ctok-a-b"),
+            ("execution-token", "ctok-x-y"),
+        ] {
+            let headers = [
+                ("authorization", good.as_str()),
+                ("tenant", "other_tenant"),
+                ("authentication-token", "a"),
+                ("execution-token", "a"),
+                (name, value),
+            ];
+            let refusal = login(&db, &headers).await.unwrap_err();
+            assert_eq!(refusal.kind(), windlass_core::Kind::BadParameters, "{name}");
+            assert!(refusal.message().contains(name), "{refusal}");
+            assert!(!refusal.message().contains(value), "{refusal}");
+        }
+    });
+}
+
+#[test]
+fn a_remembered_token_ends_when_it_expires() {
+    pollster::block_on(async {
+        let (db, _) = fresh().await;
+        db.execute(
+            "insert into tokens (id, user_id, secret_hash, created_at, expiration_date)
+             values ('abcdefghij', 0, ?1, ?2, ?3)",
+            params![
+                credentials::digest("secret"),
+                Timestamp::now(),
+                Timestamp::now().plus_millis(200)
+            ],
+        )
+        .await
+        .unwrap();
+        let token = [("authentication-token", "ctok-abcdefghij-secret")];
+        login(&db, &token).await.unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(250));
+        let refusal = login(&db, &token).await.unwrap_err();
+        assert_eq!(refusal.message(), "User unauthorized: Token is expired");
     });
 }

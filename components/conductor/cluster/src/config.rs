@@ -1,0 +1,69 @@
+//! `/config`: the settings of the application, and who may do what.
+
+use serde_json::{Value, json};
+use windlass_core::db::Db;
+use windlass_core::request::parse_bool;
+use windlass_core::{Context, Error, Permission, Response, Result};
+use windlass_store::config::{self, SETTINGS, Setting};
+
+/// The name under which `scope=` asks for roles and permissions instead of settings.
+const AUTHORIZATION: &str = "authorization";
+
+/// `GET /config`: all settings, or those of one scope. Roles and permissions come along unless a
+/// scope of settings is asked for.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::ManagerConfigGet)?;
+    let of = ctx.request.query_value("scope").filter(|of| !of.is_empty());
+    let caller = scope.caller()?;
+    let items: Vec<Setting> = config::list(&ctx.db, &scope, of)
+        .await?
+        .into_iter()
+        .map(|setting| setting.shown_to(caller))
+        .collect();
+    let mut body = json!({ "items": items, "metadata": {} });
+    if of.is_none_or(|of| of == AUTHORIZATION) {
+        body[AUTHORIZATION] = config::authorization(&ctx.db, &scope).await?;
+    }
+    ctx.ok(body)
+}
+
+/// `GET /config/{name}`: one setting, by its name or as `scope.name`.
+pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::ManagerConfigGet)?;
+    let include = ctx.include(&SETTINGS)?;
+    let setting = config::find(&ctx.db, &scope, ctx.path("name")).await?;
+    ctx.ok(include.of(json!(setting.shown_to(scope.caller()?))))
+}
+
+/// `PUT /config/{name}`: gives a setting another value.
+pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::ManagerConfigPut)?;
+    let include = ctx.include(&SETTINGS)?;
+    let mut body = ctx.json_object()?;
+    let value = body.remove("value").filter(|value| !value.is_null());
+    let value = value.ok_or_else(|| Error::missing("value"))?;
+    let force = flag(body.get("force"))?;
+    let name = ctx.path("name");
+
+    let caller = scope.caller()?;
+    let setting = ctx
+        .db
+        .transaction(async |db| {
+            let setting = config::find(db, &scope, name).await?;
+            let value = setting.changed(caller, value, force)?;
+            config::save(db, &scope, &setting, &value).await?;
+            config::find(db, &scope, &format!("{}.{}", setting.scope, setting.name)).await
+        })
+        .await?;
+    ctx.ok(include.of(json!(setting.shown_to(caller))))
+}
+
+/// Whether `force` is given, as a truth value or a text that is one.
+fn flag(value: Option<&Value>) -> Result<bool> {
+    match value {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(force)) => Ok(*force),
+        Some(Value::String(text)) => parse_bool("force", text),
+        Some(other) => Err(Error::wrong_type("force", "bool", other)),
+    }
+}

@@ -1,0 +1,133 @@
+//! `/tokens`: what stands for a user instead of name and password.
+//!
+//! A value is shown once, in the answer that makes the token. An execution acts as its creator
+//! only while it runs, so it gets no tokens: they would outlive it.
+
+use serde_json::{Map, Value};
+use windlass_core::caller::AuthMethod;
+use windlass_core::db::Db;
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, Timestamp};
+use windlass_store::tokens::{self, TOKENS};
+
+/// The longest description, in characters.
+const MAX_DESCRIPTION: usize = 1024;
+
+/// `GET /tokens`: the caller's tokens and, for clients of the older form, their role and a usable
+/// token on top.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::TokenGet)?;
+    let query = ctx.list_query(&TOKENS, &[])?;
+    let page = tokens::list(&ctx.db, &scope, query.clone()).await?;
+    let value = match is_execution(&scope)? {
+        true => None,
+        false => Some(tokens::implicit(&ctx.db, &scope).await?),
+    };
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(&page.respond(&query).body).map_err(Error::internal)?;
+    body.insert("role".into(), scope.caller()?.role.clone().into());
+    body.insert("value".into(), value.into());
+    ctx.ok(body)
+}
+
+/// `POST /tokens`: a new token for the caller, with its value. 200 and not 201, as clients expect.
+pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::CreateToken)?;
+    if is_execution(&scope)? {
+        return Err(Error::forbidden("An execution cannot create tokens"));
+    }
+    let include = ctx.include(&TOKENS)?;
+    let body = ctx.json_object()?;
+    let description = text(&body, "description")?;
+    if description.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
+        return Err(Error::bad_parameters(format!(
+            "description is longer than {MAX_DESCRIPTION} characters"
+        )));
+    }
+    let expiration = expiration(text(&body, "expiration_date")?)?;
+    let token = ctx
+        .db
+        .transaction(async |db| tokens::insert(db, &scope, description, expiration).await)
+        .await?;
+    ctx.ok(include.of(token))
+}
+
+/// `GET /tokens/{token_id}`: one of the caller's tokens, without its value.
+pub async fn get_one(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::ListToken)?;
+    let include = ctx.include(&TOKENS)?;
+    let token = tokens::find(&ctx.db, &scope, ctx.path("token_id")).await?;
+    ctx.ok(include.of(token))
+}
+
+/// `DELETE /tokens/{token_id}`: it stops working with the next request.
+pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::DeleteToken)?;
+    let id = ctx.path("token_id");
+    ctx.db
+        .transaction(async |db| tokens::delete(db, &scope, id).await)
+        .await?;
+    Ok(Response::empty(204))
+}
+
+fn is_execution(scope: &Scope) -> Result<bool> {
+    Ok(scope.caller()?.method == AuthMethod::ExecutionToken)
+}
+
+/// A text of the body; null and absent are the same.
+fn text<'b>(body: &'b Map<String, Value>, key: &str) -> Result<Option<&'b str>> {
+    match body.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Error::wrong_type(key, "str", other)),
+    }
+}
+
+/// When a token ends: a time, or a distance from now such as `+10h`.
+fn expiration(text: Option<&str>) -> Result<Option<Timestamp>> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let now = Timestamp::now();
+    let end = if text.trim_start().starts_with('+') {
+        now.plus_text(text).ok_or_else(|| {
+            Error::bad_parameters(format!(
+                "expiration_date: `{text}` is not a legal time delta, such as +10h or +1 day"
+            ))
+        })?
+    } else {
+        Timestamp::parse("expiration_date", text)?
+    };
+    if end <= now {
+        return Err(Error::bad_parameters("Expiration date was in the past."));
+    }
+    Ok(Some(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_ends_in_the_future_or_never() {
+        for (text, refusal) in [
+            (None, None),
+            (Some(""), None),
+            (Some("+10h"), None),
+            (Some("2999-01-01 10:00"), None),
+            (Some("+0h"), Some("Expiration date was in the past.")),
+            (
+                Some("2020-01-01T00:00:00Z"),
+                Some("Expiration date was in the past."),
+            ),
+            (Some("+1 parsec"), Some("not a legal time delta")),
+            (Some("+99999999999999y"), Some("not a legal time delta")),
+            (Some("tomorrow"), Some("not a time in ISO 8601")),
+        ] {
+            match (expiration(text), refusal) {
+                (Ok(_), None) => {}
+                (Err(error), Some(part)) => assert!(error.message().contains(part), "{error}"),
+                (got, _) => panic!("{text:?}: {got:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The execution that made a deployment's environment.
+//!
+//! It runs inside the request that asks for the deployment, so its row is written when it has
+//! ended, with the two events that tell of it.
+
+use serde_json::json;
+use windlass_core::db::Db;
+use windlass_core::{Result, Scope, Timestamp, ids, params};
+
+use super::Owner;
+use crate::executions::{self, Execution, Status};
+
+/// The workflow's name.
+pub const CREATE_WORKFLOW: &str = "create_deployment_environment";
+
+/// How making an environment went.
+#[derive(Clone, Copy, Debug)]
+pub struct Creation<'a> {
+    /// The blueprint's id.
+    pub blueprint_id: &'a str,
+    /// When it began.
+    pub began: Timestamp,
+    /// Why it failed, if it did.
+    pub error: Option<&'a str>,
+}
+
+/// Records the execution that made a deployment, or failed to. Answers its id.
+pub async fn record_creation(
+    db: &impl Db,
+    scope: &Scope,
+    owner: &Owner,
+    creation: &Creation<'_>,
+) -> Result<String> {
+    let ended = Timestamp::now();
+    let status = if creation.error.is_some() { Status::Failed } else { Status::Terminated };
+    let mut execution = Execution {
+        id: ids::new_uuid(),
+        tenant_name: owner.tenant_name.clone(),
+        created_by: scope.username().to_owned(),
+        visibility: owner.visibility.to_string(),
+        created_at: creation.began.to_string(),
+        deployment_key: Some(owner.key),
+        deployment_id: Some(owner.id.clone()),
+        blueprint_id: Some(creation.blueprint_id.to_owned()),
+        workflow_id: CREATE_WORKFLOW.to_owned(),
+        status: status.name().to_owned(),
+        error: creation.error.map(str::to_owned),
+        started_at: Some(creation.began.to_string()),
+        ended_at: Some(ended.to_string()),
+        ..Execution::default()
+    };
+    execution.key = executions::insert(db, &execution).await?;
+    let begin = format!("Starting '{CREATE_WORKFLOW}' workflow execution");
+    let (kind, end) = match creation.error {
+        None => ("workflow_succeeded", format!("'{CREATE_WORKFLOW}' workflow execution succeeded")),
+        Some(error) => {
+            ("workflow_failed", format!("'{CREATE_WORKFLOW}' workflow execution failed: {error}"))
+        }
+    };
+    for (time, kind, message) in
+        [(creation.began, "workflow_started", begin), (ended, kind, end)]
+    {
+        let event = json!([kind, message, null, null, null, null, null]);
+        crate::events::insert_all(db, &execution, &[event], time).await?;
+    }
+    db.execute(
+        "update deployments set create_execution = ?2, latest_execution = ?2 where key = ?1",
+        params![owner.key, &execution.id],
+    )
+    .await?;
+    Ok(execution.id)
+}

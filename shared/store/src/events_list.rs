@@ -1,0 +1,159 @@
+//! Events and logs as clients list them.
+//!
+//! Their list has rules of its own: two kinds of rows with different fields, `like` filters,
+//! ranges, a page of ten thousand, unknown fields in `_include` without complaint. Clients that
+//! follow an execution ask for it several times a second, so a page is one statement that walks
+//! an index in the order of the answer and stops at the page's end.
+
+mod query;
+mod report;
+
+pub use query::{EventQuery, Kinds};
+pub use report::{NewEvent, insert};
+
+use windlass_core::db::{Db, Value};
+use windlass_core::list::{Field, FieldKind, Page, Statement, page};
+use windlass_core::{Response, Result, Scope};
+
+/// Every field of a row; `event_type` is shown for events only, `level` and `logger` for logs.
+pub(crate) static FIELDS: [Field; 22] = [
+    Field::integer("_storage_id", "t.storage_id"),
+    Field::text("type", "t.type"),
+    Field::text("event_type", "t.event_type"),
+    Field::text("level", "t.level"),
+    Field::text("logger", "t.logger"),
+    Field::text("message", "t.message"),
+    Field::json("error_causes", "t.error_causes"),
+    Field::text("operation", "t.operation"),
+    Field::text("timestamp", "t.timestamp"),
+    Field::text("reported_timestamp", "t.reported_timestamp"),
+    Field::text("blueprint_id", "t.blueprint_id"),
+    Field::text("deployment_id", "t.deployment_id"),
+    Field::text(
+        "deployment_display_name",
+        "(select d.display_name from deployments d where d.key = t.deployment_key)",
+    ),
+    Field::text("execution_id", "t.execution_id"),
+    Field::text("execution_group_id", "t.execution_group_id"),
+    Field::text("workflow_id", "t.workflow_id"),
+    Field::text("node_instance_id", "t.node_instance_id"),
+    Field::text("node_name", "t.node_name"),
+    Field::text("source_id", "t.source_id"),
+    Field::text("target_id", "t.target_id"),
+    Field::text("manager_name", "t.manager_name"),
+    Field::text("agent_name", "t.agent_name"),
+];
+
+/// The most rows of one page.
+pub const PAGE_SIZE: u64 = 10_000;
+
+/// What everybody who may read events sees of the caller's own tenant, without what is global.
+const OWN: &str = "t.tenant_name = ?1 and t.visibility <> 'global' \
+     and (t.visibility <> 'private' or t.created_by = ?2 or ?3)";
+
+/// One page of events and logs as its list envelope, which has no `filtered`.
+pub async fn list(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<Response> {
+    let Page { items, total, .. } = page(db, &page_statement(scope, query)).await?;
+    let (offset, size) = (query.offset, query.size);
+    Ok(Response::json_text(
+        200,
+        format!(
+            "{{\"items\": {items}, \"metadata\": {{\"pagination\": \
+             {{\"total\": {total}, \"offset\": {offset}, \"size\": {size}}}}}}}"
+        ),
+    ))
+}
+
+/// Deletes the caller's tenant's rows that match and answers how many there were. Has to run in
+/// a transaction.
+pub async fn delete(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<i64> {
+    let parameters = scope.with(&query.parameters);
+    let condition = format!(
+        "t.tenant_name = ?1 and (t.visibility <> 'private' or t.created_by = ?2 or ?3){}",
+        query.conditions
+    );
+    let count = db
+        .first(
+            &format!("select count(*) from events t where {condition}"),
+            &parameters,
+        )
+        .await?
+        .map_or(Ok(0), |row| row.integer(0))?;
+    if count > 0 {
+        db.execute(
+            &format!("delete from events as t where {condition}"),
+            &parameters,
+        )
+        .await?;
+    }
+    Ok(count)
+}
+
+/// The statement of one page: a single row with the total and the items.
+fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
+    // Of one execution or deployment the index of its rows is the way, whoever may see them. In
+    // all other lists, two ordered walks are merged: the tenant's own rows and the global ones.
+    let parts = if query.is_narrow {
+        vec![format!("{}{}", Scope::visible("t"), query.conditions)]
+    } else {
+        vec![
+            format!("{OWN}{}", query.conditions),
+            format!("t.visibility = 'global'{}", query.conditions),
+        ]
+    };
+    let mut parameters = scope.with(&query.parameters);
+    parameters.push(Value::from(query.size.min(PAGE_SIZE)));
+    let limit = parameters.len();
+    parameters.push(Value::from(query.offset));
+    let offset = parameters.len();
+
+    let mut columns = String::from("t.storage_id as k");
+    let mut order = String::new();
+    for (index, sort) in query.sort.iter().enumerate() {
+        let direction = if sort.descending { " desc" } else { "" };
+        columns.push_str(&format!(", {} as s{index}", sort.sql));
+        order.push_str(&format!("s{index}{direction}, "));
+    }
+    order.push_str(if query.is_descending() { "k desc" } else { "k" });
+
+    let each = |select: &str, separator: &str| {
+        let selects: Vec<String> = parts
+            .iter()
+            .map(|part| format!("{select} from events t where {part}"))
+            .collect();
+        selects.join(separator)
+    };
+    let sql = format!(
+        "select (select sum(n) from ({counts})), (select json_group_array(json(item)) from \
+         (select {item} as item from (select * from ({keys}) order by {order} \
+         limit ?{limit} offset ?{offset}) p join events t on t.storage_id = p.k order by {order}))",
+        counts = each("select count(*) as n", " union all "),
+        keys = each(&format!("select {columns}"), " union all "),
+        item = item_sql(query),
+    );
+    Statement { sql, parameters }
+}
+
+/// The JSON of a row: an event has no level and no logger, a log no event type.
+fn item_sql(query: &EventQuery) -> String {
+    let object = |left_out: &[&str]| {
+        let fields: Vec<String> = FIELDS
+            .iter()
+            .filter(|field| !left_out.contains(&field.name) && query.shows(field))
+            .map(|field| match field.kind {
+                FieldKind::Json => format!("'{}', json({})", field.name, field.sql),
+                _ => format!("'{}', {}", field.name, field.sql),
+            })
+            .collect();
+        format!("json_object({})", fields.join(", "))
+    };
+    format!(
+        "case t.type when 'cloudify_event' then {} else {} end",
+        object(&["level", "logger"]),
+        object(&["event_type"])
+    )
+}
+
+#[cfg(test)]
+#[path = "events_list/tests.rs"]
+mod tests;

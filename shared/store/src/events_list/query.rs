@@ -1,0 +1,313 @@
+//! The parameters of an events list, read and checked before any SQL runs.
+
+use super::FIELDS;
+use windlass_core::db::Value;
+use windlass_core::list::{Field, Sort};
+use windlass_core::{Error, Request, Result, Timestamp, limits};
+
+/// Parameters that are neither filters nor begin with `_`.
+const OWN: [&str; 3] = ["type", "include_logs", "store_before"];
+
+/// How a filter compares.
+enum Comparison {
+    /// One of the values is the field's.
+    OneOf(&'static str),
+    /// The whole text matches every one of the patterns.
+    Like(&'static str),
+}
+
+/// The fields to filter by, in the order in which a refusal names them.
+const FILTERS: [(&str, Comparison); 10] = [
+    ("blueprint_id", Comparison::OneOf("t.blueprint_id in ({})")),
+    (
+        "deployment_id",
+        Comparison::OneOf("t.deployment_id in ({})"),
+    ),
+    ("event_type", Comparison::OneOf("t.event_type in ({})")),
+    (
+        "execution_group_id",
+        Comparison::OneOf("t.execution_group_id in ({})"),
+    ),
+    ("execution_id", Comparison::OneOf("t.execution_id in ({})")),
+    ("level", Comparison::OneOf("t.level in ({})")),
+    ("message", Comparison::Like("t.message")),
+    // Old clients name a node instance by its node.
+    (
+        "node_id",
+        Comparison::OneOf("(t.node_name in ({}) or t.node_instance_id in ({}))"),
+    ),
+    (
+        "node_instance_id",
+        Comparison::OneOf("t.node_instance_id in ({})"),
+    ),
+    ("operation", Comparison::Like("t.operation")),
+];
+
+/// Filters after which so few rows are left that their own index is the way to them.
+const NARROW: [&str; 3] = ["execution_id", "deployment_id", "node_instance_id"];
+
+/// The longest pattern of a `like` filter: matching takes time with its length.
+const PATTERN_LENGTH: usize = 1000;
+
+/// Which of the two kinds of rows are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// What happened.
+    Events,
+    /// What was said about it.
+    Logs,
+    /// The two, in one order.
+    Both,
+}
+
+/// What a request asks the list of events for.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    include: Option<Vec<String>>,
+    /// Conditions after those of the scope, each beginning with `and`.
+    pub(super) conditions: String,
+    /// Their values, from `?4` on.
+    pub(super) parameters: Vec<Value>,
+    pub(super) is_narrow: bool,
+    pub(super) sort: Vec<Sort>,
+    /// The page size as asked for, or the default.
+    pub size: u64,
+    /// How many rows to skip.
+    pub offset: u64,
+}
+
+impl EventQuery {
+    /// Reads the parameters of a request for these kinds of rows.
+    ///
+    /// # Errors
+    /// 400 for unknown filters, ranges and sort fields, bad times and bad numbers.
+    pub fn parse(request: &Request, kinds: Kinds) -> Result<Self> {
+        if request.query.len() > limits::QUERY_PARAMETERS {
+            return Err(Error::bad_parameters("The query has too many parameters"));
+        }
+        let mut query = Self {
+            include: include(request),
+            conditions: String::new(),
+            parameters: Vec::new(),
+            is_narrow: false,
+            sort: Vec::new(),
+            size: number(request, "_size")?.unwrap_or(super::PAGE_SIZE),
+            offset: number(request, "_offset")?.unwrap_or(0),
+        };
+        match kinds {
+            Kinds::Events => query.conditions.push_str(" and t.type = 'cloudify_event'"),
+            Kinds::Logs => query.conditions.push_str(" and t.type = 'cloudify_log'"),
+            Kinds::Both => {}
+        }
+        query.read_filters(request)?;
+        for text in request.query_values("_range") {
+            query.read_range(text)?;
+        }
+        query.read_sort(request)?;
+        Ok(query)
+    }
+
+    /// The kinds a list is asked for: `type` decides; without it, events and, if
+    /// `include_logs` says so, logs.
+    pub fn kinds(request: &Request) -> Result<Kinds> {
+        let include_logs = request.query_bool("include_logs")?.unwrap_or(false);
+        let (mut events, mut logs) = (false, false);
+        for kind in request.query_values("type") {
+            match kind {
+                "cloudify_event" => events = true,
+                "cloudify_log" => logs = true,
+                other => {
+                    return Err(Error::bad_parameters(format!(
+                        "Unknown type: {other}. Allowed values: cloudify_event, cloudify_log"
+                    )));
+                }
+            }
+        }
+        Ok(match (events, logs) {
+            (true, true) => Kinds::Both,
+            (true, false) => Kinds::Events,
+            (false, true) => Kinds::Logs,
+            (false, false) if include_logs => Kinds::Both,
+            (false, false) => Kinds::Events,
+        })
+    }
+
+    /// Whether a field is to be shown.
+    pub(super) fn shows(&self, field: &Field) -> bool {
+        self.include
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == field.name))
+    }
+
+    /// The direction of what orders rows that are equal so far.
+    pub(super) fn is_descending(&self) -> bool {
+        self.sort.last().is_some_and(|sort| sort.descending)
+    }
+
+    fn parameter(&mut self, value: Value) -> String {
+        self.parameters.push(value);
+        // The first three belong to the scope.
+        format!("?{}", self.parameters.len() + 3)
+    }
+
+    fn read_filters(&mut self, request: &Request) -> Result<()> {
+        for (name, _) in &request.query {
+            let known = FILTERS.iter().any(|(filter, _)| *filter == canonical(name));
+            if !known && !name.starts_with('_') && !OWN.contains(&name.as_str()) {
+                let allowed: Vec<&str> = FILTERS.iter().map(|(filter, _)| *filter).collect();
+                return Err(Error::bad_parameters(format!(
+                    "Unknown field to filter by: {name}. Allowed values: {}",
+                    allowed.join(", ")
+                )));
+            }
+        }
+        for (filter, comparison) in FILTERS {
+            let values: Vec<&str> = request
+                .query
+                .iter()
+                .filter(|(name, _)| canonical(name) == filter)
+                .map(|(_, value)| value.as_str())
+                .collect();
+            if values.is_empty() {
+                continue;
+            }
+            self.is_narrow |= NARROW.contains(&filter);
+            match comparison {
+                Comparison::OneOf(sql) => {
+                    let numbers: Vec<String> = values
+                        .iter()
+                        .map(|value| self.parameter(Value::from(*value)))
+                        .collect();
+                    let condition = sql.replace("{}", &numbers.join(", "));
+                    self.conditions.push_str(&format!(" and {condition}"));
+                }
+                Comparison::Like(column) => {
+                    for pattern in values {
+                        self.read_pattern(filter, column, pattern)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_pattern(&mut self, filter: &str, column: &str, pattern: &str) -> Result<()> {
+        if pattern.len() > PATTERN_LENGTH {
+            return Err(Error::bad_parameters(format!(
+                "The pattern for {filter} is longer than {PATTERN_LENGTH} bytes"
+            )));
+        }
+        let number = self.parameter(Value::from(pattern));
+        self.conditions
+            .push_str(&format!(" and {column} like {number} escape '\\'"));
+        Ok(())
+    }
+
+    /// Reads `field,from,to`; one of the two times may be left out.
+    fn read_range(&mut self, text: &str) -> Result<()> {
+        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+        let &[name, from, to] = parts.as_slice() else {
+            return Err(Error::bad_parameters(format!(
+                "Range filter `{text}` must be of the form: field,[from],[to]"
+            )));
+        };
+        if from.is_empty() && to.is_empty() {
+            return Err(Error::bad_parameters(format!(
+                "Range filter `{text}` must have a beginning or an end"
+            )));
+        }
+        let Some(field) = field(name) else {
+            return Err(Error::bad_parameters(format!(
+                "Unknown field to filter by range: {}",
+                name.trim_start_matches('@')
+            )));
+        };
+        for (limit, comparison) in [(from, ">="), (to, "<")] {
+            if !limit.is_empty() {
+                let number = self.parameter(time(limit)?.into());
+                self.conditions
+                    .push_str(&format!(" and {} {comparison} {number}", field.sql));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_sort(&mut self, request: &Request) -> Result<()> {
+        for text in request
+            .query_values("_sort")
+            .flat_map(|text| text.split(','))
+        {
+            // A `+` that was not encoded arrives as a space.
+            let text = text.trim();
+            let (name, descending) = match text.strip_prefix('-') {
+                Some(name) => (name, true),
+                None => (text.strip_prefix('+').unwrap_or(text), false),
+            };
+            match field(name) {
+                Some(field) => self.sort.push(Sort {
+                    sql: field.sql.to_owned(),
+                    descending,
+                }),
+                None if name.is_empty() => {}
+                None => {
+                    return Err(Error::bad_parameters(format!(
+                        "Unknown field to sort by: {}",
+                        name.trim_start_matches('@')
+                    )));
+                }
+            }
+        }
+        if !self.sort.iter().any(|sort| sort.sql == "t.timestamp") {
+            let descending = self.is_descending();
+            self.sort.push(Sort {
+                sql: "t.timestamp".to_owned(),
+                descending,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The filter that a name stands for.
+fn canonical(name: &str) -> &str {
+    if name == "message.text" {
+        "message"
+    } else {
+        name
+    }
+}
+
+/// A field by its name, which old clients write with an `@`.
+fn field(name: &str) -> Option<&'static Field> {
+    let name = name.trim_start_matches('@');
+    FIELDS.iter().find(|field| field.name == name)
+}
+
+/// The names of `_include`; nothing when all fields are wanted.
+fn include(request: &Request) -> Option<Vec<String>> {
+    let text = request
+        .query_value("_include")
+        .filter(|text| !text.trim().is_empty())?;
+    Some(text.split(',').map(|name| name.trim().to_owned()).collect())
+}
+
+/// A time of a range; the `+` of its zone may have arrived as a space.
+fn time(text: &str) -> Result<Timestamp> {
+    if text.contains('T') && text.contains(' ') {
+        return Timestamp::parse("_range", &text.replace(' ', "+"));
+    }
+    Timestamp::parse("_range", text)
+}
+
+fn number(request: &Request, name: &str) -> Result<Option<u64>> {
+    let Some(text) = request.query_value(name) else {
+        return Ok(None);
+    };
+    match text.trim().parse::<u64>() {
+        // SQLite counts in signed 64 bits.
+        Ok(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
+        _ => Err(Error::bad_parameters(format!(
+            "Invalid pagination: {name} must be an integer of 0 or more, got {text}"
+        ))),
+    }
+}

@@ -1,0 +1,114 @@
+//! Events and logs that clients report about an execution.
+
+use crate::executions::Execution;
+use serde::Serialize;
+use serde_json::Value;
+use windlass_core::db::Db;
+use windlass_core::{Result, Timestamp, params};
+
+/// One row to be inserted. What it leaves open is null in the table, and absent from the JSON on
+/// the way there: reading that is most of the work of inserting.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewEvent {
+    /// `cloudify_event` or `cloudify_log`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Of an event: what happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<String>,
+    /// Of a log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Of a log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logger: Option<String>,
+    /// The text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// A name for the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_code: Option<String>,
+    /// Why a task failed: a list, or null.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub error_causes: Value,
+    /// The operation's full name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// When it got here.
+    pub timestamp: Timestamp,
+    /// When it happened.
+    pub reported_timestamp: Timestamp,
+    /// The instance it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_instance_id: Option<String>,
+    /// Of a relationship operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// Of a relationship operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<String>,
+    /// Who ran it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager_name: Option<String>,
+    /// Who ran it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_name: Option<String>,
+}
+
+impl NewEvent {
+    /// An event of this type that happens now.
+    pub fn event(event_type: &str, message: String) -> Self {
+        let now = Timestamp::now();
+        Self {
+            kind: "cloudify_event",
+            event_type: Some(event_type.to_owned()),
+            level: None,
+            logger: None,
+            message: Some(message),
+            message_code: None,
+            error_causes: Value::Null,
+            operation: None,
+            timestamp: now,
+            reported_timestamp: now,
+            node_instance_id: None,
+            source_id: None,
+            target_id: None,
+            manager_name: None,
+            agent_name: None,
+        }
+    }
+}
+
+/// Inserts the rows of one execution in their order, as one statement. They belong to whom the
+/// execution belongs to.
+pub async fn insert(db: &impl Db, execution: &Execution, events: &[NewEvent]) -> Result<()> {
+    let events = serde_json::to_string(events).map_err(windlass_core::Error::internal)?;
+    db.execute(
+        "insert into events (tenant_name, visibility, created_by, type, event_type, level, logger,
+             message, message_code, error_causes, operation, timestamp, reported_timestamp,
+             blueprint_id, deployment_key, deployment_id, execution_id, workflow_id,
+             node_instance_id, node_name, source_id, target_id, manager_name, agent_name)
+         select ?1, ?2, ?3, e.value ->> 'type', e.value ->> 'event_type', e.value ->> 'level',
+             e.value ->> 'logger', e.value ->> 'message', e.value ->> 'message_code',
+             e.value -> 'error_causes', e.value ->> 'operation',
+             e.value ->> 'timestamp', e.value ->> 'reported_timestamp', ?4, ?5, ?6, ?7, ?8,
+             e.value ->> 'node_instance_id',
+             (select i.node_id from node_instances i
+              where i.tenant_name = ?1 and i.id = e.value ->> 'node_instance_id'),
+             e.value ->> 'source_id', e.value ->> 'target_id', e.value ->> 'manager_name',
+             e.value ->> 'agent_name'
+         from json_each(?9) e",
+        params![
+            &execution.tenant_name,
+            &execution.visibility,
+            &execution.created_by,
+            execution.blueprint_id.as_deref(),
+            execution.deployment_key,
+            execution.deployment_id.as_deref(),
+            &execution.id,
+            &execution.workflow_id,
+            events
+        ],
+    )
+    .await
+}

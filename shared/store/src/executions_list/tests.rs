@@ -1,0 +1,281 @@
+use super::*;
+use std::rc::Rc;
+use windlass_core::caller::{AuthMethod, Caller};
+use windlass_core::db::NativeDb;
+use windlass_core::http::Method;
+use windlass_core::permission::PermissionSet;
+use windlass_core::{Request, params};
+
+pub async fn database() -> NativeDb {
+    let db = NativeDb::in_memory();
+    crate::migrations::apply(&db).await.unwrap();
+    for name in ["harbour", "quay"] {
+        db.execute(
+            "insert into tenants (name, created_at) values (?1, '2026-01-01T00:00:00.000Z')",
+            params![name],
+        )
+        .await
+        .unwrap();
+    }
+    db
+}
+
+pub fn scope(user: &str, tenant: &str) -> Scope {
+    let caller = Caller {
+        user_id: 7,
+        username: user.into(),
+        role: "default".into(),
+        method: AuthMethod::Basic,
+        system: PermissionSet::default(),
+        tenants: Default::default(),
+        execution_id: None,
+    };
+    Scope::of(Rc::new(caller), Reach::Tenant(tenant.into()), String::new())
+}
+
+/// Executions of one deployment, oldest first, one per day of January.
+async fn run(db: &NativeDb, rows: &[(&str, &str, &str)]) {
+    for (day, (id, workflow, status)) in rows.iter().enumerate() {
+        db.execute(
+            "insert into executions (id, tenant_name, created_by, visibility, created_at,
+                 deployment_id, workflow_id, status, is_system_workflow)
+             values (?1, 'harbour', 'ann', 'tenant', ?2, 'crane', ?3, ?4, ?3 = 'create_snapshot')",
+            params![
+                *id,
+                format!("2026-01-{:02}T00:00:00.000Z", day + 1),
+                *workflow,
+                *status
+            ],
+        )
+        .await
+        .unwrap();
+    }
+}
+
+fn query(text: &str) -> ListQuery {
+    let request = Request::new(Method::GET, &format!("/executions?{text}"));
+    ListQuery::parse(&EXECUTIONS, &request, &[]).unwrap()
+}
+
+async fn ids(db: &NativeDb, scope: &Scope, query: &ListQuery) -> Vec<String> {
+    let page = list::page(db, &EXECUTIONS.page_statement(scope, query))
+        .await
+        .unwrap();
+    let items: Vec<serde_json::Value> = page.parse().unwrap();
+    items
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const HISTORY: [(&str, &str, &str); 6] = [
+    ("c1", "create_deployment_environment", "failed"),
+    ("c2", "create_deployment_environment", "terminated"),
+    ("i1", "install", "failed"),
+    ("i2", "install", "terminated"),
+    ("s1", "create_snapshot", "terminated"),
+    ("u1", "uninstall", "started"),
+];
+
+#[test]
+fn a_list_shows_what_was_asked_for() {
+    pollster::block_on(async {
+        let db = database().await;
+        run(&db, &HISTORY).await;
+        let ann = scope("ann", "harbour");
+        for (text, want) in [
+            ("", &["c1", "c2", "i1", "i2", "s1", "u1"][..]),
+            (
+                "status_display=completed&_sort=-created_at",
+                &["s1", "i2", "c2"],
+            ),
+            ("status=failed&status=started", &["c1", "i1", "u1"]),
+            ("workflow_id=install&status=failed", &["i1"]),
+            ("is_system_workflow=True", &["s1"]),
+        ] {
+            assert_eq!(ids(&db, &ann, &query(text)).await, want, "{text}");
+        }
+        let mut without = query("");
+        without_system_workflows(&mut without);
+        assert_eq!(
+            ids(&db, &ann, &without).await,
+            ["c1", "c2", "i1", "i2", "u1"]
+        );
+        assert!(
+            ids(&db, &scope("quentin", "quay"), &query(""))
+                .await
+                .is_empty()
+        );
+    });
+}
+
+#[test]
+fn an_execution_looks_as_clients_expect() {
+    pollster::block_on(async {
+        let db = database().await;
+        run(&db, &[("i1", "install", "terminated")]).await;
+        let statement = EXECUTIONS.page_statement(&scope("ann", "harbour"), &query(""));
+        let page = list::page(&db, &statement).await.unwrap();
+        let items: Vec<serde_json::Value> = page.parse().unwrap();
+        assert_eq!(
+            items[0],
+            serde_json::json!({
+                "id": "i1", "workflow_id": "install", "deployment_id": "crane",
+                "deployment_display_name": null, "blueprint_id": null, "status": "terminated",
+                "status_display": "completed", "error": null, "parameters": {},
+                "is_system_workflow": false, "is_dry_run": false,
+                "created_at": "2026-01-01T00:00:00.000Z", "started_at": null, "ended_at": null,
+                "scheduled_for": null, "allow_custom_parameters": false, "resume": false,
+                "total_operations": 0, "finished_operations": 0, "created_by": "ann",
+                "tenant_name": "harbour", "visibility": "tenant", "private_resource": false,
+                "resource_availability": "tenant",
+            })
+        );
+    });
+}
+
+#[test]
+fn a_removal_takes_ended_executions_and_leaves_the_last_creation() {
+    for (text, removal, left) in [
+        ("", Removal::All, &["c2", "u1"][..]),
+        (
+            "workflow_id=install",
+            Removal::All,
+            &["c1", "c2", "s1", "u1"],
+        ),
+        ("", Removal::AllBut(2), &["c2", "i2", "s1", "u1"]),
+        (
+            "",
+            Removal::AllBut(9),
+            &["c1", "c2", "i1", "i2", "s1", "u1"],
+        ),
+        (
+            "",
+            Removal::Before(Timestamp::parse("to", "2026-01-04").unwrap()),
+            &["c2", "i2", "s1", "u1"],
+        ),
+    ] {
+        pollster::block_on(async {
+            let db = database().await;
+            run(&db, &HISTORY).await;
+            let count = delete(&db, &scope("ann", "harbour"), &query(text), removal)
+                .await
+                .unwrap();
+            let rest = ids(&db, &scope("ann", "harbour"), &query("")).await;
+            assert_eq!(rest, left, "{text} {removal:?}");
+            assert_eq!(count, HISTORY.len() - left.len(), "{text} {removal:?}");
+            let audited = db
+                .first("select count(*) from audit_log", &[])
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(audited.integer(0).unwrap(), count as i64);
+        });
+    }
+}
+
+#[test]
+fn events_go_with_their_execution() {
+    pollster::block_on(async {
+        let db = database().await;
+        run(&db, &HISTORY).await;
+        for execution in ["i1", "u1"] {
+            db.execute(
+                "insert into events (tenant_name, visibility, created_by, type, timestamp,
+                     reported_timestamp, execution_id)
+                 values ('harbour', 'tenant', 'ann', 'cloudify_event', '', '', ?1)",
+                params![execution],
+            )
+            .await
+            .unwrap();
+        }
+        delete(&db, &scope("ann", "harbour"), &query(""), Removal::All)
+            .await
+            .unwrap();
+        let rest = db
+            .query("select execution_id from events", &[])
+            .await
+            .unwrap();
+        assert_eq!(rest.len(), 1);
+        assert_eq!(rest[0].text(0).unwrap(), "u1");
+    });
+}
+
+#[test]
+fn a_global_execution_of_another_tenant_is_not_removed() {
+    pollster::block_on(async {
+        let db = database().await;
+        run(&db, &[("i1", "install", "failed")]).await;
+        db.execute("update executions set visibility = 'global'", &[])
+            .await
+            .unwrap();
+        let stranger = scope("quentin", "quay");
+        assert_eq!(ids(&db, &stranger, &query("")).await, ["i1"]);
+        assert_eq!(
+            delete(&db, &stranger, &query(""), Removal::All)
+                .await
+                .unwrap(),
+            0
+        );
+    });
+}
+
+#[test]
+fn lists_follow_their_indexes() {
+    pollster::block_on(async {
+        let db = database().await;
+        for (text, index) in [
+            ("", "executions_by_tenant"),
+            ("_sort=-created_at", "executions_by_creation"),
+            ("deployment_id=crane", "executions_by_deployment_id"),
+            ("status=started", "executions_by_"),
+            ("workflow_id=install", "executions_by_workflow"),
+        ] {
+            let mut query = query(text);
+            without_system_workflows(&mut query);
+            let statement = EXECUTIONS.page_statement(&scope("ann", "harbour"), &query);
+            let plan = db
+                .plan(&statement.sql, &statement.parameters)
+                .await
+                .unwrap()
+                .join("\n");
+            assert!(plan.contains(index), "{text}: {plan}");
+            let scans = plan.lines().filter(|line| line.starts_with("SCAN t"));
+            for scan in scans {
+                assert!(scan.contains("global"), "{text}: {plan}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_restored_execution_has_the_creator_and_the_time_it_had() {
+    pollster::block_on(async {
+        let db = database().await;
+        run(&db, &[("i1", "install", "failed")]).await;
+        db.execute(
+            "insert into users (username, password_hash, role, created_at)
+             values ('Ann', '', 'default', '')",
+            &[],
+        )
+        .await
+        .unwrap();
+        let name = creator(&db, "ann").await.unwrap();
+        assert_eq!(name, "Ann");
+        let refusal = creator(&db, "zoe").await.unwrap_err();
+        assert_eq!(refusal.message(), "User zoe does not exist.");
+        let time = Timestamp::parse("", "2020-02-02").unwrap();
+        let key = crate::executions::find(&db, &scope("ann", "harbour"), "i1")
+            .await
+            .unwrap()
+            .key;
+        set_origin(&db, key, None, None).await.unwrap();
+        set_origin(&db, key, Some(&name), None).await.unwrap();
+        set_origin(&db, key, None, Some(time)).await.unwrap();
+        let found = crate::executions::find(&db, &scope("ann", "harbour"), "i1")
+            .await
+            .unwrap();
+        assert_eq!(found.created_by, "Ann");
+        assert_eq!(found.created_at, time.to_string());
+    });
+}

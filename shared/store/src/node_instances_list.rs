@@ -1,0 +1,229 @@
+//! Node instances as clients see, make, change and delete them.
+//!
+//! Two writers never overwrite each other unseen: every change raises `version`, and one that was
+//! made on an older version is refused. What checks of status and drift find is in
+//! `system_properties`; triggers keep the two flags and the deployment's sums in step with it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+use std::collections::{HashMap, HashSet};
+use windlass_core::db::Db;
+use windlass_core::list::{COMMON, Field, Resource, concat};
+use windlass_core::{Error, Result, Scope, ids, params};
+
+use crate::deployments::Owner;
+
+/// How many instances go into one statement.
+const BATCH: usize = 2000;
+
+static FIELDS: [Field; 18] = concat(
+    &[
+        Field::text("id", "t.id"),
+        Field::text("node_id", "t.node_id"),
+        Field::text("deployment_id", "t.deployment_id"),
+        Field::text("host_id", "t.host_id"),
+        Field::integer("index", "t.\"index\""),
+        Field::json("relationships", "t.relationships"),
+        Field::json("scaling_groups", "t.scaling_groups"),
+        Field::json("runtime_properties", "t.runtime_properties"),
+        Field::json("system_properties", "t.system_properties"),
+        Field::text("state", "t.state"),
+        Field::integer("version", "t.version"),
+        Field::boolean("is_status_check_ok", "coalesce(t.is_status_check_ok, 0)"),
+        Field::boolean("has_configuration_drift", "t.has_configuration_drift"),
+    ],
+    &COMMON,
+);
+
+/// Node instances, as they are listed.
+pub static NODE_INSTANCE: Resource = Resource {
+    name: "NodeInstance",
+    table: "node_instances t",
+    fields: &FIELDS,
+    search: Some("t.id"),
+    of_tenant: true,
+};
+
+/// The row of an instance's deployment: not shown, but asked for where functions are evaluated.
+pub static DEPLOYMENT_KEY: Field = Field::integer("_deployment_key", "t.deployment_key");
+
+/// One instance, to change it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Record {
+    /// The row.
+    pub key: i64,
+    /// The tenant.
+    pub tenant_name: String,
+    /// The deployment's row.
+    pub deployment_key: i64,
+    /// The state.
+    pub state: String,
+    /// Raised by every change.
+    pub version: i64,
+    /// What operations have written.
+    pub runtime_properties: Json,
+    /// What the server has found out.
+    pub system_properties: Json,
+    /// The relationships to other instances.
+    pub relationships: Json,
+}
+
+/// An instance that the caller can see.
+///
+/// # Errors
+/// 404.
+pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Record> {
+    let sql = format!(
+        "select json_object('key', key, 'tenant_name', tenant_name, 'deployment_key', deployment_key,
+             'state', state, 'version', version, 'runtime_properties', json(runtime_properties),
+             'system_properties', json(system_properties), 'relationships', json(relationships))
+         from node_instances where {} and id = ?4 order by tenant_name = ?1 desc",
+        Scope::VISIBLE
+    );
+    db.first_json(&sql, &scope.with(params![id]))
+        .await?
+        .ok_or_else(|| Error::not_found("NodeInstance", id))
+}
+
+/// Saves an instance that was read before, and raises its version.
+///
+/// # Errors
+/// 409 when somebody else was faster.
+pub async fn save(db: &impl Db, record: &Record) -> Result<()> {
+    let row = db
+        .first(
+            "update node_instances set state = ?3, runtime_properties = ?4, system_properties = ?5,
+                 relationships = ?6, version = version + 1
+             where key = ?1 and version = ?2 returning version",
+            params![
+                record.key,
+                record.version,
+                &record.state,
+                &record.runtime_properties,
+                &record.system_properties,
+                &record.relationships
+            ],
+        )
+        .await?;
+    row.map(drop).ok_or_else(|| Error::conflict("Node instance update conflict"))
+}
+
+/// Deletes an instance.
+pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
+    db.execute("delete from node_instances where key = ?1", params![key]).await
+}
+
+/// An instance to be stored.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct NewInstance {
+    /// The id, new in its tenant.
+    pub id: String,
+    /// The node's name.
+    pub node_id: String,
+    /// The instance of the host that it is in.
+    #[serde(default)]
+    pub host_id: Option<String>,
+    /// 1, 2, ... among the instances of its node.
+    #[serde(default)]
+    pub index: Option<i64>,
+    /// `{type, target_id, target_name}` of each.
+    #[serde(default)]
+    pub relationships: Option<Vec<Map<String, Json>>>,
+    /// `{id, name}` of each.
+    #[serde(default)]
+    pub scaling_groups: Option<Json>,
+    /// What operations have written.
+    #[serde(default)]
+    pub runtime_properties: Option<Map<String, Json>>,
+}
+
+/// Stores instances of a deployment: uninitialized, version 1. An id that the tenant has already
+/// gets a new ending, also where hosts and relationships name it.
+pub async fn insert_many(
+    db: &impl Db,
+    owner: &Owner,
+    mut instances: Vec<NewInstance>,
+) -> Result<()> {
+    rename_taken(db, owner, &mut instances).await?;
+    for batch in instances.chunks(BATCH) {
+        let rows: Vec<Json> = batch.iter().map(row).collect();
+        db.execute(
+            "insert into node_instances (deployment_key, deployment_id, tenant_name, created_by,
+                 visibility, id, node_id, host_id, \"index\", relationships, scaling_groups,
+                 runtime_properties)
+             select ?2, ?3, ?4, ?5, ?6, i.value ->> 0, i.value ->> 1, i.value ->> 2, i.value ->> 3,
+                 i.value -> 4, i.value -> 5, i.value -> 6
+             from json_each(?1) i order by i.key",
+            params![
+                &Json::Array(rows),
+                owner.key,
+                &owner.id,
+                &owner.tenant_name,
+                &owner.created_by,
+                owner.visibility,
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn row(instance: &NewInstance) -> Json {
+    json!([
+        instance.id,
+        instance.node_id,
+        instance.host_id,
+        instance.index.unwrap_or(1),
+        instance.relationships.as_deref().unwrap_or_default(),
+        instance.scaling_groups.as_ref().filter(|groups| groups.is_array()).unwrap_or(&json!([])),
+        instance.runtime_properties.as_ref().unwrap_or(&Map::new()),
+    ])
+}
+
+/// Renames instances whose ids are taken, or occur twice among the new ones.
+async fn rename_taken(db: &impl Db, owner: &Owner, instances: &mut [NewInstance]) -> Result<()> {
+    loop {
+        let taken = taken(db, owner, instances).await?;
+        let mut seen = HashSet::with_capacity(instances.len());
+        let mut renamed: HashMap<String, String> = HashMap::new();
+        for instance in instances.iter_mut() {
+            let twice = !seen.insert(instance.id.clone());
+            if twice || taken.contains(&instance.id) {
+                let id = format!("{}_{}", instance.node_id, ids::random_text(6));
+                let old = std::mem::replace(&mut instance.id, id.clone());
+                renamed.insert(old, id);
+            }
+        }
+        if renamed.is_empty() {
+            return Ok(());
+        }
+        for instance in instances.iter_mut() {
+            if let Some(id) = instance.host_id.as_ref().and_then(|host| renamed.get(host)) {
+                instance.host_id = Some(id.clone());
+            }
+            for relationship in instance.relationships.iter_mut().flatten() {
+                let target = relationship.get("target_id").and_then(Json::as_str);
+                if let Some(id) = target.and_then(|target| renamed.get(target)) {
+                    relationship.insert("target_id".into(), id.clone().into());
+                }
+            }
+        }
+    }
+}
+
+/// Which of the ids the tenant has already.
+async fn taken(db: &impl Db, owner: &Owner, instances: &[NewInstance]) -> Result<HashSet<String>> {
+    let ids: Vec<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
+    let rows = db
+        .query(
+            "select t.id from json_each(?1) given
+             cross join node_instances t on t.tenant_name = ?2 and t.id = given.value",
+            params![&json!(ids), &owner.tenant_name],
+        )
+        .await?;
+    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+#[path = "node_instances_list/tests.rs"]
+mod tests;

@@ -1,0 +1,88 @@
+use super::*;
+use crate::nodes::tests::deployment;
+use windlass_core::db::NativeDb;
+use windlass_core::http::Method;
+use windlass_core::list::{ListQuery, page};
+use windlass_core::{Kind, Request};
+
+fn instance(id: &str) -> NewInstance {
+    NewInstance { id: id.into(), node_id: "vm".into(), host_id: Some(id.into()), ..NewInstance::default() }
+}
+
+async fn list(db: &NativeDb, scope: &Scope, query: &str) -> Vec<Json> {
+    let request = Request::new(Method::GET, &format!("/node-instances?{query}"));
+    let query = ListQuery::parse(&NODE_INSTANCE, &request, &[]).unwrap();
+    page(db, &NODE_INSTANCE.page_statement(scope, &query)).await.unwrap().parse().unwrap()
+}
+
+#[test]
+fn ids_that_are_taken_get_new_endings_everywhere() {
+    pollster::block_on(async {
+        let (db, scope, owner) = deployment().await;
+        insert_many(&db, &owner, vec![instance("vm_1")]).await.unwrap();
+        let app = NewInstance {
+            id: "app_1".into(),
+            node_id: "app".into(),
+            host_id: Some("vm_1".into()),
+            relationships: Some(vec![Map::from_iter([
+                ("type".to_owned(), json!("contained_in")),
+                ("target_id".to_owned(), json!("vm_1")),
+            ])]),
+            ..NewInstance::default()
+        };
+        insert_many(&db, &owner, vec![instance("vm_1"), app]).await.unwrap();
+        let all = list(&db, &scope, "").await;
+        assert_eq!(all.len(), 3);
+        let new = all[1]["id"].as_str().unwrap();
+        assert!(new.starts_with("vm_") && new.len() == 9, "{new}");
+        assert_eq!(all[1]["host_id"], new);
+        assert_eq!(all[2]["host_id"], new);
+        assert_eq!(all[2]["relationships"][0]["target_id"], new);
+        for (field, want) in [
+            ("state", json!("uninitialized")),
+            ("version", json!(1)),
+            ("index", json!(1)),
+            ("runtime_properties", json!({})),
+            ("system_properties", json!({})),
+            ("is_status_check_ok", json!(false)),
+            ("has_configuration_drift", json!(false)),
+            ("scaling_groups", json!([])),
+        ] {
+            assert_eq!(all[0][field], want, "{field}");
+        }
+    });
+}
+
+#[test]
+fn two_writers_do_not_overwrite_each_other() {
+    pollster::block_on(async {
+        let (db, scope, owner) = deployment().await;
+        insert_many(&db, &owner, vec![instance("vm_1")]).await.unwrap();
+        let mut first = find(&db, &scope, "vm_1").await.unwrap();
+        let mut second = first.clone();
+        first.runtime_properties = json!({ "ip": "10.0.0.1" });
+        first.system_properties = json!({ "status": { "ok": true } });
+        save(&db, &first).await.unwrap();
+        second.state = "started".into();
+        assert_eq!(save(&db, &second).await.unwrap_err().kind(), Kind::Conflict);
+        let now = &list(&db, &scope, "id=vm_1&deployment_id=d1").await[0];
+        assert_eq!((&now["version"], &now["state"]), (&json!(2), &json!("uninitialized")));
+        assert_eq!(now["is_status_check_ok"], true);
+        delete(&db, first.key).await.unwrap();
+        assert_eq!(find(&db, &scope, "vm_1").await.unwrap_err().kind(), Kind::NotFound);
+    });
+}
+
+#[test]
+fn the_instances_of_a_deployment_are_found_by_an_index() {
+    pollster::block_on(async {
+        let (db, scope, _) = deployment().await;
+        for query in ["deployment_id=d1&_size=20", "deployment_id=d1&node_id=vm", "id=vm_1"] {
+            let request = Request::new(Method::GET, &format!("/node-instances?{query}"));
+            let list = ListQuery::parse(&NODE_INSTANCE, &request, &[]).unwrap();
+            let statement = NODE_INSTANCE.page_statement(&scope, &list);
+            let plan = db.plan(&statement.sql, &statement.parameters).await.unwrap().join("\n");
+            assert!(!plan.contains("USING INDEX node_instances_by_tenant"), "{query}: {plan}");
+        }
+    });
+}

@@ -1,0 +1,78 @@
+use super::*;
+use windlass_core::app::Identity as _;
+use windlass_core::db::NativeDb;
+
+async fn fresh() -> NativeDb {
+    let db = NativeDb::in_memory();
+    crate::Identity::prepare(&db).await.unwrap();
+    db
+}
+
+#[test]
+fn work_is_due_unless_it_is_for_later_or_under_way() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let now = Timestamp::from_millis(100_000);
+        let scope = Scope::public();
+        assert_eq!(queue(&db, &scope, now).await.unwrap(), Queue::default());
+        for (subject, not_before, lease_until) in [
+            ("waiting", 70_000, None),
+            ("abandoned", 10_000, Some(60_000)),
+            ("under way", 10_000, Some(101_000)),
+            ("later", 200_000, None),
+        ] {
+            db.execute(
+                "insert into queue (kind, subject, not_before, lease_until, created_at)
+                 values ('test', ?1, ?2, ?3, '2024')",
+                params![subject, not_before, lease_until],
+            )
+            .await
+            .unwrap();
+        }
+        let found = queue(&db, &scope, now).await.unwrap();
+        assert_eq!(
+            found,
+            Queue {
+                depth: 4,
+                due: 2,
+                oldest_due_millis: 40_000
+            }
+        );
+    });
+}
+
+#[test]
+fn counts_name_every_status() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        for (id, status) in [("a", "started"), ("b", "started"), ("c", "failed")] {
+            db.execute(
+                "insert into executions
+                     (id, tenant_name, created_by, visibility, created_at, workflow_id, status)
+                 values (?1, 'default_tenant', 'admin', 'tenant', '2024', 'install', ?2)",
+                params![id, status],
+            )
+            .await
+            .unwrap();
+        }
+        let counts = counts(&db, &Scope::public()).await.unwrap();
+        assert_eq!((counts.blueprints, counts.deployments), (0, 0));
+        for (status, want) in [("started", 2), ("failed", 1), ("cancelled", 0)] {
+            let got = counts.executions.iter().find(|(known, _)| known == status);
+            assert_eq!(got.map(|(_, amount)| *amount), Some(want), "{status}");
+        }
+    });
+}
+
+#[test]
+fn a_database_of_an_older_build_does_not_count_as_answering() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        assert!(database_answers(&db).await);
+        db.execute("delete from schema_versions", &[])
+            .await
+            .unwrap();
+        assert!(!database_answers(&db).await);
+        assert!(!database_answers(&NativeDb::in_memory()).await);
+    });
+}

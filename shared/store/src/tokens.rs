@@ -1,0 +1,189 @@
+//! Tokens: what stands for a user instead of name and password.
+//!
+//! A token is `ctok-<id>-<secret>`. Only SHA-256 of the secret is stored, so its value can be shown
+//! once, when it is made. The exception are the implicit tokens that `GET /tokens` hands out: their
+//! secret is derived from the id under the application's key, so the same one can be shown again
+//! for an hour without being stored.
+
+use crate::audit;
+use crate::identity::encryption_key;
+use serde_json::{Value, json};
+use windlass_core::db::Db;
+use windlass_core::list::{self, Field, ListQuery, Page, Resource};
+use windlass_core::{Error, Kind, Permission, Result, Scope, Timestamp, credentials, ids, params};
+
+/// How long an implicit token lives, in seconds.
+const IMPLICIT_LIFETIME: i64 = 10 * 3600;
+
+/// How long an implicit token is handed out again, in seconds.
+const IMPLICIT_REUSE: i64 = 3600;
+
+/// The lengths of a token's id and of its secret.
+const LENGTHS: (usize, usize) = (10, 40);
+
+/// What stands where a value must not be shown.
+pub const MASK: &str = "********";
+
+/// Tokens as lists show them.
+pub static TOKENS: Resource = Resource {
+    name: "Token",
+    table: "(select k.key, k.id, k.user_id, k.is_implicit, k.expiration_date, k.last_used,
+                 k.description, u.username, u.role
+             from tokens k join users u on u.id = k.user_id) t",
+    fields: &[
+        Field::text("id", "t.id"),
+        Field::text("username", "t.username"),
+        Field::text("value", "'********'"),
+        Field::text("role", "t.role"),
+        Field::text("expiration_date", "t.expiration_date"),
+        Field::text("last_used", "t.last_used"),
+        Field::text("description", "t.description"),
+    ],
+    search: None,
+    of_tenant: false,
+};
+
+/// Which tokens a caller may see and delete, as a condition with two values.
+const WITHIN_REACH: &str = "t.id = {} and (t.user_id = {} or {})";
+
+/// One page: the caller's own tokens, or everybody's for who may manage them. Implicit tokens
+/// are not listed: clients that ask for one would fill their own lists.
+pub async fn list(db: &impl Db, scope: &Scope, mut query: ListQuery) -> Result<Page> {
+    let caller = scope.caller()?;
+    query.and("t.is_implicit = 0", []);
+    if !caller.holds(Permission::ManageOthersTokens) {
+        query.and("t.user_id = {}", [caller.user_id.into()]);
+    }
+    list::page(db, &TOKENS.page_statement(scope, &query)).await
+}
+
+/// A token as JSON, masked. One of somebody else is not found, never forbidden.
+pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Value> {
+    let caller = scope.caller()?;
+    let others = caller.holds(Permission::ManageOthersTokens);
+    let values = [id.into(), caller.user_id.into(), others.into()];
+    let statement = TOKENS.find_statement(scope, None, WITHIN_REACH, values);
+    let row = db.first(&statement.sql, &statement.parameters).await?;
+    row.ok_or_else(|| not_found(id))?.json(0)
+}
+
+fn not_found(id: &str) -> Error {
+    Error::new(Kind::NotFound, format!("Could not find token {id}"))
+}
+
+/// Makes a token for the caller and answers it with its value, which nobody can learn later.
+/// The caller's expired tokens go first.
+pub async fn insert(
+    db: &impl Db,
+    scope: &Scope,
+    description: Option<&str>,
+    expiration: Option<Timestamp>,
+) -> Result<Value> {
+    let id = ids::random_text(LENGTHS.0);
+    let secret = ids::random_text(LENGTHS.1);
+    let caller = scope.caller()?;
+    insert_row(db, scope, &id, &secret, description, expiration, false).await?;
+    Ok(json!({
+        "id": id,
+        "username": caller.username,
+        "value": value(&id, &secret),
+        "role": caller.role,
+        "expiration_date": expiration,
+        "last_used": null,
+        "description": description,
+    }))
+}
+
+/// Removes a token that the caller may see.
+pub async fn delete(db: &impl Db, scope: &Scope, id: &str) -> Result<()> {
+    find(db, scope, id).await?;
+    db.execute("delete from tokens where id = ?1", params![id])
+        .await?;
+    audit::insert(db, scope, "delete_token", "Token", id).await
+}
+
+/// The value of a usable token of the caller's: one of the last hour, or a new one for ten.
+pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
+    if let Some(value) = recent_implicit(db, scope).await? {
+        return Ok(value);
+    }
+    db.transaction(async |db| {
+        if let Some(value) = recent_implicit(db, scope).await? {
+            return Ok(value);
+        }
+        let id = ids::random_text(LENGTHS.0);
+        let secret = derived_secret(&id).await?;
+        let expiration = Timestamp::now().plus_seconds(IMPLICIT_LIFETIME);
+        insert_row(db, scope, &id, &secret, None, Some(expiration), true).await?;
+        Ok(value(&id, &secret))
+    })
+    .await
+}
+
+async fn recent_implicit(db: &impl Db, scope: &Scope) -> Result<Option<String>> {
+    let row = db
+        .first(
+            "select id, secret_hash from tokens
+             where is_implicit = 1 and user_id = ?1 and created_at > ?2
+             order by created_at desc limit 1",
+            params![
+                scope.caller()?.user_id,
+                Timestamp::now().plus_seconds(-IMPLICIT_REUSE)
+            ],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let id = row.text(0)?;
+    let secret = derived_secret(id).await?;
+    // Another key since then derives another secret: that token is of no use any more.
+    let usable = credentials::digest(&secret) == row.text(1)?;
+    Ok(usable.then(|| value(id, &secret)))
+}
+
+/// The secret of an implicit token, which only the application's key can make again.
+async fn derived_secret(id: &str) -> Result<String> {
+    let mac = credentials::mac(&encryption_key().await?, &["implicit token", id]);
+    Ok(mac.chars().take(LENGTHS.1).collect())
+}
+
+fn value(id: &str, secret: &str) -> String {
+    format!("ctok-{id}-{secret}")
+}
+
+async fn insert_row(
+    db: &impl Db,
+    scope: &Scope,
+    id: &str,
+    secret: &str,
+    description: Option<&str>,
+    expiration: Option<Timestamp>,
+    is_implicit: bool,
+) -> Result<()> {
+    let user_id = scope.caller()?.user_id;
+    let now = Timestamp::now();
+    db.execute(
+        "delete from tokens where user_id = ?1 and expiration_date <= ?2",
+        params![user_id, now],
+    )
+    .await?;
+    db.execute(
+        "insert into tokens
+             (id, user_id, secret_hash, description, expiration_date, is_implicit, created_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            id,
+            user_id,
+            credentials::digest(secret),
+            description,
+            expiration,
+            is_implicit,
+            now
+        ],
+    )
+    .await?;
+    audit::insert(db, scope, "create_token", "Token", id).await
+}
+
+#[cfg(test)]
+#[path = "tokens/tests.rs"]
+mod tests;

@@ -204,10 +204,14 @@ end;
 -- Status checks and drift checks write system_properties; whoever does, the two flags follow.
 create view instance_health as
     select key, case json_type(system_properties, '$.status.ok') when 'true' then 1 when 'false' then 0 end as is_status_check_ok,
-        exists (select 1 from json_tree(system_properties) part
-            where (part.fullkey like '$.configuration_drift.%' or part.fullkey like '$.source_relationships_configuration_drift.%.%'
-                or part.fullkey like '$.target_relationships_configuration_drift.%.%')
-            and (part.key = 'ok' and part.type = 'false' or part.key = 'result' and part.type <> 'null')) as has_configuration_drift
+        exists (select 1 from json_each(system_properties) part, json_each(case
+                when part.type <> 'object' then '{}'
+                when part.key = 'configuration_drift' then json_object('own', json(part.value))
+                when part.key in ('source_relationships_configuration_drift', 'target_relationships_configuration_drift')
+                    then part.value
+                else '{}' end) drift
+            where case drift.type when 'object' then json_type(drift.value, '$.ok') = 'false'
+                or coalesce(json_type(drift.value, '$.result'), 'null') <> 'null' end) as has_configuration_drift
     from node_instances;
 create trigger node_instances_checked after update of system_properties on node_instances
     when old.system_properties is not new.system_properties begin

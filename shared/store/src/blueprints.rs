@@ -8,9 +8,13 @@ mod change;
 mod delete;
 mod upload;
 
-pub use change::{Changes, demand_execution, demand_visibility, save, save_archive, set_visibility, username};
+pub use change::{
+    Changes, demand_execution, demand_visibility, save, save_archive, set_visibility, username,
+};
 pub use delete::{delete, dependent_deployments, is_imported};
-pub use upload::{PlanTexts, Upload, UploadExecution, demand_absent, demand_free, insert, insert_validation};
+pub use upload::{
+    PlanTexts, Upload, UploadExecution, demand_absent, demand_free, insert, insert_validation,
+};
 
 use crate::labels::LabelOwner;
 use serde_json::Value;
@@ -71,7 +75,10 @@ pub const NOT_HIDDEN: &str = "t.is_hidden = 0";
 
 /// How far an upload came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the states of the table in `name`")]
+#[allow(
+    missing_docs,
+    reason = "the names are the states of the table in `name`"
+)]
 pub enum State {
     Pending,
     Uploading,
@@ -124,13 +131,16 @@ impl State {
     /// # Errors
     /// 400, naming all of them.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            Error::bad_parameters(format!(
-                "Invalid state: `{text}`. Valid blueprint state values are: {}",
-                windlass_core::list::python_list(&names)
-            ))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|known| known.name() == text)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name);
+                Error::bad_parameters(format!(
+                    "Invalid state: `{text}`. Valid blueprint state values are: {}",
+                    windlass_core::list::python_list(&names)
+                ))
+            })
     }
 
     /// Whether the upload failed, so that another of the same id may replace it.
@@ -199,11 +209,19 @@ const COLUMNS: &str = "key, id, tenant_name, created_by, visibility, state, main
 
 impl Blueprint {
     fn from_row(row: &Row) -> Result<Self> {
-        let text = |column| row.optional_text(column).map(|text| text.map(str::to_owned));
+        let text = |column| {
+            row.optional_text(column)
+                .map(|text| text.map(str::to_owned))
+        };
         let archive = match (text(9)?, text(10)?, row.optional_integer(11)?, text(12)?) {
             (Some(blob), Some(format), Some(size), Some(sha256)) => {
                 let size = u64::try_from(size).map_err(Error::internal)?;
-                Some(Archive { blob, format, size, sha256 })
+                Some(Archive {
+                    blob,
+                    format,
+                    size,
+                    sha256,
+                })
             }
             _ => None,
         };

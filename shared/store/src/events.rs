@@ -11,10 +11,15 @@ use windlass_core::{Result, Timestamp, params};
 /// When the newest event of an execution happened.
 pub async fn newest(db: &impl Db, execution_id: &str) -> Result<Option<Timestamp>> {
     let row = db
-        .first("select max(timestamp) from events where execution_id = ?1", params![execution_id])
+        .first(
+            "select max(timestamp) from events where execution_id = ?1",
+            params![execution_id],
+        )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    row.optional_text(0)?.map(|text| Timestamp::parse("timestamp", text)).transpose()
+    row.optional_text(0)?
+        .map(|text| Timestamp::parse("timestamp", text))
+        .transpose()
 }
 
 /// Inserts events of an execution in the order given. Each is a list: event type, message, node

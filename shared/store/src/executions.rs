@@ -131,7 +131,10 @@ impl Status {
 
     /// Whether it is to end without having succeeded.
     pub const fn is_cancelling(self) -> bool {
-        matches!(self, Self::Cancelling | Self::ForceCancelling | Self::KillCancelling)
+        matches!(
+            self,
+            Self::Cancelling | Self::ForceCancelling | Self::KillCancelling
+        )
     }
 }
 
@@ -145,7 +148,10 @@ impl Execution {
     /// Internal, for a word that no version of this code wrote.
     pub fn status(&self) -> Result<Status> {
         Status::named(&self.status).ok_or_else(|| {
-            Error::internal(format!("execution {} has the status {}", self.id, self.status))
+            Error::internal(format!(
+                "execution {} has the status {}",
+                self.id, self.status
+            ))
         })
     }
 
@@ -188,15 +194,24 @@ const COLUMNS: &str = "key, id, tenant_name, created_by, visibility, created_at,
 /// # Errors
 /// 404 when there is none.
 pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Execution> {
-    let sql = format!("select {COLUMNS} from executions where {} and id = ?4", Scope::VISIBLE);
+    let sql = format!(
+        "select {COLUMNS} from executions where {} and id = ?4",
+        Scope::VISIBLE
+    );
     let row = db.first(&sql, &scope.with(&[id.into()])).await?;
-    row.map_or_else(|| Err(Error::not_found("Execution", id)), |row| Execution::from_row(&row))
+    row.map_or_else(
+        || Err(Error::not_found("Execution", id)),
+        |row| Execution::from_row(&row),
+    )
 }
 
 /// An execution by its id, for the engine itself: whoever could see it has been asked before.
 pub async fn find_for_engine(db: &impl Db, id: &str) -> Result<Option<Execution>> {
     let sql = format!("select {COLUMNS} from executions where id = ?1");
-    db.first(&sql, params![id]).await?.map(|row| Execution::from_row(&row)).transpose()
+    db.first(&sql, params![id])
+        .await?
+        .map(|row| Execution::from_row(&row))
+        .transpose()
 }
 
 /// Inserts an execution and answers its key.
@@ -237,7 +252,8 @@ pub async fn insert(db: &impl Db, execution: &Execution) -> Result<i64> {
             ],
         )
         .await?;
-    row.ok_or_else(|| Error::internal("an insert answered no key"))?.integer(0)
+    row.ok_or_else(|| Error::internal("an insert answered no key"))?
+        .integer(0)
 }
 
 /// Writes what changes while an execution runs: status, error, times, progress, parameters.
@@ -266,7 +282,10 @@ pub async fn save(db: &impl Db, execution: &Execution, was: &str) -> Result<()> 
         )
         .await?;
     row.map(drop).ok_or_else(|| {
-        Error::conflict(format!("The execution `{}` changed in the meantime", execution.id))
+        Error::conflict(format!(
+            "The execution `{}` changed in the meantime",
+            execution.id
+        ))
     })
 }
 
@@ -341,7 +360,9 @@ pub async fn system_is_busy(db: &impl Db) -> Result<bool> {
 /// How many executions are active.
 pub async fn count_active(db: &impl Db) -> Result<i64> {
     let sql = format!("select count(*) from executions where status in {ACTIVE}");
-    db.first(&sql, &[]).await?.map_or(Ok(0), |row| row.integer(0))
+    db.first(&sql, &[])
+        .await?
+        .map_or(Ok(0), |row| row.integer(0))
 }
 
 /// The ids of a deployment's executions that are active, or queued before `before` (a key).
@@ -354,8 +375,12 @@ pub async fn in_the_way(
         "select id from executions where deployment_key = ?1 and key <> ?2
          and (status in {ACTIVE} or status = 'queued' and key < ?2) order by key"
     );
-    let rows = db.query(&sql, params![deployment_key, before.unwrap_or(i64::MAX)]).await?;
-    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    let rows = db
+        .query(&sql, params![deployment_key, before.unwrap_or(i64::MAX)])
+        .await?;
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
 }
 
 /// The queued executions that may start now, oldest first, at most `limit`: one of each

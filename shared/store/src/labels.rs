@@ -55,7 +55,9 @@ pub async fn find(db: &impl Db, owner: LabelOwner, key: i64) -> Result<Vec<(Stri
     let (table, column, _) = owner.tables();
     let sql = format!("select key, value from {table} where {column} = ?1 order by key, value");
     let rows = db.query(&sql, params![key]).await?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+    rows.iter()
+        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
+        .collect()
 }
 
 /// Makes these the labels of one owner: missing ones go, present ones keep their `created_at`.
@@ -74,7 +76,11 @@ pub async fn replace(
                  (select value ->> 0, value ->> 1 from json_each(?2))"
     );
     let is_blueprint = owner == LabelOwner::Blueprint;
-    db.execute(&sql, params![key, &json!(labels), CONSUMER_ID, is_blueprint]).await?;
+    db.execute(
+        &sql,
+        params![key, &json!(labels), CONSUMER_ID, is_blueprint],
+    )
+    .await?;
     let mut given = labels.to_vec();
     given.retain(|(label, _)| is_blueprint || label != CONSUMER_ID);
     add(db, owner, key, &given, scope).await
@@ -96,7 +102,11 @@ pub async fn add(
         "insert or ignore into {table} ({column}, key, value, created_at, created_by)
          select ?1, value ->> 0, value ->> 1, ?3, ?4 from json_each(?2)"
     );
-    db.execute(&sql, params![key, &json!(labels), Timestamp::now(), scope.username()]).await
+    db.execute(
+        &sql,
+        params![key, &json!(labels), Timestamp::now(), scope.username()],
+    )
+    .await
 }
 
 /// Removes labels from one owner. Those it does not have are no error.

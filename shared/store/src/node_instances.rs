@@ -42,7 +42,10 @@ pub async fn nodes_for_engine<T: DeserializeOwned>(
         target = implemented("coalesce(r.value -> '$.target_operations', '{}')"),
     );
     let named = Value::from(named_operations);
-    Ok(db.first_json(&sql, params![deployment_key, &named]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(&sql, params![deployment_key, &named])
+        .await?
+        .unwrap_or_default())
 }
 
 /// The instances of a deployment as the engine plans with them: a list of objects with `id`,
@@ -51,7 +54,10 @@ pub async fn for_engine<T: DeserializeOwned>(db: &impl Db, deployment_key: i64) 
     let sql = "select coalesce(json_group_array(json_object('id', id, 'node_id', node_id,
                    'host_id', host_id, 'state', state, 'relationships', json(relationships))), '[]')
                from (select * from node_instances where deployment_key = ?1 order by key)";
-    Ok(db.first_json(sql, params![deployment_key]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(sql, params![deployment_key])
+        .await?
+        .unwrap_or_default())
 }
 
 /// The instances of a deployment with all that functions may ask for.
@@ -64,20 +70,28 @@ pub async fn for_evaluation<T: DeserializeOwned>(
                    'relationships', json(relationships), 'scaling_groups', json(scaling_groups),
                    'runtime_properties', json(runtime_properties))), '[]')
                from (select * from node_instances where deployment_key = ?1 order by key)";
-    Ok(db.first_json(sql, params![deployment_key]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(sql, params![deployment_key])
+        .await?
+        .unwrap_or_default())
 }
 
 /// The properties of a deployment's nodes, by node.
 pub async fn node_properties(db: &impl Db, deployment_key: i64) -> Result<HashMap<String, Value>> {
     let sql = "select json_group_object(id, json(properties)) from nodes where deployment_key = ?1";
-    Ok(db.first_json(sql, params![deployment_key]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(sql, params![deployment_key])
+        .await?
+        .unwrap_or_default())
 }
 
 /// The states that occur among a deployment's instances.
 pub async fn states(db: &impl Db, deployment_key: i64) -> Result<Vec<String>> {
     let sql = "select distinct state from node_instances where deployment_key = ?1";
     let rows = db.query(sql, params![deployment_key]).await?;
-    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
 }
 
 /// The types that occur among a deployment's nodes, with those they derive from.
@@ -85,7 +99,9 @@ pub async fn node_types(db: &impl Db, deployment_key: i64) -> Result<Vec<String>
     let sql = "select distinct t.value from nodes, json_each(nodes.type_hierarchy) t
                where deployment_key = ?1";
     let rows = db.query(sql, params![deployment_key]).await?;
-    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
 }
 
 /// The runtime properties of some instances of a tenant, by instance.
@@ -97,7 +113,10 @@ pub async fn runtime_properties(
     let sql = "select coalesce(json_group_object(id, json(runtime_properties)), '{}')
                from node_instances
                where tenant_name = ?1 and id in (select value from json_each(?2))";
-    Ok(db.first_json(sql, params![tenant, &Value::from(ids)]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(sql, params![tenant, &Value::from(ids)])
+        .await?
+        .unwrap_or_default())
 }
 
 /// Changes instances of a tenant. Each change is a list: id, last new state or null, how many

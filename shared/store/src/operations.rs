@@ -57,7 +57,10 @@ pub async fn open_of_graph(db: &impl Db, graph_key: i64) -> Result<Vec<Value>> {
                  else parameters -> '$.task_kwargs' end))
          from (select * from operations where tasks_graph_key = ?1 and state in {OPEN} order by key)"
     );
-    Ok(db.first_json(&sql, params![graph_key]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(&sql, params![graph_key])
+        .await?
+        .unwrap_or_default())
 }
 
 /// What the engine needs of a call besides its inputs.
@@ -148,7 +151,10 @@ pub async fn find_due(db: &impl Db, ids: &[&str]) -> Result<Vec<DueCall>> {
 pub async fn execution_of(db: &impl Db, id: &str) -> Result<Option<String>> {
     let sql = "select e.id from operations o join executions e on e.key = o.execution_key
                where o.id = ?1";
-    db.first(sql, params![id]).await?.map(|row| row.text(0).map(str::to_owned)).transpose()
+    db.first(sql, params![id])
+        .await?
+        .map(|row| row.text(0).map(str::to_owned))
+        .transpose()
 }
 
 /// Puts operations of an execution's graphs back to `pending`, for a resume: failed ones whose
@@ -160,7 +166,11 @@ pub async fn reset(
     also_running: bool,
     now: Timestamp,
 ) -> Result<i64> {
-    let running = if also_running { ", 'sending', 'sent', 'started', 'response-sent'" } else { "" };
+    let running = if also_running {
+        ", 'sending', 'sent', 'started', 'response-sent'"
+    } else {
+        ""
+    };
     let condition = "tasks_graph_key = ?1 and coalesce(parameters ->> '$.ignore_failure', 0) = 0";
     let ended = db
         .first(
@@ -208,6 +218,11 @@ pub async fn on_their_way(db: &impl Db, graph_key: i64) -> Result<Vec<(String, O
         )
         .await?;
     rows.iter()
-        .map(|row| Ok((row.text(0)?.to_owned(), row.optional_text(1)?.map(str::to_owned))))
+        .map(|row| {
+            Ok((
+                row.text(0)?.to_owned(),
+                row.optional_text(1)?.map(str::to_owned),
+            ))
+        })
         .collect()
 }

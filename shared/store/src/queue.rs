@@ -172,5 +172,7 @@ pub async fn give_back(
 /// When the next row becomes due, in milliseconds since 1970.
 pub async fn next_due(db: &impl Db) -> Result<Option<i64>> {
     let sql = "select min(max(not_before, coalesce(lease_until, 0))) from queue";
-    db.first(sql, &[]).await?.map_or(Ok(None), |row| row.optional_integer(0))
+    db.first(sql, &[])
+        .await?
+        .map_or(Ok(None), |row| row.optional_integer(0))
 }

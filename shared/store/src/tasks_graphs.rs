@@ -43,7 +43,8 @@ pub async fn insert(
             ],
         )
         .await?;
-    row.ok_or_else(|| Error::internal("an insert answered no key"))?.integer(0)
+    row.ok_or_else(|| Error::internal("an insert answered no key"))?
+        .integer(0)
 }
 
 /// The newest graph of an execution: the one that runs, or ran last.
@@ -68,5 +69,9 @@ pub async fn find_current(db: &impl Db, execution_key: i64) -> Result<Option<Tas
 
 /// Writes the engine's JSON.
 pub async fn save_state(db: &impl Db, key: i64, state: &str) -> Result<()> {
-    db.execute("update tasks_graphs set state = ?2 where key = ?1", params![key, state]).await
+    db.execute(
+        "update tasks_graphs set state = ?2 where key = ?1",
+        params![key, state],
+    )
+    .await
 }

@@ -37,7 +37,11 @@ fn status_of(latest: &str) -> String {
 }
 
 /// Follows an execution that became active: it is the deployment's latest one.
-pub async fn execution_started(db: &impl Db, deployment_key: i64, execution_id: &str) -> Result<()> {
+pub async fn execution_started(
+    db: &impl Db,
+    deployment_key: i64,
+    execution_id: &str,
+) -> Result<()> {
     db.execute(
         "update deployments set latest_execution = ?2 where key = ?1",
         params![deployment_key, execution_id],

@@ -1,0 +1,198 @@
+//! JSON bodies as old clients send them: every key is there, and null means absent.
+
+use serde_json::{Map, Value};
+use windlass_core::db::Db;
+use windlass_core::request::parse_bool;
+use windlass_core::{Context, Error, Result, Timestamp};
+
+/// The object in a request's body; empty when there is none.
+#[derive(Clone, Debug, Default)]
+pub struct Body(Map<String, Value>);
+
+impl Body {
+    /// The body of a request.
+    pub fn of(ctx: &Context<impl Db>) -> Result<Self> {
+        ctx.json_object().map(Self)
+    }
+
+    /// An object inside a body.
+    pub fn inner(value: &Value, what: &str) -> Result<Self> {
+        match value {
+            Value::Object(fields) => Ok(Self(fields.clone())),
+            other => Err(Error::wrong_type(what, "dict", other)),
+        }
+    }
+
+    /// An object inside this one; empty when it is absent.
+    pub fn inside(&self, name: &str) -> Result<Self> {
+        Ok(Self(self.object(name)?.cloned().unwrap_or_default()))
+    }
+
+    /// A value that is there and not null.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A text.
+    pub fn text(&self, name: &str) -> Result<Option<&str>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(Error::wrong_type(name, "str", other)),
+        }
+    }
+
+    /// A text that must be there.
+    pub fn required_text(&self, name: &str) -> Result<&str> {
+        self.text(name)?.ok_or_else(|| Error::missing(name))
+    }
+
+    /// A text that counts as absent when it is empty.
+    pub fn filled_text(&self, name: &str) -> Result<Option<&str>> {
+        Ok(self.text(name)?.filter(|text| !text.is_empty()))
+    }
+
+    /// A truth value, which may come as text.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(Value::String(text)) => parse_bool(name, text).map(Some),
+            Some(other) => parse_bool(name, &other.to_string()).map(Some),
+        }
+    }
+
+    /// A whole number.
+    pub fn integer(&self, name: &str) -> Result<Option<i64>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) => match value.as_i64() {
+                Some(number) => Ok(Some(number)),
+                None => Err(Error::wrong_type(name, "int", value)),
+            },
+        }
+    }
+
+    /// A list.
+    pub fn list(&self, name: &str) -> Result<Option<&Vec<Value>>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Array(items)) => Ok(Some(items)),
+            Some(other) => Err(Error::wrong_type(name, "list", other)),
+        }
+    }
+
+    /// An object.
+    pub fn object(&self, name: &str) -> Result<Option<&Map<String, Value>>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(fields)),
+            Some(other) => Err(Error::wrong_type(name, "dict", other)),
+        }
+    }
+
+    /// A time, which must say its zone: it comes from another installation.
+    pub fn zoned_time(&self, name: &str) -> Result<Option<Timestamp>> {
+        let Some(text) = self.filled_text(name)? else {
+            return Ok(None);
+        };
+        let clock = text.split_once(['T', ' ']).map_or("", |(_, clock)| clock);
+        if clock.contains(['Z', '+', '-']) {
+            return Timestamp::parse(name, text).map(Some);
+        }
+        Err(Error::bad_parameters(format!(
+            "{name}: `{text}` is not a time with a time zone"
+        )))
+    }
+}
+
+/// What Python calls the type of a value: refusals have always named that.
+pub const fn python_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn body() -> Body {
+        let value = json!({
+            "text": "a", "empty": "", "null": null, "number": 1, "yes": "True", "no": false,
+            "list": [1], "object": {}, "zoned": "2026-01-01T02:00:00+02:00",
+            "naive": "2026-01-01T02:00:00",
+        });
+        Body::inner(&value, "body").unwrap()
+    }
+
+    #[test]
+    fn null_means_absent() {
+        let body = body();
+        assert!(body.text("null").unwrap().is_none());
+        assert!(body.flag("null").unwrap().is_none());
+        assert_eq!(
+            body.required_text("null").unwrap_err().message(),
+            "Missing null in json request body"
+        );
+        assert_eq!(body.text("empty").unwrap(), Some(""));
+        assert_eq!(body.filled_text("empty").unwrap(), None);
+    }
+
+    #[test]
+    fn truth_values_may_be_text() {
+        let body = body();
+        assert_eq!(body.flag("yes").unwrap(), Some(true));
+        assert_eq!(body.flag("no").unwrap(), Some(false));
+        for (name, text) in [
+            ("number", "number must be <true/false>, got 1"),
+            ("text", "text must be <true/false>, got a"),
+        ] {
+            assert_eq!(body.flag(name).unwrap_err().message(), text);
+        }
+    }
+
+    #[test]
+    fn wrong_types_are_named_as_in_python() {
+        let body = body();
+        for (refusal, text) in [
+            (
+                body.text("list").unwrap_err(),
+                "list parameter is expected to be of type str but is of type list",
+            ),
+            (
+                body.list("object").unwrap_err(),
+                "object parameter is expected to be of type list but is of type dict",
+            ),
+            (
+                body.object("number").unwrap_err(),
+                "number parameter is expected to be of type dict but is of type int",
+            ),
+        ] {
+            assert_eq!(refusal.message(), text);
+        }
+        assert_eq!(body.integer("number").unwrap(), Some(1));
+        assert!(body.integer("yes").is_err());
+        assert_eq!(body.list("list").unwrap().unwrap().len(), 1);
+        assert!(body.object("object").unwrap().unwrap().is_empty());
+    }
+
+    #[test]
+    fn restored_times_say_their_zone() {
+        let body = body();
+        let time = body.zoned_time("zoned").unwrap().unwrap();
+        assert_eq!(time.to_string(), "2026-01-01T00:00:00.000Z");
+        assert!(
+            body.zoned_time("naive")
+                .unwrap_err()
+                .message()
+                .contains("time zone")
+        );
+    }
+}

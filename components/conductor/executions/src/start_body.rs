@@ -1,0 +1,258 @@
+//! What a start asks for, read and checked in the documented order.
+
+use crate::body::{Body, python_type};
+use serde_json::{Map, Value};
+use windlass_core::db::Db;
+use windlass_core::{Context, Error, Permission, Result, Timestamp, ids};
+use windlass_engine::start::StartRequest;
+use windlass_store::executions::Status;
+
+/// The body of a start, checked.
+#[derive(Clone, Debug, Default)]
+pub struct StartBody {
+    /// The deployment; empty for a restored system workflow.
+    pub deployment_id: String,
+    /// The workflow.
+    pub workflow_id: String,
+    /// Parameters over the defaults.
+    pub parameters: Map<String, Value>,
+    /// Whether parameters that are not declared are allowed.
+    pub allow_custom_parameters: bool,
+    /// Whether checks are passed over.
+    pub force: bool,
+    /// Whether operations are passed over.
+    pub dry_run: bool,
+    /// Whether it may wait for others.
+    pub queue: bool,
+    /// The status of a restored execution.
+    pub force_status: Option<String>,
+    /// The id of a restored execution.
+    pub id: Option<String>,
+    /// The error of a restored execution.
+    pub error: Option<String>,
+    /// Whether a restored execution was one of the system's own.
+    pub is_system_workflow: bool,
+    /// Who is to have made it.
+    pub created_by: Option<String>,
+    /// When it is to have been made.
+    pub created_at: Option<Timestamp>,
+    /// When a restored execution started.
+    pub started_at: Option<Timestamp>,
+    /// When a restored execution ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl StartBody {
+    /// Reads a body and demands the permissions for what only restoring takes.
+    ///
+    /// # Errors
+    /// 400 for what is missing or not usable, 403 for what the caller may not say.
+    pub fn of(ctx: &Context<impl Db>, body: &Body) -> Result<Self> {
+        let mut start = Self {
+            deployment_id: body.required_text("deployment_id")?.to_owned(),
+            workflow_id: body.required_text("workflow_id")?.to_owned(),
+            allow_custom_parameters: body.flag("allow_custom_parameters")?.unwrap_or(false),
+            force: body.flag("force")?.unwrap_or(false),
+            dry_run: body.flag("dry_run")?.unwrap_or(false),
+            queue: body.flag("queue")?.unwrap_or(false),
+            ..Self::default()
+        };
+        // Accepted for old clients: an execution here waits for all that it has begun.
+        body.integer("wait_after_fail")?;
+        start.demand_permissions(ctx, body)?;
+        start.read_restored(body)?;
+        refuse_schedule(body)?;
+        start.parameters = parameters(body)?;
+        Ok(start)
+    }
+
+    /// What the engine is asked for.
+    pub fn request(&self) -> StartRequest {
+        StartRequest {
+            deployment_id: self.deployment_id.clone(),
+            workflow_id: self.workflow_id.clone(),
+            parameters: self.parameters.clone(),
+            allow_custom_parameters: self.allow_custom_parameters,
+            force: self.force,
+            queue: self.queue,
+            dry_run: self.dry_run,
+            ..StartRequest::default()
+        }
+    }
+
+    fn demand_permissions(&self, ctx: &Context<impl Db>, body: &Body) -> Result<()> {
+        if body.get("created_by").is_some() {
+            ctx.allow(Permission::SetOwner)?;
+        }
+        if ["created_at", "started_at", "ended_at"]
+            .iter()
+            .any(|name| body.get(name).is_some())
+        {
+            ctx.allow(Permission::SetTimestamp)?;
+        }
+        let details = ["force_status", "id", "error", "is_system_workflow"];
+        if self.deployment_id.is_empty() || details.iter().any(|name| body.get(name).is_some()) {
+            ctx.allow(Permission::SetExecutionDetails)?;
+        }
+        Ok(())
+    }
+
+    fn read_restored(&mut self, body: &Body) -> Result<()> {
+        let owned = |name| body.filled_text(name).map(|text| text.map(str::to_owned));
+        self.created_by = owned("created_by")?;
+        self.created_at = body.zoned_time("created_at")?;
+        self.force_status = owned("force_status")?;
+        if let Some(status) = &self.force_status {
+            if Status::named(status).is_none() {
+                return Err(Error::bad_parameters(format!(
+                    "Invalid force_status: {status}"
+                )));
+            }
+            if schedule(body)?.is_some() {
+                return Err(Error::bad_parameters(
+                    "force_status can't be used together with a scheduled start",
+                ));
+            }
+        } else if let Some(name) = [
+            "id",
+            "error",
+            "is_system_workflow",
+            "started_at",
+            "ended_at",
+        ]
+        .iter()
+        .find(|name| body.get(name).is_some())
+        {
+            return Err(Error::bad_parameters(format!(
+                "{name} is only for executions that are restored with a force_status"
+            )));
+        }
+        self.id = owned("id")?;
+        if let Some(id) = &self.id {
+            ids::check_characters("id", id)?;
+        }
+        self.error = body.text("error")?.map(str::to_owned);
+        self.is_system_workflow = body.flag("is_system_workflow")?.unwrap_or(false);
+        self.started_at = body.zoned_time("started_at")?;
+        self.ended_at = body.zoned_time("ended_at")?;
+        Ok(())
+    }
+}
+
+/// The time of a later start: old documents call it `schedule`.
+fn schedule(body: &Body) -> Result<Option<&str>> {
+    Ok(body
+        .filled_text("scheduled_time")?
+        .or(body.filled_text("schedule")?))
+}
+
+/// Checks the time of a later start, and says that it cannot be had.
+fn refuse_schedule(body: &Body) -> Result<()> {
+    let Some(text) = schedule(body)? else {
+        return Ok(());
+    };
+    let expected = "Expected format: YYYYMMDDHHMM+HHMM or YYYYMMDDHHMM-HHMM i.e: \
+                    201801032230-0500 (Jan-03-18 10:30pm EST)";
+    let time = compact_time(text).ok_or_else(|| {
+        Error::bad_parameters(format!(
+            "Date `{text}` doesn't represent a valid time with timezone. {expected}"
+        ))
+    })?;
+    if time <= Timestamp::now() {
+        return Err(Error::bad_parameters(format!(
+            "Date `{text}` has already passed, please provide valid date. {expected}"
+        )));
+    }
+    Err(Error::bad_parameters(
+        "Scheduled executions are not served yet: leave out scheduled_time to start now",
+    ))
+}
+
+/// Reads `YYYYMMDDHHMM+HHMM`.
+fn compact_time(text: &str) -> Option<Timestamp> {
+    let (digits, sign, zone) = (text.get(..12)?, text.get(12..13)?, text.get(13..)?);
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(digits) || !all_digits(zone) || zone.len() != 4 || !"+-".contains(sign) {
+        return None;
+    }
+    let at = |from: usize| digits.get(from..from + 2).unwrap_or_default();
+    let iso = format!(
+        "{}-{}-{}T{}:{}:00{sign}{}:{}",
+        digits.get(..4)?,
+        at(4),
+        at(6),
+        at(8),
+        at(10),
+        zone.get(..2)?,
+        zone.get(2..)?,
+    );
+    Timestamp::parse("scheduled_time", &iso).ok()
+}
+
+fn parameters(body: &Body) -> Result<Map<String, Value>> {
+    match body.get("parameters") {
+        None => Ok(Map::new()),
+        Some(Value::Object(parameters)) => Ok(parameters.clone()),
+        Some(other) => Err(Error::bad_parameters(format!(
+            "request body's 'parameters' field must be a dict but is of type {}",
+            python_type(other)
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_later_start_is_checked_before_it_is_refused() {
+        for (text, part) in [
+            (json!("201801032230-0500"), "has already passed"),
+            (
+                json!("299901032230"),
+                "doesn't represent a valid time with timezone",
+            ),
+            (
+                json!("299913032230+0000"),
+                "doesn't represent a valid time with timezone",
+            ),
+            (
+                json!("2999-01-03T22:30Z"),
+                "doesn't represent a valid time with timezone",
+            ),
+            (
+                json!("29990103223é-0500"),
+                "doesn't represent a valid time with timezone",
+            ),
+            (
+                json!("299901032230+02001"),
+                "doesn't represent a valid time with timezone",
+            ),
+            (json!("299901032230+0200"), "not served yet"),
+            (json!(5), "expected to be of type str but is of type int"),
+        ] {
+            for key in ["scheduled_time", "schedule"] {
+                let body = Body::inner(&json!({ key: text }), "body").unwrap();
+                let refusal = refuse_schedule(&body).unwrap_err();
+                assert!(refusal.message().contains(part), "{text}: {refusal}");
+            }
+        }
+        let body = json!({ "scheduled_time": null, "schedule": "" });
+        refuse_schedule(&Body::inner(&body, "body").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn parameters_are_an_object() {
+        for (value, kind) in [
+            (json!("a"), "str"),
+            (json!([1]), "list"),
+            (json!(true), "bool"),
+        ] {
+            let body = Body::inner(&json!({ "parameters": value }), "body").unwrap();
+            let text =
+                format!("request body's 'parameters' field must be a dict but is of type {kind}");
+            assert_eq!(parameters(&body).unwrap_err().message(), text);
+        }
+    }
+}

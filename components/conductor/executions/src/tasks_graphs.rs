@@ -1,0 +1,102 @@
+//! `/tasks_graphs`: what a workflow consists of, as whoever runs it keeps it.
+
+use crate::body::Body;
+use crate::operations::new_operation;
+use windlass_core::db::Db;
+use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
+use windlass_store::operations_list::{self, NewOperation, TASKS_GRAPHS};
+use windlass_store::{audit, executions};
+
+/// `GET /tasks_graphs`: the graphs of an execution.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::Operations)?;
+    let mut query = ctx.list_query(&TASKS_GRAPHS, &["execution_id"])?;
+    let id = ctx
+        .request
+        .query_value("execution_id")
+        .filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| Error::bad_parameters("Missing required param: execution_id"))?;
+    let execution = executions::find(&ctx.db, &scope, id).await?;
+    query.and("t.execution_key = {}", [execution.key.into()]);
+    ctx.page(&TASKS_GRAPHS, &scope, &query).await
+}
+
+/// `POST /tasks_graphs`, and `POST /tasks_graphs/tasks_graphs`, which is where the Python client
+/// posts to: adds a graph with all its operations.
+pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::Operations)?;
+    ctx.include(&TASKS_GRAPHS)?;
+    let body = Body::of(ctx)?;
+    let name = body.required_text("name")?;
+    let execution_id = body.required_text("execution_id")?;
+    let operations = body.list("operations")?;
+    let (id, created_at) = restored(ctx, &body)?;
+    let operations = operations
+        .into_iter()
+        .flatten()
+        .map(|item| listed_operation(&Body::inner(item, "operations")?, created_at))
+        .collect::<Result<Vec<NewOperation>>>()?;
+    ctx.db
+        .transaction(async |db| {
+            let execution = executions::find(db, &scope, execution_id).await?;
+            scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
+            let graph =
+                operations_list::insert_graph(db, &execution, &id, name, created_at).await?;
+            operations_list::insert(db, &execution, &graph, &operations).await?;
+            audit::insert(db, &scope, "operations", "TasksGraph", &id).await
+        })
+        .await?;
+    let key = id.as_str();
+    let stored = ctx
+        .one(&TASKS_GRAPHS, &scope, key, "t.id = {}", [key.into()])
+        .await?;
+    Ok(Response {
+        status: 201,
+        ..stored
+    })
+}
+
+/// `PATCH /tasks_graphs/{tasks_graph_id}`: accepts a state, which no answer of the original ever
+/// shows and nothing here asks for.
+pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::Operations)?;
+    let id = ctx.path("tasks_graph_id");
+    Body::of(ctx)?.required_text("state")?;
+    ctx.one(&TASKS_GRAPHS, &scope, id, "t.id = {}", [id.into()])
+        .await
+}
+
+/// The id and the time of a graph, which only a restored one brings along.
+fn restored(ctx: &Context<impl Db>, body: &Body) -> Result<(String, Timestamp)> {
+    let created_at = body.filled_text("created_at")?;
+    let id = body.filled_text("graph_id")?;
+    if id.is_some() {
+        ctx.allow(Permission::SetExecutionDetails)?;
+    }
+    if created_at.is_some() {
+        ctx.allow(Permission::SetTimestamp)?;
+    }
+    let id = match id {
+        Some(id) => {
+            ids::check_characters("graph_id", id)?;
+            id.to_owned()
+        }
+        None => ids::new_uuid(),
+    };
+    Ok((
+        id,
+        body.zoned_time("created_at")?
+            .unwrap_or_else(Timestamp::now),
+    ))
+}
+
+/// One of the operations that come with a graph.
+fn listed_operation(item: &Body, of_graph: Timestamp) -> Result<NewOperation> {
+    let id = item.required_text("id")?;
+    ids::check_characters("id", id)?;
+    let created_at = match item.filled_text("created_at")? {
+        Some(time) => Timestamp::parse("created_at", time)?,
+        None => of_graph,
+    };
+    new_operation(id, item, created_at)
+}

@@ -80,8 +80,6 @@ create table deployments (
     policy_types text not null default '{}',
     policy_triggers text not null default '{}',
     scaling_groups text not null default '{}',
-    -- In the form of the API, a list; `is_available` is a set of situations, see `deployments.rs`.
-    workflows text not null default '[]',
     resource_tags text,
     site_name text,
     runtime_only_evaluation integer not null default 0,
@@ -89,6 +87,11 @@ create table deployments (
     latest_execution text,
     installation_status text not null default 'inactive',
     deployment_status text not null default 'requires_attention',
+    -- Ready to show, a list. `is_available` follows the instances by triggers, from the situations in
+    -- which each workflow is available, one bit each; see `deployments/workflows.rs`. The longest
+    -- text comes last: a row's other columns are then on one page.
+    workflow_situations text not null default '[]',
+    workflows text not null default '[]',
     unique (tenant_name, id)
 );
 create index deployments_by_tenant on deployments (tenant_name, key, visibility, created_by);
@@ -166,7 +169,7 @@ create index node_instances_by_deployment_id on node_instances (deployment_id, k
 create index node_instances_by_id on node_instances (id);
 create index node_instances_global on node_instances (key) where visibility = 'global';
 
--- How many instances of a deployment are in which situation: deployment lists show sums and which
+-- How many instances of a deployment are in which state: lists of deployments show sums and which
 -- workflows are available, and must not count thousands of instances for it.
 create table instance_counts (
     deployment_key integer primary key references deployments (key) on delete cascade,
@@ -175,8 +178,25 @@ create table instance_counts (
     -- Neither installed nor being so: uninitialized or deleted.
     idle integer not null default 0,
     unavailable integer not null default 0,
-    drifted integer not null default 0
+    drifted integer not null default 0,
+    -- All that workflows' availability depends on: there are none; all are started; none is begun;
+    -- none is started; some are started.
+    situation integer generated always as (case when instances = 0 then 0 when started = instances then 1
+        when started > 0 then 4 when idle = instances then 2 else 3 end) virtual
 );
+create view available_workflows as
+    select d.key, (select json_group_array(json_set(w.value, '$.is_available', json(case
+            (d.workflow_situations ->> w.key) >> coalesce((select n.situation from instance_counts n where n.deployment_key = d.key), 0) & 1
+            when 1 then 'true' else 'false' end))) from json_each(d.workflows) w) as workflows
+    from deployments d;
+create trigger instance_counts_inserted after insert on instance_counts when new.situation <> 0 begin
+    update deployments set workflows = (select a.workflows from available_workflows a where a.key = new.deployment_key)
+    where key = new.deployment_key and workflow_situations <> '[]';
+end;
+create trigger instance_counts_changed after update on instance_counts when old.situation <> new.situation begin
+    update deployments set workflows = (select a.workflows from available_workflows a where a.key = new.deployment_key)
+    where key = new.deployment_key and workflow_situations <> '[]';
+end;
 create trigger node_instances_inserted after insert on node_instances begin
     insert into instance_counts (deployment_key, instances, started, idle)
     values (new.deployment_key, 1, new.state = 'started', new.state in ('uninitialized', 'deleted'))

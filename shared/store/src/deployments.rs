@@ -15,10 +15,10 @@ pub use relatives::{
     children, consumers, find_keys, find_parents, is_below, label_values, link_parents, only_dependencies_of,
     parent_ids, unlink_parents,
 };
-pub use workflows::{SITUATIONS, find as workflows, of_each as workflows_of_each};
+pub use workflows::{SITUATIONS, of_each as workflows_of_each};
 
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use windlass_core::db::{Db, Value};
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
@@ -177,7 +177,8 @@ pub struct NewDeployment {
     pub plan: Map<String, Json>,
 }
 
-/// The columns that come from the plan. All but `description` hold JSON.
+/// The columns that come from the plan. All but `description` hold JSON. In `workflows`,
+/// `is_available` is the set of [`SITUATIONS`] in which it is true, a bit for each.
 pub const PLAN_COLUMNS: [&str; 10] = [
     "description",
     "inputs",
@@ -191,13 +192,17 @@ pub const PLAN_COLUMNS: [&str; 10] = [
     "resource_tags",
 ];
 
-/// A value of a plan's column as it is stored.
+/// The columns that are stored as they come.
+fn own_columns() -> impl Iterator<Item = &'static str> {
+    PLAN_COLUMNS.into_iter().filter(|column| *column != "workflows")
+}
+
+/// A value of a plan's column as it is stored; workflows are stored by a module of their own.
 fn plan_value(column: &str, plan: &Map<String, Json>) -> Value {
     let value = plan.get(column).filter(|value| !value.is_null());
     match (column, value) {
         ("description", Some(Json::String(text))) => Value::from(text),
         ("description" | "resource_tags", None) => Value::Null,
-        ("workflows", None) => Value::from("[]"),
         (_, None) => Value::from("{}"),
         (_, Some(value)) => Value::from(value),
     }
@@ -223,15 +228,18 @@ pub async fn insert(db: &impl Db, scope: &Scope, new: &NewDeployment) -> Result<
         new.runtime_only_evaluation,
     ]
     .to_vec();
-    parameters.extend(PLAN_COLUMNS.iter().map(|column| plan_value(column, &new.plan)));
+    let (situations, workflows) = workflows::split(new.plan.get("workflows").unwrap_or(&json!([])));
+    parameters.extend([Value::from(&situations), Value::from(&workflows)]);
+    parameters.extend(own_columns().map(|column| plan_value(column, &new.plan)));
     let row = db
         .first(
             "insert into deployments (id, tenant_name, created_by, visibility, created_at,
                  updated_at, blueprint_key, blueprint_id, display_name, site_name,
-                 runtime_only_evaluation, description, inputs, outputs, capabilities, groups,
-                 policy_types, policy_triggers, scaling_groups, workflows, resource_tags)
+                 runtime_only_evaluation, workflow_situations, workflows, description, inputs,
+                 outputs, capabilities, groups, policy_types, policy_triggers, scaling_groups,
+                 resource_tags)
              values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 ?17, ?18, ?19, ?20) returning key",
+                 ?17, ?18, ?19, ?20, ?21) returning key",
             &parameters,
         )
         .await
@@ -259,7 +267,10 @@ pub fn already_exists(scope: &Scope, id: &str) -> Error {
 
 /// Sets parts of the plan by the names of their columns; others stay.
 pub async fn save_plan(db: &impl Db, key: i64, plan: &Map<String, Json>) -> Result<()> {
-    for column in PLAN_COLUMNS.iter().filter(|column| plan.contains_key(**column)) {
+    if let Some(list) = plan.get("workflows") {
+        workflows::save(db, key, list).await?;
+    }
+    for column in own_columns().filter(|column| plan.contains_key(*column)) {
         let sql = format!("update deployments set {column} = ?2 where key = ?1");
         db.execute(&sql, &[key.into(), plan_value(column, plan)]).await?;
     }

@@ -119,6 +119,25 @@ pub async fn runtime_properties(
         .unwrap_or_default())
 }
 
+/// The `+` keeps the tenant's index out: each change has to find its row by the id, or all
+/// instances of the tenant would be compared with all changes.
+const UPDATE_ALL: &str = "update node_instances set
+    state = coalesce(change.value ->> 1, state),
+    version = version + (change.value ->> 2)
+    - coalesce(change.value ->> 6 = state, 0),
+    runtime_properties = coalesce(change.value ->> 3, runtime_properties),
+    system_properties = case
+    when change.value ->> 4 and change.value ->> 5 then
+    json_set(system_properties, '$.status', json(?3),
+    '$.previous_status', null, '$.configuration_drift', json(?3))
+    when change.value ->> 4 then
+    json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
+    when change.value ->> 5 then
+    json_set(system_properties, '$.configuration_drift', json(?3))
+    else system_properties end
+    from json_each(?2) as change
+    where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 0";
+
 /// Changes instances of a tenant. Each change is a list: id, last new state or null, how many
 /// changes it stands for, runtime properties or null, whether it was started, whether it was
 /// configured, the first new state or null. Started and configured leave their mark in the system
@@ -131,26 +150,24 @@ pub async fn update_all(
 ) -> Result<()> {
     let mark = serde_json::json!({ "ok": true, "result": null, "task": null, "timestamp": now });
     for chunk in changes.chunks(4000) {
-        db.execute(
-            "update node_instances set
-                 state = coalesce(change.value ->> 1, state),
-                 version = version + (change.value ->> 2)
-                     - coalesce(change.value ->> 6 = state, 0),
-                 runtime_properties = coalesce(change.value ->> 3, runtime_properties),
-                 system_properties = case
-                     when change.value ->> 4 and change.value ->> 5 then
-                         json_set(system_properties, '$.status', json(?3),
-                             '$.previous_status', null, '$.configuration_drift', json(?3))
-                     when change.value ->> 4 then
-                         json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
-                     when change.value ->> 5 then
-                         json_set(system_properties, '$.configuration_drift', json(?3))
-                     else system_properties end
-             from json_each(?2) as change
-             where node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 0",
-            params![tenant, &Value::from(chunk), &mark],
-        )
-        .await?;
+        db.execute(UPDATE_ALL, params![tenant, &Value::from(chunk), &mark])
+            .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::db::NativeDb;
+
+    #[test]
+    fn changes_find_their_instances_by_id() {
+        pollster::block_on(async {
+            let db = NativeDb::in_memory();
+            crate::migrations::apply(&db).await.unwrap();
+            let plan = db.plan(UPDATE_ALL, params!["t", "[]", "{}"]).await.unwrap();
+            assert!(plan.iter().any(|line| line.contains("(id=?)")), "{plan:?}");
+        });
+    }
 }

@@ -1,7 +1,6 @@
 //! What a deployment shows. Every value is an expression of its own, and cheap: indexes, sums kept
 //! by triggers, and nothing that grows with the number of node instances.
 
-use super::workflows::WORKFLOWS_SQL;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 use crate::labels::LabelOwner;
@@ -67,7 +66,7 @@ static HEAD: [Field; 30] = [
     Field::json("policy_types", "t.policy_types"),
     Field::json("policy_triggers", "t.policy_triggers"),
     Field::json("scaling_groups", "t.scaling_groups"),
-    Field::json("workflows", WORKFLOWS_SQL),
+    Field::json("workflows", "t.workflows"),
     Field::json("labels", LabelOwner::Deployment.json_sql()),
     Field::text("site_name", "t.site_name"),
     Field::json("resource_tags", "t.resource_tags"),

@@ -1,0 +1,244 @@
+//! `/blueprints` and `/blueprints/{blueprint_id}`: list, get, update, delete.
+
+use crate::archive::forget;
+use crate::request::Params;
+use serde_json::Value;
+use windlass_blueprint::Plan;
+use windlass_core::db::Db;
+use windlass_core::{
+    Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, Visibility,
+};
+use windlass_store::blueprints::{
+    self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
+};
+use windlass_store::labels::{self, LabelOwner};
+
+/// What an update may name.
+const UPDATABLE: [&str; 12] = [
+    "plan",
+    "requirements",
+    "description",
+    "main_file_name",
+    "visibility",
+    "state",
+    "error",
+    "error_traceback",
+    "creator",
+    "created_at",
+    "upload_execution",
+    "labels",
+];
+
+/// `GET /blueprints`: the tenant's blueprints and global ones. `?id=` is how old clients get one.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_list(Permission::BlueprintList)?;
+    let mut query = ctx.list_query(&BLUEPRINTS, &[])?;
+    query.and(NOT_HIDDEN, []);
+    if let Some(filter) = ctx.request.query_value("_filter_id") {
+        // Until filters can be stored, none has any id.
+        return Err(Error::not_found("BlueprintsFilter", filter));
+    }
+    ctx.page(&BLUEPRINTS, &scope, &query).await
+}
+
+/// `GET /blueprints/{blueprint_id}`: one blueprint, with its plan.
+pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::BlueprintGet)?;
+    show(ctx, &scope, ctx.path("blueprint_id"), 200).await
+}
+
+/// `PATCH /blueprints/{blueprint_id}`: replaces the labels; the other keys are for tools that
+/// restore blueprints.
+pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::BlueprintUpload)?;
+    let id = ctx.path("blueprint_id");
+    let params = Params::of_object(ctx.json_object()?);
+    if params.is_empty() {
+        return Err(Error::illegal_action(
+            "Update a blueprint request must include at least one parameter to update",
+        ));
+    }
+    params.demand_known(&UPDATABLE)?;
+    let changes = changes(ctx, &params).await?;
+    let given = params.get("labels").map(labels::parse).transpose()?;
+    ctx.include(&BLUEPRINTS)?;
+    ctx.db
+        .transaction(async |db| {
+            let blueprint = blueprints::find_own(db, &scope, id).await?;
+            demand_applicable(db, &scope, &blueprint, &changes).await?;
+            if let Some(given) = &given {
+                demand_uploaded(changes.state.unwrap_or(blueprint.state))?;
+                labels::replace(db, LabelOwner::Blueprint, blueprint.key, given, &scope).await?;
+            }
+            blueprints::save(db, &scope, &blueprint, &changes).await
+        })
+        .await?;
+    show(ctx, &scope, id, 200).await
+}
+
+/// `DELETE /blueprints/{blueprint_id}`: with its archive. `force` takes no heed of importers.
+pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::BlueprintDelete)?;
+    let id = ctx.path("blueprint_id");
+    let force = ctx.request.query_bool("force")?.unwrap_or(false);
+    let blueprint = ctx
+        .db
+        .transaction(async |db| {
+            let blueprint = blueprints::find_own(db, &scope, id).await?;
+            demand_unused(db, &blueprint, force).await?;
+            blueprints::delete(db, &scope, &blueprint).await?;
+            Ok(blueprint)
+        })
+        .await?;
+    forget(blueprint.archive.as_ref()).await;
+    Ok(Response::empty(204))
+}
+
+/// One blueprint as an answer of this status.
+pub async fn show(
+    ctx: &Context<impl Db>,
+    scope: &Scope,
+    id: &str,
+    status: u16,
+) -> Result<Response> {
+    let mut response = ctx
+        .one(&BLUEPRINTS, scope, id, "t.id = {}", [id.into()])
+        .await?;
+    response.status = status;
+    Ok(response)
+}
+
+/// The changes that an update asks for, as far as they can be checked without the blueprint.
+async fn changes(ctx: &Context<impl Db>, params: &Params) -> Result<Changes> {
+    let text = |key| params.text(key).map(|text| text.map(str::to_owned));
+    let created_at = created_at(ctx, params)?;
+    let created_by = created_by(ctx, params, "creator").await?;
+    let visibility = params.text("visibility")?;
+    Ok(Changes {
+        plan: params.object("plan")?.map(plan_texts).transpose()?,
+        requirements: params.object("requirements")?.cloned(),
+        description: text("description")?,
+        main_file_name: text("main_file_name")?,
+        visibility: visibility
+            .map(|text| Visibility::parse(text, &Visibility::ALL))
+            .transpose()?,
+        state: params.text("state")?.map(State::parse).transpose()?,
+        error: text("error")?,
+        error_traceback: text("error_traceback")?,
+        created_by,
+        created_at,
+        upload_execution: text("upload_execution")?,
+    })
+}
+
+/// Another time of creation than now: for those who may set it.
+///
+/// # Errors
+/// 403; 400 for what is no time with a zone.
+pub fn created_at(ctx: &Context<impl Db>, params: &Params) -> Result<Option<Timestamp>> {
+    let Some(text) = params.text("created_at")? else {
+        return Ok(None);
+    };
+    ctx.allow(Permission::SetTimestamp)?;
+    let time = text.get(10..).unwrap_or_default();
+    if !time.contains(['Z', 'z', '+', '-']) {
+        return Err(Error::bad_parameters(format!(
+            "created_at: `{text}` names no time zone"
+        )));
+    }
+    Timestamp::parse("created_at", text).map(Some)
+}
+
+/// Another creator than the caller: for those who may set it.
+///
+/// # Errors
+/// 403; 400 for a user who does not exist.
+pub async fn created_by(
+    ctx: &Context<impl Db>,
+    params: &Params,
+    key: &str,
+) -> Result<Option<String>> {
+    let Some(name) = params.text(key)? else {
+        return Ok(None);
+    };
+    ctx.allow(Permission::SetOwner)?;
+    match blueprints::username(&ctx.db, name).await? {
+        Some(name) => Ok(Some(name)),
+        None => Err(Error::bad_parameters(format!(
+            "User {name} does not exist."
+        ))),
+    }
+}
+
+fn plan_texts(value: &Value) -> Result<PlanTexts> {
+    let plan = Plan::from_value(value.clone())
+        .ok_or_else(|| Error::bad_parameters("plan: it has no list of nodes"))?;
+    Ok(crate::reading::plan_texts(&plan, value.to_string()))
+}
+
+/// Demands what only the blueprint can tell: a visibility that is no narrower, an execution of
+/// the same tenant, and a plan before deployments can be made.
+async fn demand_applicable(
+    db: &impl Db,
+    scope: &Scope,
+    blueprint: &Blueprint,
+    changes: &Changes,
+) -> Result<()> {
+    if let Some(next) = changes.visibility {
+        blueprints::demand_visibility(db, scope, blueprint, next).await?;
+    }
+    if let Some(id) = &changes.upload_execution {
+        blueprints::demand_execution(db, scope, id).await?;
+    }
+    if changes.state == Some(State::Uploaded)
+        && changes.plan.is_none()
+        && blueprints::plan(db, blueprint.key).await?.is_null()
+    {
+        return Err(Error::conflict(format!(
+            "Blueprint `{}` cannot become uploaded: it has no plan",
+            blueprint.id
+        )));
+    }
+    Ok(())
+}
+
+fn demand_uploaded(state: State) -> Result<()> {
+    if state.is_usable() {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "Blueprint labels can be created or updated only when the blueprint's state is uploaded",
+    ))
+}
+
+/// Demands that nothing stands in the way of deleting a blueprint.
+async fn demand_unused(db: &impl Db, blueprint: &Blueprint, force: bool) -> Result<()> {
+    let id = &blueprint.id;
+    if !blueprint.state.is_failed() && !force {
+        if !blueprint.state.is_usable() {
+            return Err(Error::new(
+                Kind::InvalidBlueprint,
+                format!("Blueprint `{id}` is still parsing."),
+            ));
+        }
+        if blueprints::is_imported(db, blueprint).await? {
+            return Err(Error::new(
+                Kind::BlueprintInUse,
+                format!("Blueprint {id} is currently in use. You can \"force\" blueprint removal."),
+            ));
+        }
+    }
+    // Also for a failed one: a tool may have set its state while it had deployments.
+    let deployments = blueprints::dependent_deployments(db, blueprint).await?;
+    if deployments.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::DependentExists,
+        format!(
+            "Can't delete blueprint {id} - There exist deployments for this blueprint; \
+             Deployments ids: {}",
+            deployments.join(",")
+        ),
+    ))
+}

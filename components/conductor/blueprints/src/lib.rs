@@ -1,0 +1,35 @@
+//! Conductor: blueprints and their labels.
+
+mod archive;
+mod blueprints;
+mod download;
+mod icon;
+mod labels;
+mod reading;
+mod repack;
+mod request;
+mod upload;
+mod visibility;
+
+windlass_core::component! {
+    family: Conductor,
+    identity: windlass_store::Identity,
+    base: "/api/v3.1",
+    routes: {
+        GET "/blueprints" => blueprints::list;
+        GET "/blueprints/{blueprint_id}" => blueprints::get;
+        PUT "/blueprints/{blueprint_id}" => upload::upload, uploads;
+        PATCH "/blueprints/{blueprint_id}" => blueprints::update;
+        DELETE "/blueprints/{blueprint_id}" => blueprints::delete;
+        PUT "/blueprints/{blueprint_id}/validate" => upload::validate, uploads;
+        GET "/blueprints/{blueprint_id}/archive" => archive::archive_get;
+        PUT "/blueprints/{blueprint_id}/archive" => archive::archive_put, uploads;
+        PATCH "/blueprints/{blueprint_id}/set-visibility" => visibility::set_visibility;
+        PATCH "/blueprints/{blueprint_id}/icon" => icon::icon;
+        GET "/labels/blueprints" => labels::blueprints_keys;
+        GET "/labels/blueprints/{label_key}" => labels::blueprints_values;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! From an archive's bytes to a plan, or to the reason why there is none.
+//!
+//! The parser asks for imported blueprints while it runs and cannot wait. So what it asked for in
+//! vain is fetched afterwards, and it runs again, until it lacks nothing that there is.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use windlass_blueprint::archive::{Limits, unpack};
+use windlass_blueprint::{ErrorKind, Imported, Importer, Plan, parse};
+use windlass_core::db::Db;
+use windlass_core::{Kind, Result, Scope, blob};
+use windlass_store::blueprints::{self, PlanTexts, State};
+use windlass_store::labels;
+
+/// The most bytes of a plan's JSON.
+const PLAN_BYTES: usize = 64 << 20;
+
+/// The most blueprints that one may import.
+const IMPORTS: usize = 50;
+
+/// What an archive turned out to be.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// `uploaded`, or how it failed.
+    pub state: State,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The plan, if it did not.
+    pub plan: Option<Plan>,
+    /// The same as text.
+    pub texts: Option<PlanTexts>,
+    /// The labels that the blueprint gives itself.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Found {
+    /// Nothing but a failure.
+    pub fn failed(state: State, error: impl Into<String>) -> Self {
+        Self {
+            state,
+            error: Some(error.into()),
+            plan: None,
+            texts: None,
+            labels: Vec::new(),
+        }
+    }
+
+    fn failed_parsing(error: impl std::fmt::Display) -> Self {
+        Self::failed(
+            State::FailedParsing,
+            format!("Failed parsing blueprint - {error}"),
+        )
+    }
+}
+
+/// Unpacks and parses an archive.
+///
+/// # Errors
+/// Of the database only: what is wrong with the archive is in the answer.
+pub async fn read(db: &impl Db, scope: &Scope, bytes: &[u8], main_file: &str) -> Result<Found> {
+    let tree = match unpack(bytes, &Limits::default()) {
+        Ok(tree) => tree,
+        Err(error) => return Ok(Found::failed(State::FailedExtracting, error.to_string())),
+    };
+    if !tree.contains(main_file) {
+        let error = format!("{main_file} does not exist in the application directory");
+        return Ok(Found::failed(State::FailedExtracting, error));
+    }
+    let mut imports = Imports::default();
+    loop {
+        let error = match parse(&tree, main_file, &imports) {
+            Ok(plan) => return Ok(finished(plan)),
+            Err(error) => error,
+        };
+        if !imports.fetch_missing(db, scope).await? {
+            return Ok(match error.kind {
+                ErrorKind::Parser { .. } => {
+                    Found::failed(State::Invalid, format!("Invalid blueprint - {error}"))
+                }
+                _ => Found::failed_parsing(error),
+            });
+        }
+    }
+}
+
+/// A plan in both its texts. `full` is what clients will see.
+pub fn plan_texts(plan: &Plan, full: String) -> PlanTexts {
+    let imports = plan.section("imported_blueprints").as_array();
+    let imports = imports
+        .into_iter()
+        .flatten()
+        .filter_map(|id| id.as_str().map(str::to_owned));
+    PlanTexts {
+        full,
+        stored: plan.to_stored().to_string(),
+        imports: imports.collect(),
+    }
+}
+
+fn finished(plan: Plan) -> Found {
+    let labels = match own_labels(&plan) {
+        Ok(labels) => labels,
+        Err(error) => return Found::failed_parsing(error.message()),
+    };
+    let full = match serde_json::to_string(&plan) {
+        Ok(full) => full,
+        Err(error) => return Found::failed_parsing(error),
+    };
+    if full.len() > PLAN_BYTES {
+        return Found::failed_parsing(format!(
+            "its plan has {} bytes, more than the allowed {PLAN_BYTES}",
+            full.len()
+        ));
+    }
+    let texts = Some(plan_texts(&plan, full));
+    Found {
+        state: State::Uploaded,
+        error: None,
+        plan: Some(plan),
+        texts,
+        labels,
+    }
+}
+
+/// The labels that a blueprint gives itself: `blueprint_labels`, each key with its values.
+fn own_labels(plan: &Plan) -> Result<Vec<(String, String)>> {
+    let section = plan.section("blueprint_labels").as_object();
+    let list = section.into_iter().flatten().map(|(key, given)| {
+        let values = given.get("values").unwrap_or(given).clone();
+        serde_json::json!({ key: values })
+    });
+    labels::parse(&list.collect())
+}
+
+/// The blueprints that one imports, as far as they were asked for.
+#[derive(Default)]
+struct Imports {
+    known: BTreeMap<String, Option<Imported>>,
+    missing: RefCell<BTreeSet<String>>,
+}
+
+impl Imports {
+    /// Fetches what was asked for in vain. False when there is nothing new to try with.
+    async fn fetch_missing(&mut self, db: &impl Db, scope: &Scope) -> Result<bool> {
+        let mut found = false;
+        for id in self.missing.take() {
+            if self.known.len() >= IMPORTS {
+                return Ok(false);
+            }
+            let imported = fetch(db, scope, &id).await?;
+            found |= imported.is_some();
+            self.known.insert(id, imported);
+        }
+        Ok(found)
+    }
+}
+
+/// The files of an uploaded blueprint, if the caller can see it.
+async fn fetch(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Imported>> {
+    let blueprint = match blueprints::find(db, scope, id).await {
+        Ok(blueprint) => blueprint,
+        Err(error) if error.kind() == Kind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (Some(archive), Some(main_file)) = (blueprint.archive, blueprint.main_file_name) else {
+        return Ok(None);
+    };
+    if !blueprint.state.is_usable() {
+        return Ok(None);
+    }
+    let bytes = blob::read(&archive.blob, archive.size).await?;
+    Ok(unpack(&bytes, &Limits::default())
+        .ok()
+        .map(|tree| Imported { tree, main_file }))
+}
+
+impl Importer for Imports {
+    /// Plugins cannot be uploaded yet, so none is ever found.
+    fn plugin(&self, _name: &str, _query: &str) -> Option<String> {
+        None
+    }
+
+    fn blueprint(&self, id: &str) -> Option<Imported> {
+        match self.known.get(id) {
+            Some(known) => known.clone(),
+            None => {
+                self.missing.borrow_mut().insert(id.to_owned());
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Calls of the built-in plugin: from a due row to a report.
+//!
+//! Beginning is a transaction (the events say that the task started), then the request goes out
+//! without one, then its end is recorded together with what it means. A crash in between
+//! sends the request again with the same idempotency key, and tells nothing twice.
+
+use crate::graph::{Call, OperationState, Related};
+use crate::http_plugin::{self, Exchange};
+use crate::lookup::DeploymentLookup;
+use crate::outbound::Outbound;
+use crate::queue_kinds::OPERATION_TIMEOUT;
+use crate::step::{CallError, Outcome, Report};
+use crate::texts::{self, TaskEvent};
+use crate::{driver, workflows};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use windlass_blueprint::functions::{self, Context, Needs};
+use windlass_blueprint::operations::HTTP_PLUGIN;
+use windlass_core::db::Db;
+use windlass_core::{Result, Timestamp};
+use windlass_store::events;
+use windlass_store::executions::{self, Status};
+use windlass_store::operations::{self, DueCall};
+use windlass_store::queue::{self, Leased};
+
+/// A call that has begun.
+pub(crate) struct Begun {
+    /// Its row.
+    pub row: Leased,
+    /// Its execution.
+    pub execution_id: String,
+    /// The request, or why there is none.
+    pub exchange: std::result::Result<Exchange, CallError>,
+}
+
+/// Begins the calls of leased rows: states, events, evaluated inputs. Rows whose call is not wanted
+/// any more, or is a worker's, are finished here. To be called inside a transaction.
+pub(crate) async fn begin(
+    db: &impl Db,
+    holder: &str,
+    rows: Vec<Leased>,
+    allow_private: bool,
+    now: Timestamp,
+) -> Result<Vec<Begun>> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.subject.as_str()).collect();
+    let mut calls: HashMap<String, DueCall> = operations::find_due(db, &ids)
+        .await?
+        .into_iter()
+        .map(|call| (call.id.clone(), call))
+        .collect();
+    let mut beginning = Beginning::default();
+    let mut begun = Vec::new();
+    for row in rows {
+        let call = calls.remove(&row.subject);
+        let Some((call, state)) = call.and_then(wanted) else {
+            beginning.finished.push(row.key);
+            continue;
+        };
+        let is_ours = call.queue.is_none();
+        beginning.tell(&call, state, is_ours);
+        if !is_ours {
+            beginning.finished.push(row.key);
+            if let Some(seconds) = context_of(&call)["timeout"].as_f64() {
+                let due = now.plus_millis(workflows::milliseconds(seconds)).millis();
+                beginning.timeouts.push(json!([call.id, due]));
+            }
+            continue;
+        }
+        let exchange = exchange(db, &call, allow_private, &mut beginning.lookups).await?;
+        begun.push(Begun {
+            row,
+            execution_id: call.execution_id,
+            exchange,
+        });
+    }
+    beginning.write(db, holder, now).await?;
+    Ok(begun)
+}
+
+/// A call that is still to be run, with its state.
+fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
+    let state = OperationState::named(&call.state)?;
+    let wanted = match (Status::named(&call.execution_status)?, state) {
+        (Status::Started, OperationState::Sent | OperationState::Rescheduled) => true,
+        // It ran when its holder died: it is finished even if the execution is being cancelled.
+        (
+            Status::Started | Status::Pending | Status::Cancelling,
+            OperationState::Started | OperationState::Sending,
+        ) => true,
+        (Status::Pending, OperationState::Sent) => true,
+        _ => false,
+    };
+    wanted.then_some((call, state))
+}
+
+fn context_of(call: &DueCall) -> &Value {
+    &call.parameters["task_kwargs"]["kwargs"]["__cloudify_context"]
+}
+
+#[derive(Default)]
+struct Beginning {
+    finished: Vec<i64>,
+    changes: Vec<Value>,
+    timeouts: Vec<Value>,
+    events: Vec<(String, Vec<Value>)>,
+    lookups: HashMap<i64, DeploymentLookup>,
+}
+
+impl Beginning {
+    fn tell(&mut self, due: &DueCall, state: OperationState, is_ours: bool) {
+        let number = |key: &str| due.parameters[key].as_i64().unwrap_or(0);
+        let call = call_of(due);
+        let mut texts = Vec::new();
+        let mut say = |event: TaskEvent| {
+            let (retries, total) = (number("current_retries"), number("total_retries"));
+            let text = texts::task(event, &due.name, false, None, retries, total, false);
+            texts.push(driver::event_of(Some(&call), event.name(), &text, None));
+        };
+        if state == OperationState::Rescheduled {
+            say(TaskEvent::Sending);
+        }
+        if is_ours && state != OperationState::Started {
+            say(TaskEvent::Started);
+        }
+        let next = if is_ours {
+            OperationState::Started
+        } else {
+            OperationState::Sent
+        };
+        if state != next {
+            self.changes.push(json!([due.id, next.name(), null, null]));
+        }
+        match self
+            .events
+            .iter_mut()
+            .find(|(known, _)| *known == due.execution_id)
+        {
+            Some((_, events)) => events.extend(texts),
+            None => self.events.push((due.execution_id.clone(), texts)),
+        }
+    }
+
+    async fn write(self, db: &impl Db, holder: &str, now: Timestamp) -> Result<()> {
+        operations::update_all(db, &self.changes, now).await?;
+        for (id, texts) in self.events {
+            if texts.is_empty() {
+                continue;
+            }
+            if let Some(execution) = executions::find_for_engine(db, &id).await? {
+                let newest = events::newest(db, &id).await?;
+                let now = newest.map_or(now, |newest| newest.max(now));
+                events::insert_all(db, &execution, &texts, now).await?;
+            }
+        }
+        queue::push_all(db, OPERATION_TIMEOUT, &self.timeouts, now).await?;
+        if !self.finished.is_empty() {
+            queue::finish(db, holder, &self.finished).await?;
+        }
+        Ok(())
+    }
+}
+
+/// As much of a call as its events need.
+fn call_of(due: &DueCall) -> Call {
+    let context = context_of(due);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let related = &context["related"];
+    Call {
+        instance: text(&context["node_id"]),
+        operation: text(&context["operation"]["name"]),
+        related: related.is_object().then(|| Related {
+            instance: text(&related["node_id"]),
+            node: text(&related["node_name"]),
+            is_target: related["is_target"].as_bool().unwrap_or(true),
+        }),
+        ..Call::default()
+    }
+}
+
+/// The request of a call, its inputs evaluated.
+async fn exchange(
+    db: &impl Db,
+    due: &DueCall,
+    allow_private: bool,
+    lookups: &mut HashMap<i64, DeploymentLookup>,
+) -> Result<std::result::Result<Exchange, CallError>> {
+    let context = context_of(due);
+    let plugin = context["plugin"]["name"].as_str().unwrap_or_default();
+    if plugin != HTTP_PLUGIN {
+        let text = format!("The control plane has no built-in plugin `{plugin}`");
+        return Ok(Err(CallError::fatal(text)));
+    }
+    let kwargs = due.parameters["task_kwargs"]["kwargs"].as_object();
+    let mut inputs: Map<String, Value> = kwargs.cloned().unwrap_or_default();
+    inputs.remove("__cloudify_context");
+    let mut inputs = Value::Object(inputs);
+    if functions::has_functions(&inputs)
+        && let Some(deployment) = due.deployment_key
+    {
+        let needs = functions::needs(&inputs);
+        let own;
+        let lookup = if needs == Needs::default() {
+            match lookups.entry(deployment) {
+                Entry::Occupied(known) => &*known.into_mut(),
+                Entry::Vacant(place) => {
+                    &*place.insert(DeploymentLookup::load(db, deployment, &needs).await?)
+                }
+            }
+        } else {
+            own = DeploymentLookup::load(db, deployment, &needs).await?;
+            &own
+        };
+        match functions::evaluate(&inputs, &whose(&call_of(due)), lookup) {
+            Ok(evaluated) => inputs = evaluated,
+            Err(error) => return Ok(Err(CallError::fatal(lookup.explain(&error.message)))),
+        }
+    }
+    let empty = Map::new();
+    let inputs = inputs.as_object().unwrap_or(&empty);
+    Ok(http_plugin::prepare(&due.id, inputs, allow_private))
+}
+
+/// Whose `SELF`, `SOURCE` and `TARGET` the inputs of a call mean.
+fn whose(call: &Call) -> Context {
+    match &call.related {
+        None => Context {
+            self_instance: Some(call.instance.clone()),
+            ..Context::default()
+        },
+        Some(related) => {
+            let (source, target) = driver::rows::ends(call, related);
+            Context {
+                self_instance: None,
+                source_instance: Some(source.to_owned()),
+                target_instance: Some(target.to_owned()),
+            }
+        }
+    }
+}
+
+/// Sends the request of a call that has begun, and says how it ended.
+pub(crate) async fn run(begun: &Begun, outbound: &impl Outbound) -> Report {
+    let outcome = match &begun.exchange {
+        Ok(exchange) => {
+            let answer = outbound.send(exchange.request.clone()).await;
+            http_plugin::conclude(exchange, answer)
+        }
+        Err(error) => Outcome::Failed(error.clone()),
+    };
+    Report {
+        operation: begun.row.subject.clone(),
+        outcome,
+    }
+}
+
+/// Ends a call whose time is over. To be called inside a transaction.
+pub(crate) async fn time_out(db: &impl Db, operation_id: &str, now: Timestamp) -> Result<()> {
+    let due = operations::find_due(db, &[operation_id])
+        .await?
+        .into_iter()
+        .next();
+    let Some(due) = due else { return Ok(()) };
+    let context = context_of(&due);
+    let seconds = context["timeout"].as_f64().unwrap_or_default();
+    let queue = due.queue.as_deref().unwrap_or_default();
+    let message = match OperationState::named(&due.state) {
+        Some(OperationState::Sent) => format!(
+            "No worker took the operation from the queue `{queue}` within {seconds} seconds: no \
+             worker serves it"
+        ),
+        Some(OperationState::Started) => {
+            format!("The operation did not end within {seconds} seconds")
+        }
+        _ => return Ok(()),
+    };
+    let error = CallError {
+        kind: "OperationTimeout".into(),
+        message,
+        recoverable: context["timeout_recoverable"].as_bool().unwrap_or(false),
+        ..CallError::default()
+    };
+    let report = Report {
+        operation: due.id.clone(),
+        outcome: Outcome::Failed(error),
+    };
+    driver::drive(db, &due.execution_id, vec![report], now)
+        .await
+        .map(drop)
+}

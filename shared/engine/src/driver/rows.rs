@@ -1,0 +1,305 @@
+//! Operations as rows and back.
+//!
+//! `parameters` has the shape that clients of the operations API know; a step reads back only what
+//! it needs. A row that does not fit is an error, never a guess.
+
+use crate::graph::{Call, Graph, Operation, OperationState, Related, Task};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use windlass_core::{Error, Result};
+use windlass_store::executions::Execution;
+
+/// The rows of the operations from `first` on, as [`windlass_store::operations::insert_all`]
+/// takes them.
+pub fn to_rows(execution: &Execution, graph: &Graph, first: usize) -> Vec<Value> {
+    let id_of = |place: usize| graph.operations.get(place).map(|known| known.id.as_str());
+    let new = graph.operations.iter().skip(first);
+    new.map(|operation| {
+        let subgraph = operation.subgraph.and_then(id_of);
+        let dependencies: Vec<&str> = operation
+            .dependencies
+            .iter()
+            .copied()
+            .chain(operation.subgraph)
+            .filter_map(id_of)
+            .collect();
+        json!([
+            operation.id,
+            operation.name,
+            operation.task.type_name(),
+            operation.state.name(),
+            subgraph,
+            operation.call().and_then(|call| call.queue.as_deref()),
+            dependencies,
+            parameters(execution, operation, subgraph),
+        ])
+    })
+    .collect()
+}
+
+fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&str>) -> Value {
+    let (info, task_kwargs) = match &operation.task {
+        Task::Subgraph => (json!({ "name": operation.name }), json!({})),
+        Task::Nothing => (Value::Null, json!({})),
+        Task::SetState { instance, state } => (
+            json!(state),
+            json!({ "node_instance_id": instance, "state": state }),
+        ),
+        Task::SendEvent { instance, text } => (
+            json!(text),
+            json!({ "node_instance_id": instance, "event": text, "additional_context": null }),
+        ),
+        Task::Call(call) => (
+            Value::Null,
+            json!({ "kwargs": kwargs(execution, operation, call) }),
+        ),
+    };
+    let (retries, total, after) = operation.call().map_or((0, 0, 15_000), |call| {
+        (call.retries, call.total_retries, call.retry_after)
+    });
+    let mut parameters = json!({
+        "current_retries": retries,
+        "total_retries": total,
+        "retry_interval": seconds(after),
+        "send_task_events": true,
+        "info": info,
+        "containing_subgraph": subgraph,
+        "task_kwargs": task_kwargs,
+    });
+    if operation.call().is_some_and(|call| call.ignore_failure) {
+        parameters["ignore_failure"] = Value::Bool(true);
+    }
+    parameters
+}
+
+#[allow(clippy::cast_precision_loss, reason = "at most a day")]
+fn seconds(millis: i64) -> Value {
+    if millis % 1000 == 0 {
+        json!(millis / 1000)
+    } else {
+        json!(millis as f64 / 1000.0)
+    }
+}
+
+fn kwargs(execution: &Execution, operation: &Operation, call: &Call) -> Map<String, Value> {
+    let mut about = json!({
+        "name": call.operation,
+        "retry_number": call.retries,
+        "max_retries": call.total_retries,
+    });
+    let related = call.related.as_ref();
+    let mut context = json!({
+        "__cloudify_context": "0.3",
+        "type": "operation",
+        "task_id": operation.id,
+        "task_name": operation.name,
+        "execution_id": execution.id,
+        "workflow_id": execution.workflow_id,
+        "deployment_id": execution.deployment_id,
+        "blueprint_id": execution.blueprint_id,
+        "tenant": { "name": execution.tenant_name },
+        "timeout": call.timeout,
+        "timeout_recoverable": call.timeout_recoverable,
+        "node_id": call.instance,
+        "node_name": call.node,
+        "host_id": call.host,
+        "plugin": { "name": call.plugin },
+        "has_intrinsic_functions": call.has_functions,
+        "executor": call.executor,
+        "task_queue": call.queue,
+    });
+    if let Some(related) = related {
+        about["relationship"] = json!(if related.is_target {
+            "source"
+        } else {
+            "target"
+        });
+        context["related"] = json!({
+            "node_id": related.instance,
+            "node_name": related.node,
+            "is_target": related.is_target,
+        });
+        let (source, target) = ends(call, related);
+        context["source_id"] = json!(source);
+        context["target_id"] = json!(target);
+    }
+    context["operation"] = about;
+    let mut kwargs = call.inputs.clone();
+    kwargs.insert("__cloudify_context".into(), context);
+    kwargs
+}
+
+/// Source and target of a relationship operation.
+pub fn ends<'a>(call: &'a Call, related: &'a Related) -> (&'a str, &'a str) {
+    if related.is_target {
+        (&call.instance, &related.instance)
+    } else {
+        (&related.instance, &call.instance)
+    }
+}
+
+/// What is read back: id, name, type, state, subgraph, queue, dependencies, parameters.
+type OpenRow = (
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Vec<String>,
+    Value,
+);
+
+#[derive(Deserialize)]
+struct CallRow {
+    #[serde(default)]
+    current_retries: Option<i64>,
+    #[serde(default)]
+    total_retries: Option<i64>,
+    #[serde(default)]
+    retry_interval: Option<f64>,
+    #[serde(default)]
+    ignore_failure: Option<bool>,
+    #[serde(default)]
+    operation: Option<String>,
+    node_id: String,
+    #[serde(default)]
+    node_name: Option<String>,
+    #[serde(default)]
+    related: Option<RelatedRow>,
+    #[serde(default)]
+    plugin: Option<String>,
+    #[serde(default)]
+    timeout: Option<f64>,
+    #[serde(default)]
+    timeout_recoverable: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct RelatedRow {
+    node_id: String,
+    #[serde(default)]
+    node_name: Option<String>,
+    #[serde(default)]
+    is_target: Option<bool>,
+}
+
+/// A graph from the rows of its operations that have not ended; what they depend on and is not
+/// among them is done.
+///
+/// # Errors
+/// Internal, for a row that does not have the shape this module writes.
+pub fn from_rows(rows: Vec<Value>) -> Result<Graph> {
+    let rows: Vec<OpenRow> = rows
+        .into_iter()
+        .map(|row| serde_json::from_value(row).map_err(|error| broken("?", &error)))
+        .collect::<Result<_>>()?;
+    let places: HashMap<String, usize> = rows
+        .iter()
+        .enumerate()
+        .map(|(place, row)| (row.0.clone(), place))
+        .collect();
+    let operations = rows
+        .into_iter()
+        .map(
+            |(id, name, kind, state, subgraph, queue, dependencies, parameters)| {
+                let subgraph = subgraph.and_then(|id| places.get(&id).copied());
+                let dependencies = dependencies
+                    .iter()
+                    .filter_map(|id| places.get(id).copied())
+                    .filter(|place| Some(*place) != subgraph)
+                    .collect();
+                let state = OperationState::named(&state).ok_or_else(|| broken(&id, &state))?;
+                let task = task(&id, &kind, queue, parameters)?;
+                let changed = false;
+                Ok(Operation {
+                    id,
+                    name,
+                    state,
+                    dependencies,
+                    subgraph,
+                    task,
+                    changed,
+                    error: None,
+                })
+            },
+        )
+        .collect::<Result<_>>()?;
+    Ok(Graph { operations })
+}
+
+fn broken(id: &str, why: &impl ToString) -> Error {
+    Error::internal(format!(
+        "the operation {id} cannot be read: {}",
+        why.to_string()
+    ))
+}
+
+fn task(id: &str, kind: &str, queue: Option<String>, parameters: Value) -> Result<Task> {
+    let text = |key: &str| {
+        let text = parameters
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        text.ok_or_else(|| broken(id, &format!("no {key}")))
+    };
+    Ok(match kind {
+        "SubgraphTask" => Task::Subgraph,
+        "SetNodeInstanceStateTask" => Task::SetState {
+            instance: text("node_instance_id")?,
+            state: text("state")?,
+        },
+        "SendNodeEventTask" => Task::SendEvent {
+            instance: text("node_instance_id")?,
+            text: text("event")?,
+        },
+        "RemoteWorkflowTask" => {
+            let row: CallRow =
+                serde_json::from_value(parameters).map_err(|error| broken(id, &error))?;
+            let after = row.retry_interval.unwrap_or(15.0);
+            Task::Call(Box::new(Call {
+                instance: row.node_id,
+                node: row.node_name.unwrap_or_default(),
+                related: row.related.map(|related| Related {
+                    instance: related.node_id,
+                    node: related.node_name.unwrap_or_default(),
+                    is_target: related.is_target.unwrap_or(true),
+                }),
+                operation: row.operation.unwrap_or_default(),
+                plugin: row.plugin.unwrap_or_default(),
+                queue,
+                retries: row.current_retries.unwrap_or(0),
+                total_retries: row.total_retries.unwrap_or(0),
+                retry_after: crate::workflows::milliseconds(after),
+                timeout: row.timeout,
+                timeout_recoverable: row.timeout_recoverable.unwrap_or(false),
+                ignore_failure: row.ignore_failure.unwrap_or(false),
+                ..Call::default()
+            }))
+        }
+        // Anything else that was stored through the API waits for whoever stored it.
+        _ => Task::Nothing,
+    })
+}
+
+/// The changes of operations before `first`, as [`windlass_store::operations::update_all`]
+/// takes them.
+pub fn to_changes(graph: &Graph, first: usize) -> Vec<Value> {
+    let stored = graph.operations.iter().take(first);
+    stored
+        .filter(|operation| operation.changed)
+        .map(|operation| {
+            let retries = match (operation.call(), operation.state) {
+                (Some(call), OperationState::Rescheduled) => Some(call.retries),
+                _ => None,
+            };
+            json!([
+                operation.id,
+                operation.state.name(),
+                retries,
+                operation.error
+            ])
+        })
+        .collect()
+}

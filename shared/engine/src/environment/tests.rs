@@ -1,0 +1,352 @@
+use super::*;
+use serde_json::{Value, json};
+use windlass_blueprint::archive::Tree;
+use windlass_blueprint::{NoImports, Plan, parse};
+use windlass_core::db::{Db, NativeDb};
+use windlass_core::list::{ListQuery, page};
+use windlass_core::{Error, Kind, Result, Scope, Visibility, params};
+use windlass_store::blueprints;
+use windlass_store::deployments::{self, DEPLOYMENT};
+use windlass_store::labels::{self, LabelOwner};
+
+const CRANE: &str = "
+tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml]
+inputs:
+  port: {type: integer, default: 80, constraints: [{in_range: [1, 65535]}]}
+  load: {}
+labels:
+  csys-obj-type: {values: [environment]}
+deployment_settings:
+  display_name: {concat: [crane, ' ', {get_input: load}]}
+node_templates:
+  vm:
+    type: cloudify.nodes.Compute
+    properties: {ip: '10.0.0.1'}
+    capabilities: {scalable: {properties: {default_instances: 2}}}
+  app:
+    type: cloudify.nodes.Root
+    relationships: [{type: cloudify.relationships.contained_in, target: vm}]
+  lamp:
+    type: cloudify.nodes.Root
+groups:
+  yard: {members: [vm]}
+policies:
+  yard_scale:
+    type: cloudify.policies.scaling
+    targets: [yard]
+    properties: {default_instances: 3}
+outputs:
+  load: {value: {get_input: load}}
+  colour: {value: {get_attribute: [lamp, colour]}}
+  which: {value: {get_attribute: [vm, node_instance_id]}}
+capabilities:
+  port: {value: {get_input: port}}
+  chain: {value: {get_capability: [crane-2, port]}}
+  circle: {value: {get_capability: [crane-1, circle]}}
+";
+
+/// A database with a tenant and a blueprint.
+async fn harbour(yaml: &str) -> (NativeDb, Scope) {
+    let db = NativeDb::in_memory();
+    windlass_store::migrations::apply(&db).await.unwrap();
+    db.execute("insert into tenants (name, created_at) values ('harbour', '2024')", &[])
+        .await
+        .unwrap();
+    let tree = Tree::from_texts([("b.yaml", yaml)]);
+    let plan = parse(&tree, "b.yaml", &NoImports).unwrap();
+    blueprint(&db, "crane", &plan).await;
+    (db, Scope::system("admin", "harbour"))
+}
+
+async fn blueprint(db: &NativeDb, id: &str, plan: &Plan) {
+    db.execute(
+        "insert into blueprints (id, tenant_name, created_by, visibility, created_at, updated_at,
+             state) values (?1, 'harbour', 'ann', 'tenant', '2024', '2024', 'uploaded')",
+        params![id],
+    )
+    .await
+    .unwrap();
+    db.execute(
+        "insert into blueprint_plans (blueprint_key, plan, stored)
+         values ((select max(key) from blueprints), '{}', ?1)",
+        params![&plan.to_stored()],
+    )
+    .await
+    .unwrap();
+}
+
+async fn wanted(db: &NativeDb, scope: &Scope, id: &str, inputs: Value) -> Wanted {
+    Wanted {
+        id: id.into(),
+        blueprint: blueprints::find(db, scope, "crane").await.unwrap(),
+        inputs: inputs.as_object().unwrap().clone(),
+        labels: Vec::new(),
+        visibility: Visibility::Tenant,
+        display_name: None,
+        site_name: None,
+        skip_plugins_validation: false,
+        runtime_only_evaluation: false,
+        created_by: None,
+        created_at: None,
+    }
+}
+
+async fn make(db: &NativeDb, scope: &Scope, wanted: Wanted) -> Result<Outcome> {
+    let prepared = Prepared::new(db, scope, wanted).await?;
+    db.transaction(async |db| create(db, scope, &prepared).await).await
+}
+
+async fn number(db: &NativeDb, sql: &str) -> i64 {
+    db.first(sql, &[]).await.unwrap().unwrap().integer(0).unwrap()
+}
+
+async fn shown(db: &NativeDb, scope: &Scope) -> Vec<Value> {
+    let statement = DEPLOYMENT.page_statement(scope, &ListQuery::everything());
+    page(db, &statement).await.unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        let mut crane = wanted(&db, &scope, "crane-1", json!({ "load": 7 })).await;
+        crane.labels = vec![("colour".into(), "red".into())];
+        assert!(matches!(make(&db, &scope, crane).await.unwrap(), Outcome::Created(_)));
+        let one = &shown(&db, &scope).await[0];
+        for (field, want) in [
+            ("display_name", json!("crane 7")),
+            ("inputs", json!({ "port": 80, "load": 7 })),
+            ("installation_status", json!("inactive")),
+            ("deployment_status", json!("requires_attention")),
+            ("latest_execution_status", json!("completed")),
+            ("latest_execution_workflow_id", json!("create_deployment_environment")),
+            ("latest_execution_total_operations", json!(0)),
+            ("environment_type", json!("")),
+            ("sub_services_count", json!(0)),
+            ("sub_services_status", Value::Null),
+            ("has_sub_deployments", json!(false)),
+            ("runtime_only_evaluation", json!(false)),
+            ("created_by", json!("admin")),
+            ("resource_tags", json!({})),
+            ("site_name", Value::Null),
+        ] {
+            assert_eq!(one[field], want, "{field}");
+        }
+        assert_eq!(one["create_execution"], one["latest_execution"]);
+        let keys: Vec<&str> =
+            one["labels"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect();
+        assert_eq!(keys, ["colour", "csys-obj-type"]);
+        let available: Vec<&str> = one["workflows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|workflow| workflow["is_available"] == true)
+            .map(|workflow| workflow["name"].as_str().unwrap())
+            .collect();
+        assert!(available.contains(&"install"), "{available:?}");
+        assert!(!available.contains(&"uninstall"), "{available:?}");
+        assert_eq!(number(&db, "select count(*) from nodes").await, 3);
+        assert_eq!(number(&db, "select count(*) from node_instances").await, 13);
+        let events = db.query("select event_type, message from events order by storage_id", &[]).await;
+        let events = events.unwrap();
+        assert_eq!(events[0].text(1).unwrap(), "Starting 'create_deployment_environment' workflow execution");
+        assert_eq!(events[1].text(0).unwrap(), "workflow_succeeded");
+        assert_eq!(number(&db, "select count(*) from audit_log").await, 1);
+        let counts = db
+            .first(r#"select json_array(planned_number_of_instances, actual_planned_number_of_instances,
+                 max_number_of_instances, operations ->> '$."cloudify.interfaces.lifecycle.create".operation', relationships ->> '$[0].target_id')
+                 from nodes where id = 'app'"#, &[])
+            .await;
+        let counts: Value = counts.unwrap().unwrap().json(0).unwrap();
+        assert_eq!(counts, json!([1, 3, -1, "", "vm"]));
+    });
+}
+
+#[test]
+fn refusals_come_in_the_order_of_the_api_and_leave_nothing() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        make(&db, &scope, wanted(&db, &scope, "taken", json!({ "load": 1 })).await).await.unwrap();
+        let label = |value: &str| vec![("csys-obj-parent".to_owned(), value.to_owned())];
+        for (id, inputs, visibility, labels, kind, text) in [
+            ("taken", json!({}), Visibility::Tenant, vec![], Kind::Conflict, "<Deployment id=`taken` tenant=`harbour`> already exists on <Tenant name=`harbour`> or with global visibility"),
+            ("taken", json!({}), Visibility::Global, vec![], Kind::Forbidden, "Can't create global deployment"),
+            ("new", json!({}), Visibility::Tenant, label("none"), Kind::MissingRequiredDeploymentInput, "missing inputs: load"),
+            ("new", json!({ "load": 1, "q": 2 }), Visibility::Tenant, label("none"), Kind::UnknownDeploymentInput, "unknown inputs: q"),
+            ("new", json!({ "load": 1 }), Visibility::Tenant, label("none"), Kind::DeploymentParentNotFound, "none"),
+        ] {
+            let mut asked = wanted(&db, &scope, id, inputs).await;
+            asked.visibility = visibility;
+            asked.labels = labels;
+            let refusal = make(&db, &scope, asked).await.unwrap_err();
+            assert_eq!(refusal.kind(), kind, "{refusal}");
+            assert!(refusal.message().contains(text), "{refusal}");
+        }
+        assert_eq!(number(&db, "select count(*) from deployments").await, 1);
+        assert_eq!(number(&db, "select count(*) from executions").await, 1);
+    });
+}
+
+#[test]
+fn a_failed_environment_stays_until_the_next_try() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        let bad = wanted(&db, &scope, "crane-1", json!({ "load": 1, "port": 70000 })).await;
+        let Outcome::Failed(owner, reason) = make(&db, &scope, bad.clone()).await.unwrap() else {
+            panic!("a port of 70000 is too high");
+        };
+        assert!(reason.contains("violates constraint in_range"), "{reason}");
+        let one = &shown(&db, &scope).await[0];
+        assert_eq!(one["latest_execution_status"], "failed");
+        assert_eq!(one["workflows"], json!([]));
+        assert_eq!(one["deployment_status"], "requires_attention");
+        assert!(deployments::is_failed_creation(&db, owner.key).await.unwrap());
+        make(&db, &scope, bad).await.unwrap();
+        let good = wanted(&db, &scope, "crane-1", json!({ "load": 1 })).await;
+        assert!(matches!(make(&db, &scope, good).await.unwrap(), Outcome::Created(_)));
+        assert_eq!(number(&db, "select count(*) from deployments").await, 1);
+        assert_eq!(number(&db, "select count(*) from executions").await, 1);
+        assert_eq!(number(&db, "select count(*) from events").await, 2);
+    });
+}
+
+#[test]
+fn outputs_and_capabilities_are_evaluated_as_far_as_they_can_be() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        for id in ["crane-1", "crane-2"] {
+            make(&db, &scope, wanted(&db, &scope, id, json!({ "load": 7 })).await).await.unwrap();
+        }
+        db.execute("update node_instances set runtime_properties = '{\"colour\": \"red\"}' where node_id = 'lamp'", &[])
+            .await
+            .unwrap();
+        let deployment = deployments::find(&db, &scope, "crane-1").await.unwrap();
+        let (outputs, capabilities) = (deployment.outputs.clone(), deployment.capabilities.clone());
+        let world = World::load(&db, &scope, deployment, &[&outputs, &capabilities]).await.unwrap();
+        let values = world.outputs(&outputs).unwrap();
+        assert_eq!(values["load"], 7);
+        assert_eq!(values["colour"], "red");
+        assert!(values["which"].as_str().unwrap().starts_with("<ERROR: "), "{values:?}");
+        let chain = json!({ "chain": capabilities["chain"] });
+        assert_eq!(world.outputs(&chain).unwrap()["chain"], 80);
+        // A capability that needs itself has no value, and ends.
+        assert!(world.outputs(&json!({ "circle": capabilities["circle"] })).is_err());
+    });
+}
+
+async fn child_of(db: &NativeDb, scope: &Scope, id: &str, parent: &str) {
+    let mut child = wanted(db, scope, id, json!({ "load": 1 })).await;
+    child.labels = vec![("csys-obj-parent".into(), parent.into())];
+    make(db, scope, child).await.unwrap();
+}
+
+#[test]
+fn parents_know_their_children_and_count_them() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        make(&db, &scope, wanted(&db, &scope, "top", json!({ "load": 1 })).await).await.unwrap();
+        child_of(&db, &scope, "middle", "top").await;
+        child_of(&db, &scope, "bottom", "middle").await;
+        db.execute("delete from deployment_labels where key = 'csys-obj-type' and deployment_key =
+            (select key from deployments where id = 'bottom')", &[])
+            .await
+            .unwrap();
+        let all = shown(&db, &scope).await;
+        for (place, want) in [(0, (1, 1, true)), (1, (1, 0, true)), (2, (0, 0, false))] {
+            let one = &all[place];
+            let counts = (&one["sub_services_count"], &one["sub_environments_count"], &one["has_sub_deployments"]);
+            assert_eq!(counts, (&json!(want.0), &json!(want.1), &json!(want.2)), "{}", one["id"]);
+        }
+        assert_eq!(all[0]["sub_services_status"], "requires_attention");
+        let top = deployments::find(&db, &scope, "top").await.unwrap();
+        let labels = labels::find(&db, LabelOwner::Deployment, top.key).await.unwrap();
+        assert!(labels.contains(&("csys-consumer-id".into(), "middle".into())), "{labels:?}");
+        assert_eq!(deployments::consumers(&db, "harbour", top.key).await.unwrap().len(), 1);
+        let refusal = deployments::find_parents(&db, "harbour", "top", &["bottom"]).await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::Conflict);
+        let shallow = deployments::DEPLOYMENT_SHALLOW.page_statement(&scope, &ListQuery::everything());
+        let shallow: Vec<Value> = page(&db, &shallow).await.unwrap().parse().unwrap();
+        assert_eq!(shallow[0]["sub_services_count"], 0);
+        assert_eq!(shallow[0]["sub_environments_count"], 1);
+        let mut query = ListQuery::everything();
+        deployments::only_dependencies_of(&mut query, "harbour", "bottom");
+        let above: Vec<Value> =
+            page(&db, &DEPLOYMENT.page_statement(&scope, &query)).await.unwrap().parse().unwrap();
+        assert_eq!(above.len(), 2);
+    });
+}
+
+async fn attempt(db: &NativeDb, scope: &Scope, id: &str, removal: Removal) -> Result<(), Error> {
+    db.transaction(async |db| remove(db, scope, id, removal).await).await
+}
+
+#[test]
+fn what_is_in_use_is_not_deleted() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        make(&db, &scope, wanted(&db, &scope, "top", json!({ "load": 1 })).await).await.unwrap();
+        child_of(&db, &scope, "child", "top").await;
+        let plain = Removal::default();
+        let force = Removal { force: true, ..plain };
+        let recursive = Removal { recursive: true, ..plain };
+        let refusal = attempt(&db, &scope, "none", force).await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::NotFound);
+        let refusal = attempt(&db, &scope, "top", plain).await.unwrap_err();
+        assert_eq!(refusal.message(), "Can't delete deployment top - the following existing installations depend on it:\n[1] Deployment `top` is the parent of deployment `child`");
+        db.execute("update node_instances set state = 'started' where deployment_id = 'child' and node_id = 'lamp'", &[]).await.unwrap();
+        let refusal = attempt(&db, &scope, "top", recursive).await.unwrap_err();
+        assert!(refusal.message().starts_with("Can't delete deployment child - There are live nodes for this deployment. Live nodes ids: lamp_"), "{refusal}");
+        db.execute("update executions set status = 'queued' where deployment_id = 'child'", &[]).await.unwrap();
+        let refusal = attempt(&db, &scope, "child", force).await.unwrap_err();
+        assert!(refusal.message().contains("There are running or queued executions for this deployment. Running executions ids: "), "{refusal}");
+        db.execute("update executions set status = 'terminated'", &[]).await.unwrap();
+        attempt(&db, &scope, "child", force).await.unwrap();
+        let top = deployments::find(&db, &scope, "top").await.unwrap();
+        assert!(deployments::consumers(&db, "harbour", top.key).await.unwrap().is_empty());
+        child_of(&db, &scope, "child", "top").await;
+        attempt(&db, &scope, "top", recursive).await.unwrap();
+        for table in ["deployments", "nodes", "node_instances", "executions", "events", "instance_counts", "deployment_labels"] {
+            assert_eq!(number(&db, &format!("select count(*) from {table}")).await, 0, "{table}");
+        }
+    });
+}
+
+#[test]
+fn nodes_of_requests_are_read_in_both_forms() {
+    let listed = json!({ "id": "vm", "type": "t", "number_of_instances": 2, "planned_number_of_instances": 3 });
+    let planned = json!({ "name": "vm", "type": "t", "capabilities": { "scalable": { "properties": { "current_instances": 2, "planned_instances": 3 } } } });
+    for node in [listed, planned] {
+        let node = new_node(node.as_object().unwrap());
+        assert_eq!((node.id.as_str(), node.counts.number, node.counts.planned), ("vm", 2, 3));
+        assert_eq!(&*node.operations, "{}");
+    }
+}
+
+/// How long it takes, natively and in a release build, is printed with `--nocapture`.
+#[test]
+fn two_thousand_nodes_are_one_deployment() {
+    pollster::block_on(async {
+        let mut yaml = String::from("
+tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml]
+node_templates:
+  n0: {type: cloudify.nodes.Compute}
+");
+        for number in 1..2000 {
+            yaml.push_str(&format!("  n{number}: {{type: cloudify.nodes.Root, relationships: [{{type: cloudify.relationships.connected_to, target: n{}}}]}}\n", number / 2));
+        }
+        let (db, scope) = harbour(&yaml).await;
+        let asked = wanted(&db, &scope, "large", json!({})).await;
+        let begun = std::time::Instant::now();
+        let prepared = Prepared::new(&db, &scope, asked).await.unwrap();
+        let between = begun.elapsed();
+        db.transaction(async |db| create(db, &scope, &prepared).await).await.unwrap();
+        println!("2,000 nodes: prepared in {between:?}, stored in {:?}", begun.elapsed() - between);
+        assert_eq!(number(&db, "select count(*) from nodes where operations like '{%'").await, 2000);
+        assert_eq!(number(&db, "select instances from instance_counts").await, 2000);
+        let begun = std::time::Instant::now();
+        attempt(&db, &scope, "large", Removal::default()).await.unwrap();
+        println!("deleted in {:?}", begun.elapsed());
+    });
+}

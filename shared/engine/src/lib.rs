@@ -1,0 +1,30 @@
+//! The engine: runs workflows on deployments.
+//!
+//! An execution becomes a graph of operations ([`graph`], built by [`workflows`]). What happens
+//! next is decided by a pure function ([`mod@step`]); the [`driver`] carries it out in one transaction;
+//! the [`mod@tick`] does the work that is queued. Handlers use [`start`] and [`control`] inside their own
+//! transaction and nudge the scheduler after the commit. A crash at any point resumes.
+
+mod address_rule;
+mod calls;
+pub mod control;
+pub mod dequeue;
+pub mod driver;
+pub mod environment;
+pub mod graph;
+pub mod handlers;
+pub mod http_plugin;
+mod lookup;
+pub mod outbound;
+pub mod plan;
+pub mod queue_kinds;
+pub mod start;
+pub mod step;
+pub mod texts;
+pub mod tick;
+pub mod workflows;
+
+pub use handlers::{Handlers, NoHandlers};
+pub use lookup::DeploymentLookup;
+pub use start::{StartRequest, start};
+pub use tick::{TickOptions, TickReport, tick};

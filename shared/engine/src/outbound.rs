@@ -1,0 +1,29 @@
+//! How the engine reaches other servers, and how it knows the time: given from outside.
+
+pub use windlass_core::platform::{OutboundRequest, OutboundResponse};
+
+/// Sends requests to other servers.
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Outbound {
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// A text for people: not allowed, not reachable, too slow, too large.
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String>;
+}
+
+/// The time.
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Clock {
+    /// The present moment.
+    fn now(&self) -> windlass_core::Timestamp;
+
+    /// Waits.
+    async fn sleep(&self, millis: i64);
+}

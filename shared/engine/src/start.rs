@@ -1,0 +1,246 @@
+//! Starting an execution: what is checked, and whether it starts at once or waits.
+//!
+//! Starting only stores it as `pending` (or `queued`, when another run is in the way) and queues
+//! the work; the caller nudges the scheduler after the commit. No request waits for a workflow.
+
+use crate::lookup::DeploymentLookup;
+use crate::queue_kinds::EXECUTION;
+use crate::texts;
+use serde_json::{Map, Value, json};
+use windlass_blueprint::functions::{self, Context};
+use windlass_blueprint::workflows;
+use windlass_core::db::Db;
+use windlass_core::{Error, Kind, Result, Scope, Timestamp, ids};
+use windlass_store::executions::{self, Execution, Status};
+use windlass_store::{events, node_instances, queue};
+
+/// What a caller asks for.
+#[derive(Clone, Debug, Default)]
+pub struct StartRequest {
+    /// The deployment's id.
+    pub deployment_id: String,
+    /// The workflow's name.
+    pub workflow_id: String,
+    /// Parameters over the declared defaults.
+    pub parameters: Map<String, Value>,
+    /// Whether parameters that are not declared are allowed.
+    pub allow_custom_parameters: bool,
+    /// Whether availability and other executions are passed over.
+    pub force: bool,
+    /// Whether it may wait for other executions.
+    pub queue: bool,
+    /// Whether operations are passed over.
+    pub dry_run: bool,
+    /// The visibility, where it is not the deployment's.
+    pub visibility: Option<String>,
+}
+
+/// What has to be known about a run before it can be pending.
+pub(crate) struct Prepared {
+    /// The parameters, defaults filled in and functions evaluated.
+    pub parameters: Map<String, Value>,
+}
+
+/// Stores an execution and queues its work: steps 7 to 10, 13 and 14 of the start. To be
+/// called inside a transaction, under a scope that may start executions.
+///
+/// # Errors
+/// 404 for an unknown deployment, 400 for one whose environment was not made, for an unknown
+/// or unavailable workflow, for parameters that do not fit, and when another execution is in
+/// the way of one that may not wait.
+pub async fn start(
+    db: &impl Db,
+    scope: &Scope,
+    request: StartRequest,
+    now: Timestamp,
+) -> Result<Execution> {
+    let deployment = executions::deployment_to_run(db, scope, &request.deployment_id).await?;
+    demand_environment(&deployment)?;
+    let mut execution = Execution {
+        id: ids::new_uuid(),
+        tenant_name: deployment.tenant_name.clone(),
+        created_by: scope.username().to_owned(),
+        visibility: request
+            .visibility
+            .unwrap_or_else(|| deployment.visibility.clone()),
+        created_at: now.to_string(),
+        deployment_key: Some(deployment.key),
+        deployment_id: Some(deployment.id.clone()),
+        blueprint_id: Some(deployment.blueprint_id.clone()),
+        workflow_id: request.workflow_id,
+        status: Status::Pending.name().to_owned(),
+        parameters: request.parameters,
+        is_dry_run: request.dry_run,
+        allow_custom_parameters: request.allow_custom_parameters,
+        force: request.force,
+        ..Execution::default()
+    };
+    let workflow = workflow_of(db, &execution).await?;
+    let parameters = merged(db, &execution, &workflow).await?;
+    let waits = must_wait(db, &execution, &deployment.id, request.queue).await?;
+    demand_available(db, &execution, &workflow).await?;
+    if waits {
+        // Kept as they were given: they are merged again when it starts.
+        Status::Queued.name().clone_into(&mut execution.status);
+    }
+    execution.parameters = parameters;
+    execution.key = executions::insert(db, &execution).await?;
+    if waits {
+        let text = texts::workflow_queued(&execution.workflow_id);
+        let event = json!(["workflow_queued", text, null, null, null, null, null]);
+        events::insert_all(db, &execution, &[event], now).await?;
+    } else {
+        queue::push(db, EXECUTION, &execution.id, &Value::Null, now, now).await?;
+    }
+    Ok(execution)
+}
+
+/// The checks that are repeated when an execution leaves the queue.
+pub(crate) async fn prepare(db: &impl Db, execution: &Execution) -> Result<Result<Prepared>> {
+    let checked = async {
+        let workflow = workflow_of(db, execution).await?;
+        let parameters = merged(db, execution, &workflow).await?;
+        demand_available(db, execution, &workflow).await?;
+        Ok::<_, Error>(Prepared { parameters })
+    };
+    match checked.await {
+        Err(error) if matches!(error.kind(), Kind::Internal | Kind::Unavailable) => Err(error),
+        answer => Ok(answer),
+    }
+}
+
+fn demand_environment(deployment: &executions::DeploymentToRun) -> Result<()> {
+    let id = &deployment.id;
+    let refuse = |kind, text: String| Err(Error::new(kind, text));
+    match deployment.create_status.as_deref().and_then(Status::named) {
+        None | Some(Status::Terminated) => Ok(()),
+        Some(Status::Pending | Status::Queued | Status::Scheduled) => refuse(
+            Kind::DeploymentEnvironmentCreationPending,
+            format!("Deployment environment creation is still pending, deployment id: {id}"),
+        ),
+        Some(Status::Started) => refuse(
+            Kind::DeploymentEnvironmentCreationInProgress,
+            format!("Deployment environment creation is still in progress, deployment id: {id}"),
+        ),
+        Some(_) => refuse(
+            Kind::DeploymentCreation,
+            format!(
+                "Can't launch executions since environment creation for deployment {id} failed"
+            ),
+        ),
+    }
+}
+
+async fn workflow_of(db: &impl Db, execution: &Execution) -> Result<Value> {
+    let name = &execution.workflow_id;
+    let found = match execution.deployment_key {
+        Some(deployment) => executions::workflow(db, deployment, name).await?,
+        None => None,
+    };
+    found.ok_or_else(|| {
+        let deployment = execution.deployment_id.as_deref().unwrap_or_default();
+        Error::new(
+            Kind::NonexistentWorkflow,
+            format!("Workflow {name} does not exist in the deployment {deployment}"),
+        )
+    })
+}
+
+/// Parameters with defaults, checked, and the functions in lists and maps evaluated.
+async fn merged(
+    db: &impl Db,
+    execution: &Execution,
+    workflow: &Value,
+) -> Result<Map<String, Value>> {
+    let empty = Value::Object(Map::new());
+    let declared = workflow
+        .get("parameters")
+        .filter(|value| value.is_object())
+        .unwrap_or(&empty);
+    let mut parameters = workflows::merge_parameters(
+        &execution.workflow_id,
+        declared,
+        &execution.parameters,
+        execution.allow_custom_parameters,
+    )
+    .map_err(|error| Error::new(Kind::IllegalExecutionParameters, error.message))?;
+    let has_functions = |value: &Value| functions::has_functions(value);
+    if let Some(deployment) = execution.deployment_key
+        && parameters.values().any(has_functions)
+    {
+        let all = Value::Object(parameters.clone());
+        let lookup = DeploymentLookup::load(db, deployment, &functions::needs(&all)).await?;
+        for value in parameters.values_mut().filter(|value| has_functions(value)) {
+            *value = functions::evaluate(value, &Context::default(), &lookup).map_err(|error| {
+                Error::new(
+                    Kind::IllegalExecutionParameters,
+                    lookup.explain(&error.message),
+                )
+            })?;
+        }
+    }
+    Ok(parameters)
+}
+
+/// Whether the execution has to wait for others.
+async fn must_wait(
+    db: &impl Db,
+    execution: &Execution,
+    deployment_id: &str,
+    may_wait: bool,
+) -> Result<bool> {
+    if executions::system_is_busy(db).await? {
+        return Ok(true);
+    }
+    if execution.force {
+        return Ok(false);
+    }
+    let Some(deployment) = execution.deployment_key else {
+        return Ok(false);
+    };
+    let others = executions::in_the_way(db, deployment, None).await?;
+    if others.is_empty() {
+        return Ok(false);
+    }
+    if may_wait {
+        return Ok(true);
+    }
+    Err(Error::new(
+        Kind::ExistingRunningExecution,
+        format!(
+            "The following executions are currently running for this deployment: {}. To execute \
+             this workflow anyway, pass \"force=true\" as a query parameter to this request \
+             (deployment id: {deployment_id})",
+            texts::python_text(&Value::from(others))
+        ),
+    ))
+}
+
+async fn demand_available(db: &impl Db, execution: &Execution, workflow: &Value) -> Result<()> {
+    let rules = workflow.get("availability_rules").unwrap_or(&Value::Null);
+    let Some(deployment) = execution.deployment_key else {
+        return Ok(());
+    };
+    if execution.force || rules.is_null() {
+        return Ok(());
+    }
+    let states = node_instances::states(db, deployment).await?;
+    let types = if rules.get("node_types_required").is_some() {
+        node_instances::node_types(db, deployment).await?
+    } else {
+        Vec::new()
+    };
+    let states = states.iter().map(String::as_str);
+    let types = types.iter().map(String::as_str);
+    match workflows::is_available(rules, states, types) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::new(
+            Kind::UnavailableWorkflow,
+            format!("Workflow not available: {}", execution.workflow_id),
+        )),
+        Err(workflows::UnknownRule(rule)) => Err(Error::new(
+            Kind::InvalidWorkflowAvailabilityRule,
+            format!("Unknown workflow availability rule: {rule}"),
+        )),
+    }
+}

@@ -1,0 +1,455 @@
+//! A deployment on native SQLite, a clock and a network that do what the test says.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use futures_util::FutureExt;
+use serde_json::{Map, Value, json};
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::rc::Rc;
+use windlass_core::db::{Db, NativeDb, Row, Value as DbValue};
+use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_engine::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
+use windlass_engine::{NoHandlers, StartRequest, TickOptions, TickReport};
+use windlass_store::executions::Execution;
+
+/// The moment at which every test begins.
+pub const BEGIN: i64 = 1_700_000_000_000;
+
+/// The operations of a node without any implementation, and of its relationships.
+const NOOPS: [&str; 12] = [
+    "cloudify.interfaces.validation.create",
+    "cloudify.interfaces.validation.delete",
+    "cloudify.interfaces.lifecycle.precreate",
+    "cloudify.interfaces.lifecycle.create",
+    "cloudify.interfaces.lifecycle.configure",
+    "cloudify.interfaces.lifecycle.start",
+    "cloudify.interfaces.lifecycle.poststart",
+    "cloudify.interfaces.lifecycle.prestop",
+    "cloudify.interfaces.lifecycle.stop",
+    "cloudify.interfaces.lifecycle.delete",
+    "cloudify.interfaces.monitoring.start",
+    "cloudify.interfaces.monitoring.stop",
+];
+
+pub fn operation(plugin: &str, function: &str, inputs: Value) -> Value {
+    json!({
+        "plugin": plugin, "operation": function, "inputs": inputs,
+        "executor": if plugin.is_empty() { Value::Null } else { json!("central_deployment_agent") },
+        "has_intrinsic_functions": false, "max_retries": null, "retry_interval": null,
+        "timeout": null, "timeout_recoverable": null,
+    })
+}
+
+/// A call of `https://api.example/<name>`.
+pub fn http(name: &str) -> Value {
+    operation(
+        "windlass-http",
+        name,
+        json!({ "url": format!("https://api.example/{name}") }),
+    )
+}
+
+pub struct World {
+    pub db: NativeDb,
+    pub clock: FakeClock,
+    pub net: Network,
+    pub scope: Scope,
+    pub options: TickOptions,
+}
+
+#[derive(Clone)]
+pub struct FakeClock {
+    pub now: Rc<Cell<i64>>,
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.get())
+    }
+
+    async fn sleep(&self, _millis: i64) {
+        pending().await
+    }
+}
+
+/// What the network does with a request.
+#[derive(Clone)]
+pub enum Answer {
+    Status(u16, &'static str),
+    Refused,
+    /// Nothing ever comes.
+    Silence,
+}
+
+type Script = Box<dyn Fn(&OutboundRequest, usize) -> Answer>;
+
+#[derive(Clone)]
+pub struct Network {
+    pub requests: Rc<RefCell<Vec<OutboundRequest>>>,
+    script: Rc<RefCell<Script>>,
+}
+
+impl Network {
+    /// `script` gets the request, and how many there were to the same URL before.
+    pub fn answers(&self, script: impl Fn(&OutboundRequest, usize) -> Answer + 'static) {
+        *self.script.borrow_mut() = Box::new(script);
+    }
+
+    pub fn paths(&self) -> Vec<String> {
+        let path = |url: &str| url.trim_start_matches("https://api.example/").to_owned();
+        self.requests
+            .borrow()
+            .iter()
+            .map(|request| path(&request.url))
+            .collect()
+    }
+}
+
+impl Outbound for Network {
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String> {
+        let before = self
+            .requests
+            .borrow()
+            .iter()
+            .filter(|known| known.url == request.url)
+            .count();
+        let answer = (self.script.borrow())(&request, before);
+        self.requests.borrow_mut().push(request);
+        match answer {
+            Answer::Status(status, body) => Ok(OutboundResponse {
+                status,
+                headers: Vec::new(),
+                body: body.into(),
+            }),
+            Answer::Refused => Err("connection refused".into()),
+            Answer::Silence => pending().await,
+        }
+    }
+}
+
+/// A database that dies after so many statements: each further one fails.
+#[derive(Clone)]
+pub struct DyingDb {
+    pub inner: NativeDb,
+    pub left: Rc<Cell<i64>>,
+}
+
+impl Db for DyingDb {
+    type Tx = Self;
+
+    async fn query(&self, sql: &str, parameters: &[DbValue]) -> Result<Vec<Row>> {
+        self.left.set(self.left.get() - 1);
+        if self.left.get() < 0 {
+            return Err(Error::internal("killed"));
+        }
+        self.inner.query(sql, parameters).await
+    }
+
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        let left = self.left.clone();
+        self.inner
+            .transaction(async |db| {
+                work(&Self {
+                    inner: db.clone(),
+                    left,
+                })
+                .await
+            })
+            .await
+    }
+}
+
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    pollster::block_on(future)
+}
+
+impl World {
+    pub fn new() -> Self {
+        let db = NativeDb::in_memory();
+        let world = Self {
+            db,
+            clock: FakeClock {
+                now: Rc::new(Cell::new(BEGIN)),
+            },
+            net: Network {
+                requests: Rc::default(),
+                script: Rc::new(RefCell::new(Box::new(|_, _| Answer::Status(200, "{}")))),
+            },
+            scope: Scope::system("ann", "harbour"),
+            options: TickOptions::default(),
+        };
+        run(async {
+            windlass_store::migrations::apply(&world.db).await.unwrap();
+            for sql in [
+                "insert into tenants (name, created_at) values ('harbour', '')",
+                "insert into blueprints (key, id, tenant_name, created_by, visibility, created_at,
+                     updated_at, state) values (1, 'bp', 'harbour', 'ann', 'tenant', '', '', 'uploaded')",
+            ] {
+                world.db.execute(sql, &[]).await.unwrap();
+            }
+        });
+        world.deployment("d");
+        world
+    }
+
+    pub fn sql(&self, sql: &str) {
+        run(self.db.execute(sql, &[])).unwrap();
+    }
+
+    pub fn text(&self, sql: &str) -> String {
+        match run(self.db.first(sql, &[]))
+            .unwrap()
+            .map(|row| row.0.into_iter().next())
+        {
+            Some(Some(DbValue::Text(text))) => text,
+            Some(Some(other)) => format!("{other:?}"),
+            _ => "no row".into(),
+        }
+    }
+
+    pub fn deployment(&self, id: &str) {
+        let mapping = |name: &str, mapping: &str, parameters: Value| {
+            json!({
+                "name": name, "plugin": "default_workflows", "availability_rules": null,
+                "operation": format!("cloudify.plugins.workflows.{mapping}"),
+                "parameters": parameters,
+            })
+        };
+        let filters = json!({
+            "type_names": { "default": [] }, "node_ids": { "default": [] },
+            "node_instance_ids": { "default": [] }, "ignore_failure": { "default": false },
+        });
+        let mut install = mapping("install", "install", filters.clone());
+        install["availability_rules"] = json!({ "node_instances_active": ["none", "partial"] });
+        let workflows = json!([
+            install,
+            mapping("uninstall", "uninstall", filters.clone()),
+            mapping("reinstall", "reinstall", filters.clone()),
+            mapping(
+                "restart",
+                "restart",
+                json!({ "run_by_dependency_order": { "default": true } })
+            ),
+            mapping("heal", "auto_heal_reinstall_node_subgraph", filters),
+            mapping(
+                "execute_operation",
+                "execute_operation",
+                json!({
+                    "operation": {}, "operation_kwargs": { "default": {} },
+                    "allow_kwargs_override": { "default": null },
+                    "run_by_dependency_order": { "default": false },
+                    "type_names": { "default": [] }, "node_ids": { "default": [] },
+                    "node_instance_ids": { "default": [] },
+                })
+            ),
+        ]);
+        run(self.db.execute(
+            "insert into deployments (id, tenant_name, created_by, visibility, created_at,
+                 updated_at, blueprint_key, blueprint_id, display_name, workflows)
+             values (?1, 'harbour', 'ann', 'tenant', '', '', 1, 'bp', ?1, ?2)",
+            params![id, &workflows],
+        ))
+        .unwrap();
+    }
+
+    /// Adds a node of the deployment `d` with one instance `<name>_1`. Relationships are pairs of
+    /// target and operations (`source.establish` and so on).
+    pub fn node(&self, name: &str, operations: Value, relationships: &[(&str, Value)]) {
+        self.node_of("d", name, "cloudify.nodes.Root", operations, relationships);
+    }
+
+    pub fn node_of(
+        &self,
+        deployment: &str,
+        name: &str,
+        kind: &str,
+        operations: Value,
+        relationships: &[(&str, Value)],
+    ) {
+        let mut all = Map::new();
+        for noop in NOOPS {
+            all.insert(noop.into(), operation("", "", json!({})));
+        }
+        for (name, operation) in operations.as_object().unwrap() {
+            let full = if name.contains('.') {
+                format!("cloudify.interfaces.{name}")
+            } else {
+                format!("cloudify.interfaces.lifecycle.{name}")
+            };
+            all.insert(full, operation.clone());
+            all.insert(name.clone(), operation.clone());
+        }
+        let side = |operations: &Value, side: &str| {
+            let mut all = Map::new();
+            for name in ["preconfigure", "postconfigure", "establish", "unlink"] {
+                let full = format!("cloudify.interfaces.relationship_lifecycle.{name}");
+                let given = operations.get(format!("{side}.{name}"));
+                all.insert(
+                    full,
+                    given
+                        .cloned()
+                        .unwrap_or_else(|| operation("", "", json!({}))),
+                );
+            }
+            all
+        };
+        let of_node: Vec<Value> = relationships
+            .iter()
+            .map(|(target, operations)| {
+                json!({
+                    "type": "cloudify.relationships.depends_on", "target_id": target,
+                    "type_hierarchy": ["cloudify.relationships.depends_on"],
+                    "properties": { "connection_type": "all_to_all" },
+                    "source_operations": side(operations, "source"),
+                    "target_operations": side(operations, "target"),
+                })
+            })
+            .collect();
+        let of_instance: Vec<Value> = relationships
+            .iter()
+            .map(|(target, _)| {
+                json!({
+                    "type": "cloudify.relationships.depends_on", "target_name": target,
+                    "target_id": format!("{target}_1"),
+                })
+            })
+            .collect();
+        let hierarchy = if kind == "cloudify.nodes.Root" {
+            json!(["cloudify.nodes.Root"])
+        } else {
+            json!(["cloudify.nodes.Root", kind])
+        };
+        run(async {
+            let key = "(select key from deployments where id = ?1)";
+            self.db
+                .execute(
+                    &format!(
+                        "insert into nodes (deployment_key, deployment_id, id, tenant_name,
+                             created_by, visibility, type, type_hierarchy, properties, operations,
+                             relationships, number_of_instances, planned_number_of_instances,
+                             deploy_number_of_instances, min_number_of_instances,
+                             max_number_of_instances)
+                         values ({key}, ?1, ?2, 'harbour', 'ann', 'tenant', ?3, ?4, ?5, ?6, ?7,
+                             1, 1, 1, 0, -1)"
+                    ),
+                    params![
+                        deployment,
+                        name,
+                        kind,
+                        &hierarchy,
+                        &json!({ "size": 7, "agent_config": { "install_method": "none" } }),
+                        &Value::Object(all),
+                        &Value::from(of_node)
+                    ],
+                )
+                .await
+                .unwrap();
+            self.db
+                .execute(
+                    &format!(
+                        "insert into node_instances (deployment_key, deployment_id, id, node_id,
+                             tenant_name, created_by, visibility, \"index\", relationships,
+                             scaling_groups)
+                         values ({key}, ?1, ?2 || '_1', ?2, 'harbour', 'ann', 'tenant', 1, ?3, '[]')"
+                    ),
+                    params![deployment, name, &Value::from(of_instance)],
+                )
+                .await
+                .unwrap();
+        });
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn pass(&self, millis: i64) {
+        self.clock.now.set(self.clock.now.get() + millis);
+    }
+
+    pub fn try_start(&self, request: StartRequest) -> Result<Execution> {
+        let now = self.now();
+        run(self
+            .db
+            .transaction(async |db| windlass_engine::start(db, &self.scope, request, now).await))
+    }
+
+    pub fn start(&self, workflow: &str, parameters: Value) -> String {
+        let Value::Object(parameters) = parameters else {
+            panic!("parameters are a map")
+        };
+        let request = StartRequest {
+            deployment_id: "d".into(),
+            workflow_id: workflow.into(),
+            parameters,
+            force: true,
+            ..StartRequest::default()
+        };
+        self.try_start(request).unwrap().id
+    }
+
+    /// One tick, as far as it comes without waiting; nothing when it waits for something: then it
+    /// is dropped there, as if it had been killed.
+    pub fn tick(&self) -> Option<TickReport> {
+        windlass_engine::tick(&self.db, &self.net, &self.clock, &NoHandlers, &self.options)
+            .now_or_never()
+            .map(|report| report.unwrap())
+    }
+
+    /// Ticks until the queue is empty, with time passing in between.
+    pub fn work(&self) {
+        for _ in 0..2000 {
+            match self.tick() {
+                Some(TickReport { next_due: None, .. }) => return,
+                Some(TickReport {
+                    next_due: Some(millis),
+                    ..
+                }) => self.pass(millis.max(1)),
+                None => self.pass(self.options.lease_millis + 1),
+            }
+        }
+        panic!(
+            "the queue does not become empty: {}",
+            self.text("select kind || subject from queue")
+        );
+    }
+
+    /// Ticks until a call is under way, then kills the tick.
+    pub fn until_under_way(&self) {
+        self.net.answers(|_, _| Answer::Silence);
+        assert!(self.tick().is_none(), "the call is under way");
+        self.net.answers(|_, _| Answer::Status(200, "{}"));
+    }
+
+    pub fn status(&self, id: &str) -> String {
+        self.text(&format!("select status from executions where id = '{id}'"))
+    }
+
+    pub fn states(&self) -> Vec<String> {
+        let sql = "select id || ' ' || state from node_instances order by key";
+        let rows = run(self.db.query(sql, &[])).unwrap();
+        rows.iter()
+            .map(|row| row.text(0).unwrap().to_owned())
+            .collect()
+    }
+
+    /// The events of an execution in the order that clients see, each with its node.
+    pub fn events(&self, id: &str) -> Vec<String> {
+        let sql = "select case when node_name is null then message
+                       else node_name || ': ' || message end
+                   from events where execution_id = ?1 order by timestamp, storage_id";
+        let rows = run(self.db.query(sql, params![id])).unwrap();
+        rows.iter()
+            .map(|row| row.text(0).unwrap().to_owned())
+            .collect()
+    }
+
+    /// The same without the frame that every execution and subgraph has.
+    pub fn inner_events(&self, id: &str) -> Vec<String> {
+        let events = self.events(id).into_iter();
+        let frame =
+            |text: &String| text.contains("workflow execution") || text.contains("Subgraph ");
+        events.filter(|text| !frame(text)).collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! Executions are cancelled, resumed, and wait for each other.
+
+mod common;
+
+use common::{Answer, World, http, run};
+use serde_json::json;
+use windlass_core::Kind;
+use windlass_engine::{StartRequest, control};
+
+#[test]
+fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
+    let world = World::new();
+    world.node(
+        "vm",
+        json!({ "create": http("create"), "start": http("start") }),
+        &[],
+    );
+    let id = world.start("install", json!({}));
+    world.until_under_way();
+    let now = world.now();
+    let cancelled = run(control::cancel(&world.db, &world.scope, &id, now)).unwrap();
+    assert_eq!(cancelled.status, "cancelling");
+    // The lease of the killed tick still holds, so nobody knows how the call ends.
+    assert_eq!(world.tick().unwrap().ran, 1);
+    assert_eq!(world.status(&id), "cancelling");
+    let again = run(control::cancel(&world.db, &world.scope, &id, now)).unwrap_err();
+    assert_eq!(
+        again.message(),
+        format!("Can't cancel execution {id} because it's in status cancelling")
+    );
+    world.pass(5001);
+    world.work();
+    assert_eq!(world.status(&id), "cancelled");
+    assert_eq!(
+        world.events(&id).last().unwrap(),
+        "'install' workflow execution cancelled"
+    );
+    assert_eq!(world.net.paths(), ["create", "create"]);
+
+    run(control::resume(&world.db, &world.scope, &id, world.now())).unwrap();
+    world.work();
+    assert_eq!(world.status(&id), "terminated");
+    assert_eq!(
+        world.net.paths(),
+        ["create", "create", "start"],
+        "create is not run again"
+    );
+    let events = world.events(&id);
+    assert!(events.contains(&"Resuming 'install' workflow execution".to_owned()));
+    assert_eq!(world.states(), ["vm_1 started"]);
+}
+
+#[test]
+fn cancelling_by_force_does_not_wait() {
+    for action in ["force-cancel", "kill"] {
+        let world = World::new();
+        world.node("vm", json!({ "create": http("create") }), &[]);
+        let id = world.start("install", json!({}));
+        world.until_under_way();
+        let now = world.now();
+        let (db, scope) = (&world.db, &world.scope);
+        let asked = if action == "kill" {
+            run(control::kill(db, scope, &id, now))
+        } else {
+            run(control::force_cancel(db, scope, &id, now))
+        };
+        assert!(asked.unwrap().status.ends_with("_cancelling"), "{action}");
+        world.work();
+        assert_eq!(world.status(&id), "cancelled", "{action}");
+        assert_eq!(world.states(), ["vm_1 creating"], "{action}");
+        assert_eq!(
+            world.net.paths(),
+            ["create"],
+            "{action}: its result does not matter"
+        );
+        let refusal = run(control::kill(db, scope, &id, now)).unwrap_err();
+        assert_eq!(refusal.kind(), Kind::IllegalAction, "{action}");
+        run(control::force_resume(db, scope, &id, now)).unwrap();
+        world.work();
+        assert_eq!(world.status(&id), "terminated", "{action}");
+        assert_eq!(world.states(), ["vm_1 started"], "{action}");
+    }
+}
+
+#[test]
+fn a_cancel_before_the_start_and_between_tries() {
+    let world = World::new();
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    let id = world.start("install", json!({}));
+    run(control::cancel(&world.db, &world.scope, &id, world.now())).unwrap();
+    world.work();
+    assert_eq!(
+        world.events(&id),
+        ["'install' workflow execution cancelled"]
+    );
+    assert_eq!(world.status(&id), "cancelled");
+
+    world.net.answers(|_, _| Answer::Refused);
+    let id = world.start("install", json!({}));
+    assert_eq!(world.tick().unwrap().next_due, Some(15_000));
+    run(control::cancel(&world.db, &world.scope, &id, world.now())).unwrap();
+    let report = world.tick().unwrap();
+    assert_eq!(
+        (report.next_due, world.status(&id)),
+        (None, "cancelled".into())
+    );
+}
+
+#[test]
+fn a_failed_install_cleans_up_before_it_goes_on() {
+    let world = World::new();
+    let mut create = http("create");
+    create["max_retries"] = json!(0);
+    let all = json!({ "precreate": http("precreate"), "create": create, "delete": http("delete") });
+    world.node("vm", all, &[]);
+    world.net.answers(|request, before| {
+        if request.url.ends_with("create") && !request.url.ends_with("precreate") && before == 0 {
+            Answer::Status(500, "")
+        } else {
+            Answer::Status(200, "{}")
+        }
+    });
+    let id = world.start("install", json!({}));
+    world.work();
+    assert_eq!(world.status(&id), "failed");
+    let refused = run(control::force_cancel(
+        &world.db,
+        &world.scope,
+        &id,
+        world.now(),
+    ));
+    assert!(refused.is_err());
+    let resumed = run(control::resume(&world.db, &world.scope, &id, world.now())).unwrap();
+    assert_eq!(
+        (resumed.status.as_str(), resumed.resume, resumed.error),
+        ("pending", true, None)
+    );
+    world.work();
+    assert_eq!(
+        world.net.paths(),
+        ["precreate", "create", "delete", "create"]
+    );
+    assert_eq!(world.status(&id), "terminated");
+    let events = world.inner_events(&id);
+    let at = |text: &str| events.iter().position(|known| known == text).expect(text);
+    assert!(
+        at("vm: Rolling back prior to resuming install") < at("vm: Deleting node instance")
+            && at("vm: Deleted node instance")
+                < at("vm: Finished rolling back, now resuming install")
+    );
+    let refusal = run(control::resume(&world.db, &world.scope, &id, world.now())).unwrap_err();
+    assert_eq!(
+        refusal.message(),
+        format!("Cannot resume execution: `{id}` in state: `terminated`")
+    );
+    let progress = "select (total_operations - finished_operations) || '' from executions";
+    assert_eq!(world.text(progress), "0");
+}
+
+#[test]
+fn executions_of_a_deployment_wait_for_each_other() {
+    let world = World::new();
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    let first = world.start("install", json!({}));
+    let request = |queue| StartRequest {
+        deployment_id: "d".into(),
+        workflow_id: "uninstall".into(),
+        queue,
+        ..StartRequest::default()
+    };
+    let refusal = world.try_start(request(false)).unwrap_err();
+    assert_eq!(refusal.kind(), Kind::ExistingRunningExecution);
+    let second = world.try_start(request(true)).unwrap();
+    assert_eq!(second.status, "queued");
+    let third = world.try_start(request(true)).unwrap();
+    run(control::cancel(
+        &world.db,
+        &world.scope,
+        &third.id,
+        world.now(),
+    ))
+    .unwrap();
+    assert_eq!(world.status(&third.id), "cancelled");
+    world.work();
+    assert_eq!(world.status(&first), "terminated");
+    assert_eq!(world.status(&second.id), "terminated");
+    assert_eq!(world.states(), ["vm_1 deleted"]);
+    assert_eq!(
+        world.events(&second.id)[0],
+        "'uninstall' workflow execution queued"
+    );
+}
+
+#[test]
+fn a_queued_execution_that_is_not_available_any_more_fails() {
+    let world = World::new();
+    world.node("vm", json!({}), &[]);
+    world.start("install", json!({}));
+    let request = StartRequest {
+        deployment_id: "d".into(),
+        workflow_id: "install".into(),
+        queue: true,
+        ..StartRequest::default()
+    };
+    let second = world.try_start(request.clone()).unwrap();
+    world.work();
+    assert_eq!(world.status(&second.id), "failed");
+    let sql = format!("select error from executions where id = '{}'", second.id);
+    assert_eq!(
+        world.text(&sql),
+        "Error dequeueing execution: Workflow not available: install"
+    );
+    let refusal = world.try_start(request).unwrap_err();
+    assert_eq!(refusal.kind(), Kind::UnavailableWorkflow);
+    assert_eq!(refusal.message(), "Workflow not available: install");
+}
+
+#[test]
+fn a_start_is_refused_for_unknown_things() {
+    let world = World::new();
+    for (deployment, workflow, kind) in [
+        ("x", "install", Kind::NotFound),
+        ("d", "fly", Kind::NonexistentWorkflow),
+        ("d", "install", Kind::IllegalExecutionParameters),
+    ] {
+        let request = StartRequest {
+            deployment_id: deployment.into(),
+            workflow_id: workflow.into(),
+            parameters: serde_json::from_value(json!({ "altitude": 3 })).unwrap(),
+            ..StartRequest::default()
+        };
+        let refusal = world.try_start(request).unwrap_err();
+        assert_eq!(refusal.kind(), kind, "{deployment} {workflow}: {refusal}");
+    }
+}

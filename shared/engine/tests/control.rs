@@ -233,3 +233,37 @@ fn a_start_is_refused_for_unknown_things() {
         assert_eq!(refusal.kind(), kind, "{deployment} {workflow}: {refusal}");
     }
 }
+
+#[test]
+fn availability_may_depend_on_the_types_of_nodes() {
+    let world = World::new();
+    world.sql(
+        "update deployments set workflows = json_set(workflows, '$[0].availability_rules',
+             json('{\"node_types_required\": [\"cloudify.nodes.Compute\"]}'))",
+    );
+    world.node("vm", json!({}), &[]);
+    let request = StartRequest {
+        deployment_id: "d".into(),
+        workflow_id: "install".into(),
+        ..StartRequest::default()
+    };
+    let refusal = world.try_start(request.clone()).unwrap_err();
+    assert_eq!(refusal.kind(), Kind::UnavailableWorkflow);
+    world.node_of("d", "host", "cloudify.nodes.Compute", json!({}), &[]);
+    assert_eq!(world.try_start(request).unwrap().status, "pending");
+}
+
+#[test]
+fn functions_in_parameters_are_evaluated_at_the_start() {
+    let world = World::new();
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    world.sql("update node_instances set runtime_properties = '{\"path\": \"there\"}'");
+    let path = json!({ "concat": ["https://api.example/", { "get_attribute": ["vm", "path"] }] });
+    let parameters = json!({
+        "operation": "create", "operation_kwargs": { "url": path }, "allow_kwargs_override": true,
+    });
+    let id = world.start("execute_operation", parameters);
+    world.work();
+    assert_eq!(world.status(&id), "terminated");
+    assert_eq!(world.net.paths(), ["there"]);
+}

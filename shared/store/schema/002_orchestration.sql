@@ -87,6 +87,11 @@ create table deployments (
     latest_execution text,
     installation_status text not null default 'inactive',
     deployment_status text not null default 'requires_attention',
+    -- What is below, all levels: kept up to date upwards, with deployment_status.
+    sub_services_status text,
+    sub_services_count integer not null default 0,
+    sub_environments_status text,
+    sub_environments_count integer not null default 0,
     -- Ready to show, a list. `is_available` follows the instances by triggers, from the situations in
     -- which each workflow is available, one bit each; see `deployments/workflows.rs`. The longest
     -- text comes last: a row's other columns are then on one page.

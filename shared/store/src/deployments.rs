@@ -7,6 +7,7 @@
 mod creation;
 mod fields;
 mod relatives;
+pub(crate) mod subs;
 mod workflows;
 
 pub use creation::{CREATE_WORKFLOW, Creation, record_creation};

@@ -122,21 +122,20 @@ pub async fn runtime_properties(
 /// The `+` keeps the tenant's index out: each change has to find its row by the id, or all
 /// instances of the tenant would be compared with all changes.
 const UPDATE_ALL: &str = "update node_instances set
-    state = coalesce(change.value ->> 1, state),
-    version = version + (change.value ->> 2)
-    - coalesce(change.value ->> 6 = state, 0),
-    runtime_properties = coalesce(change.value ->> 3, runtime_properties),
-    system_properties = case
-    when change.value ->> 4 and change.value ->> 5 then
-    json_set(system_properties, '$.status', json(?3),
-    '$.previous_status', null, '$.configuration_drift', json(?3))
-    when change.value ->> 4 then
-    json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
-    when change.value ->> 5 then
-    json_set(system_properties, '$.configuration_drift', json(?3))
-    else system_properties end
-    from json_each(?2) as change
-    where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 0";
+         state = coalesce(change.value ->> 1, state),
+         version = version + (change.value ->> 2) - coalesce(change.value ->> 6 = state, 0),
+         runtime_properties = coalesce(change.value ->> 3, runtime_properties),
+         system_properties = case
+             when change.value ->> 4 and change.value ->> 5 then
+                 json_set(system_properties, '$.status', json(?3), '$.previous_status', null,
+                     '$.configuration_drift', json(?3))
+             when change.value ->> 4 then
+                 json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
+             when change.value ->> 5 then
+                 json_set(system_properties, '$.configuration_drift', json(?3))
+             else system_properties end
+     from json_each(?2) as change
+     where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 0";
 
 /// Changes instances of a tenant. Each change is a list: id, last new state or null, how many
 /// changes it stands for, runtime properties or null, whether it was started, whether it was

@@ -1,55 +1,42 @@
-//! What a deployment shows. Every value is an expression of its own, and cheap: indexes, sums kept
-//! by triggers, and nothing that grows with the number of node instances.
+//! What a deployment shows. Every value is an expression of its own, and cheap: columns, indexes, sums
+//! kept by triggers, and nothing in a list that grows with the instances or children.
 
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 use crate::labels::LabelOwner;
 
-/// Whether a deployment has `csys-obj-parent` labels pointing at it.
-macro_rules! has_children {
+/// The children of the deployment `t`, as a `from` clause with alias `c`.
+macro_rules! children {
     () => {
-        "exists (select 1 from deployment_labels l cross join deployments c on c.key = l.deployment_key
-             where l.key = 'csys-obj-parent' and l.value = t.id and c.tenant_name = t.tenant_name)"
+        "from deployment_labels l cross join deployments c on c.key = l.deployment_key
+             where l.key = 'csys-obj-parent' and l.value = t.id and c.tenant_name = t.tenant_name"
     };
 }
 
-/// An expression over the deployments below this one, `sub`: all of them, or those up to a depth.
-/// A deployment without children, as most are, costs one look into an index.
-macro_rules! below {
-    ($value:literal, $depth:literal, $is_environment:literal, $otherwise:literal) => {
+/// An expression over those children of `t` that are environments (`""`) or services (`"not "`).
+macro_rules! children_that_are {
+    ($is_environment:literal, $value:literal) => {
         concat!(
-            "case when ",
-            has_children!(),
-            " then (with recursive sub (k, id, status, depth) as (
-                 select t.key, t.id, '', 0 union
-                 select c.key, c.id, c.deployment_status, ",
-            $depth,
-            " from sub s
-                 cross join deployment_labels l on l.key = 'csys-obj-parent' and l.value = s.id
-                 cross join deployments c on c.key = l.deployment_key
-                     and c.tenant_name = t.tenant_name
-                 where s.depth = 0)
-             select ",
+            "(select ",
             $value,
-            " from sub where sub.k <> t.key and ",
+            " ",
+            children!(),
+            " and ",
             $is_environment,
-            "exists (select 1 from deployment_labels e where e.deployment_key = sub.k
-                 and e.key = 'csys-obj-type' and e.value = 'environment')) else ",
-            $otherwise,
-            " end"
+            "exists (select 1 from deployment_labels e where e.deployment_key = c.key
+                 and e.key = 'csys-obj-type' and e.value = 'environment'))"
         )
     };
 }
 
-/// The worst status below: the two kinds, to a depth of one (`1`) or any (`0`).
+/// The worst status of those children.
 macro_rules! worst {
-    ($depth:literal, $is_environment:literal) => {
-        below!(
-            "case max(case status when 'requires_attention' then 2 when 'in_progress' then 1 else 0 end)
-                 when 2 then 'requires_attention' when 1 then 'in_progress' when 0 then 'good' end",
-            $depth,
+    ($is_environment:literal) => {
+        children_that_are!(
             $is_environment,
-            "null"
+            "case max(case c.deployment_status when 'requires_attention' then 2
+                 when 'in_progress' then 1 else 0 end)
+             when 2 then 'requires_attention' when 1 then 'in_progress' when 0 then 'good' end"
         )
     };
 }
@@ -103,7 +90,7 @@ static HEAD: [Field; 30] = [
     ),
     // Groups of deployments have no table yet.
     Field::json("deployment_groups", "'[]'"),
-    Field::boolean("has_sub_deployments", has_children!()),
+    Field::boolean("has_sub_deployments", concat!("exists (select 1 ", children!(), ")")),
 ];
 
 static TAIL: [Field; 3] = [
@@ -120,17 +107,17 @@ static TAIL: [Field; 3] = [
 ];
 
 static ALL_BELOW: [Field; 4] = [
-    Field::text("sub_services_status", worst!("0", "not ")),
-    Field::text("sub_environments_status", worst!("0", "")),
-    Field::integer("sub_services_count", below!("count(*)", "0", "not ", "0")),
-    Field::integer("sub_environments_count", below!("count(*)", "0", "", "0")),
+    Field::text("sub_services_status", "t.sub_services_status"),
+    Field::text("sub_environments_status", "t.sub_environments_status"),
+    Field::integer("sub_services_count", "t.sub_services_count"),
+    Field::integer("sub_environments_count", "t.sub_environments_count"),
 ];
 
 static DIRECTLY_BELOW: [Field; 4] = [
-    Field::text("sub_services_status", worst!("1", "not ")),
-    Field::text("sub_environments_status", worst!("1", "")),
-    Field::integer("sub_services_count", below!("count(*)", "1", "not ", "0")),
-    Field::integer("sub_environments_count", below!("count(*)", "1", "", "0")),
+    Field::text("sub_services_status", worst!("not ")),
+    Field::text("sub_environments_status", worst!("")),
+    Field::integer("sub_services_count", children_that_are!("not ", "count(*)")),
+    Field::integer("sub_environments_count", children_that_are!("", "count(*)")),
 ];
 
 static FIELDS: [Field; 42] = fields(&ALL_BELOW);

@@ -287,58 +287,11 @@ fn a_page_of_many_deployments_follows_indexes() {
             assert!(plan.contains(index), "{query}: {plan}");
             let scans = plan.lines().filter(|line| line.starts_with("SCAN t"));
             assert!(scans.clone().all(|line| line.contains("global")), "{query}: {plan}");
-            // The page without the count, which reads an index of the whole tenant.
-            let sql = statement.sql.split_once(", (select json_group_array").unwrap().1;
-            let sql = format!("select (select json_group_array{sql}");
-            let mut best = std::time::Duration::MAX;
-            for _ in 0..5 {
-                let begun = std::time::Instant::now();
-                db.query(&sql, &statement.parameters).await.unwrap();
-                best = best.min(begun.elapsed());
-            }
-            println!("{query}: page {best:?}");
         }
         let list = shown(&db, &DEPLOYMENT.page_statement(&scope, &ListQuery { size: 1, all_results: false, ..ListQuery::everything() })).await;
         assert_eq!(list[0]["latest_execution_status"], "completed");
         assert_eq!(list[0]["labels"][0]["key"], "team");
         assert_eq!(list[0]["workflows"][0]["name"], "workflow_0");
         assert_eq!(list[0]["deployment_groups"], json!([]));
-    });
-}
-#[test]
-fn zz_profile() {
-    pollster::block_on(async {
-        let (db, scope) = many().await;
-        let time = async |sql: &str, p: &[Value]| {
-            let mut best = std::time::Duration::MAX;
-            for _ in 0..7 {
-                let begun = std::time::Instant::now();
-                db.query(sql, p).await.unwrap();
-                best = best.min(begun.elapsed());
-            }
-            best
-        };
-        for field in DEPLOYMENT.fields {
-            let request = Request::new(Method::GET, &format!("/deployments?_size=20&_include={}", field.name));
-            let list = ListQuery::parse(&DEPLOYMENT, &request, &[]).unwrap();
-            let statement = DEPLOYMENT.page_statement(&scope, &list);
-            let sql = statement.sql.split_once(", (select json_group_array").unwrap().1;
-            let sql = format!("select (select json_group_array{sql}");
-            println!("ZZ {:?} {}", time(&sql, &statement.parameters).await, field.name);
-        }
-        for q in ["_size=0", "_size=1", "_size=5", "_size=10", "_size=20"] {
-            for skip in [&[][..], &["workflows"], &["sub_services_status", "sub_environments_status", "sub_services_count", "sub_environments_count"], &["workflows", "sub_services_status", "sub_environments_status", "sub_services_count", "sub_environments_count"]] {
-            let inc: Vec<&str> = DEPLOYMENT.fields.iter().map(|f| f.name).filter(|n| !skip.contains(n)).collect();
-            let request = Request::new(Method::GET, &format!("/deployments?{q}&_include={}", inc.join(",")));
-            let list = ListQuery::parse(&DEPLOYMENT, &request, &[]).unwrap();
-            let statement = DEPLOYMENT.page_statement(&scope, &list);
-            let sql = statement.sql.split_once(", (select json_group_array").unwrap().1;
-            let sql = format!("select (select json_group_array{sql}");
-            println!("ZZ {:?} {q} without {skip:?}", time(&sql, &statement.parameters).await);
-            }
-        }
-        for (name, sql) in [("x", "select 1")] {
-            println!("ZZ {:?} {name} {:?}", time(sql, &[]).await, if name == "version" { db.query(sql, &[]).await.unwrap() } else { vec![] });
-        }
     });
 }

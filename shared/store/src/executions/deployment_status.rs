@@ -63,7 +63,8 @@ pub async fn recompute(db: &impl Db, deployment_key: i64) -> Result<()> {
     .await?;
     let latest = "coalesce((select status from executions where id = latest_execution), '')";
     let set = format!(
-        "update deployments set deployment_status = ({}) where key = ?1 returning key",
+        "update deployments set {}, deployment_status = ({}) where key = ?1 returning key",
+        crate::deployments::subs::REFRESH,
         status_of(latest)
     );
     let mut seen = vec![deployment_key];

@@ -1,0 +1,17 @@
+//! The scheduler: runs what is due in the durable queue.
+//!
+//! The cron component calls it every second, other components right after they queued something,
+//! any platform's cron over the public URL. Several ticks at the same time are fine. The answer
+//! says how many rows were worked on and when the next one is due.
+
+mod platform;
+mod tick;
+
+windlass_core::component! {
+    family: Conductor,
+    identity: windlass_store::Identity,
+    base: "/internal",
+    routes: {
+        POST "/tick" => tick::run;
+    }
+}

@@ -1,0 +1,33 @@
+//! The engine's clock and network, as the platform has them.
+
+use windlass_core::Timestamp;
+use windlass_core::platform::{self, OutboundRequest, OutboundResponse};
+use windlass_engine::outbound::{Clock, Outbound};
+
+/// The platform's outbound HTTP.
+pub struct Network;
+
+impl Outbound for Network {
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String> {
+        platform::send(request).await
+    }
+}
+
+/// The platform's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    async fn sleep(&self, millis: i64) {
+        let nanos = u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000);
+        windlass_core::wasip3::clocks::monotonic_clock::wait_for(nanos).await;
+    }
+
+    /// Native tests have no work that would be waited for.
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn sleep(&self, _millis: i64) {}
+}

@@ -1,0 +1,98 @@
+//! `/internal/tick`: one tick of the queue, for those who have its token.
+
+use crate::platform::{Network, SystemClock};
+use windlass_core::db::Db;
+use windlass_core::platform::{TICK_TOKEN_HEADER, tick_token, variable};
+use windlass_core::{Context, Error, Response, Result};
+use windlass_engine::{NoHandlers, TickOptions};
+
+/// `POST /internal/tick`: work on what is due. No caller and no permission: the token is all that
+/// a clock can have.
+pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
+    demand_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
+    let options = options().await;
+    let report =
+        windlass_engine::tick(&ctx.db, &Network, &SystemClock, &NoHandlers, &options).await?;
+    ctx.ok(report)
+}
+
+async fn demand_token(given: Option<&str>) -> Result<()> {
+    let wanted = tick_token().await?;
+    match (wanted, given) {
+        (Some(wanted), Some(given)) if same(wanted.as_bytes(), given.as_bytes()) => Ok(()),
+        _ => Err(Error::unauthorized(format!(
+            "the header {TICK_TOKEN_HEADER} is missing or wrong"
+        ))),
+    }
+}
+
+/// Compares in a time that does not tell where the difference is.
+fn same(wanted: &[u8], given: &[u8]) -> bool {
+    let differences = wanted
+        .iter()
+        .zip(given)
+        .fold(0, |seen, (a, b)| seen | (a ^ b));
+    wanted.len() == given.len() && std::hint::black_box(differences) == 0
+}
+
+/// The operator's settings over the standard ones.
+async fn options() -> TickOptions {
+    let mut options = TickOptions::default();
+    let lease = variable("queue_lease_seconds").await;
+    if let Some(seconds) = lease.and_then(|text| text.trim().parse::<i64>().ok()) {
+        options.lease_millis = seconds.clamp(1, 600) * 1000;
+    }
+    if let Some(allow) = variable("outbound_allow_private").await {
+        options.allow_private = matches!(allow.trim(), "true" | "1" | "yes");
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::db::NativeDb;
+    use windlass_core::platform::{TICK_TOKEN_KEY, kv};
+    use windlass_core::{Family, Request};
+
+    fn ask(token: Option<&str>) -> Result<Response> {
+        pollster::block_on(async {
+            let db = NativeDb::in_memory();
+            windlass_store::migrations::apply(&db).await?;
+            let mut request = Request::new(http::Method::POST, "/internal/tick");
+            if let Some(token) = token {
+                request = request.header(TICK_TOKEN_HEADER, token);
+            }
+            let nobody = Err(Error::unauthorized("nobody"));
+            let id = String::new();
+            let ctx = Context::new(
+                db,
+                Family::Conductor,
+                request,
+                "/tick",
+                Vec::new(),
+                id,
+                nobody,
+            );
+            run(&ctx).await
+        })
+    }
+
+    #[test]
+    fn only_the_token_ticks() {
+        assert!(ask(Some("")).is_err(), "there is no token yet");
+        pollster::block_on(kv::set(TICK_TOKEN_KEY, b"secret")).unwrap();
+        for (token, allowed) in [
+            (None, false),
+            (Some(""), false),
+            (Some("secre"), false),
+            (Some("secrets"), false),
+            (Some("Secret"), false),
+            (Some("secret"), true),
+        ] {
+            assert_eq!(ask(token).is_ok(), allowed, "{token:?}");
+        }
+        let answer = ask(Some("secret")).unwrap();
+        assert_eq!(answer.body, br#"{"ran":0,"next_due_ms":null}"#);
+    }
+}

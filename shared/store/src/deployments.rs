@@ -13,8 +13,8 @@ mod workflows;
 pub use creation::{CREATE_WORKFLOW, Creation, record_creation};
 pub use fields::{DEPLOYMENT, DEPLOYMENT_SHALLOW};
 pub use relatives::{
-    children, consumers, find_keys, find_parents, is_below, label_values, link_parents, only_dependencies_of,
-    parent_ids, unlink_parents,
+    children, consumers, find_keys, find_parents, is_below, label_values, link_parents,
+    only_dependencies_of, parent_ids, unlink_parents,
 };
 pub use workflows::{SITUATIONS, of_each as workflows_of_each};
 
@@ -102,15 +102,13 @@ const RECORD: &str = "json_object('key', key, 'id', id, 'tenant_name', tenant_na
 /// # Errors
 /// 404.
 pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Deployment> {
-    find_optional(db, scope, id).await?.ok_or_else(|| Error::not_found("Deployment", id))
+    find_optional(db, scope, id)
+        .await?
+        .ok_or_else(|| Error::not_found("Deployment", id))
 }
 
 /// As [`find`], with nothing instead of a refusal.
-pub async fn find_optional(
-    db: &impl Db,
-    scope: &Scope,
-    id: &str,
-) -> Result<Option<Deployment>> {
+pub async fn find_optional(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Deployment>> {
     let sql = format!(
         "select {RECORD} from deployments where {} and id = ?4
          order by tenant_name = ?1 desc limit 1",
@@ -121,7 +119,11 @@ pub async fn find_optional(
 
 /// A deployment by its row, which the caller got from a statement under its scope.
 pub async fn by_key(db: &impl Db, key: i64) -> Result<Option<Deployment>> {
-    db.first_json(&format!("select {RECORD} from deployments where key = ?1"), params![key]).await
+    db.first_json(
+        &format!("select {RECORD} from deployments where key = ?1"),
+        params![key],
+    )
+    .await
 }
 
 /// Whether the id is in use in the scope's tenant, or by a global deployment of any; for a new
@@ -195,7 +197,9 @@ pub const PLAN_COLUMNS: [&str; 10] = [
 
 /// The columns that are stored as they come.
 fn own_columns() -> impl Iterator<Item = &'static str> {
-    PLAN_COLUMNS.into_iter().filter(|column| *column != "workflows")
+    PLAN_COLUMNS
+        .into_iter()
+        .filter(|column| *column != "workflows")
 }
 
 /// A value of a plan's column as it is stored; workflows are stored by a module of their own.
@@ -245,7 +249,11 @@ pub async fn insert(db: &impl Db, scope: &Scope, new: &NewDeployment) -> Result<
         )
         .await
         .map_err(|error| {
-            if error.is_unique_violation() { already_exists(scope, &new.id) } else { error }
+            if error.is_unique_violation() {
+                already_exists(scope, &new.id)
+            } else {
+                error
+            }
         })?;
     let row = row.ok_or_else(|| Error::internal("an insert answers its key"))?;
     Ok(Owner {
@@ -273,7 +281,8 @@ pub async fn save_plan(db: &impl Db, key: i64, plan: &Map<String, Json>) -> Resu
     }
     for column in own_columns().filter(|column| plan.contains_key(*column)) {
         let sql = format!("update deployments set {column} = ?2 where key = ?1");
-        db.execute(&sql, &[key.into(), plan_value(column, plan)]).await?;
+        db.execute(&sql, &[key.into(), plan_value(column, plan)])
+            .await?;
     }
     Ok(())
 }
@@ -281,7 +290,8 @@ pub async fn save_plan(db: &impl Db, key: i64, plan: &Map<String, Json>) -> Resu
 /// Sets one attribute, and the time of change. Only constants may name the column.
 async fn set(db: &impl Db, key: i64, column: &'static str, value: Value) -> Result<()> {
     let sql = format!("update deployments set {column} = ?2, updated_at = ?3 where key = ?1");
-    db.execute(&sql, &[key.into(), value, Timestamp::now().into()]).await
+    db.execute(&sql, &[key.into(), value, Timestamp::now().into()])
+        .await
 }
 
 /// Sets the name shown to people.
@@ -346,8 +356,10 @@ pub async fn touch(db: &impl Db, key: i64) -> Result<()> {
 /// Deletes a deployment with its labels, nodes, instances and executions, and with its events,
 /// which no foreign key takes along.
 pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
-    db.execute("delete from events where deployment_key = ?1", params![key]).await?;
-    db.execute("delete from deployments where key = ?1", params![key]).await
+    db.execute("delete from events where deployment_key = ?1", params![key])
+        .await?;
+    db.execute("delete from deployments where key = ?1", params![key])
+        .await
 }
 
 /// Whether the only thing that ever happened to a deployment is that it could not be made.
@@ -359,7 +371,9 @@ pub async fn is_failed_creation(db: &impl Db, key: i64) -> Result<bool> {
             params![key],
         )
         .await?;
-    row.map_or(Ok(false), |row| Ok(row.integer(0)? == 1 && row.integer(1)? == 1))
+    row.map_or(Ok(false), |row| {
+        Ok(row.integer(0)? == 1 && row.integer(1)? == 1)
+    })
 }
 
 /// The ids of executions that keep a deployment from being deleted.
@@ -372,7 +386,9 @@ pub async fn unfinished_executions(db: &impl Db, key: i64) -> Result<Vec<String>
             params![key],
         )
         .await?;
-    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
 }
 
 /// The ids of node instances that run, or may.
@@ -384,7 +400,9 @@ pub async fn live_instances(db: &impl Db, key: i64) -> Result<Vec<String>> {
             params![key],
         )
         .await?;
-    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
 }
 
 /// Whether the execution with this id is one that may change what others may not: an update.
@@ -430,9 +448,13 @@ pub async fn first_of_each_blueprint(
     query.include = Some(vec![&KEY, &BLUEPRINT_KEY]);
     query.all_results = true;
     query.offset = 0;
-    let pairs: Vec<Pair> = page(db, &DEPLOYMENT.page_statement(scope, &query)).await?.parse()?;
+    let pairs: Vec<Pair> = page(db, &DEPLOYMENT.page_statement(scope, &query))
+        .await?
+        .parse()?;
     let mut seen = std::collections::HashSet::new();
-    let first = pairs.into_iter().filter(|pair| seen.insert(pair.blueprint_key));
+    let first = pairs
+        .into_iter()
+        .filter(|pair| seen.insert(pair.blueprint_key));
     Ok(first.map(|pair| pair.key).collect())
 }
 

@@ -105,12 +105,14 @@ pub async fn save(db: &impl Db, record: &Record) -> Result<()> {
             ],
         )
         .await?;
-    row.map(drop).ok_or_else(|| Error::conflict("Node instance update conflict"))
+    row.map(drop)
+        .ok_or_else(|| Error::conflict("Node instance update conflict"))
 }
 
 /// Deletes an instance.
 pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
-    db.execute("delete from node_instances where key = ?1", params![key]).await
+    db.execute("delete from node_instances where key = ?1", params![key])
+        .await
 }
 
 /// An instance to be stored.
@@ -175,7 +177,11 @@ fn row(instance: &NewInstance) -> Json {
         instance.host_id,
         instance.index.unwrap_or(1),
         instance.relationships.as_deref().unwrap_or_default(),
-        instance.scaling_groups.as_ref().filter(|groups| groups.is_array()).unwrap_or(&json!([])),
+        instance
+            .scaling_groups
+            .as_ref()
+            .filter(|groups| groups.is_array())
+            .unwrap_or(&json!([])),
         instance.runtime_properties.as_ref().unwrap_or(&Map::new()),
     ])
 }
@@ -213,7 +219,10 @@ async fn rename_taken(db: &impl Db, owner: &Owner, instances: &mut [NewInstance]
 
 /// Which of the ids the tenant has already.
 async fn taken(db: &impl Db, owner: &Owner, instances: &[NewInstance]) -> Result<HashSet<String>> {
-    let ids: Vec<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
+    let ids: Vec<&str> = instances
+        .iter()
+        .map(|instance| instance.id.as_str())
+        .collect();
     let rows = db
         .query(
             "select t.id from json_each(?1) given
@@ -221,7 +230,9 @@ async fn taken(db: &impl Db, owner: &Owner, instances: &[NewInstance]) -> Result
             params![&json!(ids), &owner.tenant_name],
         )
         .await?;
-    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]

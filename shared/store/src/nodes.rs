@@ -38,7 +38,10 @@ static FIELDS: [Field; 26] = concat(
         Field::json("plugins_to_install", "t.plugins_to_install"),
         Field::text("host_id", "t.host_id"),
         Field::integer("number_of_instances", "t.number_of_instances"),
-        Field::integer("planned_number_of_instances", "t.planned_number_of_instances"),
+        Field::integer(
+            "planned_number_of_instances",
+            "t.planned_number_of_instances",
+        ),
         Field::integer("deploy_number_of_instances", "t.deploy_number_of_instances"),
         Field::integer("min_number_of_instances", "t.min_number_of_instances"),
         Field::integer("max_number_of_instances", "t.max_number_of_instances"),
@@ -153,7 +156,14 @@ impl<'n> Batch<'n> {
         }
         self.bytes += node.properties.len() + node.relationships.len() + 256;
         let name = json!([node.id, node.type_name, node.host_id]).to_string();
-        let Counts { number, planned, deploy, min, max, actual_planned } = node.counts;
+        let Counts {
+            number,
+            planned,
+            deploy,
+            min,
+            max,
+            actual_planned,
+        } = node.counts;
         let [hierarchy, operations, plugins] =
             [&node.type_hierarchy, &node.operations, &node.plugins].map(|text| self.place(text));
         let _ = write!(
@@ -249,7 +259,12 @@ pub const CHANGEABLE: [&str; 4] = ["plugins", "operations", "relationships", "pr
 
 /// Saves changed parts of a node; those that are absent stay.
 pub async fn save(db: &impl Db, key: i64, parts: &Map<String, Json>) -> Result<()> {
-    let part = |name: &str| parts.get(name).filter(|value| !value.is_null()).map(Json::to_string);
+    let part = |name: &str| {
+        parts
+            .get(name)
+            .filter(|value| !value.is_null())
+            .map(Json::to_string)
+    };
     db.execute(
         "update nodes set plugins = coalesce(?2, plugins), operations = coalesce(?3, operations),
              relationships = coalesce(?4, relationships), properties = coalesce(?5, properties)
@@ -267,7 +282,8 @@ pub async fn save(db: &impl Db, key: i64, parts: &Map<String, Json>) -> Result<(
 
 /// Deletes a node. Its instances go with their own calls.
 pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
-    db.execute("delete from nodes where key = ?1", params![key]).await
+    db.execute("delete from nodes where key = ?1", params![key])
+        .await
 }
 
 /// Gives a deployment's nodes and instances its visibility.

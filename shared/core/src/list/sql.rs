@@ -27,7 +27,8 @@ impl Statement {
 }
 
 impl Resource {
-    /// One page: a single row with the total and the items.
+    /// One page: a single row with the total and the items. The items are joined as text, because
+    /// they are JSON already and `json_group_array` would read every one of them again.
     pub fn page_statement(&self, scope: &Scope, query: &ListQuery) -> Statement {
         let mut statement = Statement {
             sql: String::new(),
@@ -63,7 +64,7 @@ impl Resource {
             .map(|part| format!("select {columns} from {} where {part}", self.table))
             .collect();
         statement.sql = format!(
-            "select {counts}, (select json_group_array(json(item)) from (select {object} as item \
+            "select {counts}, (select '[' || coalesce(group_concat(item, ', '), '') || ']' from (select {object} as item \
              from (select * from ({keys}) order by {order} limit {limit} offset {offset}) p \
              join {table} on t.key = p.k order by {order}))",
             counts = counts.join(" + "),

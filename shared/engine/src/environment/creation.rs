@@ -12,13 +12,13 @@ use windlass_blueprint::{
 };
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
+use windlass_store::audit;
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::{self, Creation, NewDeployment, Owner};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, LabelOwner};
 use windlass_store::node_instances_list::{self as node_instances, NewInstance};
 use windlass_store::nodes::{self, NewNode};
-use windlass_store::audit;
 
 use super::known::World;
 use super::rows;
@@ -90,9 +90,18 @@ impl Prepared {
             // Refused before it is asked for.
             Err(_) => Err(String::new()),
         };
-        let missing_plugins =
-            if wanted.skip_plugins_validation { Vec::new() } else { plugins_to_install(&plan) };
-        Ok(Self { wanted, began, missing_plugins, inputs, environment })
+        let missing_plugins = if wanted.skip_plugins_validation {
+            Vec::new()
+        } else {
+            plugins_to_install(&plan)
+        };
+        Ok(Self {
+            wanted,
+            began,
+            missing_plugins,
+            inputs,
+            environment,
+        })
     }
 }
 
@@ -104,8 +113,12 @@ async fn environment(
 ) -> Result<Result<Environment, String>> {
     // No secret is stored yet, so none exists.
     let secret_exists = |_: &str| false;
-    let prepared =
-        prepare_deployment(plan, &wanted.inputs, &secret_exists, wanted.runtime_only_evaluation);
+    let prepared = prepare_deployment(
+        plan,
+        &wanted.inputs,
+        &secret_exists,
+        wanted.runtime_only_evaluation,
+    );
     let plan = match prepared {
         Ok(plan) => plan,
         Err(problem) => return Ok(Err(problem.message)),
@@ -133,7 +146,9 @@ async fn environment(
 
 /// Numbers for ids, which have to differ and no more: one unpredictable seed, then xorshift.
 fn random_numbers() -> impl FnMut() -> u32 {
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
+    let clock = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(1, |now| now.as_nanos() as u64);
     let mut state = u64::from_le_bytes(ids::random_bytes()) ^ clock | 1;
     move || {
         state ^= state << 13;
@@ -146,7 +161,11 @@ fn random_numbers() -> impl FnMut() -> u32 {
 /// The plugins that a plan wants installed. None can be uploaded yet, so these are missing.
 fn plugins_to_install(plan: &Plan) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for section in ["deployment_plugins_to_install", "workflow_plugins_to_install", "host_agent_plugins_to_install"] {
+    for section in [
+        "deployment_plugins_to_install",
+        "workflow_plugins_to_install",
+        "host_agent_plugins_to_install",
+    ] {
         for plugin in plan.section(section).as_array().into_iter().flatten() {
             let name = plugin["package_name"].as_str().or(plugin["name"].as_str());
             let name = name.unwrap_or_default().to_owned();
@@ -159,12 +178,15 @@ fn plugins_to_install(plan: &Plan) -> Vec<String> {
 }
 
 /// The plan's labels and those of the request, each once.
-fn all_labels(
-    plan: &DeploymentPlan,
-    given: &[(String, String)],
-) -> Result<Vec<(String, String)>> {
+fn all_labels(plan: &DeploymentPlan, given: &[(String, String)]) -> Result<Vec<(String, String)>> {
     let mut all = Vec::new();
-    for (key, label) in plan.plan.section("labels").as_object().into_iter().flatten() {
+    for (key, label) in plan
+        .plan
+        .section("labels")
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         for value in label["values"].as_array().into_iter().flatten() {
             let value = value.as_str().ok_or_else(|| {
                 Error::bad_parameters(format!("The value of the label `{key}` is no text"))
@@ -237,7 +259,8 @@ pub async fn create(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<
     delete_failed(db, scope, &wanted.id).await?;
     demand_plugins(&prepared.missing_plugins)?;
     wanted.visibility.demand_permitted(scope)?;
-    if wanted.visibility == Visibility::Global && wanted.blueprint.visibility != Visibility::Global {
+    if wanted.visibility == Visibility::Global && wanted.blueprint.visibility != Visibility::Global
+    {
         return Err(Error::forbidden(format!(
             "Can't create global deployment {} because blueprint {} is not global",
             wanted.id, wanted.blueprint.id
@@ -278,7 +301,11 @@ async fn store(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<Outco
             }
         }
     };
-    let environment = prepared.environment.as_ref().ok().filter(|_| failure.is_none());
+    let environment = prepared
+        .environment
+        .as_ref()
+        .ok()
+        .filter(|_| failure.is_none());
     let owner = deployments::insert(db, scope, &row(wanted, environment)).await?;
     if let Some(environment) = environment {
         let labels = &environment.labels;
@@ -315,13 +342,17 @@ fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
             .unwrap_or_else(|| wanted.id.clone()),
         site_name: wanted.site_name.clone(),
         runtime_only_evaluation: wanted.runtime_only_evaluation,
-        plan: environment.map(|environment| environment.columns.clone()).unwrap_or_default(),
+        plan: environment
+            .map(|environment| environment.columns.clone())
+            .unwrap_or_default(),
     }
 }
 
 /// Clears the way for another try where the first one failed.
 async fn delete_failed(db: &impl Db, scope: &Scope, id: &str) -> Result<()> {
-    let Some(old) = deployments::find_optional(db, scope, id).await? else { return Ok(()) };
+    let Some(old) = deployments::find_optional(db, scope, id).await? else {
+        return Ok(());
+    };
     if old.tenant_name == scope.tenant() && deployments::is_failed_creation(db, old.key).await? {
         deployments::delete(db, old.key).await?;
     }
@@ -329,7 +360,9 @@ async fn delete_failed(db: &impl Db, scope: &Scope, id: &str) -> Result<()> {
 }
 
 fn demand_plugins(missing: &[String]) -> Result<()> {
-    let Some(name) = missing.first() else { return Ok(()) };
+    let Some(name) = missing.first() else {
+        return Ok(());
+    };
     Err(Error::new(
         Kind::DeploymentPluginNotFound,
         format!("Required plugin {name} is not installed on the manager"),
@@ -358,7 +391,10 @@ pub async fn demand_update_execution(db: &impl Db, scope: &Scope) -> Result<()> 
     if is_update_execution(db, scope).await? {
         return Ok(());
     }
-    Err(Error::new(Kind::OnlyDeploymentUpdate, "Only deployment update may do this"))
+    Err(Error::new(
+        Kind::OnlyDeploymentUpdate,
+        "Only deployment update may do this",
+    ))
 }
 
 /// Whether the caller is an execution that updates a deployment.

@@ -3,9 +3,7 @@
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
-use windlass_blueprint::functions::{
-    self, Context, Lookup, Needs, evaluate, has_functions, needs,
-};
+use windlass_blueprint::functions::{self, Context, Lookup, Needs, evaluate, has_functions, needs};
 use windlass_blueprint::{Error as Problem, NodeInstance};
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope};
@@ -51,7 +49,10 @@ impl One {
         let mut by_node: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, instance) in instances.iter().enumerate() {
             by_id.insert(instance.id.clone(), place);
-            by_node.entry(instance.node_id.clone()).or_default().push(place);
+            by_node
+                .entry(instance.node_id.clone())
+                .or_default()
+                .push(place);
         }
         Ok(Self {
             properties: node_instances::node_properties(db, key).await?,
@@ -71,7 +72,11 @@ impl One {
 
     /// What its properties' functions need, which functions anywhere may lead to.
     fn needs(&self) -> Vec<Needs> {
-        self.properties.values().filter(|value| has_functions(value)).map(needs).collect()
+        self.properties
+            .values()
+            .filter(|value| has_functions(value))
+            .map(needs)
+            .collect()
     }
 }
 
@@ -119,12 +124,17 @@ impl World {
     }
 
     fn place(&self, id: &str) -> Option<usize> {
-        self.deployments.iter().position(|one| one.deployment.id == id)
+        self.deployments
+            .iter()
+            .position(|one| one.deployment.id == id)
     }
 
     /// The deployment it was loaded for, as functions see it.
     pub fn here(&self) -> Here<'_> {
-        Here { world: self, place: 0 }
+        Here {
+            world: self,
+            place: 0,
+        }
     }
 
     /// Evaluates every output or capability of the deployment. One whose attribute cannot be
@@ -138,7 +148,11 @@ impl World {
             let value = output.get("value").unwrap_or(&Value::Null);
             let value = match evaluate(value, &Context::default(), &self.here()) {
                 Ok(value) => value,
-                Err(problem) if problem.message.starts_with("Unable to evaluate get_attribute") => {
+                Err(problem)
+                    if problem
+                        .message
+                        .starts_with("Unable to evaluate get_attribute") =>
+                {
                     Value::String(format!("<ERROR: {}>", problem.message))
                 }
                 Err(problem) => return Err(problem),
@@ -176,7 +190,9 @@ impl<'w> Here<'w> {
 
     /// The first instance of a node, which `SELF` means where no other is named.
     pub fn first_instance(&self, node: &str) -> Option<String> {
-        self.instances_of(node).first().map(|instance| instance.id.clone())
+        self.instances_of(node)
+            .first()
+            .map(|instance| instance.id.clone())
     }
 
     /// Evaluates the functions in a value.
@@ -194,14 +210,20 @@ impl Lookup for Here<'_> {
     }
 
     fn instances_of(&self, node: &str) -> Vec<&NodeInstance> {
-        let Some(one) = self.one() else { return Vec::new() };
+        let Some(one) = self.one() else {
+            return Vec::new();
+        };
         let places = one.by_node.get(node).into_iter().flatten();
-        places.filter_map(|place| one.instances.get(*place)).collect()
+        places
+            .filter_map(|place| one.instances.get(*place))
+            .collect()
     }
 
     fn instance(&self, id: &str) -> Option<&NodeInstance> {
         let one = self.one()?;
-        one.by_id.get(id).and_then(|place| one.instances.get(*place))
+        one.by_id
+            .get(id)
+            .and_then(|place| one.instances.get(*place))
     }
 
     fn input(&self, name: &str) -> Option<Value> {
@@ -209,8 +231,16 @@ impl Lookup for Here<'_> {
     }
 
     fn capability(&self, deployment: &str, name: &str) -> Option<Value> {
-        let there = Here { world: self.world, place: self.world.place(deployment)? };
-        let value = there.one()?.deployment.capabilities.get(name)?.get("value")?;
+        let there = Here {
+            world: self.world,
+            place: self.world.place(deployment)?,
+        };
+        let value = there
+            .one()?
+            .deployment
+            .capabilities
+            .get(name)?
+            .get("value")?;
         let key = (there.place, name.to_owned());
         if let Some(known) = self.world.capabilities.borrow().get(&key) {
             return known.clone();
@@ -219,12 +249,18 @@ impl Lookup for Here<'_> {
         if depth >= DEPTH {
             return None;
         }
-        self.world.capabilities.borrow_mut().insert(key.clone(), None);
+        self.world
+            .capabilities
+            .borrow_mut()
+            .insert(key.clone(), None);
         self.world.depth.set(depth + 1);
         let value = evaluate(value, &Context::default(), &there).ok();
         self.world.depth.set(depth);
         let value = value.filter(|value| value.to_string().len() <= CAPABILITY_BYTES);
-        self.world.capabilities.borrow_mut().insert(key, value.clone());
+        self.world
+            .capabilities
+            .borrow_mut()
+            .insert(key, value.clone());
         value
     }
 
@@ -233,8 +269,15 @@ impl Lookup for Here<'_> {
     }
 
     fn labels(&self, key: &str) -> Vec<String> {
-        let labels = self.one().map(|one| one.labels.as_slice()).unwrap_or_default();
-        labels.iter().filter(|(known, _)| known == key).map(|(_, value)| value.clone()).collect()
+        let labels = self
+            .one()
+            .map(|one| one.labels.as_slice())
+            .unwrap_or_default();
+        labels
+            .iter()
+            .filter(|(known, _)| known == key)
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 
     fn system(&self, entity: &str, property: &str) -> Option<Value> {

@@ -50,7 +50,12 @@ pub async fn remove(db: &impl Db, scope: &Scope, id: &str, removal: Removal) -> 
 }
 
 async fn remove_one(db: &impl Db, scope: &Scope, deployment: &Deployment) -> Result<()> {
-    let Deployment { key, id, tenant_name, .. } = deployment;
+    let Deployment {
+        key,
+        id,
+        tenant_name,
+        ..
+    } = deployment;
     let labels = deployments::label_values(db, *key).await?;
     let parents: Vec<&str> = deployments::parent_ids(&labels).collect();
     let above = deployments::find_keys(db, tenant_name, &parents).await?;
@@ -64,9 +69,17 @@ async fn remove_one(db: &impl Db, scope: &Scope, deployment: &Deployment) -> Res
 
 /// Refuses to delete a deployment that is in use.
 async fn check(db: &impl Db, deployment: &Deployment, removal: Removal) -> Result<()> {
-    let Deployment { key, id, tenant_name, .. } = deployment;
+    let Deployment {
+        key,
+        id,
+        tenant_name,
+        ..
+    } = deployment;
     let refuse = |why: String| {
-        Err(Error::new(Kind::DependentExists, format!("Can't delete deployment {id} - {why}")))
+        Err(Error::new(
+            Kind::DependentExists,
+            format!("Can't delete deployment {id} - {why}"),
+        ))
     };
     let running = deployments::unfinished_executions(db, *key).await?;
     if !running.is_empty() {
@@ -83,10 +96,14 @@ async fn check(db: &impl Db, deployment: &Deployment, removal: Removal) -> Resul
         false => deployments::children(db, tenant_name, id).await?,
     };
     if !children.is_empty() {
-        let lines = children.iter().take(NAMED).enumerate().map(|(place, (_, child))| {
-            let number = place + 1;
-            format!("[{number}] Deployment `{id}` is the parent of deployment `{child}`")
-        });
+        let lines = children
+            .iter()
+            .take(NAMED)
+            .enumerate()
+            .map(|(place, (_, child))| {
+                let number = place + 1;
+                format!("[{number}] Deployment `{id}` is the parent of deployment `{child}`")
+            });
         let lines: Vec<String> = lines.collect();
         return refuse(format!(
             "the following existing installations depend on it:\n{}",

@@ -27,7 +27,9 @@ impl<'p> Texts<'p> {
                 .or_insert_with(|| value.to_string().into())
                 .clone(),
             Some(Part::Operations(operations)) => {
-                let key = operations.iter().map(|(name, one)| (name.as_str(), &raw const **one));
+                let key = operations
+                    .iter()
+                    .map(|(name, one)| (name.as_str(), &raw const **one));
                 self.operations
                     .entry(key.collect())
                     .or_insert_with(|| text(fields.part(name)).into())
@@ -35,7 +37,10 @@ impl<'p> Texts<'p> {
             }
             part => {
                 let text = part.map_or_else(|| "null".to_owned(), |part| text(Some(part)));
-                self.own.entry(text.clone()).or_insert_with(|| text.into()).clone()
+                self.own
+                    .entry(text.clone())
+                    .or_insert_with(|| text.into())
+                    .clone()
             }
         }
     }
@@ -78,7 +83,11 @@ fn text(part: Option<&Part>) -> String {
 pub(super) fn nodes(plan: &DeploymentPlan) -> Vec<NewNode> {
     let groups = ScalingGroups::of(plan.plan.section("scaling_groups"));
     let mut texts = Texts::default();
-    plan.plan.nodes.iter().map(|node| row(node, &mut texts, &groups)).collect()
+    plan.plan
+        .nodes
+        .iter()
+        .map(|node| row(node, &mut texts, &groups))
+        .collect()
 }
 
 fn row<'p>(node: &'p Fields, texts: &mut Texts<'p>, groups: &ScalingGroups<'_>) -> NewNode {
@@ -94,9 +103,10 @@ fn row<'p>(node: &'p Fields, texts: &mut Texts<'p>, groups: &ScalingGroups<'_>) 
         plugins: texts.of(node, "plugins"),
         plugins_to_install: (!to_install.is_null()).then(|| to_install.to_string()),
         host_id: host.map(str::to_owned),
-        counts: counts(&node.get("capabilities")["scalable"]["properties"], |planned| {
-            groups.multiply(planned, node.name(), host)
-        }),
+        counts: counts(
+            &node.get("capabilities")["scalable"]["properties"],
+            |planned| groups.multiply(planned, node.name(), host),
+        ),
     }
 }
 
@@ -122,7 +132,10 @@ struct ScalingGroups<'p> {
 
 impl<'p> ScalingGroups<'p> {
     fn of(section: &'p Value) -> Self {
-        let mut groups = Self { holders: HashMap::new(), planned: HashMap::new() };
+        let mut groups = Self {
+            holders: HashMap::new(),
+            planned: HashMap::new(),
+        };
         for (name, group) in section.as_object().into_iter().flatten() {
             let planned = &group["properties"]["planned_instances"];
             groups.planned.insert(name, planned.as_i64().unwrap_or(1));
@@ -171,10 +184,18 @@ pub fn new_node(node: &Map<String, Value>) -> NewNode {
         "max_instances": get("max_number_of_instances"),
     });
     let planned = &get("capabilities")["scalable"]["properties"];
-    let properties = if planned.is_object() { planned } else { &listed };
+    let properties = if planned.is_object() {
+        planned
+    } else {
+        &listed
+    };
     let to_install = get("plugins_to_install");
     NewNode {
-        id: get("id").as_str().or(get("name").as_str()).unwrap_or_default().to_owned(),
+        id: get("id")
+            .as_str()
+            .or(get("name").as_str())
+            .unwrap_or_default()
+            .to_owned(),
         type_name: string("type"),
         type_hierarchy: or("type_hierarchy", "[]").into(),
         properties: or("properties", "{}"),
@@ -184,7 +205,9 @@ pub fn new_node(node: &Map<String, Value>) -> NewNode {
         plugins_to_install: (!to_install.is_null()).then(|| to_install.to_string()),
         host_id: get("host_id").as_str().map(str::to_owned),
         counts: counts(properties, |_| {
-            get("actual_planned_number_of_instances").as_i64().unwrap_or(0)
+            get("actual_planned_number_of_instances")
+                .as_i64()
+                .unwrap_or(0)
         }),
     }
 }
@@ -304,10 +327,19 @@ mod tests {
         for (given, want) in [
             (Value::Null, 0b11111),
             (json!({ "available": false }), 0),
-            (json!({ "node_instances_active": ["none", "partial"] }), 0b11101),
-            (json!({ "node_instances_active": ["all", "partial"] }), 0b11011),
+            (
+                json!({ "node_instances_active": ["none", "partial"] }),
+                0b11101,
+            ),
+            (
+                json!({ "node_instances_active": ["all", "partial"] }),
+                0b11011,
+            ),
             (json!({ "node_instances_active": ["all"] }), 0b00011),
-            (json!({ "node_types_required": ["cloudify.nodes.Root"] }), 0b11111),
+            (
+                json!({ "node_types_required": ["cloudify.nodes.Root"] }),
+                0b11111,
+            ),
             (json!({ "node_types_required": ["ship"] }), 0),
             (json!({ "phase_of_the_moon": "full" }), 0),
         ] {

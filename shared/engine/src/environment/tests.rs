@@ -10,6 +10,10 @@ use windlass_store::deployments::{self, DEPLOYMENT};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, LabelOwner};
 
+#[path = "tests/family.rs"]
+mod family;
+use family::attempt;
+
 const CRANE: &str = "
 tosca_definitions_version: cloudify_dsl_1_4
 imports: [cloudify/types/types.yaml]
@@ -51,9 +55,12 @@ capabilities:
 async fn harbour(yaml: &str) -> (NativeDb, Scope) {
     let db = NativeDb::in_memory();
     windlass_store::migrations::apply(&db).await.unwrap();
-    db.execute("insert into tenants (name, created_at) values ('harbour', '2024')", &[])
-        .await
-        .unwrap();
+    db.execute(
+        "insert into tenants (name, created_at) values ('harbour', '2024')",
+        &[],
+    )
+    .await
+    .unwrap();
     let tree = Tree::from_texts([("b.yaml", yaml)]);
     let plan = parse(&tree, "b.yaml", &NoImports).unwrap();
     blueprint(&db, "crane", &plan).await;
@@ -95,11 +102,17 @@ async fn wanted(db: &NativeDb, scope: &Scope, id: &str, inputs: Value) -> Wanted
 
 async fn make(db: &NativeDb, scope: &Scope, wanted: Wanted) -> Result<Outcome> {
     let prepared = Prepared::new(db, scope, wanted).await?;
-    db.transaction(async |db| create(db, scope, &prepared).await).await
+    db.transaction(async |db| create(db, scope, &prepared).await)
+        .await
 }
 
 async fn number(db: &NativeDb, sql: &str) -> i64 {
-    db.first(sql, &[]).await.unwrap().unwrap().integer(0).unwrap()
+    db.first(sql, &[])
+        .await
+        .unwrap()
+        .unwrap()
+        .integer(0)
+        .unwrap()
 }
 
 async fn shown(db: &NativeDb, scope: &Scope) -> Vec<Value> {
@@ -113,7 +126,10 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
         let (db, scope) = harbour(CRANE).await;
         let mut crane = wanted(&db, &scope, "crane-1", json!({ "load": 7 })).await;
         crane.labels = vec![("colour".into(), "red".into())];
-        assert!(matches!(make(&db, &scope, crane).await.unwrap(), Outcome::Created(_)));
+        assert!(matches!(
+            make(&db, &scope, crane).await.unwrap(),
+            Outcome::Created(_)
+        ));
         let one = &shown(&db, &scope).await[0];
         for (field, want) in [
             ("display_name", json!("crane 7")),
@@ -121,7 +137,10 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
             ("installation_status", json!("inactive")),
             ("deployment_status", json!("requires_attention")),
             ("latest_execution_status", json!("completed")),
-            ("latest_execution_workflow_id", json!("create_deployment_environment")),
+            (
+                "latest_execution_workflow_id",
+                json!("create_deployment_environment"),
+            ),
             ("latest_execution_total_operations", json!(0)),
             ("environment_type", json!("")),
             ("sub_services_count", json!(0)),
@@ -135,8 +154,12 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
             assert_eq!(one[field], want, "{field}");
         }
         assert_eq!(one["create_execution"], one["latest_execution"]);
-        let keys: Vec<&str> =
-            one["labels"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect();
+        let keys: Vec<&str> = one["labels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|l| l["key"].as_str().unwrap())
+            .collect();
         assert_eq!(keys, ["colour", "csys-obj-type"]);
         let available: Vec<&str> = one["workflows"]
             .as_array()
@@ -149,9 +172,17 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
         assert!(!available.contains(&"uninstall"), "{available:?}");
         assert_eq!(number(&db, "select count(*) from nodes").await, 3);
         assert_eq!(number(&db, "select count(*) from node_instances").await, 13);
-        let events = db.query("select event_type, message from events order by storage_id", &[]).await;
+        let events = db
+            .query(
+                "select event_type, message from events order by storage_id",
+                &[],
+            )
+            .await;
         let events = events.unwrap();
-        assert_eq!(events[0].text(1).unwrap(), "Starting 'create_deployment_environment' workflow execution");
+        assert_eq!(
+            events[0].text(1).unwrap(),
+            "Starting 'create_deployment_environment' workflow execution"
+        );
         assert_eq!(events[1].text(0).unwrap(), "workflow_succeeded");
         assert_eq!(number(&db, "select count(*) from audit_log").await, 1);
         let counts = db
@@ -168,14 +199,55 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
 fn refusals_come_in_the_order_of_the_api_and_leave_nothing() {
     pollster::block_on(async {
         let (db, scope) = harbour(CRANE).await;
-        make(&db, &scope, wanted(&db, &scope, "taken", json!({ "load": 1 })).await).await.unwrap();
+        make(
+            &db,
+            &scope,
+            wanted(&db, &scope, "taken", json!({ "load": 1 })).await,
+        )
+        .await
+        .unwrap();
         let label = |value: &str| vec![("csys-obj-parent".to_owned(), value.to_owned())];
         for (id, inputs, visibility, labels, kind, text) in [
-            ("taken", json!({}), Visibility::Tenant, vec![], Kind::Conflict, "<Deployment id=`taken` tenant=`harbour`> already exists on <Tenant name=`harbour`> or with global visibility"),
-            ("taken", json!({}), Visibility::Global, vec![], Kind::Forbidden, "Can't create global deployment"),
-            ("new", json!({}), Visibility::Tenant, label("none"), Kind::MissingRequiredDeploymentInput, "missing inputs: load"),
-            ("new", json!({ "load": 1, "q": 2 }), Visibility::Tenant, label("none"), Kind::UnknownDeploymentInput, "unknown inputs: q"),
-            ("new", json!({ "load": 1 }), Visibility::Tenant, label("none"), Kind::DeploymentParentNotFound, "none"),
+            (
+                "taken",
+                json!({}),
+                Visibility::Tenant,
+                vec![],
+                Kind::Conflict,
+                "<Deployment id=`taken` tenant=`harbour`> already exists on <Tenant name=`harbour`> or with global visibility",
+            ),
+            (
+                "taken",
+                json!({}),
+                Visibility::Global,
+                vec![],
+                Kind::Forbidden,
+                "Can't create global deployment",
+            ),
+            (
+                "new",
+                json!({}),
+                Visibility::Tenant,
+                label("none"),
+                Kind::MissingRequiredDeploymentInput,
+                "missing inputs: load",
+            ),
+            (
+                "new",
+                json!({ "load": 1, "q": 2 }),
+                Visibility::Tenant,
+                label("none"),
+                Kind::UnknownDeploymentInput,
+                "unknown inputs: q",
+            ),
+            (
+                "new",
+                json!({ "load": 1 }),
+                Visibility::Tenant,
+                label("none"),
+                Kind::DeploymentParentNotFound,
+                "none",
+            ),
         ] {
             let mut asked = wanted(&db, &scope, id, inputs).await;
             asked.visibility = visibility;
@@ -202,10 +274,17 @@ fn a_failed_environment_stays_until_the_next_try() {
         assert_eq!(one["latest_execution_status"], "failed");
         assert_eq!(one["workflows"], json!([]));
         assert_eq!(one["deployment_status"], "requires_attention");
-        assert!(deployments::is_failed_creation(&db, owner.key).await.unwrap());
+        assert!(
+            deployments::is_failed_creation(&db, owner.key)
+                .await
+                .unwrap()
+        );
         make(&db, &scope, bad).await.unwrap();
         let good = wanted(&db, &scope, "crane-1", json!({ "load": 1 })).await;
-        assert!(matches!(make(&db, &scope, good).await.unwrap(), Outcome::Created(_)));
+        assert!(matches!(
+            make(&db, &scope, good).await.unwrap(),
+            Outcome::Created(_)
+        ));
         assert_eq!(number(&db, "select count(*) from deployments").await, 1);
         assert_eq!(number(&db, "select count(*) from executions").await, 1);
         assert_eq!(number(&db, "select count(*) from events").await, 2);
@@ -217,105 +296,37 @@ fn outputs_and_capabilities_are_evaluated_as_far_as_they_can_be() {
     pollster::block_on(async {
         let (db, scope) = harbour(CRANE).await;
         for id in ["crane-1", "crane-2"] {
-            make(&db, &scope, wanted(&db, &scope, id, json!({ "load": 7 })).await).await.unwrap();
+            make(
+                &db,
+                &scope,
+                wanted(&db, &scope, id, json!({ "load": 7 })).await,
+            )
+            .await
+            .unwrap();
         }
         db.execute("update node_instances set runtime_properties = '{\"colour\": \"red\"}' where node_id = 'lamp'", &[])
             .await
             .unwrap();
         let deployment = deployments::find(&db, &scope, "crane-1").await.unwrap();
         let (outputs, capabilities) = (deployment.outputs.clone(), deployment.capabilities.clone());
-        let world = World::load(&db, &scope, deployment, &[&outputs, &capabilities]).await.unwrap();
+        let world = World::load(&db, &scope, deployment, &[&outputs, &capabilities])
+            .await
+            .unwrap();
         let values = world.outputs(&outputs).unwrap();
         assert_eq!(values["load"], 7);
         assert_eq!(values["colour"], "red");
-        assert!(values["which"].as_str().unwrap().starts_with("<ERROR: "), "{values:?}");
+        assert!(
+            values["which"].as_str().unwrap().starts_with("<ERROR: "),
+            "{values:?}"
+        );
         let chain = json!({ "chain": capabilities["chain"] });
         assert_eq!(world.outputs(&chain).unwrap()["chain"], 80);
         // A capability that needs itself has no value, and ends.
-        assert!(world.outputs(&json!({ "circle": capabilities["circle"] })).is_err());
-    });
-}
-
-async fn child_of(db: &NativeDb, scope: &Scope, id: &str, parent: &str) {
-    let mut child = wanted(db, scope, id, json!({ "load": 1 })).await;
-    child.labels = vec![("csys-obj-parent".into(), parent.into())];
-    make(db, scope, child).await.unwrap();
-}
-
-#[test]
-fn parents_know_their_children_and_count_them() {
-    pollster::block_on(async {
-        let (db, scope) = harbour(CRANE).await;
-        make(&db, &scope, wanted(&db, &scope, "top", json!({ "load": 1 })).await).await.unwrap();
-        child_of(&db, &scope, "middle", "top").await;
-        child_of(&db, &scope, "bottom", "middle").await;
-        db.execute("delete from deployment_labels where key = 'csys-obj-type' and deployment_key =
-            (select key from deployments where id = 'bottom')", &[])
-            .await
-            .unwrap();
-        let bottom = deployments::find(&db, &scope, "bottom").await.unwrap();
-        deployment_status::recompute(&db, bottom.key).await.unwrap();
-        let all = shown(&db, &scope).await;
-        for (place, want) in [(0, (1, 1, true)), (1, (1, 0, true)), (2, (0, 0, false))] {
-            let one = &all[place];
-            let counts = (&one["sub_services_count"], &one["sub_environments_count"], &one["has_sub_deployments"]);
-            assert_eq!(counts, (&json!(want.0), &json!(want.1), &json!(want.2)), "{}", one["id"]);
-        }
-        assert_eq!(all[0]["sub_services_status"], "requires_attention");
-        assert_eq!(all[1]["sub_environments_status"], Value::Null);
-        let top = deployments::find(&db, &scope, "top").await.unwrap();
-        let labels = labels::find(&db, LabelOwner::Deployment, top.key).await.unwrap();
-        assert!(labels.contains(&("csys-consumer-id".into(), "middle".into())), "{labels:?}");
-        assert_eq!(deployments::consumers(&db, "harbour", top.key).await.unwrap().len(), 1);
-        let refusal = deployments::find_parents(&db, "harbour", "top", &["bottom"]).await.unwrap_err();
-        assert_eq!(refusal.kind(), Kind::Conflict);
-        let shallow = deployments::DEPLOYMENT_SHALLOW.page_statement(&scope, &ListQuery::everything());
-        let shallow: Vec<Value> = page(&db, &shallow).await.unwrap().parse().unwrap();
-        assert_eq!(shallow[0]["sub_services_count"], 0);
-        assert_eq!(shallow[0]["sub_environments_count"], 1);
-        attempt(&db, &scope, "bottom", Removal::default()).await.unwrap();
-        assert_eq!(shown(&db, &scope).await[0]["sub_services_count"], 0);
-        child_of(&db, &scope, "bottom", "middle").await;
-        let mut query = ListQuery::everything();
-        deployments::only_dependencies_of(&mut query, "harbour", "bottom");
-        let above: Vec<Value> =
-            page(&db, &DEPLOYMENT.page_statement(&scope, &query)).await.unwrap().parse().unwrap();
-        assert_eq!(above.len(), 2);
-    });
-}
-
-async fn attempt(db: &NativeDb, scope: &Scope, id: &str, removal: Removal) -> Result<(), Error> {
-    db.transaction(async |db| remove(db, scope, id, removal).await).await
-}
-
-#[test]
-fn what_is_in_use_is_not_deleted() {
-    pollster::block_on(async {
-        let (db, scope) = harbour(CRANE).await;
-        make(&db, &scope, wanted(&db, &scope, "top", json!({ "load": 1 })).await).await.unwrap();
-        child_of(&db, &scope, "child", "top").await;
-        let plain = Removal::default();
-        let force = Removal { force: true, ..plain };
-        let recursive = Removal { recursive: true, ..plain };
-        let refusal = attempt(&db, &scope, "none", force).await.unwrap_err();
-        assert_eq!(refusal.kind(), Kind::NotFound);
-        let refusal = attempt(&db, &scope, "top", plain).await.unwrap_err();
-        assert_eq!(refusal.message(), "Can't delete deployment top - the following existing installations depend on it:\n[1] Deployment `top` is the parent of deployment `child`");
-        db.execute("update node_instances set state = 'started' where deployment_id = 'child' and node_id = 'lamp'", &[]).await.unwrap();
-        let refusal = attempt(&db, &scope, "top", recursive).await.unwrap_err();
-        assert!(refusal.message().starts_with("Can't delete deployment child - There are live nodes for this deployment. Live nodes ids: lamp_"), "{refusal}");
-        db.execute("update executions set status = 'queued' where deployment_id = 'child'", &[]).await.unwrap();
-        let refusal = attempt(&db, &scope, "child", force).await.unwrap_err();
-        assert!(refusal.message().contains("There are running or queued executions for this deployment. Running executions ids: "), "{refusal}");
-        db.execute("update executions set status = 'terminated'", &[]).await.unwrap();
-        attempt(&db, &scope, "child", force).await.unwrap();
-        let top = deployments::find(&db, &scope, "top").await.unwrap();
-        assert!(deployments::consumers(&db, "harbour", top.key).await.unwrap().is_empty());
-        child_of(&db, &scope, "child", "top").await;
-        attempt(&db, &scope, "top", recursive).await.unwrap();
-        for table in ["deployments", "nodes", "node_instances", "executions", "events", "instance_counts", "deployment_labels"] {
-            assert_eq!(number(&db, &format!("select count(*) from {table}")).await, 0, "{table}");
-        }
+        assert!(
+            world
+                .outputs(&json!({ "circle": capabilities["circle"] }))
+                .is_err()
+        );
     });
 }
 
@@ -325,7 +336,10 @@ fn nodes_of_requests_are_read_in_both_forms() {
     let planned = json!({ "name": "vm", "type": "t", "capabilities": { "scalable": { "properties": { "current_instances": 2, "planned_instances": 3 } } } });
     for node in [listed, planned] {
         let node = new_node(node.as_object().unwrap());
-        assert_eq!((node.id.as_str(), node.counts.number, node.counts.planned), ("vm", 2, 3));
+        assert_eq!(
+            (node.id.as_str(), node.counts.number, node.counts.planned),
+            ("vm", 2, 3)
+        );
         assert_eq!(&*node.operations, "{}");
     }
 }
@@ -349,11 +363,19 @@ node_templates:
             ));
         }
         let (db, scope) = harbour(&yaml).await;
-        make(&db, &scope, wanted(&db, &scope, "large", json!({})).await).await.unwrap();
-        let whole = "select count(*) from nodes where operations like '{%' and relationships like '[%'";
+        make(&db, &scope, wanted(&db, &scope, "large", json!({})).await)
+            .await
+            .unwrap();
+        let whole =
+            "select count(*) from nodes where operations like '{%' and relationships like '[%'";
         assert_eq!(number(&db, whole).await, 400);
-        assert_eq!(number(&db, "select instances from instance_counts").await, 400);
-        attempt(&db, &scope, "large", Removal::default()).await.unwrap();
+        assert_eq!(
+            number(&db, "select instances from instance_counts").await,
+            400
+        );
+        attempt(&db, &scope, "large", Removal::default())
+            .await
+            .unwrap();
         assert_eq!(number(&db, "select count(*) from node_instances").await, 0);
     });
 }

@@ -32,7 +32,11 @@ pub async fn record_creation(
     creation: &Creation<'_>,
 ) -> Result<String> {
     let ended = Timestamp::now();
-    let status = if creation.error.is_some() { Status::Failed } else { Status::Terminated };
+    let status = if creation.error.is_some() {
+        Status::Failed
+    } else {
+        Status::Terminated
+    };
     let mut execution = Execution {
         id: ids::new_uuid(),
         tenant_name: owner.tenant_name.clone(),
@@ -52,14 +56,19 @@ pub async fn record_creation(
     execution.key = executions::insert(db, &execution).await?;
     let begin = format!("Starting '{CREATE_WORKFLOW}' workflow execution");
     let (kind, end) = match creation.error {
-        None => ("workflow_succeeded", format!("'{CREATE_WORKFLOW}' workflow execution succeeded")),
-        Some(error) => {
-            ("workflow_failed", format!("'{CREATE_WORKFLOW}' workflow execution failed: {error}"))
-        }
+        None => (
+            "workflow_succeeded",
+            format!("'{CREATE_WORKFLOW}' workflow execution succeeded"),
+        ),
+        Some(error) => (
+            "workflow_failed",
+            format!("'{CREATE_WORKFLOW}' workflow execution failed: {error}"),
+        ),
     };
-    for (time, kind, message) in
-        [(creation.began, "workflow_started", begin), (ended, kind, end)]
-    {
+    for (time, kind, message) in [
+        (creation.began, "workflow_started", begin),
+        (ended, kind, end),
+    ] {
         let event = json!([kind, message, null, null, null, null, null]);
         crate::events::insert_all(db, &execution, &[event], time).await?;
     }

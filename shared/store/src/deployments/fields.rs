@@ -90,7 +90,10 @@ static HEAD: [Field; 30] = [
     ),
     // Groups of deployments have no table yet.
     Field::json("deployment_groups", "'[]'"),
-    Field::boolean("has_sub_deployments", concat!("exists (select 1 ", children!(), ")")),
+    Field::boolean(
+        "has_sub_deployments",
+        concat!("exists (select 1 ", children!(), ")"),
+    ),
 ];
 
 static TAIL: [Field; 3] = [
@@ -130,10 +133,16 @@ const fn fields(below: &[Field]) -> [Field; 42] {
 }
 
 /// Deployments, as they are listed.
-pub static DEPLOYMENT: Resource = Resource { fields: &FIELDS, ..TABLE };
+pub static DEPLOYMENT: Resource = Resource {
+    fields: &FIELDS,
+    ..TABLE
+};
 
 /// The same, counting only what is directly below a deployment.
-pub static DEPLOYMENT_SHALLOW: Resource = Resource { fields: &SHALLOW_FIELDS, ..TABLE };
+pub static DEPLOYMENT_SHALLOW: Resource = Resource {
+    fields: &SHALLOW_FIELDS,
+    ..TABLE
+};
 
 const TABLE: Resource = Resource {
     name: "Deployment",

@@ -21,7 +21,9 @@ pub async fn children(db: &impl Db, tenant: &str, id: &str) -> Result<Vec<(i64, 
             params![tenant, id],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.integer(0)?, row.text(1)?.to_owned()))).collect()
+    rows.iter()
+        .map(|row| Ok((row.integer(0)?, row.text(1)?.to_owned())))
+        .collect()
 }
 
 /// Whether the deployment `id` is below `ancestor`, or is it.
@@ -43,7 +45,10 @@ pub async fn is_below(db: &impl Db, tenant: &str, id: &str, ancestor: &str) -> R
 
 /// The parents that labels name.
 pub fn parent_ids(labels: &[(String, String)]) -> impl Iterator<Item = &str> {
-    labels.iter().filter(|(key, _)| key == OBJECT_PARENT).map(|(_, value)| value.as_str())
+    labels
+        .iter()
+        .filter(|(key, _)| key == OBJECT_PARENT)
+        .map(|(_, value)| value.as_str())
 }
 
 /// The rows of the parents that a deployment is to get.
@@ -100,12 +105,7 @@ pub async fn find_keys(db: &impl Db, tenant: &str, ids: &[&str]) -> Result<Vec<i
 }
 
 /// Makes a deployment known to parents that were found.
-pub async fn link_parents(
-    db: &impl Db,
-    scope: &Scope,
-    child: &str,
-    parents: &[i64],
-) -> Result<()> {
+pub async fn link_parents(db: &impl Db, scope: &Scope, child: &str, parents: &[i64]) -> Result<()> {
     let label = [(CONSUMER_ID.to_owned(), child.to_owned())];
     for parent in parents {
         labels::add(db, LabelOwner::Deployment, *parent, &label, scope).await?;
@@ -151,7 +151,9 @@ pub async fn label_values(db: &impl Db, key: i64) -> Result<Vec<(String, String)
             params![key],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+    rows.iter()
+        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
+        .collect()
 }
 
 /// Ids and display names of the deployments that use one.
@@ -164,5 +166,7 @@ pub async fn consumers(db: &impl Db, tenant: &str, key: i64) -> Result<Vec<(Stri
             params![tenant, key],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+    rows.iter()
+        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
+        .collect()
 }

@@ -12,8 +12,13 @@ use windlass_core::params;
 
 /// Node instance states that stand for each situation, in the order of the bits: no instances;
 /// all started; none begun; none started; some started.
-pub const SITUATIONS: [&[&str]; 5] =
-    [&[], &["started"], &["uninitialized"], &["starting"], &["started", "uninitialized"]];
+pub const SITUATIONS: [&[&str]; 5] = [
+    &[],
+    &["started"],
+    &["uninitialized"],
+    &["starting"],
+    &["started", "uninitialized"],
+];
 
 /// Takes apart a list whose `is_available` are sets of situations: those sets, and the list as it
 /// is to be shown while there are no instances.
@@ -49,5 +54,8 @@ pub async fn of_each(db: &impl Db, keys: &[i64]) -> Result<Vec<(String, Vec<Json
     let sql = "select json_group_array(json_array(created_at, json(workflows))) from
              (select t.created_at, t.workflows from json_each(?1) given
               cross join deployments t on t.key = given.value order by given.key)";
-    Ok(db.first_json(sql, params![&json!(keys)]).await?.unwrap_or_default())
+    Ok(db
+        .first_json(sql, params![&json!(keys)])
+        .await?
+        .unwrap_or_default())
 }

@@ -6,20 +6,31 @@ use windlass_core::list::{ListQuery, page};
 use windlass_core::{Kind, Request};
 
 fn instance(id: &str) -> NewInstance {
-    NewInstance { id: id.into(), node_id: "vm".into(), host_id: Some(id.into()), ..NewInstance::default() }
+    NewInstance {
+        id: id.into(),
+        node_id: "vm".into(),
+        host_id: Some(id.into()),
+        ..NewInstance::default()
+    }
 }
 
 async fn list(db: &NativeDb, scope: &Scope, query: &str) -> Vec<Json> {
     let request = Request::new(Method::GET, &format!("/node-instances?{query}"));
     let query = ListQuery::parse(&NODE_INSTANCE, &request, &[]).unwrap();
-    page(db, &NODE_INSTANCE.page_statement(scope, &query)).await.unwrap().parse().unwrap()
+    page(db, &NODE_INSTANCE.page_statement(scope, &query))
+        .await
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[test]
 fn ids_that_are_taken_get_new_endings_everywhere() {
     pollster::block_on(async {
         let (db, scope, owner) = deployment().await;
-        insert_many(&db, &owner, vec![instance("vm_1")]).await.unwrap();
+        insert_many(&db, &owner, vec![instance("vm_1")])
+            .await
+            .unwrap();
         let app = NewInstance {
             id: "app_1".into(),
             node_id: "app".into(),
@@ -30,7 +41,9 @@ fn ids_that_are_taken_get_new_endings_everywhere() {
             ])]),
             ..NewInstance::default()
         };
-        insert_many(&db, &owner, vec![instance("vm_1"), app]).await.unwrap();
+        insert_many(&db, &owner, vec![instance("vm_1"), app])
+            .await
+            .unwrap();
         let all = list(&db, &scope, "").await;
         assert_eq!(all.len(), 3);
         let new = all[1]["id"].as_str().unwrap();
@@ -57,7 +70,9 @@ fn ids_that_are_taken_get_new_endings_everywhere() {
 fn two_writers_do_not_overwrite_each_other() {
     pollster::block_on(async {
         let (db, scope, owner) = deployment().await;
-        insert_many(&db, &owner, vec![instance("vm_1")]).await.unwrap();
+        insert_many(&db, &owner, vec![instance("vm_1")])
+            .await
+            .unwrap();
         let mut first = find(&db, &scope, "vm_1").await.unwrap();
         let mut second = first.clone();
         first.runtime_properties = json!({ "ip": "10.0.0.1" });
@@ -66,10 +81,16 @@ fn two_writers_do_not_overwrite_each_other() {
         second.state = "started".into();
         assert_eq!(save(&db, &second).await.unwrap_err().kind(), Kind::Conflict);
         let now = &list(&db, &scope, "id=vm_1&deployment_id=d1").await[0];
-        assert_eq!((&now["version"], &now["state"]), (&json!(2), &json!("uninitialized")));
+        assert_eq!(
+            (&now["version"], &now["state"]),
+            (&json!(2), &json!("uninitialized"))
+        );
         assert_eq!(now["is_status_check_ok"], true);
         delete(&db, first.key).await.unwrap();
-        assert_eq!(find(&db, &scope, "vm_1").await.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(
+            find(&db, &scope, "vm_1").await.unwrap_err().kind(),
+            Kind::NotFound
+        );
     });
 }
 
@@ -77,12 +98,23 @@ fn two_writers_do_not_overwrite_each_other() {
 fn the_instances_of_a_deployment_are_found_by_an_index() {
     pollster::block_on(async {
         let (db, scope, _) = deployment().await;
-        for query in ["deployment_id=d1&_size=20", "deployment_id=d1&node_id=vm", "id=vm_1"] {
+        for query in [
+            "deployment_id=d1&_size=20",
+            "deployment_id=d1&node_id=vm",
+            "id=vm_1",
+        ] {
             let request = Request::new(Method::GET, &format!("/node-instances?{query}"));
             let list = ListQuery::parse(&NODE_INSTANCE, &request, &[]).unwrap();
             let statement = NODE_INSTANCE.page_statement(&scope, &list);
-            let plan = db.plan(&statement.sql, &statement.parameters).await.unwrap().join("\n");
-            assert!(!plan.contains("USING INDEX node_instances_by_tenant"), "{query}: {plan}");
+            let plan = db
+                .plan(&statement.sql, &statement.parameters)
+                .await
+                .unwrap()
+                .join("\n");
+            assert!(
+                !plan.contains("USING INDEX node_instances_by_tenant"),
+                "{query}: {plan}"
+            );
         }
     });
 }

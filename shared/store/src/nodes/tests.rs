@@ -9,9 +9,12 @@ use windlass_core::{Kind, Request, Visibility};
 pub(crate) async fn deployment() -> (NativeDb, Scope, Owner) {
     let db = NativeDb::in_memory();
     migrations::apply(&db).await.unwrap();
-    db.execute("insert into tenants (name, created_at) values ('harbour', '2024')", &[])
-        .await
-        .unwrap();
+    db.execute(
+        "insert into tenants (name, created_at) values ('harbour', '2024')",
+        &[],
+    )
+    .await
+    .unwrap();
     db.execute(
         "insert into blueprints (key, id, tenant_name, created_by, visibility, created_at,
              updated_at, state) values (1, 'crane', 'harbour', 'ann', 'tenant', '2024', '2024', 'uploaded')",
@@ -42,14 +45,25 @@ fn node(id: &str, operations: &Rc<str>) -> NewNode {
         plugins: "null".into(),
         plugins_to_install: None,
         host_id: None,
-        counts: Counts { number: 1, planned: 2, deploy: 1, min: 0, max: -1, actual_planned: 4 },
+        counts: Counts {
+            number: 1,
+            planned: 2,
+            deploy: 1,
+            min: 0,
+            max: -1,
+            actual_planned: 4,
+        },
     }
 }
 
 async fn list(db: &NativeDb, scope: &Scope, query: &str) -> Vec<Json> {
     let request = Request::new(Method::GET, &format!("/nodes?{query}"));
     let query = ListQuery::parse(&NODE, &request, &[]).unwrap();
-    page(db, &NODE.page_statement(scope, &query)).await.unwrap().parse().unwrap()
+    page(db, &NODE.page_statement(scope, &query))
+        .await
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -63,7 +77,9 @@ fn nodes_come_back_as_they_were_stored() {
             host_id: Some("b".into()),
             ..node("b", &operations)
         };
-        insert_many(&db, &owner, &[node("a", &operations), host]).await.unwrap();
+        insert_many(&db, &owner, &[node("a", &operations), host])
+            .await
+            .unwrap();
         let nodes = list(&db, &scope, "").await;
         for (field, want) in [
             ("id", json!("a")),
@@ -71,7 +87,10 @@ fn nodes_come_back_as_they_were_stored() {
             ("type_hierarchy", json!(["root", "ship"])),
             ("properties", json!({ "length": 12.5, "name": "Ann" })),
             ("operations", json!({ "start": { "plugin": "p" } })),
-            ("relationships", json!([{ "type": "moored_at", "target_id": "pier" }])),
+            (
+                "relationships",
+                json!([{ "type": "moored_at", "target_id": "pier" }]),
+            ),
             ("plugins", Json::Null),
             ("plugins_to_install", Json::Null),
             ("host_id", Json::Null),
@@ -89,7 +108,9 @@ fn nodes_come_back_as_they_were_stored() {
         assert_eq!(nodes[1]["plugins"], json!([{ "name": "p" }]));
         assert_eq!(nodes[1]["plugins_to_install"], json!([]));
         assert_eq!(nodes[1]["host_id"], "b");
-        let again = insert_many(&db, &owner, &[node("a", &operations)]).await.unwrap_err();
+        let again = insert_many(&db, &owner, &[node("a", &operations)])
+            .await
+            .unwrap_err();
         assert_eq!(again.kind(), Kind::Conflict);
     });
 }
@@ -99,14 +120,21 @@ fn large_deployments_are_stored_in_batches() {
     pollster::block_on(async {
         let (db, _, owner) = deployment().await;
         let operations: Rc<str> = format!("{{\"x\": \"{}\"}}", "y".repeat(1 << 20)).into();
-        let mut nodes: Vec<NewNode> = (0..5).map(|n| node(&format!("n{n}"), &operations)).collect();
+        let mut nodes: Vec<NewNode> = (0..5)
+            .map(|n| node(&format!("n{n}"), &operations))
+            .collect();
         for node in &mut nodes {
             node.properties = format!("{{\"x\": \"{}\"}}", "z".repeat(3 << 20));
         }
         insert_many(&db, &owner, &nodes).await.unwrap();
-        let row = db.first("select count(*), min(length(operations)) from nodes", &[]).await;
+        let row = db
+            .first("select count(*), min(length(operations)) from nodes", &[])
+            .await;
         let row = row.unwrap().unwrap();
-        assert_eq!((row.integer(0).unwrap(), row.integer(1).unwrap() > 1 << 20), (5, true));
+        assert_eq!(
+            (row.integer(0).unwrap(), row.integer(1).unwrap() > 1 << 20),
+            (5, true)
+        );
     });
 }
 
@@ -114,18 +142,28 @@ fn large_deployments_are_stored_in_batches() {
 fn a_node_is_changed_and_deleted() {
     pollster::block_on(async {
         let (db, scope, owner) = deployment().await;
-        insert_many(&db, &owner, &[node("a", &"{}".into())]).await.unwrap();
+        insert_many(&db, &owner, &[node("a", &"{}".into())])
+            .await
+            .unwrap();
         let found = find(&db, &scope, "d1", "a").await.unwrap();
         assert_eq!(found.properties["name"], "Ann");
-        let parts = Map::from_iter([("properties".into(), json!({ "a": 1 })), ("plugins".into(), Json::Null)]);
+        let parts = Map::from_iter([
+            ("properties".into(), json!({ "a": 1 })),
+            ("plugins".into(), Json::Null),
+        ]);
         save(&db, found.key, &parts).await.unwrap();
         let nodes = list(&db, &scope, "id=a&deployment_id=d1").await;
         assert_eq!(nodes[0]["properties"], json!({ "a": 1 }));
         assert_eq!(nodes[0]["relationships"][0]["target_id"], "pier");
-        set_visibility(&db, owner.key, Visibility::Global.name()).await.unwrap();
+        set_visibility(&db, owner.key, Visibility::Global.name())
+            .await
+            .unwrap();
         assert_eq!(list(&db, &Scope::system("x", "quay"), "").await.len(), 1);
         delete(&db, found.key).await.unwrap();
-        assert_eq!(find(&db, &scope, "d1", "a").await.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(
+            find(&db, &scope, "d1", "a").await.unwrap_err().kind(),
+            Kind::NotFound
+        );
     });
 }
 
@@ -137,9 +175,16 @@ fn the_nodes_of_a_deployment_are_found_by_an_index() {
             let request = Request::new(Method::GET, &format!("/nodes?{query}"));
             let list = ListQuery::parse(&NODE, &request, &[]).unwrap();
             let statement = NODE.page_statement(&scope, &list);
-            let plan = db.plan(&statement.sql, &statement.parameters).await.unwrap().join("\n");
+            let plan = db
+                .plan(&statement.sql, &statement.parameters)
+                .await
+                .unwrap()
+                .join("\n");
             assert!(plan.contains("nodes_by_deployment"), "{query}: {plan}");
-            assert!(!plan.contains("USING INDEX nodes_by_tenant"), "{query}: {plan}");
+            assert!(
+                !plan.contains("USING INDEX nodes_by_tenant"),
+                "{query}: {plan}"
+            );
         }
     });
 }

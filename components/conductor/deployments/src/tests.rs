@@ -1,0 +1,350 @@
+//! Requests through the routes, with callers that only tests have.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use windlass_core::app::{self, Identity};
+use windlass_core::caller::{AuthMethod, Caller, Membership};
+use windlass_core::context::{Identified, TenantHeader};
+use windlass_core::db::{Db, NativeDb};
+use windlass_core::http::Method;
+use windlass_core::permission::{Permission, PermissionSet};
+use windlass_core::router::Router;
+use windlass_core::{Error, Family, Request, Result, params};
+
+/// Whoever the header `caller` names: `admin`, `viewer`, `update` (an execution that updates), or
+/// nobody; in the tenant of the header `tenant`.
+struct Named;
+
+impl Identity for Named {
+    async fn prepare(_: &impl Db) -> Result<()> {
+        Ok(())
+    }
+
+    async fn authenticate(_: &impl Db, _: Family, request: &Request) -> Result<Identified> {
+        let Some(name) = request.get_header("caller") else {
+            return Err(Error::unauthorized("No authentication info provided"));
+        };
+        let reads = [
+            Permission::DeploymentGet,
+            Permission::DeploymentList,
+            Permission::NodeList,
+            Permission::NodeInstanceList,
+            Permission::NodeInstanceGet,
+        ];
+        let is_viewer = name == "viewer";
+        let permissions = if is_viewer {
+            reads.into_iter().collect()
+        } else {
+            PermissionSet::all()
+        };
+        let tenant = request.get_header("tenant").unwrap_or("harbour").to_owned();
+        let member = Membership {
+            roles: Vec::new(),
+            permissions,
+        };
+        let caller = Caller {
+            user_id: 7,
+            username: name.into(),
+            role: "default".into(),
+            method: AuthMethod::Basic,
+            system: PermissionSet::default(),
+            tenants: BTreeMap::from([(tenant.clone(), member)]),
+            execution_id: (name == "update").then(|| "e1".to_owned()),
+        };
+        Ok(Identified {
+            caller: Rc::new(caller),
+            tenant: TenantHeader::Known(tenant),
+        })
+    }
+}
+
+struct Harbour {
+    db: NativeDb,
+    router: Router<NativeDb>,
+}
+
+impl Harbour {
+    /// Deployments `d1` (labelled red) and `d2` (blue) of one blueprint, and an instance of a node.
+    fn new() -> Self {
+        let db = NativeDb::in_memory();
+        let harbour = Self {
+            db,
+            router: Router::new(crate::routes()).unwrap(),
+        };
+        pollster::block_on(windlass_store::migrations::apply(&harbour.db)).unwrap();
+        harbour.sql(
+            "insert into tenants (name, created_at) values ('harbour', '2024'), ('quay', '2024')",
+        );
+        harbour.sql(
+            "insert into blueprints (key, id, tenant_name, created_by, visibility, created_at,
+                 updated_at, state)
+             values (1, 'crane', 'harbour', 'ann', 'tenant', '2024', '2024', 'uploaded'),
+                 (2, 'draft', 'harbour', 'ann', 'tenant', '2024', '2024', 'failed_parsing')",
+        );
+        for (key, id, team) in [(1, "d1", "red"), (2, "d2", "blue")] {
+            let values = format!(
+                "{key}, '{id}', 'harbour', 'ann', 'tenant', '2024', '2024', 1, 'crane', '{id}'"
+            );
+            harbour.sql(&format!(
+                "insert into deployments (key, id, tenant_name, created_by, visibility, created_at,
+                     updated_at, blueprint_key, blueprint_id, display_name) values ({values})"
+            ));
+            harbour.sql(&format!(
+                "insert into deployment_labels values ({key}, 'team', '{team}', '2024', 'ann')"
+            ));
+        }
+        harbour.sql(
+            "insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id,
+                 status) values ('e1', 'harbour', 'ann', 'tenant', '2024', 'update', 'started')",
+        );
+        let nodes = json!({ "deployment_id": "d1", "nodes": [{
+            "id": "lamp", "type": "lamp", "type_hierarchy": ["lamp"],
+            "properties": { "label": { "concat": ["a ", { "get_attribute": ["SELF", "colour"] }] } } }] });
+        harbour.ask("admin", "POST", "/nodes", nodes, 201);
+        let instances = json!({ "deployment_id": "d1", "node_instances": [{
+            "id": "lamp_1", "node_id": "lamp", "runtime_properties": { "colour": "red" } }] });
+        harbour.ask("admin", "POST", "/node-instances", instances, 201);
+        harbour
+    }
+
+    fn sql(&self, sql: &str) {
+        pollster::block_on(self.db.execute(sql, params![])).unwrap();
+    }
+
+    fn ask(&self, who: &str, method: &str, url: &str, body: Value, status: u16) -> Value {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = Request::new(method, &format!("/api/v3.1{url}")).header("caller", who);
+        if let Some((who, tenant)) = who.split_once('@') {
+            request = Request::new(request.method, &format!("/api/v3.1{url}"))
+                .header("caller", who)
+                .header("tenant", tenant);
+        }
+        if !body.is_null() {
+            request.body = body.to_string().into_bytes();
+        }
+        let answer = app::handle::<Named, _>(
+            &self.router,
+            self.db.clone(),
+            Family::Conductor,
+            request,
+            String::new(),
+        );
+        let response = pollster::block_on(answer);
+        let text = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.status, status, "{url} by {who}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn ids(&self, who: &str, url: &str) -> Vec<String> {
+        let items = self.ask(who, "GET", url, Value::Null, 200)["items"].clone();
+        let ids = items.as_array().unwrap().iter();
+        ids.map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+#[test]
+fn deployments_are_sorted_by_labels_and_searched_by_two_names() {
+    let harbour = Harbour::new();
+    for (url, want) in [
+        ("/deployments?_sort=label:team", &["d2", "d1"][..]),
+        ("/deployments?_sort=-label:TEAM,id", &["d1", "d2"]),
+        ("/deployments?_search=1&_search_name=2", &["d1", "d2"]),
+        ("/deployments?_search_name=2", &["d2"]),
+        ("/deployments?_size=1&_offset=1", &["d2"]),
+        ("/nodes?deployment_id=d1", &["lamp"]),
+    ] {
+        assert_eq!(harbour.ids("viewer", url), want, "{url}");
+        assert!(harbour.ids("admin@quay", url).is_empty(), "{url}");
+    }
+    let refusal = harbour.ask(
+        "viewer",
+        "GET",
+        "/deployments?_sort=label:a'b",
+        Value::Null,
+        400,
+    );
+    assert_eq!(refusal["error_code"], "bad_parameters_error");
+    harbour.ask(
+        "viewer",
+        "GET",
+        "/deployments?_filter_id=f",
+        Value::Null,
+        404,
+    );
+    harbour.ask("viewer", "GET", "/workflows?_group_id=g", Value::Null, 404);
+}
+
+#[test]
+fn a_viewer_changes_nothing_and_a_stranger_finds_nothing() {
+    let harbour = Harbour::new();
+    for (method, url) in [
+        ("PUT", "/deployments/d3"),
+        ("PATCH", "/deployments/d1"),
+        ("DELETE", "/deployments/d1"),
+        ("PATCH", "/deployments/d1/set-visibility"),
+        ("POST", "/deployments/d1/set-site"),
+        ("POST", "/nodes"),
+        ("POST", "/node-instances"),
+        ("PATCH", "/node-instances/lamp_1"),
+        ("DELETE", "/node-instances/lamp_1"),
+        ("PATCH", "/nodes/d1/lamp"),
+        ("DELETE", "/nodes/d1/lamp"),
+        ("POST", "/evaluate/functions"),
+    ] {
+        let refusal = harbour.ask("viewer", method, url, json!({ "version": 9 }), 403);
+        assert_eq!(refusal["error_code"], "forbidden_error", "{method} {url}");
+    }
+    for (method, url, body) in [
+        ("GET", "/deployments/d1", Value::Null),
+        ("GET", "/deployments/d1/outputs", Value::Null),
+        ("GET", "/deployments/d1/capabilities", Value::Null),
+        ("GET", "/node-instances/lamp_1", Value::Null),
+        ("PATCH", "/deployments/d1", json!({ "display_name": "x" })),
+        (
+            "PATCH",
+            "/deployments/d1/set-visibility",
+            json!({ "visibility": "tenant" }),
+        ),
+        (
+            "POST",
+            "/deployments/d1/set-site",
+            json!({ "detach_site": true }),
+        ),
+        ("PATCH", "/node-instances/lamp_1", json!({ "version": 9 })),
+        (
+            "POST",
+            "/evaluate/functions",
+            json!({ "deployment_id": "d1", "payload": {} }),
+        ),
+        ("DELETE", "/deployments/d1", Value::Null),
+        ("PUT", "/deployments/d3", json!({ "blueprint_id": "crane" })),
+    ] {
+        let refusal = harbour.ask("admin@quay", method, url, body, 404);
+        assert_eq!(refusal["error_code"], "not_found_error", "{method} {url}");
+    }
+}
+
+#[test]
+fn what_is_fixed_is_changed_by_updates_only() {
+    let harbour = Harbour::new();
+    let moved = json!({ "version": 9, "relationships": [{ "type": "moored_at" }] });
+    let parts = json!({ "properties": { "a": 1 } });
+    for (method, url, body, code) in [
+        (
+            "PATCH",
+            "/deployments/d1",
+            json!({ "outputs": {} }),
+            "conflict_error",
+        ),
+        (
+            "PATCH",
+            "/deployments/d1",
+            json!({ "blueprint_id": "crane" }),
+            "only_deployment_update",
+        ),
+        (
+            "PATCH",
+            "/node-instances/lamp_1",
+            moved.clone(),
+            "only_deployment_update",
+        ),
+        (
+            "PATCH",
+            "/nodes/d1/lamp",
+            parts.clone(),
+            "only_deployment_update",
+        ),
+        (
+            "DELETE",
+            "/nodes/d1/lamp",
+            Value::Null,
+            "only_deployment_update",
+        ),
+        (
+            "DELETE",
+            "/node-instances/lamp_1",
+            Value::Null,
+            "only_deployment_update",
+        ),
+    ] {
+        let status = if code == "conflict_error" { 409 } else { 403 };
+        let refusal = harbour.ask("admin", method, url, body, status);
+        assert_eq!(refusal["error_code"], code, "{method} {url}");
+    }
+    let workflows = json!({ "stop": { "plugin": "p", "availability_rules": { "node_types_required": ["lamp"] } } });
+    let changed = json!({ "outputs": { "o": { "value": 1 } }, "blueprint_id": "crane", "workflows": workflows });
+    let changed = harbour.ask("update", "PATCH", "/deployments/d1", changed, 200);
+    assert_eq!(changed["outputs"]["o"]["value"], 1);
+    assert_eq!(changed["workflows"][0]["is_available"], true);
+    let instance = harbour.ask("update", "PATCH", "/node-instances/lamp_1", moved, 200);
+    assert_eq!(
+        (&instance["version"], &instance["relationships"][0]["type"]),
+        (&json!(2), &json!("moored_at"))
+    );
+    harbour.ask("update", "PATCH", "/nodes/d1/lamp", parts, 204);
+    harbour.ask(
+        "update",
+        "DELETE",
+        "/node-instances/lamp_1",
+        Value::Null,
+        204,
+    );
+    harbour.ask("update", "DELETE", "/nodes/d1/lamp", Value::Null, 204);
+    assert!(harbour.ids("admin", "/nodes").is_empty());
+}
+
+#[test]
+fn functions_in_nodes_are_evaluated_when_asked_for() {
+    let harbour = Harbour::new();
+    let url = "/nodes?deployment_id=d1&_include=properties";
+    let plain = harbour.ask(
+        "viewer",
+        "GET",
+        &format!("{url}&_evaluate_functions=False"),
+        Value::Null,
+        200,
+    );
+    assert!(plain["items"][0]["properties"]["label"]["concat"].is_array());
+    for parameter in ["_evaluate_functions=True", "evaluate_functions=true"] {
+        let page = harbour.ask(
+            "viewer",
+            "GET",
+            &format!("{url}&{parameter}"),
+            Value::Null,
+            200,
+        );
+        assert_eq!(
+            page["items"],
+            json!([{ "properties": { "label": "a red" } }]),
+            "{parameter}"
+        );
+    }
+    harbour.sql("delete from node_instances");
+    let refusal = harbour.ask(
+        "viewer",
+        "GET",
+        &format!("{url}&_evaluate_functions=True"),
+        Value::Null,
+        400,
+    );
+    assert_eq!(refusal["error_code"], "functions_evaluation_error");
+}
+
+#[test]
+fn a_blueprint_that_failed_makes_no_deployment() {
+    let harbour = Harbour::new();
+    let refusal = harbour.ask(
+        "admin",
+        "PUT",
+        "/deployments/d3",
+        json!({ "blueprint_id": "draft" }),
+        400,
+    );
+    assert_eq!(refusal["error_code"], "deployment_creation_error");
+    assert_eq!(
+        refusal["message"],
+        "Unable to create a deployment based on a blueprint which is not `uploaded` but: `failed_parsing`"
+    );
+}

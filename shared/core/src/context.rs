@@ -251,7 +251,9 @@ impl<D: Db> Context<D> {
     /// # Errors
     /// 400 for unknown ones.
     pub fn include(&self, resource: &Resource) -> Result<Include> {
-        resource.parse_include(self.request.query_value("_include")).map(Include)
+        resource
+            .parse_include(self.request.query_value("_include"))
+            .map(Include)
     }
 
     /// 200 with a value as JSON.

@@ -20,10 +20,10 @@ pub mod nodes;
 pub mod operations;
 pub mod operations_list;
 pub mod overview;
+pub mod queue;
+pub mod tasks_graphs;
 pub mod tenants;
 pub mod tokens;
 pub mod users;
-pub mod queue;
-pub mod tasks_graphs;
 
 pub use identity::Identity;

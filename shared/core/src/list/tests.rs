@@ -170,7 +170,10 @@ fn a_condition_with_alternatives_opens_no_door_to_other_tenants() {
         let bob = scope("bob", Reach::Tenant("harbour".into()), false);
         let condition = "t.id = {} or t.size = {}";
         let statement = THINGS.find_statement(&bob, None, condition, ["dock".into(), 5_i64.into()]);
-        let row = db.first(&statement.sql, &statement.parameters).await.unwrap();
+        let row = db
+            .first(&statement.sql, &statement.parameters)
+            .await
+            .unwrap();
         assert_eq!(row, None);
     });
 }

@@ -1,0 +1,130 @@
+//! The application on the embedded host, as `scripts/up` runs it.
+
+use crate::process::Server;
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use windlass_tests::{Answer, Outgoing};
+
+const PASSWORD: &str = "only for the benchmark";
+
+/// A host with an empty state, its schedules running.
+pub struct Application {
+    server: Option<Server>,
+    listen: SocketAddr,
+    state: PathBuf,
+}
+
+impl Application {
+    /// Starts it.
+    pub fn start() -> Result<Self> {
+        // The schedules must know the port before the host has it.
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let state = std::env::temp_dir().join(format!("windlass-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&state)?;
+        let mut application = Self {
+            server: None,
+            listen,
+            state,
+        };
+        application.restart()?;
+        Ok(application)
+    }
+
+    /// Stops and starts it; the time from the start of the process to its first answer.
+    pub fn restart(&mut self) -> Result<Duration> {
+        self.server = None;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let path = |variable: &str, usual: &str| match std::env::var_os(variable) {
+            Some(path) => PathBuf::from(path),
+            None => folder.join(usual),
+        };
+        let mut command = Command::new(path("WINDLASS_HOST", "target/release/windlass-host"));
+        command
+            .arg("up")
+            .arg("--from")
+            .arg(path("WINDLASS_MANIFEST", "spin.toml"));
+        command.arg("--state-dir").arg(&self.state);
+        command.arg("--listen").arg(self.listen.to_string());
+        command
+            .arg("--variable")
+            .arg(format!("admin_password={PASSWORD}"));
+        command
+            .arg("--variable")
+            .arg(format!("self_url=http://{}", self.listen));
+        let begun = Instant::now();
+        self.server = Some(Server::start(command)?);
+        self.call("GET", "/status", None, 200)?;
+        Ok(begun.elapsed())
+    }
+
+    /// Lets it come to rest: longer than an idle instance is kept.
+    pub fn rest(&self) -> Result<()> {
+        std::thread::sleep(Duration::from_secs(7));
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.state.join("sqlite_db.db")
+    }
+
+    /// The memory of the host, in bytes.
+    pub fn memory(&self) -> Result<u64> {
+        self.server.as_ref().context("it runs")?.memory()
+    }
+
+    /// Who calls.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let secret = base64::engine::general_purpose::STANDARD.encode(format!("admin:{PASSWORD}"));
+        vec![
+            ("authorization".into(), format!("Basic {secret}")),
+            ("tenant".into(), "default_tenant".into()),
+        ]
+    }
+
+    /// One call of the API; an error for another status.
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        want: u16,
+    ) -> Result<Value> {
+        let mut headers = self.headers();
+        headers.push(("content-type".into(), "application/json".into()));
+        let path = format!("/api/v3.1{path}");
+        let request = Outgoing {
+            method: method.into(),
+            path,
+            headers,
+            body,
+        };
+        let Answer { status, body, .. } =
+            windlass_tests::send(self.listen, &request).map_err(anyhow::Error::msg)?;
+        if status != want {
+            bail!(
+                "{method} {} answered {status}: {}",
+                request.path,
+                String::from_utf8_lossy(&body)
+            );
+        }
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        self.server = None;
+        let _ = std::fs::remove_dir_all(&self.state);
+    }
+}

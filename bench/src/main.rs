@@ -1,0 +1,109 @@
+//! Figures of this machine, all in one run: requests a second, latency, memory, starts, and how fast
+//! a workflow runs; beside a native server that runs the same SQL on the same database file.
+//!
+//! ```text
+//! windlass-bench            everything, in about a minute (scripts/bench builds and runs it)
+//! windlass-bench native ... the native server, started by the first form
+//! ```
+//!
+//! The load generator, the server and the database share the machine's cores, so the figures say
+//! how things compare, not what a server of that kind can do. Loopback only.
+
+mod application;
+mod load;
+mod native;
+mod prepare;
+mod process;
+mod report;
+
+use anyhow::Result;
+use application::Application;
+use load::{Case, Load};
+use report::{Line, Report};
+use std::time::Duration;
+
+/// How long each case is measured.
+const SECONDS: u64 = 5;
+/// Connections that send requests at the same time.
+const CONNECTIONS: usize = 16;
+/// Deployments that a page is taken from.
+const DEPLOYMENTS: u32 = 10_000;
+/// A page as programs ask for it, without the fields that take work.
+const NARROW_PAGE: &str =
+    "/api/v3.1/deployments?_size=20&_include=id,blueprint_id,created_at,deployment_status";
+/// Nodes of the workflow.
+const NODES: usize = 500;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("native") => native::serve(&arguments[1..]),
+        Some(other) => anyhow::bail!("unknown argument {other}"),
+        None => measure(),
+    }
+}
+
+fn measure() -> Result<()> {
+    let load = Load {
+        connections: CONNECTIONS,
+        time: Duration::from_secs(SECONDS),
+    };
+    let mut report = Report::default();
+
+    eprintln!("starting, and making {DEPLOYMENTS} deployments");
+    let mut application = Application::start()?;
+    application.rest()?;
+    report.memory("at rest, just started", application.memory()?);
+    prepare::deployments(&application, DEPLOYMENTS)?;
+    let headers = application.headers();
+    let case = |name, method, path: &str| Case::new(name, method, path, &headers);
+
+    let status = case("status", "GET", "/api/v3.1/status");
+    let record = case("one blueprint", "GET", "/api/v3.1/blueprints/bench");
+    let page = case(
+        "page of 20 of 10,000 deployments",
+        "GET",
+        "/api/v3.1/deployments?_size=20",
+    );
+    let narrow = case("the same, four fields", "GET", NARROW_PAGE);
+    let create = case("create a deployment", "PUT", "/api/v3.1/deployments/new-{}").body(
+        serde_json::json!({ "blueprint_id": "bench" }).to_string(),
+        201,
+    );
+    let mut lines = Vec::new();
+    for case in [status, record, page, narrow, create] {
+        eprintln!("measuring: {}", case.name);
+        let figures = load.run(application.address(), &case)?;
+        report.memory(&format!("under load: {}", case.name), application.memory()?);
+        lines.push(Line {
+            name: case.name,
+            windlass: figures,
+            native: None,
+        });
+    }
+
+    eprintln!("measuring: the native server");
+    let native = native::Native::start(&application.database())?;
+    for (line, path) in lines
+        .iter_mut()
+        .zip(["/status", "/record", "/page", "/narrow"])
+    {
+        let case = Case::new(line.name, "GET", path, &[]);
+        line.native = Some(load.run(native.address(), &case)?);
+    }
+    report.memory("the native server", native.memory()?);
+    drop(native);
+    report.lines = lines;
+
+    eprintln!("measuring: a workflow of {NODES} nodes");
+    report.install = Some((NODES, prepare::install(&application, NODES)?));
+
+    eprintln!("measuring: starts");
+    for _ in 0..3 {
+        report.starts.push(application.restart()?);
+    }
+    application.rest()?;
+    report.memory("at rest, 10,000 deployments", application.memory()?);
+    print!("{report}");
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! `/status`, `/version`, `/ok`, and what nobody serves.
+
+use windlass_tests::Windlass;
+
+#[test]
+fn the_version_is_the_one_that_clients_expect() {
+    let windlass = Windlass::start();
+    for path in ["/version", "/api/version"] {
+        let version = windlass.admin().get(path).expect(200);
+        assert_eq!(version["version"], "7.0.5", "{path}");
+    }
+    assert_eq!(windlass.admin().get("/status").expect(200)["status"], "OK");
+}
+
+#[test]
+fn everything_but_ok_wants_a_login() {
+    let windlass = Windlass::start();
+    windlass.nobody().get("/ok").expect_answer(200);
+    for path in [
+        "/status",
+        "/version",
+        "/blueprints",
+        "/deployments/x",
+        "/executions",
+        "/events",
+        "/tokens",
+    ] {
+        let reply = windlass.nobody().get(path);
+        assert_eq!(
+            reply.refused(401, "unauthorized_error"),
+            "User unauthorized: No authentication info provided",
+            "{path}"
+        );
+        let reply = windlass.admin().with_password("wrong").get(path);
+        assert!(
+            reply
+                .refused(401, "unauthorized_error")
+                .contains("Wrong credentials"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_url_is_a_404_and_a_wrong_method_a_405_in_the_familys_envelope() {
+    let windlass = Windlass::start();
+    windlass
+        .admin()
+        .get("/no-such-thing")
+        .refused(404, "not_found_error");
+    windlass
+        .admin()
+        .get("/api/v9/blueprints")
+        .refused(404, "not_found_error");
+    windlass
+        .admin()
+        .delete("/status")
+        .refused(405, "method_not_allowed_error");
+}
+
+#[test]
+fn a_tenant_is_asked_for_only_where_it_matters() {
+    let windlass = Windlass::start();
+    windlass.admin().without_tenant().get("/status").expect(200);
+    let refusal = windlass.admin().without_tenant().get("/blueprints");
+    let text = refusal.refused(403, "forbidden_error");
+    assert_eq!(text, "Authorization failed: tenant not provided");
+    let refusal = windlass
+        .admin()
+        .naming_tenant("atlantis")
+        .get("/blueprints");
+    let text = refusal.refused(403, "forbidden_error");
+    assert_eq!(
+        text,
+        "Authorization failed: Tried to authenticate with invalid tenant name: atlantis"
+    );
+}

@@ -1,0 +1,20 @@
+//! What the stories in `tests/` are told with: a running application, callers, archives, and a server
+//! that records what the application sends.
+//!
+//! A story starts a Windlass of its own on the embedded host, in a process and a folder of its own, and
+//! talks to it over HTTP like any client. Nothing here waits by sleeping: work that happens by
+//! itself runs when a story says [`Windlass::run_pending_work`], because the schedules are off.
+
+mod archive;
+mod caller;
+mod http;
+mod people;
+mod recorder;
+mod windlass;
+
+pub use archive::{Archive, Entry, gzip};
+pub use caller::{Caller, Reply};
+pub use http::{Answer, Outgoing, send};
+pub use recorder::{Recorded, Recorder};
+pub use serde_json::{Value, json};
+pub use windlass::{Options, Stopped, Windlass};

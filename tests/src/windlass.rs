@@ -1,0 +1,438 @@
+//! A Windlass that runs for one story.
+
+use crate::caller::Caller;
+use crate::http::{self, Outgoing};
+use rusqlite::Connection;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+/// The password of every user in a story.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+const TICK_TOKEN: &str = "the token of the stories' tick";
+/// More ticks than any story has work for.
+const TICKS: usize = 2000;
+
+/// How a Windlass is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    variables: Vec<(String, String)>,
+    faults: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let variables = [("admin_password", PASSWORD), ("tick_token", TICK_TOKEN)];
+        Self {
+            variables: variables.map(|(k, v)| (k.into(), v.into())).into(),
+            faults: None,
+        }
+    }
+}
+
+impl Options {
+    /// With the value of an application variable; an empty one is as if it were not set.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// With faults, in the words of the host's `WINDLASS_FAULT`.
+    #[must_use]
+    pub fn faults(mut self, faults: &str) -> Self {
+        self.faults = Some(faults.into());
+        self
+    }
+
+    /// Starts on an empty folder.
+    pub fn start(self) -> Windlass {
+        Windlass::on(self, Folder::new())
+    }
+}
+
+/// A running application with its own empty state. It ends, and its state goes, with the value.
+pub struct Windlass {
+    // In this order: the process ends before its folder goes.
+    process: Process,
+    folder: Folder,
+    options: Options,
+}
+
+impl Windlass {
+    /// A Windlass as an operator would start it, with a known administrator's password.
+    pub fn start() -> Self {
+        Options::default().start()
+    }
+
+    fn on(options: Options, folder: Folder) -> Self {
+        let process = Process::start(&options, &folder.0);
+        Self {
+            process,
+            folder,
+            options,
+        }
+    }
+
+    /// Stops it in an orderly way.
+    pub fn stop(self) -> Stopped {
+        let Self {
+            mut process,
+            folder,
+            options,
+        } = self;
+        process.terminate();
+        let (printed, logged) = process.end();
+        Stopped {
+            folder,
+            options,
+            printed,
+            logged,
+        }
+    }
+
+    /// Kills it without warning.
+    pub fn kill(self) -> Stopped {
+        let Self {
+            process,
+            folder,
+            options,
+        } = self;
+        let (printed, logged) = process.end();
+        Stopped {
+            folder,
+            options,
+            printed,
+            logged,
+        }
+    }
+
+    /// The same Windlass, stopped and started again on its state.
+    #[must_use]
+    pub fn restart(self) -> Self {
+        self.stop().start()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.process.address
+    }
+
+    /// The application's database, for what no URL does.
+    pub fn open_database(&self) -> Connection {
+        let database = Connection::open(self.folder.0.join("sqlite_db.db"));
+        let database = database.expect("the application made its database");
+        database
+            .busy_timeout(Duration::from_secs(10))
+            .expect("a setting of every SQLite");
+        database
+    }
+
+    /// The administrator, in the default tenant.
+    pub fn admin(&self) -> Caller<'_> {
+        Caller::new(self, Some(("admin", PASSWORD)), Some("default_tenant"))
+    }
+
+    /// Somebody without credentials, in the default tenant.
+    pub fn nobody(&self) -> Caller<'_> {
+        Caller::new(self, None, Some("default_tenant"))
+    }
+
+    /// A user with the tenant role `user`, who is made in the tenant they are first used in.
+    pub fn user<'a>(&'a self, name: &'a str) -> Caller<'a> {
+        Caller::new(self, Some((name, PASSWORD)), None)
+    }
+
+    /// Runs everything that is due, until nothing is left to run now.
+    ///
+    /// Whoever queues work nudges the scheduler, so a tick of its own may be at it: what it holds is
+    /// waited for.
+    pub fn run_pending_work(&self) {
+        for _ in 0..TICKS {
+            if self.tick()["ran"] != 0 {
+                continue;
+            }
+            if !self.is_work_held() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("there is still work after {TICKS} ticks\n{}", self.tail());
+    }
+
+    /// Whether some tick has leased work and is not done with it.
+    fn is_work_held(&self) -> bool {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let held = "select exists (select 1 from queue where lease_until > ?1)";
+        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        self.open_database()
+            .query_row(held, [now], |row| row.get(0))
+            .expect("the queue is there")
+    }
+
+    /// One tick; what it answered.
+    pub fn tick(&self) -> Value {
+        let answer = self.send(&tick_request());
+        let text = String::from_utf8_lossy(&answer.body);
+        assert!(
+            answer.status == 200,
+            "the tick answered {}: {text}\n{}",
+            answer.status,
+            self.tail()
+        );
+        serde_json::from_str(&text).expect("the tick answers JSON")
+    }
+
+    /// One tick of an application that may fall over it; nothing when it did.
+    pub fn try_tick(&self) -> Option<Value> {
+        let answer = self.try_send(&tick_request()).ok()?;
+        (answer.status == 200).then(|| serde_json::from_slice(&answer.body).unwrap_or_default())
+    }
+
+    /// Lets the leases end that a killed process left behind, by moving them into the past.
+    pub fn expire_leases(&self) {
+        let database = self.open_database();
+        let expire = "update queue set lease_until = 0 where lease_until is not null";
+        database.execute(expire, []).expect("the queue has leases");
+    }
+
+    /// Sends a request as it is.
+    pub fn send(&self, request: &Outgoing) -> http::Answer {
+        match http::send(self.process.address, request) {
+            Ok(answer) => answer,
+            Err(error) => panic!("{error}\n{}", self.tail()),
+        }
+    }
+
+    /// The same, where it is no surprise when the application falls over it.
+    pub fn try_send(&self, request: &Outgoing) -> Result<http::Answer, String> {
+        http::send(self.process.address, request)
+    }
+
+    /// The last lines of the log, for a failure's message.
+    pub(crate) fn tail(&self) -> String {
+        let log = self.process.stderr.text();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+}
+
+/// A Windlass that ended, with its state.
+pub struct Stopped {
+    folder: Folder,
+    options: Options,
+    /// Everything it printed on standard output.
+    pub printed: String,
+    /// Everything it printed on standard error.
+    pub logged: String,
+}
+
+impl Stopped {
+    /// Starts it again on its state, without the faults that it had.
+    #[must_use]
+    pub fn start(self) -> Windlass {
+        Windlass::on(
+            Options {
+                faults: None,
+                ..self.options
+            },
+            self.folder,
+        )
+    }
+
+    /// Starts it again on its state, with other faults.
+    #[must_use]
+    pub fn start_with(self, faults: &str) -> Windlass {
+        Windlass::on(self.options.faults(faults), self.folder)
+    }
+}
+
+/// The host's process.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl Process {
+    fn start(options: &Options, state: &Path) -> Self {
+        let mut command = Command::new(host());
+        command
+            .arg("up")
+            .arg("--from")
+            .arg(manifest())
+            .arg("--state-dir")
+            .arg(state);
+        command.args(["--listen", "127.0.0.1:0", "--no-cron"]);
+        for (name, value) in &options.variables {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        match &options.faults {
+            Some(faults) => command.env("WINDLASS_FAULT", faults),
+            None => command.env_remove("WINDLASS_FAULT"),
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", host().display()));
+        let stderr = Lines::collect(child.stderr.take().expect("standard error is piped"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
+        let mut before = String::new();
+        let address = loop {
+            let mut line = String::new();
+            if stdout.read_line(&mut line).unwrap_or(0) == 0 {
+                let _ = child.wait();
+                panic!("the host did not start:\n{before}{}", stderr.text());
+            }
+            if let Some(url) = line.trim().strip_prefix("Serving http://") {
+                break url.parse().expect("the host tells its address");
+            }
+            before.push_str(&line);
+        };
+        let stdout = Lines::collect(stdout);
+        Self {
+            child,
+            address,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Asks the process to end and waits until it did.
+    fn terminate(&mut self) {
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(asked.is_ok_and(|status| status.success()), "kill(1) works");
+        let status = self.child.wait().expect("the host is a child of the test");
+        assert!(
+            status.success(),
+            "the host ended with {status}:\n{}",
+            self.stderr.text()
+        );
+    }
+
+    /// Ends the process, if it did not yet; what it printed on both outputs.
+    fn end(mut self) -> (String, String) {
+        self.kill();
+        (self.stdout.text(), self.stderr.text())
+    }
+
+    /// SIGKILL, and whatever it printed before is there.
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.stdout.join();
+        self.stderr.join();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a process prints, collected as it comes.
+struct Lines {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Lines {
+    fn collect(from: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let collected = text.clone();
+        let reader = std::thread::spawn(move || {
+            let mut from = BufReader::new(from);
+            let mut line = Vec::new();
+            while from.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+                let mut text = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Self {
+            text,
+            reader: Some(reader),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.text
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn join(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+/// A folder that goes away with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("windlass-story-{}-{number}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn tick_request() -> Outgoing {
+    Outgoing {
+        method: "POST".into(),
+        path: "/internal/tick".into(),
+        headers: vec![("x-windlass-tick-token".into(), TICK_TOKEN.into())],
+        body: Some(Vec::new()),
+    }
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ is in the repository")
+}
+
+/// The host: what `WINDLASS_HOST` names, or the release build.
+fn host() -> PathBuf {
+    match std::env::var_os("WINDLASS_HOST") {
+        Some(host) => host.into(),
+        None => repository().join("target/release/windlass-host"),
+    }
+}
+
+/// The application: what `WINDLASS_MANIFEST` names, or the one of the repository.
+fn manifest() -> PathBuf {
+    match std::env::var_os("WINDLASS_MANIFEST") {
+        Some(manifest) => manifest.into(),
+        None => repository().join("spin.toml"),
+    }
+}

@@ -1,0 +1,20 @@
+//! The stories: what clients of Windlass can rely on, told over HTTP.
+//!
+//! A URL's story is found as its handler is: `tests/<family>/<resource>.rs`. What holds for every URL
+//! has a file of its own beside the families.
+
+mod conductor {
+    mod blueprints;
+    mod deployments;
+    mod events;
+    mod executions;
+    mod http_operations;
+    mod login;
+    mod status;
+    mod tokens;
+}
+mod bad_input;
+mod crashes;
+mod first_use;
+mod isolation;
+mod samples;

@@ -128,6 +128,9 @@ fn write_line<D: Db>(
     request_id: &str,
     error: Option<&Error>,
 ) {
+    if response.quiet {
+        return;
+    }
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let mut fields: Vec<(&'static str, Value)> = vec![
         ("method", method.into()),

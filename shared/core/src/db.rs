@@ -179,6 +179,7 @@ pub trait Db {
 }
 
 /// The failure of a statement, from the database's own text.
+#[cfg(any(feature = "native", target_arch = "wasm32"))]
 pub(crate) fn failure(text: &str, sql: &str) -> Error {
     let locked = text.contains("database is locked") || text.contains("database table is locked");
     let sql: String = sql

@@ -15,6 +15,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether the log says nothing of it: for what happens every second and changed nothing.
+    pub quiet: bool,
 }
 
 impl Response {
@@ -44,7 +46,15 @@ impl Response {
             status,
             headers: vec![("content-type", content_type.to_owned())],
             body: body.into(),
+            quiet: false,
         }
+    }
+
+    /// The same response without a line in the log.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
     }
 
     /// The same response with one more header.

@@ -30,8 +30,11 @@ pub struct TickOptions {
     pub budget_millis: i64,
     /// How many rows are held at a time.
     pub at_once: usize,
-    /// How often work may fail to be done, or end its holder, before it is given up.
+    /// How often work may fail to be done before it is given up.
     pub attempts: i64,
+    /// How often whoever holds work may be gone before it is given up. Far more than `attempts`:
+    /// a restart ends everything that was under way, whatever it was.
+    pub deaths: i64,
     /// Whether users' URLs may lead to private addresses.
     pub allow_private: bool,
 }
@@ -43,6 +46,7 @@ impl Default for TickOptions {
             budget_millis: 20_000,
             at_once: 32,
             attempts: 10,
+            deaths: 50,
             allow_private: false,
         }
     }
@@ -158,7 +162,7 @@ impl<'a, D: Db, O: Outbound, C: Clock, H: Handlers<D>> Tick<'a, D, O, C, H> {
         self.ran += leased.len() as u64;
         let mut calls = Vec::new();
         for row in leased {
-            let is_over = row.attempts > self.options.attempts;
+            let is_over = row.attempts > self.options.deaths;
             if is_over {
                 let why = row.last_error.clone();
                 let why = why.unwrap_or_else(|| "whoever worked on it never came back".into());

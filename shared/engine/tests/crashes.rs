@@ -226,11 +226,11 @@ fn work_that_kills_its_holder_is_given_up_in_the_end() {
     world.net.answers(|_, _| Answer::Silence);
     let id = world.start("install", json!({}));
     world.work();
-    assert_eq!(world.net.paths().len(), 10);
+    assert_eq!(world.net.paths().len(), 50);
     assert_eq!(world.status(&id), "failed");
     let error = world.text("select error from executions");
     assert!(
-        error.contains("The control plane gave up after 10 attempts"),
+        error.contains("The control plane gave up after 50 attempts"),
         "{error}"
     );
 }

@@ -21,40 +21,35 @@ pub async fn run(db: &impl Db) -> Result<()> {
     if is_done(db).await? {
         return Ok(());
     }
-    let announcement = db
-        .transaction(async |db| {
-            if is_done(db).await? {
-                return Ok(None);
-            }
-            keep(
-                ENCRYPTION_KEY_KEY,
-                platform::variable("encryption_key").await,
-                48,
-            )
-            .await?;
-            keep(
-                platform::TICK_TOKEN_KEY,
-                platform::variable("tick_token").await,
-                40,
-            )
-            .await?;
-            let given = platform::variable("admin_password").await;
-            let generated = given.is_none();
-            let password = match given {
-                Some(password) => password,
-                None => keep(ADMIN_PASSWORD_KEY, None, 20)
-                    .await?
-                    .unwrap_or_default(),
-            };
-            insert(db, &password).await?;
-            Ok(generated.then_some(password))
-        })
+    db.transaction(async |db| {
+        if is_done(db).await? {
+            return Ok(());
+        }
+        keep(
+            ENCRYPTION_KEY_KEY,
+            platform::variable("encryption_key").await,
+            48,
+        )
         .await?;
-    if let Some(password) = announcement {
-        // The one text that goes to standard output: what starts the application shows it.
+        keep(
+            platform::TICK_TOKEN_KEY,
+            platform::variable("tick_token").await,
+            40,
+        )
+        .await?;
+        if let Some(password) = platform::variable("admin_password").await {
+            return insert(db, &password).await;
+        }
+        let password = keep(ADMIN_PASSWORD_KEY, None, 20)
+            .await?
+            .unwrap_or_default();
+        insert(db, &password).await?;
+        // The one text that goes to standard output. Before the commit: a crash in between shows
+        // the same password again, a crash after it would have shown none.
         println!("Windlass is ready. Log in as `admin` with the password: {password}");
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn is_done(db: &impl Db) -> Result<bool> {

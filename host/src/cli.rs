@@ -21,6 +21,16 @@ pub struct Cli {
 enum Command {
     /// Serves the application until it is told to stop (SIGINT or SIGTERM).
     Up(Box<Up>),
+    /// Reads a component from standard input and writes its machine code to standard output.
+    #[command(hide = true)]
+    Compile(Compile),
+}
+
+#[derive(Args)]
+struct Compile {
+    /// The most memory of one instance, in bytes.
+    #[arg(long, value_name = "BYTES")]
+    max_memory: usize,
 }
 
 #[derive(Args)]
@@ -115,6 +125,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Up(up) => up.run(),
+            Command::Compile(Compile { max_memory }) => windlass_host::compile(max_memory),
         }
     }
 }
@@ -134,6 +145,7 @@ impl Up {
         if let Some(cache_dir) = self.cache_dir {
             options.cache_dir = cache_dir;
         }
+        options.compiler = std::env::current_exe().ok();
         options.variables = self.variables.into_iter().collect();
         options.components = self.components.into_iter().collect();
         options.cron = !self.no_cron;

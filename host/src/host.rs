@@ -2,7 +2,7 @@
 
 use crate::allowed::AllowedHosts;
 use crate::bindings::cron::SpinCronPre;
-use crate::cache::Cache;
+use crate::cache::{Cache, Compiler};
 use crate::core_app::CoreApp;
 use crate::cron::{Cron, parse_schedule};
 use crate::engine::engine;
@@ -20,8 +20,8 @@ use crate::worker::{Factory, InstanceLimits};
 use anyhow::{Context, Result, anyhow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
 use wasmtime::Engine;
@@ -152,8 +152,13 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
         threads.push(spawn(format!("core-{number}"), async move || {
             let alive = Arc::new(AtomicUsize::new(0));
             let app = build_core(&router, served, &engine, &options, &stopping, &alive);
-            if let Err(error) = server::serve(listener, app, stopping, alive).await {
-                options.logger.problem(&format!("cannot serve: {error}"));
+            tokio::select! {
+                () = app.relieve() => {}
+                served = server::serve(listener, app.clone(), stopping, alive) => {
+                    if let Err(error) = served {
+                        options.logger.problem(&format!("cannot serve: {error}"));
+                    }
+                }
             }
         })?);
     }
@@ -252,7 +257,11 @@ fn load_all(
     engine: &Engine,
     needed: BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Component>> {
-    let cache = Cache::open(&options.cache_dir)?;
+    let compiler = options.compiler.as_deref().map(|program| Compiler {
+        program: program.to_owned(),
+        max_memory: options.max_memory,
+    });
+    let cache = Cache::open(&options.cache_dir, compiler)?;
     let load = |id: &str| -> Result<Component> {
         let entry = &manifest.component[id];
         let wasm = folder.join(&entry.source);
@@ -273,17 +282,15 @@ fn load_all(
         }
         Ok(component)
     };
-    let needed: Vec<&str> = needed.into_iter().collect();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-    let per_thread = needed.len().div_ceil(at_once).max(1);
+    let needed = Mutex::new(needed.into_iter());
+    let next = || needed.lock().unwrap_or_else(PoisonError::into_inner).next();
     std::thread::scope(|scope| {
-        let loaders: Vec<_> = needed
-            .chunks(per_thread)
-            .map(|ids| {
-                let load = &load;
-                scope.spawn(move || {
-                    ids.iter()
-                        .map(|id| Ok(((*id).to_owned(), load(id)?)))
+        let loaders: Vec<_> = (0..at_once)
+            .map(|_| {
+                scope.spawn(|| {
+                    std::iter::from_fn(next)
+                        .map(|id| Ok((id.to_owned(), load(id)?)))
                         .collect::<Result<Vec<_>>>()
                 })
             })

@@ -40,6 +40,7 @@ mod stdio;
 mod variables;
 mod worker;
 
+pub use cache::compile;
 pub use faults::Faults;
 pub use key_value::Store as KeyValueStore;
 pub use logs::{LogFormat, Logger};

@@ -20,6 +20,10 @@ pub struct HostOptions {
     pub state_dir: PathBuf,
     /// The folder of compiled components.
     pub cache_dir: PathBuf,
+    /// The program that compiles components, called as `PROGRAM compile`: `windlass-host` itself. The
+    /// compiler takes far more memory than the application, and a process of its own gives it back.
+    /// Without one, components are compiled in this process.
+    pub compiler: Option<PathBuf>,
     /// Values of application variables.
     pub variables: BTreeMap<String, String>,
     /// The components to run; all if empty. Routes of others are not served.
@@ -57,6 +61,7 @@ impl HostOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
             state_dir: folder.join(".spin"),
             cache_dir: folder.join(".windlass").join("cache"),
+            compiler: None,
             variables: BTreeMap::new(),
             components: BTreeSet::new(),
             cron: true,

@@ -141,6 +141,7 @@ struct Inner {
     context: Option<String>,
     fields: Vec<FieldError>,
     extra: Map<String, Value>,
+    retry_after: u32,
 }
 
 /// The result of everything that can be refused.
@@ -155,6 +156,7 @@ impl Error {
             context: None,
             fields: Vec::new(),
             extra: Map::new(),
+            retry_after: 1,
         }))
     }
 
@@ -180,6 +182,18 @@ impl Error {
     pub fn extra(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.0.extra.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Says when another try makes sense, in seconds from now: 503 and 429 carry it.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = seconds;
+        self
+    }
+
+    /// When another try makes sense, in seconds from now.
+    pub fn seconds_to_wait(&self) -> u32 {
+        self.0.retry_after
     }
 
     /// What went wrong.
@@ -257,15 +271,7 @@ impl Error {
 
     /// 400 for a value of the wrong type, in the words of the original API.
     pub fn wrong_type(key: &str, expected: &str, got: &Value) -> Self {
-        let got = match got {
-            Value::Null => "NoneType",
-            Value::Bool(_) => "bool",
-            Value::Number(number) if number.is_f64() => "float",
-            Value::Number(_) => "int",
-            Value::String(_) => "str",
-            Value::Array(_) => "list",
-            Value::Object(_) => "dict",
-        };
+        let got = python_type(got);
         let text =
             format!("{key} parameter is expected to be of type {expected} but is of type {got}");
         Self::bad_parameters(text).field(key, format!("expected {expected}, got {got}"))
@@ -277,6 +283,19 @@ impl Error {
             .context
             .as_deref()
             .is_some_and(|text| text.contains("UNIQUE constraint failed"))
+    }
+}
+
+/// What Python calls the type of a value: the original's refusals have always named that.
+pub fn python_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
     }
 }
 

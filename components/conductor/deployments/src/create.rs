@@ -1,7 +1,8 @@
 //! `PUT /deployments/{deployment_id}`: a deployment from a blueprint and inputs.
 
-use crate::body::Body;
 use crate::deployments::show;
+use crate::given;
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, Visibility, ids};
 use windlass_engine::environment::{self, Outcome, Prepared, Wanted};
@@ -40,12 +41,12 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let blueprint_id = body.required_text("blueprint_id")?;
     let inputs = body.object("inputs")?.cloned().unwrap_or_default();
     body.text("site_name")?;
-    let display_name = body.display_name()?;
+    let display_name = given::display_name(&body)?;
     let skip_plugins_validation = body.boolean("skip_plugins_validation")?.unwrap_or(false);
     let runtime_only_evaluation = body.boolean("runtime_only_evaluation")?.unwrap_or(false);
     environment::forbid_while_cancelling(&ctx.db, scope).await?;
-    let created_at = body.created_at(ctx)?;
-    let created_by = body.creator(ctx).await?;
+    let created_at = given::created_at(ctx, &body)?;
+    let created_by = given::creator(ctx, &body).await?;
     ctx.request.query_bool("async_create")?;
     let private_resource = ctx
         .request
@@ -54,7 +55,7 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let visibility = Visibility::for_creation(body.text("visibility")?, private_resource)?;
     let blueprint = blueprints::find(&ctx.db, scope, blueprint_id).await?;
     demand_uploaded(&blueprint)?;
-    let site_name = body.site_name()?;
+    let site_name = given::site_name(&body)?;
     let labels = body
         .get("labels")
         .map_or_else(|| Ok(Vec::new()), labels::parse)?;

@@ -1,9 +1,9 @@
 //! `/evaluate/functions`: what functions mean in a deployment.
 
-use crate::body::Body;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use windlass_blueprint::functions::{self, Lookup as _, has_functions};
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, Page};
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};

@@ -1,10 +1,10 @@
 //! Conductor: deployments, their nodes, node instances and workflows.
 
-mod body;
 mod change;
 mod create;
 mod deployments;
 mod evaluate;
+mod given;
 mod labels;
 mod node_instances;
 mod nodes;

@@ -1,8 +1,8 @@
 //! `/nodes`: the parts of deployments.
 
-use crate::body::Body;
 use crate::evaluate::{Place, evaluate_items};
 use serde_json::{Map, Value};
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};

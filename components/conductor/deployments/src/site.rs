@@ -1,7 +1,8 @@
 //! `/deployments/{deployment_id}/set-site`: where a deployment is.
 
-use crate::body::Body;
 use crate::deployments::show;
+use crate::given;
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result};
 use windlass_store::audit;
@@ -24,7 +25,7 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let deployment = deployments::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            let site = body.site_name()?;
+            let site = given::site_name(&body)?;
             deployments::set_site(db, deployment.key, site.as_deref()).await?;
             audit::insert(db, &scope, "deployment_set_site", "Deployment", id).await
         })

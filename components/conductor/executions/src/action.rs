@@ -1,6 +1,6 @@
 //! What may be asked of an execution after its start: to stop, to go on, to have another status.
 
-use crate::body::Body;
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::python_list;
 use windlass_core::{

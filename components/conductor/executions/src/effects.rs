@@ -1,8 +1,8 @@
 //! What an operation's new state means, when the execution it belongs to reports it: the same
 //! rows and events that the engine makes of the operations it runs itself.
 
-use crate::body::Body;
 use serde_json::{Value, json};
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Timestamp};
 use windlass_engine::texts::{self, TaskEvent};

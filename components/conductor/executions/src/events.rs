@@ -3,9 +3,9 @@
 //! Whatever runs an operation reports here with the token of its execution; everybody else needs
 //! the permission. Clients that follow an execution read here all the time.
 
-use crate::body::Body;
 use crate::caller::{allow_or_execution, demand_own};
 use serde_json::{Value, json};
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::events_list::{self, EventQuery, Kinds, NewEvent};

@@ -1,7 +1,7 @@
 //! `/executions`: runs of workflows, past and present.
 
-use crate::body::Body;
 use serde_json::{Value, json};
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{ListQuery, python_list};
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};

@@ -1,7 +1,6 @@
 //! Conductor: executions, their events, and the tasks graphs and operations they consist of.
 
 mod action;
-mod body;
 mod caller;
 mod effects;
 mod events;

@@ -1,9 +1,9 @@
 //! `/operations`: the steps of a tasks graph, as whoever runs a workflow keeps them.
 
-use crate::body::Body;
 use crate::caller::{allow_or_execution, demand_own, speaks_for};
 use crate::effects::{self, Outcome};
 use serde_json::Value;
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
 use windlass_store::operations_list::{self, Declared, NewOperation, OPERATIONS};

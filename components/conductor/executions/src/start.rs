@@ -3,8 +3,8 @@
 //! The checks come in the order of the original, because clients tell refusals apart. Here are
 //! those of the body and of who depends on the deployment; the engine knows the others.
 
-use crate::body::Body;
 use crate::start_body::StartBody;
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::platform;
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, ids};

@@ -1,8 +1,9 @@
 //! What a start asks for, read and checked in the documented order.
 
-use crate::body::{Body, python_type};
 use serde_json::{Map, Value};
+use windlass_core::Body;
 use windlass_core::db::Db;
+use windlass_core::error::python_type;
 use windlass_core::{Context, Error, Permission, Result, Timestamp, ids};
 use windlass_engine::start::StartRequest;
 use windlass_store::executions::Status;

@@ -1,7 +1,7 @@
 //! `/tasks_graphs`: what a workflow consists of, as whoever runs it keeps it.
 
-use crate::body::Body;
 use crate::operations::new_operation;
+use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
 use windlass_store::operations_list::{self, NewOperation, TASKS_GRAPHS};

@@ -1,36 +1,46 @@
-//! JSON bodies as old clients send them: every key is there, and null means absent.
+//! JSON bodies as clients send them: a key whose value is null is one that was not given.
 
+use crate::context::Context;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::request::parse_bool;
+use crate::time::Timestamp;
 use serde_json::{Map, Value};
-use windlass_core::db::Db;
-use windlass_core::request::parse_bool;
-use windlass_core::{Context, Error, Result, Timestamp};
 
-/// The object in a request's body; empty when there is none.
+/// The object in a request's body; empty when there is none. Old clients send every key they know.
 #[derive(Clone, Debug, Default)]
 pub struct Body(Map<String, Value>);
 
 impl Body {
     /// The body of a request.
+    ///
+    /// # Errors
+    /// 415 and 400 for what is no JSON object.
     pub fn of(ctx: &Context<impl Db>) -> Result<Self> {
-        ctx.json_object().map(Self)
+        ctx.json_object().map(Self::from)
     }
 
-    /// An object inside a body.
+    /// An object inside a body; `what` names it in the refusal of anything else.
     pub fn inner(value: &Value, what: &str) -> Result<Self> {
         match value {
-            Value::Object(fields) => Ok(Self(fields.clone())),
+            Value::Object(fields) => Ok(Self::from(fields.clone())),
             other => Err(Error::wrong_type(what, "dict", other)),
         }
     }
 
     /// An object inside this one; empty when it is absent.
     pub fn inside(&self, name: &str) -> Result<Self> {
-        Ok(Self(self.object(name)?.cloned().unwrap_or_default()))
+        Ok(Self::from(self.object(name)?.cloned().unwrap_or_default()))
     }
 
-    /// A value that is there and not null.
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A value that was given.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.0.get(name)
     }
 
     /// A text.
@@ -52,13 +62,23 @@ impl Body {
         Ok(self.text(name)?.filter(|text| !text.is_empty()))
     }
 
-    /// A truth value, which may come as text.
-    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+    /// A truth value, which may come as text; anything else is of the wrong type.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(*value)),
             Some(Value::String(text)) => parse_bool(name, text).map(Some),
-            Some(other) => parse_bool(name, &other.to_string()).map(Some),
+            Some(other) => Err(Error::wrong_type(name, "bool", other)),
+        }
+    }
+
+    /// A truth value in the words of a query string, which executions take in their body.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name) {
+            Some(value @ (Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
+                parse_bool(name, &value.to_string()).map(Some)
+            }
+            _ => self.boolean(name),
         }
     }
 
@@ -91,13 +111,25 @@ impl Body {
         }
     }
 
+    /// A list of objects.
+    pub fn objects(&self, name: &str) -> Result<Option<Vec<Map<String, Value>>>> {
+        let Some(items) = self.list(name)? else {
+            return Ok(None);
+        };
+        let object = |item: &Value| match item {
+            Value::Object(fields) => Ok(fields.clone()),
+            other => Err(Error::wrong_type(name, "list of dict", other)),
+        };
+        items.iter().map(object).collect::<Result<_>>().map(Some)
+    }
+
     /// A time, which must say its zone: it comes from another installation.
     pub fn zoned_time(&self, name: &str) -> Result<Option<Timestamp>> {
         let Some(text) = self.filled_text(name)? else {
             return Ok(None);
         };
         let clock = text.split_once(['T', ' ']).map_or("", |(_, clock)| clock);
-        if clock.contains(['Z', '+', '-']) {
+        if clock.contains(['Z', 'z', '+', '-']) {
             return Timestamp::parse(name, text).map(Some);
         }
         Err(Error::bad_parameters(format!(
@@ -106,15 +138,10 @@ impl Body {
     }
 }
 
-/// What Python calls the type of a value: refusals have always named that.
-pub const fn python_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "NoneType",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "int",
-        Value::String(_) => "str",
-        Value::Array(_) => "list",
-        Value::Object(_) => "dict",
+impl From<Map<String, Value>> for Body {
+    fn from(mut object: Map<String, Value>) -> Self {
+        object.retain(|_, value| !value.is_null());
+        Self(object)
     }
 }
 
@@ -173,6 +200,18 @@ mod tests {
             (
                 body.object("number").unwrap_err(),
                 "number parameter is expected to be of type dict but is of type int",
+            ),
+        ] {
+            assert_eq!(refusal.message(), text);
+        }
+        for (refusal, text) in [
+            (
+                body.boolean("list").unwrap_err(),
+                "list parameter is expected to be of type bool but is of type list",
+            ),
+            (
+                body.objects("list").unwrap_err(),
+                "list parameter is expected to be of type list of dict but is of type int",
             ),
         ] {
             assert_eq!(refusal.message(), text);

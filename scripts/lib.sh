@@ -14,6 +14,10 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # The packages that spin.toml's build commands name.
 component_packages() { sed -n 's/^command = "cargo build .* -p \([a-z0-9-]*\)"$/\1/p' spin.toml | sort -u; }
 
+# The profiles they name, and the packages of one as cargo takes them.
+component_profiles() { sed -n 's/^command = "cargo build --profile \([a-z-]*\) .*"$/\1/p' spin.toml | sort -u; }
+packages_of() { sed -n "s/^command = \"cargo build --profile $1 .* \(-p [a-z0-9-]*\)\"$/\1/p" spin.toml | sort -u; }
+
 # The .wasm files that spin.toml runs.
 component_files() { sed -n 's/^source = "\(.*\)"$/\1/p' spin.toml | sort -u; }
 
@@ -38,11 +42,14 @@ host_is_stale() {
 
 # The stamp gets the time before the build: what is saved meanwhile counts as newer.
 build_components() {
-  local packages=() package
-  while read -r package; do packages+=(-p "$package"); done < <(component_packages)
+  local profile
   mkdir -p target && touch target/.components-building
-  cargo build --release --locked --target "$WASM_TARGET" "${packages[@]}" &&
-    mv target/.components-building target/.components-built
+  for profile in $(component_profiles); do
+    # One call for all packages of a profile, so that they are compiled side by side.
+    # shellcheck disable=SC2046
+    cargo build --profile "$profile" --locked --target "$WASM_TARGET" $(packages_of "$profile") || return
+  done
+  mv target/.components-building target/.components-built
 }
 
 build_host() {

@@ -48,6 +48,15 @@ impl<'a> Caller<'a> {
         self.naming_tenant(tenant)
     }
 
+    /// The same caller with this role in the system, in no tenant by it.
+    #[must_use]
+    pub fn with_system_role(self, role: &str) -> Self {
+        if let Some((name, _)) = self.login {
+            people::ensure_in_system(self.windlass, name, role);
+        }
+        self
+    }
+
     /// The same caller who names this tenant, member or not, whether it exists or not.
     #[must_use]
     pub fn naming_tenant(self, tenant: &'a str) -> Self {
@@ -172,6 +181,16 @@ impl<'a> Caller<'a> {
             request: format!("{method} {path}"),
             answer,
         }
+    }
+
+    /// Sends a request as it is.
+    pub fn send(self, request: &Outgoing) -> Answer {
+        self.windlass.send(request)
+    }
+
+    /// What the caller is called; empty without a user name.
+    pub fn name(self) -> &'a str {
+        self.login.map_or("", |(name, _)| name)
     }
 
     /// The request as it would be sent.

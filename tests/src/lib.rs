@@ -7,6 +7,7 @@
 
 mod archive;
 mod caller;
+mod endpoints;
 mod http;
 mod people;
 mod recorder;
@@ -14,6 +15,7 @@ mod windlass;
 
 pub use archive::{Archive, Entry, gzip};
 pub use caller::{Caller, Reply};
+pub use endpoints::{Endpoint, Permission, Touches, routes};
 pub use http::{Answer, Outgoing, send};
 pub use recorder::{Recorded, Recorder};
 pub use serde_json::{Value, json};

@@ -5,6 +5,18 @@
 
 use crate::windlass::Windlass;
 
+/// Sees to it that the user exists, with this role in the system.
+pub(crate) fn ensure_in_system(windlass: &Windlass, user: &str, role: &str) {
+    windlass.admin().get("/status").expect(200);
+    let sql = "insert into users (username, password_hash, role, created_at)
+               select ?1, password_hash, ?2, created_at from users where id = 0
+               on conflict do update set role = excluded.role";
+    windlass
+        .open_database()
+        .execute(sql, [user, role])
+        .unwrap_or_else(|error| panic!("{error} in {sql}"));
+}
+
 /// Sees to it that the tenant exists, and the user with this role in it.
 pub(crate) fn ensure(windlass: &Windlass, user: &str, role: &str, tenant: &str) {
     // The first request makes the tables and the administrator.

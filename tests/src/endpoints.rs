@@ -1,0 +1,325 @@
+//! The table of endpoints, `tests/endpoints.tsv`, and the routes of the components to compare it with.
+
+use crate::caller::Caller;
+use crate::http::Outgoing;
+use crate::windlass::repository;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+const COLUMNS: &str = "id\tfamily\tstate\tmethod\tpath\tpermission\ttouches\tbody\tsuccess\tanswer";
+const FAMILIES: [&str; 5] = ["conductor", "adjutant", "opsera", "status", "internal"];
+const METHODS: [&str; 5] = ["GET", "PUT", "POST", "PATCH", "DELETE"];
+/// What families with rules of their own ask for.
+const OWN_WORDS: [&str; 7] = [
+    "admin",
+    "moderator",
+    "monitor",
+    "scope api",
+    "scope api or pipeline",
+    "scope api or security-logs",
+    "tick",
+];
+
+/// What an endpoint is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touches {
+    /// What belongs to the tenant that the header names.
+    Tenant,
+    /// The same, or with `_all_tenants` what belongs to several.
+    Tenants,
+    /// The tenant that the path or the body names.
+    Named,
+    /// What belongs to no tenant.
+    None,
+    /// What is open to everybody.
+    Public,
+}
+
+/// Who may call an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Everybody.
+    Public,
+    /// Whoever has logged in.
+    Login,
+    /// Callers with the role `sys_admin`.
+    Administrator,
+    /// Who holds all of these.
+    Held {
+        /// The names, in the order in which they are asked for.
+        names: Vec<String>,
+        /// Whether the token of a running execution will do instead.
+        or_execution: bool,
+        /// Whether users may do it to themselves.
+        or_oneself: bool,
+        /// Whether only the execution of a deployment's update may, if its creator holds them.
+        during_update: bool,
+    },
+    /// A family's own rule.
+    Own(String),
+}
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Resource and operation.
+    pub id: String,
+    /// Whose clients call it.
+    pub family: String,
+    /// Whether a component serves it.
+    pub is_served: bool,
+    /// The method.
+    pub method: String,
+    /// The path with its parameters, and the query if it needs one.
+    pub path: String,
+    /// Who may.
+    pub permission: Permission,
+    /// What it is about.
+    pub touches: Touches,
+    /// The JSON of a body, with parameters.
+    pub body: Option<String>,
+    /// The documented statuses of success.
+    pub success: Vec<u16>,
+    /// The status where what the call names does not exist; else it succeeds.
+    pub answer: Option<u16>,
+}
+
+impl Endpoint {
+    /// The rows of `tests/endpoints.tsv`. Whatever is not as its head says fails the test.
+    pub fn all() -> Vec<Self> {
+        let file = repository().join("tests/endpoints.tsv");
+        let text = fs::read_to_string(file).expect("the table is in the repository");
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        assert_eq!(lines.next(), Some(COLUMNS), "the columns of the table");
+        let rows: Vec<Self> = lines.map(Self::parse).collect();
+        let mut ids = BTreeSet::new();
+        for row in &rows {
+            assert!(ids.insert(&row.id), "{} is there twice", row.id);
+        }
+        rows
+    }
+
+    /// The rows that a component serves.
+    pub fn served() -> Vec<Self> {
+        let mut rows = Self::all();
+        rows.retain(|row| row.is_served);
+        rows
+    }
+
+    fn parse(line: &str) -> Self {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [
+            id,
+            family,
+            state,
+            method,
+            path,
+            permission,
+            touches,
+            body,
+            success,
+            answer,
+        ] = fields[..]
+        else {
+            panic!("{} fields instead of 10: {line}", fields.len())
+        };
+        assert!(FAMILIES.contains(&family), "family `{family}`: {line}");
+        assert!(METHODS.contains(&method), "method `{method}`: {line}");
+        assert!(path.starts_with('/'), "path `{path}`: {line}");
+        let status = |text: &str| -> u16 {
+            let status = text.parse().ok().filter(|code| (200..500).contains(code));
+            status.unwrap_or_else(|| panic!("status `{text}`: {line}"))
+        };
+        let touches = match touches {
+            "tenant" => Touches::Tenant,
+            "tenants" => Touches::Tenants,
+            "named" => Touches::Named,
+            "none" => Touches::None,
+            "public" => Touches::Public,
+            _ => panic!("touches `{touches}`: {line}"),
+        };
+        let row = Self {
+            id: id.into(),
+            family: family.into(),
+            is_served: match state {
+                "now" => true,
+                "later" => false,
+                _ => panic!("state `{state}`: {line}"),
+            },
+            method: method.into(),
+            path: path.into(),
+            permission: Permission::parse(permission, family, line),
+            touches,
+            body: (body != "-").then(|| body.into()),
+            success: success.split(',').map(status).collect(),
+            answer: (answer != "-").then(|| status(answer)),
+        };
+        assert_eq!(
+            row.permission == Permission::Public,
+            touches == Touches::Public,
+            "public is both or neither: {line}"
+        );
+        if let Some(body) = row.filled_body(&|_| "x".into()) {
+            serde_json::from_str::<serde_json::Value>(&body)
+                .unwrap_or_else(|error| panic!("body ({error}): {line}"));
+        }
+        row
+    }
+
+    /// The path as routes write it, whatever its parameters are called.
+    pub fn route(&self) -> (String, String) {
+        let path = self.path.split('?').next().unwrap_or_default();
+        // Routers take a slash at the end for a mistake of the client.
+        let path = if path.len() > 1 {
+            path.trim_end_matches('/')
+        } else {
+            path
+        };
+        (self.method.clone(), fill(path, &|_| "{}".into()))
+    }
+
+    /// The request of a caller, with the value of every parameter.
+    pub fn request(&self, caller: Caller<'_>, value: &dyn Fn(&str) -> String) -> Outgoing {
+        let body = self.filled_body(value).map(String::into_bytes);
+        let content_type = body.as_ref().map(|_| "application/json");
+        let body = body.or_else(|| (self.method != "GET").then(Vec::new));
+        let mut request = caller.compose(&self.method, "/api/", content_type, body);
+        request.path = fill(&self.path, value);
+        request
+    }
+
+    /// Whether path, query or body has a parameter of this name.
+    pub fn names(&self, parameter: &str) -> bool {
+        let parameter = format!("{{{parameter}}}");
+        self.path.contains(&parameter)
+            || (self.body.as_ref()).is_some_and(|body| body.contains(&parameter))
+    }
+
+    /// The status of a caller who may, where nothing exists.
+    pub fn accepts(&self, status: u16) -> bool {
+        match self.answer {
+            Some(answer) => status == answer,
+            None => self.success.contains(&status),
+        }
+    }
+
+    fn filled_body(&self, value: &dyn Fn(&str) -> String) -> Option<String> {
+        self.body.as_ref().map(|body| fill(body, value))
+    }
+}
+
+impl Permission {
+    fn parse(text: &str, family: &str, line: &str) -> Self {
+        match text {
+            "public" => return Self::Public,
+            "login" => return Self::Login,
+            "administrator" => return Self::Administrator,
+            _ if family != "conductor" => {
+                assert!(OWN_WORDS.contains(&text), "permission `{text}`: {line}");
+                return Self::Own(text.into());
+            }
+            _ => {}
+        }
+        let suffixed = |suffix: &str| text.strip_suffix(suffix);
+        let (or_execution, or_oneself, during_update) = (
+            suffixed(" or execution"),
+            suffixed(" or oneself"),
+            suffixed(" during update"),
+        );
+        let names = or_execution.or(or_oneself).or(during_update);
+        let names = names.unwrap_or(text);
+        let names: Vec<String> = names.split(" and ").map(str::to_owned).collect();
+        let is_name = |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        assert!(names.iter().all(is_name), "permission `{text}`: {line}");
+        Self::Held {
+            names,
+            or_execution: or_execution.is_some(),
+            or_oneself: or_oneself.is_some(),
+            during_update: during_update.is_some(),
+        }
+    }
+}
+
+/// The text with every `{parameter}` replaced. Braces of JSON are never around a bare word.
+fn fill(text: &str, value: &dyn Fn(&str) -> String) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find('{') {
+        let (before, after) = rest.split_at(begin);
+        filled.push_str(before);
+        let name = after[1..].split('}').next().unwrap_or_default();
+        let is_name = |b: u8| b.is_ascii_lowercase() || b == b'_';
+        if !name.is_empty() && name.bytes().all(is_name) && after.contains('}') {
+            filled.push_str(&value(name));
+            rest = &after[name.len() + 2..];
+        } else {
+            filled.push('{');
+            rest = &after[1..];
+        }
+    }
+    filled + rest
+}
+
+/// The routes of all components as `(method, path)`, and where each is written.
+pub fn routes() -> BTreeMap<(String, String), String> {
+    let mut routes = BTreeMap::new();
+    for family in folders(&repository().join("components")) {
+        for component in folders(&family) {
+            let file = component.join("src/lib.rs");
+            let Ok(text) = fs::read_to_string(&file) else {
+                continue;
+            };
+            // A component of the cron trigger has no routes.
+            let Some((_, table)) = text.split_once("component! {") else {
+                continue;
+            };
+            let base = table.split("base:").nth(1).and_then(quoted);
+            let base = base.unwrap_or_else(|| panic!("{}: no base", file.display()));
+            for (number, line) in text.lines().enumerate() {
+                let Some((method, rest)) = line.trim().split_once(' ') else {
+                    continue;
+                };
+                if !METHODS.contains(&method) || !rest.contains("=>") {
+                    continue;
+                }
+                let place = format!("{}:{}", file.display(), number + 1);
+                let path = quoted(rest).unwrap_or_else(|| panic!("{place}: no path"));
+                let path = fill(&format!("{base}{path}"), &|_| "{}".into());
+                let other = routes.insert((method.to_owned(), path), place.clone());
+                assert_eq!(other, None, "{place} is served twice");
+            }
+        }
+    }
+    routes
+}
+
+fn quoted(text: &str) -> Option<&str> {
+    text.split('"').nth(1)
+}
+
+fn folders(of: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(of).unwrap_or_else(|error| panic!("{}: {error}", of.display()));
+    let mut folders: Vec<_> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_filled_and_json_is_left_alone() {
+        for (text, want) in [
+            ("/a/{b_c}/d?e={f}", "/a/<b_c>/d?e=<f>"),
+            (r#"{"a":"{b}","c":{}}"#, r#"{"a":"<b>","c":{}}"#),
+            (r#"{"{b}":{"c":1}}"#, r#"{"<b>":{"c":1}}"#),
+            ("{", "{"),
+        ] {
+            assert_eq!(fill(text, &|name| format!("<{name}>")), want);
+        }
+    }
+}

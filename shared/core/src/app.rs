@@ -114,7 +114,9 @@ pub fn failure(family: Family, error: &Error) -> Response {
     let response = Response::json_text(status, body);
     match error.kind() {
         Kind::Unauthorized => response.header("www-authenticate", family.challenge()),
-        Kind::Unavailable | Kind::TooManyRequests => response.header("retry-after", "1"),
+        Kind::Unavailable | Kind::TooManyRequests => {
+            response.header("retry-after", error.seconds_to_wait().to_string())
+        }
         _ => response,
     }
 }

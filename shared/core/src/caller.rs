@@ -7,6 +7,7 @@
 use crate::db::Value;
 use crate::error::{Error, Result};
 use crate::permission::{Permission, PermissionSet};
+use crate::token_scope::{TokenScope, TokenScopes};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -17,6 +18,10 @@ pub enum AuthMethod {
     Basic,
     /// A user's token.
     Token,
+    /// A user's token that is for some purposes only.
+    ScopedToken(TokenScopes),
+    /// The signed claim of a monitor, who is no user.
+    Monitor,
     /// The token of a running execution, acting as its creator.
     ExecutionToken,
 }
@@ -26,8 +31,16 @@ impl AuthMethod {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Basic => "http_basic",
-            Self::Token => "token",
+            Self::Token | Self::ScopedToken(_) | Self::Monitor => "token",
             Self::ExecutionToken => "execution_token",
+        }
+    }
+
+    /// What the credential may be used for; only a token can be restricted.
+    pub const fn scopes(self) -> TokenScopes {
+        match self {
+            Self::ScopedToken(scopes) => scopes,
+            _ => TokenScopes::UNRESTRICTED,
         }
     }
 }
@@ -48,7 +61,7 @@ pub struct Caller {
     pub user_id: i64,
     /// The user's name.
     pub username: String,
-    /// The user's own system role.
+    /// The user's system role: `sys_admin` also when a group of theirs makes them one.
     pub role: String,
     /// How the caller was recognised.
     pub method: AuthMethod,
@@ -60,10 +73,52 @@ pub struct Caller {
     pub execution_id: Option<String>,
 }
 
+/// The user number of monitors, which no user has.
+const NO_USER: i64 = -1;
+
+/// What stands before a monitor's name where users' names are; no user's name holds a colon.
+const MONITOR_PREFIX: &str = "monitor:";
+
 /// The user number of the administrator that the application makes for itself.
 pub const BOOTSTRAP_ADMIN: i64 = 0;
 
 impl Caller {
+    /// A monitor of this name, which may do what endpoints for monitors do and nothing else.
+    pub fn of_monitor(name: &str) -> Self {
+        Self {
+            user_id: NO_USER,
+            username: format!("{MONITOR_PREFIX}{name}"),
+            role: String::new(),
+            method: AuthMethod::Monitor,
+            system: PermissionSet::default(),
+            tenants: BTreeMap::new(),
+            execution_id: None,
+        }
+    }
+
+    /// The monitor's name, when it is one that calls.
+    pub fn monitor(&self) -> Option<&str> {
+        match self.method {
+            AuthMethod::Monitor => self.username.strip_prefix(MONITOR_PREFIX),
+            _ => None,
+        }
+    }
+
+    /// Demands that the credential may be used for one of these purposes.
+    ///
+    /// # Errors
+    /// 403, naming them.
+    pub fn demand_scope(&self, any_of: &[TokenScope]) -> Result<()> {
+        if self.method.scopes().any_of(any_of) {
+            return Ok(());
+        }
+        let names: Vec<&str> = any_of.iter().map(|scope| scope.name()).collect();
+        Err(Error::forbidden(format!(
+            "The token is for other purposes; this one needs a scope of: {}",
+            names.join(", ")
+        )))
+    }
+
     /// Whether this is the administrator that is always allowed everything.
     pub fn is_bootstrap_admin(&self) -> bool {
         self.user_id == BOOTSTRAP_ADMIN
@@ -193,6 +248,15 @@ impl Scope {
     /// Whether private rows of others are visible.
     pub fn sees_private(&self) -> bool {
         self.sees_private
+    }
+
+    /// The tenants in which private rows of others are visible, where several may be looked into.
+    pub fn managed_tenants(&self) -> Vec<String> {
+        let managed = |caller: &Caller| {
+            let names = caller.tenants_with(Permission::Administrators);
+            names.map(str::to_owned).collect()
+        };
+        self.caller.as_deref().map(managed).unwrap_or_default()
     }
 
     /// The request this scope was given to, for the audit trail.

@@ -190,6 +190,18 @@ impl<D: Db> Context<D> {
         Ok(self.scope(found, Reach::Tenant(tenant.to_owned())))
     }
 
+    /// For what every logged-in caller may do, whatever their roles.
+    ///
+    /// # Errors
+    /// 401 without a caller, 403 for a tenant that does not exist.
+    pub fn allow_everybody(&self) -> Result<Scope> {
+        let found = self.identified()?;
+        if let TenantHeader::Unknown(name) = &found.tenant {
+            return Err(unknown_tenant(name));
+        }
+        Ok(self.scope(found, Reach::Nowhere))
+    }
+
     fn scope(&self, found: &Identified, reach: Reach) -> Scope {
         Scope::of(found.caller.clone(), reach, self.request_id.clone())
     }

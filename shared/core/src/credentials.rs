@@ -24,6 +24,19 @@ pub fn verify_password(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
+/// Whether this is a hash that [`verify_password`] can compare with, at a cost like that of our own: a
+/// hash names its cost itself, and a large one would take the memory of all requests.
+pub fn is_usable_hash(hash: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| {
+        hash.algorithm == Algorithm::Argon2id.ident()
+            && hash.salt.is_some()
+            && hash.hash.is_some()
+            && Params::try_from(&hash).is_ok_and(|cost| {
+                cost.m_cost() <= 64 * 1024 && cost.t_cost() <= 10 && cost.p_cost() <= 16
+            })
+    })
+}
+
 fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
@@ -94,6 +107,22 @@ mod tests {
         assert!(verify_password("correct horse", &hash));
         assert!(!verify_password("correct house", &hash));
         assert!(!verify_password("", "no hash at all"));
+    }
+
+    #[test]
+    fn a_hash_from_elsewhere_is_usable_when_it_costs_no_more_than_ours() {
+        let own = hash_password("correct horse").unwrap();
+        assert!(is_usable_hash(&own));
+        for (from, to) in [
+            ("m=19456", "m=4194304"),
+            ("t=2", "t=2000"),
+            ("argon2id", "argon2i"),
+            ("argon2id", "pbkdf2-sha256"),
+        ] {
+            assert!(!is_usable_hash(&own.replace(from, to)), "{to}");
+        }
+        assert!(!is_usable_hash("$argon2id$v=19$m=19456,t=2,p=1"));
+        assert!(!is_usable_hash("correct horse"));
     }
 
     #[test]

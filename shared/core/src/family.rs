@@ -61,6 +61,10 @@ impl Family {
     fn message(self, error: &Error) -> &str {
         match (self, error.kind()) {
             (Self::Adjutant, Kind::Unauthorized) => "Credentials incorrect or none given.",
+            (Self::Opsera, Kind::Unauthorized) => "Unauthorized",
+            (Self::Opsera, Kind::Forbidden) => "Forbidden",
+            (Self::Opsera | Self::StatusDashboard, Kind::Internal) => "Internal server error",
+            (Self::StatusDashboard, Kind::Unauthorized) => "Unauthorized Access",
             (Self::Adjutant, Kind::Internal | Kind::Unavailable) => {
                 "Service temporarily unavailable, try again later."
             }
@@ -73,7 +77,8 @@ impl Family {
         match self {
             Self::Conductor => "Basic realm=\"Windlass\", charset=\"UTF-8\"",
             Self::Adjutant => "Keystone",
-            Self::Opsera | Self::StatusDashboard => "Bearer",
+            Self::Opsera => "Bearer",
+            Self::StatusDashboard => "Bearer realm=\"Authentication Required\"",
         }
     }
 }
@@ -124,6 +129,41 @@ mod tests {
             ),
         ] {
             assert_eq!(family.envelope(&error), want, "{family:?}");
+        }
+    }
+
+    #[test]
+    fn why_a_caller_was_refused_is_for_conductors_clients_only() {
+        let unauthorized = Error::unauthorized("Token is expired");
+        let forbidden = Error::forbidden("no role in `harbour`");
+        for (family, error, want) in [
+            (
+                Family::Conductor,
+                &unauthorized,
+                json!({ "message": "User unauthorized: Token is expired", "error_code": "unauthorized_error", "server_traceback": null }),
+            ),
+            (
+                Family::Adjutant,
+                &unauthorized,
+                json!({ "errors": ["Credentials incorrect or none given."] }),
+            ),
+            (
+                Family::Opsera,
+                &unauthorized,
+                json!({ "status": "failed", "message": "Unauthorized" }),
+            ),
+            (
+                Family::Opsera,
+                &forbidden,
+                json!({ "status": "failed", "message": "Forbidden" }),
+            ),
+            (
+                Family::StatusDashboard,
+                &unauthorized,
+                json!({ "code": 401, "status": "Unauthorized", "message": "Unauthorized Access" }),
+            ),
+        ] {
+            assert_eq!(family.envelope(error), want, "{family:?}");
         }
     }
 

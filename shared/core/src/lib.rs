@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod blob;
+pub mod body;
 pub mod caller;
 #[cfg(target_arch = "wasm32")]
 pub mod component;
@@ -15,17 +16,21 @@ pub mod db;
 pub mod error;
 pub mod family;
 pub mod ids;
+pub mod jwt;
 pub mod limits;
 pub mod list;
 pub mod log;
 pub mod permission;
 pub mod platform;
+pub mod project_roles;
 pub mod request;
 pub mod response;
 pub mod router;
 pub mod time;
+pub mod token_scope;
 pub mod visibility;
 
+pub use body::Body;
 pub use caller::{Caller, Scope};
 pub use context::Context;
 pub use db::Db;

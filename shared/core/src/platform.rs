@@ -38,6 +38,12 @@ pub async fn variable(name: &str) -> Option<String> {
     imp::variable(name).await.filter(|value| !value.is_empty())
 }
 
+/// Sets an application variable for this thread: tests have no other way to give one.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn set_variable(name: &str, value: &str) {
+    imp::set_variable(name, value);
+}
+
 /// Runs a task that may go on after the response was sent. Never the only thing that makes
 /// work happen: the platform may end the instance at any moment.
 pub fn spawn(task: impl Future<Output = ()> + 'static) {

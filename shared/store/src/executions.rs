@@ -8,7 +8,7 @@ pub mod deployment_status;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_core::db::{Db, Row};
-use windlass_core::{Error, Result, Scope, params};
+use windlass_core::{Caller, Error, Permission, Result, Scope, params};
 
 /// One execution, as the engine sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -327,7 +327,8 @@ pub async fn deployment_to_run(db: &impl Db, scope: &Scope, id: &str) -> Result<
         blueprint_id: row.text(4)?.to_owned(),
         create_status: row.optional_text(5)?.map(str::to_owned),
     };
-    if deployment.tenant_name != scope.tenant() {
+    let may = |caller: &Caller| caller.holds_in(scope.tenant(), Permission::ExecuteGlobalWorkflow);
+    if deployment.tenant_name != scope.tenant() && !scope.caller().is_ok_and(may) {
         return Err(Error::forbidden(format!(
             "User `{}` is not permitted to execute workflows on the global deployment `{id}` of \
              the tenant `{}`",

@@ -4,19 +4,25 @@
 //! verify. The number in `identity_version` changes with everything such a memory depends on and
 //! is read for every request, so a change counts from the next request on, in every instance.
 
+mod attempts;
 mod bootstrap;
+mod families;
 mod memory;
 mod passwords;
+mod user_tokens;
 mod verified;
 
+use attempts::Attempts;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use windlass_core::caller::{AuthMethod, BOOTSTRAP_ADMIN, Caller, Membership};
 use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::permission::{Permission, PermissionSet};
+use windlass_core::token_scope::TokenScope;
 use windlass_core::{Error, Family, Kind, Request, Result, Timestamp, app, credentials, params};
 
+pub(crate) use bootstrap::token_signing_key;
 pub use bootstrap::{ADMIN_PASSWORD_KEY, encryption_key};
 pub use passwords::FAILED_LOGINS_BEFORE_LOCK;
 
@@ -26,10 +32,11 @@ pub struct Identity;
 impl app::Identity for Identity {
     async fn prepare(db: &impl Db) -> Result<()> {
         // Every new instance asks, so the usual answer costs one statement.
-        let ready = "select coalesce(max(version), 0), exists (select 1 from users where id = ?1)
-             from schema_versions";
-        if let Ok(Some(row)) = db.first(ready, params![BOOTSTRAP_ADMIN]).await
-            && row.integer(0)? >= crate::migrations::latest()
+        let ready = "select count(*), exists (select 1 from users where id = ?1)
+             from schema_versions where version <= ?2";
+        let values = params![BOOTSTRAP_ADMIN, crate::migrations::latest()];
+        if let Ok(Some(row)) = db.first(ready, values).await
+            && row.integer(0)? >= crate::migrations::count()
             && row.boolean(1)?
         {
             return Ok(());
@@ -41,9 +48,8 @@ impl app::Identity for Identity {
     async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Result<Identified> {
         match family {
             Family::Conductor => conductor(db, request).await,
-            // Their own ways to log in come with their components.
             Family::Adjutant | Family::Opsera | Family::StatusDashboard => {
-                Err(Error::unauthorized("No authentication info provided"))
+                families::authenticate(db, family, request).await
             }
         }
     }
@@ -105,34 +111,59 @@ fn misshapen(value: &str, refusal: Error) -> Error {
     Error::unauthorized("Invalid token structure")
 }
 
-/// A caller who was recognised, and until when that may be remembered.
+/// A caller who was recognised.
 struct Recognised {
     caller: Caller,
+    /// Until when that may be remembered.
     until: Option<Timestamp>,
+    /// The tenant that a request is about when it names none.
+    tenant: Option<String>,
 }
 
 async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
     let proofs = Proof::all(request)?;
+    if proofs.is_empty() {
+        return Err(Error::unauthorized("No authentication info provided"));
+    }
     let tenant = single(request, "tenant")?.unwrap_or_default();
-    let version = version(db).await?;
+    let attempts = Attempts::read(db, request).await?;
+    match first_of(db, proofs, tenant, &attempts).await {
+        Ok(found) => Ok(found),
+        Err(refusal) => Err(attempts.note(db, refusal).await),
+    }
+}
+
+/// Who the first proof that names somebody names.
+async fn first_of(
+    db: &impl Db,
+    proofs: Vec<Proof<'_>>,
+    tenant: &str,
+    attempts: &Attempts,
+) -> Result<Identified> {
+    let version = attempts.version;
     for proof in proofs {
         let [kind, value] = proof.parts();
         let key = credentials::memory_key(&[kind, value, tenant]);
         if let Some(known) = memory::recall(&key, version) {
             return Ok(known);
         }
+        attempts.demand_few()?;
         let found = match proof {
             Proof::ExecutionToken { value } => return by_execution_token(db, value, tenant).await,
             Proof::Basic { header } => by_password(db, header).await?,
-            Proof::Token { value } => match by_token(db, value).await? {
-                Some(found) => Some(found),
+            Proof::Token { value } => match user_tokens::find(db, value).await? {
+                Some(found) => {
+                    let needed = TokenScope::of_family(Family::Conductor);
+                    found.caller.demand_scope(needed)?;
+                    Some(found)
+                }
                 None => {
                     let found = by_execution_token(db, value, tenant).await;
                     return found.map_err(|error| misshapen(value, error));
                 }
             },
         };
-        let Some(Recognised { caller, until }) = found else {
+        let Some(Recognised { caller, until, .. }) = found else {
             continue;
         };
         let caller = Rc::new(caller);
@@ -144,13 +175,6 @@ async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
         return Ok(identified);
     }
     Err(Error::unauthorized("No authentication info provided"))
-}
-
-async fn version(db: &impl Db) -> Result<i64> {
-    let row = db
-        .first("select version from identity_version", &[])
-        .await?;
-    row.map_or(Ok(0), |row| row.integer(0))
 }
 
 async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
@@ -177,6 +201,7 @@ async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     Ok(Some(Recognised {
         caller,
         until: None,
+        tenant: None,
     }))
 }
 
@@ -184,46 +209,6 @@ async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
 fn is_stale(last: Option<&str>) -> Result<bool> {
     let Some(last) = last else { return Ok(true) };
     Ok(Timestamp::parse("last use", last)?.plus_seconds(60) < Timestamp::now())
-}
-
-/// The user of a token, or nothing when the text may be an execution's token instead.
-async fn by_token(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
-    let mut parts = value.splitn(3, '-');
-    let (Some(prefix), Some(id), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
-        return Ok(None);
-    };
-    if prefix != "ctok" {
-        return Ok(None);
-    }
-    let row = db
-        .first(
-            "select t.user_id, t.secret_hash, t.expiration_date, u.active, t.last_used
-             from tokens t join users u on u.id = t.user_id where t.id = ?1",
-            params![id],
-        )
-        .await?;
-    let unknown = || Error::unauthorized("Unauthorized");
-    let row = row.ok_or_else(unknown)?;
-    if !credentials::same(row.text(1)?, &credentials::digest(secret)) || !row.boolean(3)? {
-        return Err(unknown());
-    }
-    let until = row
-        .optional_text(2)?
-        .map(|end| Timestamp::parse("expiration_date", end))
-        .transpose()?;
-    if until.is_some_and(|end| end <= Timestamp::now()) {
-        return Err(Error::unauthorized("Token is expired"));
-    }
-    if is_stale(row.optional_text(4)?)? {
-        let now = Timestamp::now();
-        db.execute(
-            "update tokens set last_used = ?2 where id = ?1",
-            params![id, now],
-        )
-        .await?;
-    }
-    let caller = caller(db, row.integer(0)?, AuthMethod::Token, None).await?;
-    Ok(Some(Recognised { caller, until }))
 }
 
 /// The creator of the execution whose token this is, while the execution may still act.
@@ -267,7 +252,8 @@ async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<I
     })
 }
 
-/// A user with all that their roles permit.
+/// A user with all that their roles permit: their own and those of their groups, in the system and
+/// in each tenant.
 async fn caller(
     db: &impl Db,
     user_id: i64,
@@ -276,26 +262,42 @@ async fn caller(
 ) -> Result<Caller> {
     let row = db
         .first(
-            "select u.username, u.role,
-                 (select json_group_array(json_array(m.tenant_name, m.role))
-                  from tenant_users m where m.user_id = u.id),
+            "with system_roles (role) as (
+                 select role from users where id = ?1
+                 union select g.role from group_users m join user_groups g on g.id = m.group_id
+                     where m.user_id = ?1),
+             memberships (tenant_name, role) as (
+                 select tenant_name, role from tenant_users where user_id = ?1
+                 union select g.tenant_name, g.role from group_users m
+                     join tenant_groups g on g.group_id = m.group_id where m.user_id = ?1)
+             select u.username, u.role, (select json_group_array(role) from system_roles),
+                 (select json_group_array(json_array(tenant_name, role)) from memberships),
                  (select json_group_array(json_array(p.role, p.permission)) from permissions p
-                  where p.role = u.role
-                     or p.role in (select m.role from tenant_users m where m.user_id = u.id))
+                  where p.role in (select role from system_roles union select role from memberships))
              from users u where u.id = ?1",
             params![user_id],
         )
         .await?
         .ok_or_else(|| Error::unauthorized("Unauthorized"))?;
     let mut of_role: BTreeMap<String, PermissionSet> = BTreeMap::new();
-    for (role, name) in row.json::<Vec<(String, String)>>(3)? {
+    for (role, name) in row.json::<Vec<(String, String)>>(4)? {
         if let Some(permission) = Permission::find(&name) {
             of_role.entry(role).or_default().insert(permission);
         }
     }
-    let role = row.text(1)?.to_owned();
+    let mut role = row.text(1)?.to_owned();
+    let mut system = PermissionSet::default();
+    for system_role in row.json::<Vec<String>>(2)? {
+        if let Some(permissions) = of_role.get(&system_role) {
+            system.extend(permissions);
+        }
+        // The rules that name the role itself do not ask where it comes from.
+        if system_role == "sys_admin" {
+            role = system_role;
+        }
+    }
     let mut tenants: BTreeMap<String, Membership> = BTreeMap::new();
-    for (tenant, role) in row.json::<Vec<(String, String)>>(2)? {
+    for (tenant, role) in row.json::<Vec<(String, String)>>(3)? {
         let membership = tenants.entry(tenant).or_default();
         if let Some(permissions) = of_role.get(&role) {
             membership.permissions.extend(permissions);
@@ -305,7 +307,7 @@ async fn caller(
     Ok(Caller {
         user_id,
         username: row.text(0)?.to_owned(),
-        system: of_role.get(&role).cloned().unwrap_or_default(),
+        system,
         role,
         method,
         tenants,

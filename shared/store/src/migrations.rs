@@ -15,6 +15,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "orchestration",
         include_str!("../schema/002_orchestration.sql"),
     ),
+    (3, "groups", include_str!("../schema/003_groups.sql")),
+    (
+        4,
+        "token_scopes",
+        include_str!("../schema/004_token_scopes.sql"),
+    ),
 ];
 
 /// The version this build expects.
@@ -22,12 +28,18 @@ pub fn latest() -> i64 {
     MIGRATIONS.last().map_or(0, |(number, _, _)| *number)
 }
 
+/// How many migrations this build knows.
+pub fn count() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Brings the database to this build's version; cheap when it is there already.
 ///
 /// # Errors
 /// Whatever a statement failed with. Each migration is applied whole or not at all.
 pub async fn apply(db: &impl Db) -> Result<()> {
-    if version(db).await? >= latest() {
+    let done = applied(db).await?;
+    if MIGRATIONS.iter().all(|(number, ..)| done.contains(number)) {
         return Ok(());
     }
     // Readers no longer wait for writers. A server may refuse it, which costs speed only.
@@ -40,7 +52,7 @@ pub async fn apply(db: &impl Db) -> Result<()> {
     .await?;
     for (number, name, statements) in MIGRATIONS {
         db.transaction(async |db| {
-            if version(db).await? >= *number {
+            if applied(db).await?.contains(number) {
                 return Ok(());
             }
             for statement in split(statements) {
@@ -57,7 +69,8 @@ pub async fn apply(db: &impl Db) -> Result<()> {
     Ok(())
 }
 
-async fn version(db: &impl Db) -> Result<i64> {
+/// The numbers of the migrations that the database has.
+async fn applied(db: &impl Db) -> Result<Vec<i64>> {
     let known = db
         .first(
             "select 1 from sqlite_master where type = 'table' and name = 'schema_versions'",
@@ -65,12 +78,12 @@ async fn version(db: &impl Db) -> Result<i64> {
         )
         .await?;
     if known.is_none() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let row = db
-        .first("select coalesce(max(version), 0) from schema_versions", &[])
+    let numbers = db
+        .first_json("select json_group_array(version) from schema_versions", &[])
         .await?;
-    row.map_or(Ok(0), |row| row.integer(0))
+    Ok(numbers.unwrap_or_default())
 }
 
 /// The statements of a file. Spin runs only the first of several and says nothing.
@@ -120,7 +133,9 @@ mod tests {
             let db = NativeDb::in_memory();
             apply(&db).await.unwrap();
             apply(&db).await.unwrap();
-            assert_eq!(version(&db).await.unwrap(), latest());
+            let numbers = applied(&db).await.unwrap();
+            assert_eq!(numbers.last(), Some(&latest()));
+            assert_eq!(numbers.len(), MIGRATIONS.len());
             let triggers = db
                 .first(
                     "select count(*) from sqlite_master where type = 'trigger'",
@@ -128,6 +143,22 @@ mod tests {
                 )
                 .await;
             assert!(triggers.unwrap().unwrap().integer(0).unwrap() >= 10);
+        });
+    }
+
+    #[test]
+    fn a_later_migration_does_not_hide_one_that_is_missing() {
+        pollster::block_on(async {
+            let db = NativeDb::in_memory();
+            for sql in [
+                "create table schema_versions (
+                     version integer primary key, name text not null, applied_at text not null)",
+                "insert into schema_versions values (9999, 'of a later build', '')",
+            ] {
+                db.execute(sql, &[]).await.unwrap();
+            }
+            apply(&db).await.unwrap();
+            assert_eq!(applied(&db).await.unwrap().len(), MIGRATIONS.len() + 1);
         });
     }
 

@@ -1,63 +1,94 @@
 //! Tenants: who works together, and apart from whom.
 
+mod members;
+
+pub use members::{Member, MemberKind, add_member, remove_member, set_member_role};
+
+use crate::audit;
 use windlass_core::db::Db;
-use windlass_core::list::{self, Field, ListQuery, Page, Resource, concat};
-use windlass_core::{Permission, Result, Scope, params};
+use windlass_core::list::{self, Field, ListQuery, Page, Resource};
+use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
+
+/// The tenant that the application is set up with.
+pub const DEFAULT_TENANT: &str = "default_tenant";
 
 const TABLE: &str = "(select *, id as key from tenants) t";
 
-/// The message broker's account of a tenant: there is no broker.
-const BROKER: [Field; 3] = [
-    Field::text("rabbitmq_username", "null"),
-    Field::text("rabbitmq_password", "null"),
-    Field::text("rabbitmq_vhost", "null"),
-];
-
-static FIELDS: [Field; 7] = concat(
-    &[
+/// The fields of a tenant, of which some are numbers or details. There is no message broker in
+/// which it could have an account.
+const fn fields(groups: Field, users: Field, roles: Field) -> [Field; 7] {
+    [
         Field::text("name", "t.name"),
-        Field::integer("groups", "0"),
-        Field::integer(
-            "users",
-            "(select count(*) from tenant_users m where m.tenant_name = t.name)",
-        ),
-        Field::json("user_roles", "null"),
-    ],
-    &BROKER,
+        groups,
+        users,
+        roles,
+        Field::text("rabbitmq_username", "null"),
+        Field::text("rabbitmq_password", "null"),
+        Field::text("rabbitmq_vhost", "null"),
+    ]
+}
+
+static PLAIN: [Field; 7] = fields(
+    Field::integer(
+        "groups",
+        "(select count(*) from tenant_groups g where g.tenant_name = t.name)",
+    ),
+    Field::integer(
+        "users",
+        "(select count(*) from (
+              select m.user_id from tenant_users m where m.tenant_name = t.name
+              union select u.user_id from tenant_groups g
+                  join group_users u on u.group_id = g.group_id where g.tenant_name = t.name))",
+    ),
+    Field::json("user_roles", "null"),
 );
 
-static DETAILED_FIELDS: [Field; 7] = concat(
-    &[
-        Field::text("name", "t.name"),
-        Field::json("groups", "json_object()"),
-        Field::json(
-            "users",
-            "(select json_group_object(u.username,
-                  json_object('tenant-role', m.role, 'roles', json_array(m.role)))
-              from tenant_users m join users u on u.id = m.user_id where m.tenant_name = t.name)",
-        ),
-        Field::json(
-            "user_roles",
-            "(select json_object('direct', json_group_object(u.username, m.role),
-                  'groups', json_object())
-              from tenant_users m join users u on u.id = m.user_id where m.tenant_name = t.name)",
-        ),
-    ],
-    &BROKER,
+static DETAILED: [Field; 7] = fields(
+    Field::json(
+        "groups",
+        "(select json_group_object(name, role) from (
+              select u.name, g.role from tenant_groups g join user_groups u on u.id = g.group_id
+              where g.tenant_name = t.name order by u.name))",
+    ),
+    Field::json(
+        "users",
+        "(select json_group_object(username, json_object('tenant-role', direct, 'roles', json(roles)))
+          from (select u.username, max(r.direct) as direct, json_group_array(r.role) as roles from (
+              select user_id, role, max(direct) as direct from (
+                  select m.user_id, m.role, m.role as direct from tenant_users m
+                      where m.tenant_name = t.name
+                  union all select m.user_id, g.role, null from tenant_groups g
+                      join group_users m on m.group_id = g.group_id where g.tenant_name = t.name)
+              group by user_id, role order by user_id, role) r
+          join users u on u.id = r.user_id group by u.id order by u.username))",
+    ),
+    Field::json(
+        "user_roles",
+        "json_object(
+          'direct', (select json_group_object(username, role) from (
+              select u.username, m.role from tenant_users m join users u on u.id = m.user_id
+              where m.tenant_name = t.name order by u.username)),
+          'groups', (select json_group_object(u.name, json_object('role', g.role, 'users',
+              (select json_group_array(username) from (
+                  select p.username from group_users m join users p on p.id = m.user_id
+                  where m.group_id = g.group_id order by p.username))))
+              from tenant_groups g join user_groups u on u.id = g.group_id
+              where g.tenant_name = t.name))",
+    ),
 );
 
 /// Tenants, with numbers where their details are many.
 pub static TENANTS: Resource = Resource {
     name: "Tenant",
     table: TABLE,
-    fields: &FIELDS,
+    fields: &PLAIN,
     search: Some("t.name"),
     of_tenant: false,
 };
 
 /// Tenants with their details, as `_get_data` asks for.
 pub static DETAILED_TENANTS: Resource = Resource {
-    fields: &DETAILED_FIELDS,
+    fields: &DETAILED,
     ..TENANTS
 };
 
@@ -71,8 +102,10 @@ pub async fn list(
     let caller = scope.caller()?;
     if !caller.holds(Permission::AllTenants) {
         query.and(
-            "t.name in (select tenant_name from tenant_users where user_id = {})",
-            [caller.user_id.into()],
+            "t.name in (select m.tenant_name from tenant_users m where m.user_id = {}
+                 union select g.tenant_name from group_users m
+                     join tenant_groups g on g.group_id = m.group_id where m.user_id = {})",
+            [caller.user_id.into(), caller.user_id.into()],
         );
     }
     list::page(db, &resource.page_statement(scope, &query)).await
@@ -84,6 +117,94 @@ pub async fn exists(db: &impl Db, name: &str) -> Result<bool> {
         .first("select 1 from tenants where name = ?1", params![name])
         .await?;
     Ok(row.is_some())
+}
+
+/// Refuses a tenant that is not there.
+pub async fn demand(db: &impl Db, _scope: &Scope, name: &str) -> Result<()> {
+    if exists(db, name).await? {
+        return Ok(());
+    }
+    Err(Error::not_found(TENANTS.name, name))
+}
+
+/// Makes a tenant with nobody in it.
+///
+/// # Errors
+/// 409 when there is one of this name.
+pub async fn insert(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
+    if exists(db, name).await? {
+        return Err(Error::conflict(format!(
+            "The tenant `{name}` already exists"
+        )));
+    }
+    db.execute(
+        "insert into tenants (name, created_at) values (?1, ?2)",
+        params![name, Timestamp::now()],
+    )
+    .await?;
+    audit::insert(db, scope, "tenant_create", "Tenant", name).await
+}
+
+/// Removes a tenant that has nothing and nobody left. Its events go too: whoever makes a tenant of
+/// the same name must not read them.
+///
+/// # Errors
+/// 404; 400 for the tenant that everybody begins with; 409, naming what it still has.
+pub async fn delete(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
+    demand(db, scope, name).await?;
+    if name == DEFAULT_TENANT {
+        return Err(Error::illegal_action(format!(
+            "The tenant `{name}` cannot be deleted"
+        )));
+    }
+    let mut left = resources(db, "tenant_name", name).await?;
+    let members = db
+        .first(
+            "select exists (select 1 from tenant_users where tenant_name = ?1),
+                 exists (select 1 from tenant_groups where tenant_name = ?1)",
+            params![name],
+        )
+        .await?;
+    if let Some(row) = members {
+        for (column, what) in ["users", "user-groups"].into_iter().enumerate() {
+            if row.boolean(column)? {
+                left.push(what.to_owned());
+            }
+        }
+    }
+    if !left.is_empty() {
+        return Err(Error::conflict(format!(
+            "Cannot delete the tenant `{name}`: it still has {}",
+            left.join(", ")
+        )));
+    }
+    db.execute("delete from events where tenant_name = ?1", params![name])
+        .await?;
+    db.execute("delete from tenants where name = ?1", params![name])
+        .await?;
+    audit::insert(db, scope, "tenant_delete", "Tenant", name).await
+}
+
+/// The tables of what a tenant and a user can own. What else has their names belongs to something
+/// in these and goes with it.
+pub(crate) const OWNED: [&str; 3] = ["blueprints", "deployments", "executions"];
+
+/// The kinds of resources whose `column`, one of `tenant_name` and `created_by`, has this value.
+pub(crate) async fn resources(
+    db: &impl Db,
+    column: &'static str,
+    value: &str,
+) -> Result<Vec<String>> {
+    let parts: Vec<String> = OWNED
+        .iter()
+        .map(|table| {
+            format!("select '{table}' where exists (select 1 from {table} where {column} = ?1)")
+        })
+        .collect();
+    let rows = db.query(&parts.join(" union all "), params![value]).await?;
+    rows.iter()
+        .map(|row| row.text(0).map(|table| table.replace('_', "-")))
+        .collect()
 }
 
 #[cfg(test)]

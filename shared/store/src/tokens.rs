@@ -4,13 +4,19 @@
 //! once, when it is made. The exception are the implicit tokens that `GET /tokens` hands out: their
 //! secret is derived from the id under the application's key, so the same one can be shown again
 //! for an hour without being stored.
+//!
+//! Where a client wants to read who it is, the token is a JWT instead; the digest of the whole is
+//! stored, so another one with the same claims and a good signature is still not this token.
 
 use crate::audit;
-use crate::identity::encryption_key;
-use serde_json::{Value, json};
+use crate::identity::{encryption_key, token_signing_key};
+use serde_json::{Map, Value, json};
 use windlass_core::db::Db;
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
-use windlass_core::{Error, Kind, Permission, Result, Scope, Timestamp, credentials, ids, params};
+use windlass_core::token_scope::TokenScopes;
+use windlass_core::{
+    Error, Kind, Permission, Result, Scope, Timestamp, credentials, ids, jwt, params,
+};
 
 /// How long an implicit token lives, in seconds.
 const IMPLICIT_LIFETIME: i64 = 10 * 3600;
@@ -21,6 +27,9 @@ const IMPLICIT_REUSE: i64 = 3600;
 /// The lengths of a token's id and of its secret.
 const LENGTHS: (usize, usize) = (10, 40);
 
+/// How long a signed token lives that does not say, in seconds: one without an end would not do.
+const SIGNED_LIFETIME: i64 = 30 * 24 * 3600;
+
 /// What stands where a value must not be shown.
 pub const MASK: &str = "********";
 
@@ -28,7 +37,7 @@ pub const MASK: &str = "********";
 pub static TOKENS: Resource = Resource {
     name: "Token",
     table: "(select k.key, k.id, k.user_id, k.is_implicit, k.expiration_date, k.last_used,
-                 k.description, u.username, u.role
+                 k.description, k.scopes, k.tenant_name, u.username, u.role
              from tokens k join users u on u.id = k.user_id) t",
     fields: &[
         Field::text("id", "t.id"),
@@ -38,6 +47,8 @@ pub static TOKENS: Resource = Resource {
         Field::text("expiration_date", "t.expiration_date"),
         Field::text("last_used", "t.last_used"),
         Field::text("description", "t.description"),
+        Field::json("scopes", "t.scopes"),
+        Field::text("tenant_name", "t.tenant_name"),
     ],
     search: None,
     of_tenant: false,
@@ -71,27 +82,100 @@ fn not_found(id: &str) -> Error {
     Error::new(Kind::NotFound, format!("Could not find token {id}"))
 }
 
+/// How the value of a token looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `ctok-<id>-<secret>`.
+    #[default]
+    Opaque,
+    /// A JWT that says whose it is and until when it counts.
+    Signed,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewToken<'t> {
+    /// What it is for, in its user's words.
+    pub description: Option<&'t str>,
+    /// When it ends, if ever.
+    pub expiration: Option<Timestamp>,
+    /// What it may be used for.
+    pub scopes: TokenScopes,
+    /// The tenant that its requests are about when they name none.
+    pub tenant: Option<&'t str>,
+    /// How its value looks.
+    pub format: Format,
+}
+
 /// Makes a token for the caller and answers it with its value, which nobody can learn later.
 /// The caller's expired tokens go first.
-pub async fn insert(
-    db: &impl Db,
-    scope: &Scope,
-    description: Option<&str>,
-    expiration: Option<Timestamp>,
-) -> Result<Value> {
+///
+/// # Errors
+/// 403 for a tenant that there is not, or that the caller is not in.
+pub async fn insert(db: &impl Db, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
     let id = ids::random_text(LENGTHS.0);
-    let secret = ids::random_text(LENGTHS.1);
     let caller = scope.caller()?;
-    insert_row(db, scope, &id, &secret, description, expiration, false).await?;
+    if let Some(tenant) = token.tenant {
+        demand_tenant(db, scope, tenant).await?;
+    }
+    let (value, digest) = match token.format {
+        Format::Opaque => {
+            let secret = ids::random_text(LENGTHS.1);
+            (value(&id, &secret), credentials::digest(&secret))
+        }
+        Format::Signed => {
+            let value = signed(scope, &id, &mut token).await?;
+            let digest = credentials::digest(&value);
+            (value, digest)
+        }
+    };
+    insert_row(db, scope, &id, &digest, &token, false).await?;
     Ok(json!({
         "id": id,
         "username": caller.username,
-        "value": value(&id, &secret),
+        "value": value,
         "role": caller.role,
-        "expiration_date": expiration,
+        "expiration_date": token.expiration,
         "last_used": null,
-        "description": description,
+        "description": token.description,
+        "scopes": token.scopes.names(),
+        "tenant_name": token.tenant,
     }))
+}
+
+/// A token whose user may not be in its tenant would be refused at its first use.
+async fn demand_tenant(db: &impl Db, scope: &Scope, tenant: &str) -> Result<()> {
+    let caller = scope.caller()?;
+    let known = db
+        .first("select 1 from tenants where name = ?1", params![tenant])
+        .await?;
+    let is_in = caller.tenants.contains_key(tenant) || caller.holds(Permission::AllTenants);
+    if known.is_some() && is_in {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "Authorization failed: Tried to authenticate with invalid tenant name: {tenant}"
+    )))
+}
+
+/// The value of a signed token. Its end is a whole second, in the row as in the claims.
+async fn signed(scope: &Scope, id: &str, token: &mut NewToken<'_>) -> Result<String> {
+    let now = Timestamp::now();
+    let end = token
+        .expiration
+        .unwrap_or_else(|| now.plus_seconds(SIGNED_LIFETIME));
+    let end = Timestamp::from_millis(end.millis() / 1000 * 1000);
+    token.expiration = Some(end);
+    let caller = scope.caller()?;
+    let mut claims = Map::new();
+    claims.insert("owner".into(), token.tenant.unwrap_or("windlass").into());
+    claims.insert("userName".into(), caller.username.clone().into());
+    claims.insert("userId".into(), caller.user_id.to_string().into());
+    if let Some(names) = token.scopes.names() {
+        claims.insert("scope".into(), names.join(" ").into());
+    }
+    claims.insert("tokenId".into(), id.into());
+    jwt::sign(&token_signing_key().await?, claims, now, end)
 }
 
 /// Removes a token that the caller may see.
@@ -113,8 +197,11 @@ pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
         }
         let id = ids::random_text(LENGTHS.0);
         let secret = derived_secret(&id).await?;
-        let expiration = Timestamp::now().plus_seconds(IMPLICIT_LIFETIME);
-        insert_row(db, scope, &id, &secret, None, Some(expiration), true).await?;
+        let token = NewToken {
+            expiration: Some(Timestamp::now().plus_seconds(IMPLICIT_LIFETIME)),
+            ..NewToken::default()
+        };
+        insert_row(db, scope, &id, &credentials::digest(&secret), &token, true).await?;
         Ok(value(&id, &secret))
     })
     .await
@@ -154,13 +241,13 @@ async fn insert_row(
     db: &impl Db,
     scope: &Scope,
     id: &str,
-    secret: &str,
-    description: Option<&str>,
-    expiration: Option<Timestamp>,
+    digest: &str,
+    token: &NewToken<'_>,
     is_implicit: bool,
 ) -> Result<()> {
     let user_id = scope.caller()?.user_id;
     let now = Timestamp::now();
+    let scopes = token.scopes.names().map(|names| json!(names).to_string());
     db.execute(
         "delete from tokens where user_id = ?1 and expiration_date <= ?2",
         params![user_id, now],
@@ -168,16 +255,19 @@ async fn insert_row(
     .await?;
     db.execute(
         "insert into tokens
-             (id, user_id, secret_hash, description, expiration_date, is_implicit, created_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (id, user_id, secret_hash, description, expiration_date, is_implicit, created_at,
+              scopes, tenant_name)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             id,
             user_id,
-            credentials::digest(secret),
-            description,
-            expiration,
+            digest,
+            token.description,
+            token.expiration,
             is_implicit,
-            now
+            now,
+            scopes,
+            token.tenant
         ],
     )
     .await?;

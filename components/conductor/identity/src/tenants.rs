@@ -1,8 +1,33 @@
-//! `/tenants`: the tenants a caller works in.
+//! `/tenants`: who works together, and apart from whom.
 
+use crate::body;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Permission, Response, Result, ids};
+use windlass_core::list::Resource;
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_store::tenants::{self, DETAILED_TENANTS, TENANTS};
+
+/// Names that paths below `/tenants` need for themselves.
+const RESERVED: [&str; 2] = ["users", "user-groups"];
+
+/// Numbers or, with `_get_data`, details.
+pub fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
+    let details = ctx.request.query_bool("_get_data")?.unwrap_or(false);
+    let resource = if details { &DETAILED_TENANTS } else { &TENANTS };
+    // Unknown names in `_include` are refused before anything is changed.
+    ctx.include(resource)?;
+    Ok(resource)
+}
+
+/// One tenant as an answer.
+pub async fn show(
+    ctx: &Context<impl Db>,
+    resource: &Resource,
+    scope: &Scope,
+    name: &str,
+) -> Result<Response> {
+    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
+        .await
+}
 
 /// `GET /tenants`: all tenants for administrators, else those the caller is in.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -28,8 +53,43 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
         )));
     }
     let scope = ctx.allow_in(name, Permission::TenantGet)?;
-    let details = ctx.request.query_bool("_get_data")?.unwrap_or(false);
-    let resource = if details { &DETAILED_TENANTS } else { &TENANTS };
-    ctx.one(resource, &scope, name, "t.name = {}", [name.into()])
-        .await
+    show(ctx, resource(ctx)?, &scope, name).await
+}
+
+/// `POST /tenants/{tenant_name}`: a tenant with nobody in it, not even who made it.
+pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::TenantCreate)?;
+    let name = ctx.path("tenant_name");
+    let resource = resource(ctx)?;
+    // Clients may choose the password of the broker's account, which there is not.
+    body::text(&ctx.json_object()?, "rabbitmq_password")?;
+    ids::check("tenant_name", name)?;
+    ctx.db
+        .transaction(async |db| tenants::insert(db, &scope, name).await)
+        .await?;
+    let mut response = show(ctx, resource, &scope, name).await?;
+    response.status = 201;
+    Ok(response)
+}
+
+/// `POST /tenants/users` and `POST /tenants/user-groups`: no tenant can have these names.
+pub async fn create_reserved(ctx: &Context<impl Db>) -> Result<Response> {
+    ctx.allow_anywhere(Permission::TenantCreate)?;
+    let name = RESERVED
+        .into_iter()
+        .find(|name| ctx.route.ends_with(&format!("/{name}")))
+        .unwrap_or_default();
+    Err(Error::bad_parameters(format!(
+        "`{name}` is not allowed as a tenant name"
+    )))
+}
+
+/// `DELETE /tenants/{tenant_name}`: a tenant in which nothing and nobody is left.
+pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::TenantDelete)?;
+    let name = ctx.path("tenant_name");
+    ctx.db
+        .transaction(async |db| tenants::delete(db, &scope, name).await)
+        .await?;
+    Ok(Response::empty(204))
 }

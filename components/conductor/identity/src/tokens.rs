@@ -1,13 +1,15 @@
 //! `/tokens`: what stands for a user instead of name and password.
 //!
 //! A value is shown once, in the answer that makes the token. An execution acts as its creator
-//! only while it runs, so it gets no tokens: they would outlive it.
+//! only while it runs, so it gets no tokens: they would outlive it. A token that is for some purposes
+//! only makes none that is for more.
 
 use serde_json::{Map, Value};
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Permission, Response, Result, Scope, Timestamp};
-use windlass_store::tokens::{self, TOKENS};
+use windlass_core::token_scope::TokenScopes;
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, Timestamp};
+use windlass_store::tokens::{self, Format, NewToken, TOKENS};
 
 /// The longest description, in characters.
 const MAX_DESCRIPTION: usize = 1024;
@@ -18,7 +20,8 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::TokenGet)?;
     let query = ctx.list_query(&TOKENS, &[])?;
     let page = tokens::list(&ctx.db, &scope, query.clone()).await?;
-    let value = match is_execution(&scope)? {
+    let is_restricted = scope.caller()?.method.scopes().is_restricted();
+    let value = match is_restricted || is_execution(&scope)? {
         true => None,
         false => Some(tokens::implicit(&ctx.db, &scope).await?),
     };
@@ -36,17 +39,17 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
         return Err(Error::forbidden("An execution cannot create tokens"));
     }
     let include = ctx.include(&TOKENS)?;
-    let body = ctx.json_object()?;
-    let description = text(&body, "description")?;
-    if description.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
-        return Err(Error::bad_parameters(format!(
-            "description is longer than {MAX_DESCRIPTION} characters"
-        )));
-    }
-    let expiration = expiration(text(&body, "expiration_date")?)?;
+    let body = Body::of(ctx)?;
+    let wanted = NewToken {
+        description: description(&body)?,
+        expiration: expiration(body.text("expiration_date")?)?,
+        scopes: scopes(&body, scope.caller()?.method.scopes())?,
+        tenant: body.filled_text("tenant_name")?,
+        format: format(&body)?,
+    };
     let token = ctx
         .db
-        .transaction(async |db| tokens::insert(db, &scope, description, expiration).await)
+        .transaction(async |db| tokens::insert(db, &scope, wanted).await)
         .await?;
     ctx.ok(include.of(token))
 }
@@ -73,12 +76,42 @@ fn is_execution(scope: &Scope) -> Result<bool> {
     Ok(scope.caller()?.method == AuthMethod::ExecutionToken)
 }
 
-/// A text of the body; null and absent are the same.
-fn text<'b>(body: &'b Map<String, Value>, key: &str) -> Result<Option<&'b str>> {
-    match body.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(Error::wrong_type(key, "str", other)),
+fn description(body: &Body) -> Result<Option<&str>> {
+    let description = body.text("description")?;
+    if description.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
+        return Err(Error::bad_parameters(format!(
+            "description is longer than {MAX_DESCRIPTION} characters"
+        )));
+    }
+    Ok(description)
+}
+
+/// What the token may be used for: what the body asks for, else the same as the one that makes it.
+fn scopes(body: &Body, held: TokenScopes) -> Result<TokenScopes> {
+    let Some(items) = body.list("scopes")? else {
+        return Ok(held);
+    };
+    let name = |item: &Value| match item {
+        Value::String(name) => Ok(name.clone()),
+        other => Err(Error::wrong_type("scopes", "list of str", other)),
+    };
+    let names = items.iter().map(name).collect::<Result<Vec<String>>>()?;
+    let wanted = TokenScopes::parse(&names)?;
+    if wanted.is_within(held) {
+        return Ok(wanted);
+    }
+    Err(Error::forbidden(
+        "A token cannot make one with more scopes than it has itself",
+    ))
+}
+
+fn format(body: &Body) -> Result<Format> {
+    match body.text("format")? {
+        None | Some("opaque") => Ok(Format::Opaque),
+        Some("jwt") => Ok(Format::Signed),
+        Some(other) => Err(Error::bad_parameters(format!(
+            "Invalid format: `{other}`. Valid formats are: ['opaque', 'jwt']"
+        ))),
     }
 }
 
@@ -106,6 +139,48 @@ fn expiration(text: Option<&str>) -> Result<Option<Timestamp>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_body_names_scopes_that_there_are_and_that_its_caller_has() {
+        let free = TokenScopes::UNRESTRICTED;
+        let conductor = TokenScopes::from_names(&["conductor"]);
+        for (body, held, want) in [
+            (json!({}), free, Ok(free)),
+            (json!({ "scopes": null }), free, Ok(free)),
+            (json!({}), conductor, Ok(conductor)),
+            (json!({ "scopes": ["conductor"] }), free, Ok(conductor)),
+            (json!({ "scopes": ["conductor"] }), conductor, Ok(conductor)),
+            (
+                json!({ "scopes": ["api"] }),
+                conductor,
+                Err("A token cannot make one"),
+            ),
+            (json!({ "scopes": [] }), free, Err("scopes is empty")),
+            (
+                json!({ "scopes": ["all"] }),
+                free,
+                Err("Invalid scope: `all`"),
+            ),
+            (
+                json!({ "scopes": [1] }),
+                free,
+                Err("scopes parameter is expected"),
+            ),
+            (
+                json!({ "scopes": "api" }),
+                free,
+                Err("scopes parameter is expected"),
+            ),
+        ] {
+            let parsed = Body::inner(&body, "body").unwrap();
+            match (scopes(&parsed, held), want) {
+                (Ok(got), Ok(want)) => assert_eq!(got, want, "{body}"),
+                (Err(got), Err(part)) => assert!(got.message().starts_with(part), "{got}"),
+                (got, _) => panic!("{body}: {got:?}"),
+            }
+        }
+    }
 
     #[test]
     fn a_token_ends_in_the_future_or_never() {

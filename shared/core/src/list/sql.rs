@@ -129,7 +129,13 @@ impl Resource {
         }
         let user = statement.parameter(Value::from(scope.username()));
         let all = statement.parameter(Value::from(scope.sees_private()));
-        let private = format!("(t.visibility <> 'private' or t.created_by = {user} or {all})");
+        let mut private = format!("(t.visibility <> 'private' or t.created_by = {user} or {all})");
+        if let Reach::Tenants(_) = scope.reach() {
+            // Whoever manages some of the tenants sees what is private in those.
+            let managed = statement.parameter(json_names(&scope.managed_tenants()));
+            private =
+                format!("({private} or t.tenant_name in (select value from json_each({managed})))");
+        }
         let global = format!("t.visibility = 'global'{own}");
         match scope.reach() {
             Reach::Everywhere => vec![format!("{private}{own}")],

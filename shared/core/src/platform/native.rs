@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 thread_local! {
     static STORE: RefCell<BTreeMap<String, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+    static VARIABLES: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 pub async fn kv_get(key: &str) -> Result<Option<Vec<u8>>> {
@@ -23,8 +24,15 @@ pub async fn kv_delete(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Variables come from the environment as Spin names them there.
+pub fn set_variable(name: &str, value: &str) {
+    VARIABLES.with_borrow_mut(|known| known.insert(name.to_owned(), value.to_owned()));
+}
+
+/// Variables that no test has set come from the environment, as Spin names them there.
 pub async fn variable(name: &str) -> Option<String> {
+    if let Some(value) = VARIABLES.with_borrow(|known| known.get(name).cloned()) {
+        return Some(value);
+    }
     std::env::var(format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase())).ok()
 }
 

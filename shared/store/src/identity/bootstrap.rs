@@ -96,6 +96,14 @@ async fn insert(db: &impl Db, password: &str) -> Result<()> {
     .await
 }
 
+/// The key that signs tokens, derived from the application's: whoever learns it has no secrets yet.
+pub async fn token_signing_key() -> Result<String> {
+    Ok(credentials::mac(
+        &encryption_key().await?,
+        &["token signing key"],
+    ))
+}
+
 /// The application's key: the variable `encryption_key`, or the one made on first use.
 ///
 /// # Errors

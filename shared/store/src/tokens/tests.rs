@@ -33,6 +33,20 @@ fn scope(user_id: i64, username: &str, role: &str) -> Scope {
     Scope::of(Rc::new(caller), Reach::Nowhere, "request".into())
 }
 
+fn described(description: &str) -> NewToken<'_> {
+    NewToken {
+        description: Some(description),
+        ..NewToken::default()
+    }
+}
+
+fn until(end: Timestamp) -> NewToken<'static> {
+    NewToken {
+        expiration: Some(end),
+        ..NewToken::default()
+    }
+}
+
 async fn ids(db: &NativeDb, scope: &Scope, query: &str) -> Vec<String> {
     let request = Request::new(Method::GET, &format!("/tokens?{query}"));
     let query = ListQuery::parse(&TOKENS, &request, &[]).unwrap();
@@ -53,9 +67,7 @@ fn a_token_is_shown_once_and_only_to_its_user() {
     pollster::block_on(async {
         let db = fresh().await;
         let (ann, admin) = (scope(7, "ann", "default"), scope(0, "admin", "sys_admin"));
-        let made = insert(&db, &ann, Some("for the build"), None)
-            .await
-            .unwrap();
+        let made = insert(&db, &ann, described("for the build")).await.unwrap();
         let (id, value) = (
             made["id"].as_str().unwrap(),
             made["value"].as_str().unwrap(),
@@ -74,7 +86,7 @@ fn a_token_is_shown_once_and_only_to_its_user() {
         assert_eq!(found["value"], MASK);
         assert_eq!(found["description"], "for the build");
         assert_eq!(found["role"], "default");
-        let of_admin = insert(&db, &admin, None, None).await.unwrap();
+        let of_admin = insert(&db, &admin, NewToken::default()).await.unwrap();
         let of_admin = of_admin["id"].as_str().unwrap();
         let refusal = find(&db, &ann, of_admin).await.unwrap_err();
         assert_eq!(
@@ -139,10 +151,10 @@ fn making_a_token_sweeps_expired_ones_and_disturbs_nobody() {
         let ann = scope(7, "ann", "default");
         let past = Timestamp::now().plus_seconds(-1);
         let future = Timestamp::now().plus_seconds(60);
-        let expired = insert(&db, &ann, None, Some(past)).await.unwrap();
-        let live = insert(&db, &ann, None, Some(future)).await.unwrap();
+        let expired = insert(&db, &ann, until(past)).await.unwrap();
+        let live = insert(&db, &ann, until(future)).await.unwrap();
         let before = version(&db).await;
-        insert(&db, &ann, None, None).await.unwrap();
+        insert(&db, &ann, NewToken::default()).await.unwrap();
         implicit(&db, &ann).await.unwrap();
         assert_eq!(version(&db).await, before);
         assert!(
@@ -197,5 +209,73 @@ fn lookups_of_tokens_follow_indexes() {
             plan.contains("tokens_implicit") && !plan.contains("TEMP"),
             "{plan}"
         );
+    });
+}
+
+#[test]
+fn a_signed_token_names_its_user_and_ends_with_its_row() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let ann = scope(7, "ann", "default");
+        let wish = NewToken {
+            scopes: TokenScopes::from_names(&["api"]),
+            format: Format::Signed,
+            ..NewToken::default()
+        };
+        let made = insert(&db, &ann, wish.clone()).await.unwrap();
+        let (id, value) = (
+            made["id"].as_str().unwrap(),
+            made["value"].as_str().unwrap(),
+        );
+        let claims = jwt::verify(&token_signing_key().await.unwrap(), value).unwrap();
+        for (claim, want) in [
+            ("userName", "ann"),
+            ("userId", "7"),
+            ("scope", "api"),
+            ("tokenId", id),
+            ("owner", "windlass"),
+        ] {
+            assert_eq!(claims[claim], want, "{claim}");
+        }
+        let end = made["expiration_date"].as_str().unwrap();
+        assert!(end.ends_with(".000Z"), "{end}");
+        let found = find(&db, &ann, id).await.unwrap();
+        assert_eq!(found["expiration_date"], end);
+        assert_eq!(found["scopes"], json!(["api"]));
+        assert_eq!(found["value"], MASK);
+
+        let recognised = async |value: &str| {
+            let request = Request::new(Method::GET, "/").header("authorization", value);
+            crate::Identity::authenticate(&db, Family::Opsera, &request).await
+        };
+        assert_eq!(recognised(value).await.unwrap().caller.username, "ann");
+        // Signed by us, with the same claims, but another text than the row was made for.
+        let now = Timestamp::now();
+        let key = token_signing_key().await.unwrap();
+        let twin = jwt::sign(&key, claims, now, now.plus_seconds(60)).unwrap();
+        assert!(recognised(&twin).await.is_err());
+        delete(&db, &ann, id).await.unwrap();
+        assert!(recognised(value).await.is_err());
+    });
+}
+
+#[test]
+fn a_token_is_bound_to_no_tenant_that_its_user_is_not_in() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let bound = |tenant| NewToken {
+            tenant: Some(tenant),
+            ..NewToken::default()
+        };
+        let ann = scope(7, "ann", "default");
+        for tenant in ["default_tenant", "nowhere"] {
+            let refusal = insert(&db, &ann, bound(tenant)).await.unwrap_err();
+            assert_eq!(refusal.kind(), Kind::Forbidden, "{tenant}");
+        }
+        assert!(ids(&db, &ann, "").await.is_empty());
+        let admin = scope(0, "admin", "sys_admin");
+        let made = insert(&db, &admin, bound("default_tenant")).await.unwrap();
+        assert_eq!(made["tenant_name"], "default_tenant");
+        assert!(insert(&db, &admin, bound("nowhere")).await.is_err());
     });
 }

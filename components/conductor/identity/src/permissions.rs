@@ -1,0 +1,64 @@
+//! `/permissions`: which role may do what. Everybody may know; administrators decide.
+
+use serde_json::json;
+use windlass_core::db::Db;
+use windlass_core::{Context, Error, Kind, Response, Result, Scope};
+use windlass_store::permissions::{self, PERMISSIONS};
+
+/// The longest name of a permission, in characters. Beyond that no name is refused.
+const MAX_NAME: usize = 256;
+
+/// `GET /permissions`: every pair of a role and a permission it holds.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_everybody()?;
+    let query = ctx.list_query(&PERMISSIONS, &[])?;
+    ctx.page(&PERMISSIONS, &scope, &query).await
+}
+
+/// `GET /permissions/{role_name}`: what one role holds.
+pub async fn list_role(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_everybody()?;
+    let role = ctx.path("role_name");
+    let mut query = ctx.list_query(&PERMISSIONS, &[])?;
+    permissions::demand_known(&ctx.db, &scope, role).await?;
+    query.and("t.role = {}", [role.into()]);
+    ctx.page(&PERMISSIONS, &scope, &query).await
+}
+
+/// `PUT /permissions/{role_name}/{permission_name}`: lets a role do something more.
+pub async fn add(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = administrator(ctx)?;
+    let (role, permission) = (ctx.path("role_name"), ctx.path("permission_name"));
+    let include = ctx.include(&PERMISSIONS)?;
+    if permission.chars().count() > MAX_NAME {
+        return Err(Error::bad_parameters(format!(
+            "The name of a permission is longer than {MAX_NAME} characters"
+        )));
+    }
+    ctx.db
+        .transaction(async |db| permissions::insert(db, &scope, role, permission).await)
+        .await?;
+    ctx.ok(include.of(json!({ "role": role, "permission": permission })))
+}
+
+/// `DELETE /permissions/{role_name}/{permission_name}`: takes something from a role.
+pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = administrator(ctx)?;
+    let (role, permission) = (ctx.path("role_name"), ctx.path("permission_name"));
+    ctx.db
+        .transaction(async |db| permissions::delete(db, &scope, role, permission).await)
+        .await?;
+    Ok(Response::empty(204))
+}
+
+/// Only administrators by role: a permission to change permissions would be all of them.
+fn administrator(ctx: &Context<impl Db>) -> Result<Scope> {
+    let scope = ctx.allow_everybody()?;
+    if scope.caller()?.is_admin() {
+        return Ok(scope);
+    }
+    Err(Error::new(
+        Kind::Unauthorized,
+        "Only admin users are permitted to edit permissions",
+    ))
+}

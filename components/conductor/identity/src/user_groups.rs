@@ -1,0 +1,137 @@
+//! `/user-groups`: what a group is in the system and in tenants, each of its users is too.
+
+use crate::body;
+use crate::users::demand_own_users;
+use windlass_core::db::Db;
+use windlass_core::list::Resource;
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
+use windlass_store::permissions::{RoleType, demand_role};
+use windlass_store::user_groups::{self, DETAILED_USER_GROUPS, USER_GROUPS};
+
+/// The system role of a group for which none is named.
+const DEFAULT_ROLE: &str = "default";
+
+/// The longest name of a group in a directory, in characters.
+const MAX_LDAP_DN: usize = 1024;
+
+/// Numbers or, with `_get_data`, details.
+fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
+    let details = ctx.request.query_bool("_get_data")?.unwrap_or(false);
+    let resource = if details {
+        &DETAILED_USER_GROUPS
+    } else {
+        &USER_GROUPS
+    };
+    // Unknown names in `_include` are refused before anything is changed.
+    ctx.include(resource)?;
+    Ok(resource)
+}
+
+async fn show(
+    ctx: &Context<impl Db>,
+    resource: &Resource,
+    scope: &Scope,
+    name: &str,
+) -> Result<Response> {
+    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
+        .await
+}
+
+/// `GET /user-groups`: all groups.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupList)?;
+    let resource = resource(ctx)?;
+    let query = ctx.list_query(resource, &[])?;
+    ctx.page(resource, &scope, &query).await
+}
+
+/// `GET /user-groups/{group_name}`: one group.
+pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupGet)?;
+    show(ctx, resource(ctx)?, &scope, ctx.path("group_name")).await
+}
+
+/// `POST /user-groups`: a group with nobody in it.
+pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupCreate)?;
+    let resource = resource(ctx)?;
+    let body = ctx.json_object()?;
+    body::required(&body, "group_name")?;
+    let ldap_dn = body::text(&body, "ldap_group_dn")?.filter(|dn| !dn.is_empty());
+    body::text(&body, "role")?;
+    let name = body::name(&body, "group_name")?;
+    if name == "users" {
+        return Err(Error::bad_parameters(format!(
+            "`{name}` is not allowed as a user-group name"
+        )));
+    }
+    if ldap_dn.is_some_and(|dn| dn.chars().count() > MAX_LDAP_DN) {
+        return Err(Error::bad_parameters(format!(
+            "ldap_group_dn is longer than {MAX_LDAP_DN} characters"
+        )));
+    }
+    let role = body::role(&body)?.unwrap_or(DEFAULT_ROLE);
+    demand_role(&ctx.db, &scope, role, RoleType::System).await?;
+    ctx.db
+        .transaction(async |db| user_groups::insert(db, &scope, name, ldap_dn, role).await)
+        .await?;
+    let mut response = show(ctx, resource, &scope, name).await?;
+    response.status = 201;
+    Ok(response)
+}
+
+/// `POST /user-groups/{group_name}`: another system role.
+pub async fn set_role(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupUpdate)?;
+    let name = ctx.path("group_name");
+    let resource = resource(ctx)?;
+    let body = ctx.json_object()?;
+    let role = body::required(&body, "role")?;
+    ids::check("role", role)?;
+    demand_role(&ctx.db, &scope, role, RoleType::System).await?;
+    ctx.db
+        .transaction(async |db| user_groups::set_role(db, &scope, name, role).await)
+        .await?;
+    show(ctx, resource, &scope, name).await
+}
+
+/// `DELETE /user-groups/{group_name}`: its users stay, without what they were through it.
+pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupDelete)?;
+    let name = ctx.path("group_name");
+    ctx.db
+        .transaction(async |db| user_groups::delete(db, &scope, name).await)
+        .await?;
+    Ok(Response::empty(204))
+}
+
+/// `PUT /user-groups/users`: puts a user into a group.
+pub async fn add_user(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupAddUser)?;
+    demand_own_users(ctx).await?;
+    let resource = resource(ctx)?;
+    let body = ctx.json_object()?;
+    let (username, group) = (
+        body::name(&body, "username")?,
+        body::name(&body, "group_name")?,
+    );
+    ctx.db
+        .transaction(async |db| user_groups::add_user(db, &scope, group, username).await)
+        .await?;
+    show(ctx, resource, &scope, group).await
+}
+
+/// `DELETE /user-groups/users`: takes a user out of a group.
+pub async fn remove_user(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_anywhere(Permission::UserGroupRemoveUser)?;
+    demand_own_users(ctx).await?;
+    let body = ctx.json_object()?;
+    let (username, group) = (
+        body::name(&body, "username")?,
+        body::name(&body, "group_name")?,
+    );
+    ctx.db
+        .transaction(async |db| user_groups::remove_user(db, &scope, group, username).await)
+        .await?;
+    Ok(Response::empty(204))
+}

@@ -1,0 +1,195 @@
+//! What a token may be used for.
+//!
+//! Ann's nightly script starts pipelines and nothing else, so its token has the scope `pipeline`: found in
+//! a log, it opens no blueprint and no activity log. A token without scopes stands for its user
+//! everywhere; a scope only ever takes away, it never gives what the user may not do.
+
+use crate::error::{Error, Result};
+use crate::family::Family;
+use crate::list::python_list;
+
+/// One use of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenScope {
+    /// Conductor's API.
+    Conductor,
+    /// Adjutant's API.
+    Adjutant,
+    /// All of Opsera's API, except what asks for [`Self::SecurityLogs`] alone.
+    Api,
+    /// Opsera's pipelines.
+    Pipeline,
+    /// Opsera's activity logs, to read.
+    SecurityLogs,
+    /// What people change in the Status Dashboard. Its monitors have tokens of their own.
+    StatusDashboard,
+}
+
+impl TokenScope {
+    /// Every scope.
+    pub const ALL: [Self; 6] = [
+        Self::Conductor,
+        Self::Adjutant,
+        Self::Api,
+        Self::Pipeline,
+        Self::SecurityLogs,
+        Self::StatusDashboard,
+    ];
+
+    /// The word in the API and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Conductor => "conductor",
+            Self::Adjutant => "adjutant",
+            Self::Api => "api",
+            Self::Pipeline => "pipeline",
+            Self::SecurityLogs => "security-logs",
+            Self::StatusDashboard => "status-dashboard",
+        }
+    }
+
+    /// The scope of this name. Opsera's clients know one of them by a second spelling.
+    pub fn find(name: &str) -> Option<Self> {
+        if name == "securityLogs" {
+            return Some(Self::SecurityLogs);
+        }
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+
+    /// The scopes of which a token needs one to be of any use to a family.
+    pub const fn of_family(family: Family) -> &'static [Self] {
+        match family {
+            Family::Conductor => &[Self::Conductor],
+            Family::Adjutant => &[Self::Adjutant],
+            Family::Opsera => &[Self::Api, Self::Pipeline, Self::SecurityLogs],
+            Family::StatusDashboard => &[Self::StatusDashboard],
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The scopes of a token, or all there are and will be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenScopes(Option<u8>);
+
+impl TokenScopes {
+    /// No restriction.
+    pub const UNRESTRICTED: Self = Self(None);
+
+    /// These and no others.
+    pub fn only(scopes: impl IntoIterator<Item = TokenScope>) -> Self {
+        Self(Some(
+            scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()),
+        ))
+    }
+
+    /// Reads the names of a token's row. Names of another version permit nothing here.
+    pub fn from_names<S: AsRef<str>>(names: &[S]) -> Self {
+        Self::only(
+            names
+                .iter()
+                .filter_map(|name| TokenScope::find(name.as_ref())),
+        )
+    }
+
+    /// Reads the names that a request asks for.
+    ///
+    /// # Errors
+    /// 400 for unknown ones, naming what there is, and for an empty list.
+    pub fn parse<S: AsRef<str>>(names: &[S]) -> Result<Self> {
+        if names.is_empty() {
+            return Err(Error::bad_parameters(
+                "scopes is empty: a token with no scope could do nothing. Leave it out for a token without restriction",
+            ));
+        }
+        for name in names {
+            if TokenScope::find(name.as_ref()).is_none() {
+                return Err(Error::bad_parameters(format!(
+                    "Invalid scope: `{}`. Valid scopes are: {}",
+                    name.as_ref(),
+                    python_list(&TokenScope::ALL.map(TokenScope::name))
+                )));
+            }
+        }
+        Ok(Self::from_names(names))
+    }
+
+    /// Whether it leaves anything out.
+    pub fn is_restricted(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether one of these is among them.
+    pub fn any_of(self, wanted: &[TokenScope]) -> bool {
+        self.0
+            .is_none_or(|bits| wanted.iter().any(|scope| bits & scope.bit() != 0))
+    }
+
+    /// Whether everything that is in here is also in `other`.
+    pub fn is_within(self, other: Self) -> bool {
+        match (self.0, other.0) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(these), Some(those)) => these & !those == 0,
+        }
+    }
+
+    /// The names, or nothing when there is no restriction.
+    pub fn names(self) -> Option<Vec<&'static str>> {
+        let bits = self.0?;
+        let held = |scope: &TokenScope| bits & scope.bit() != 0;
+        let scopes = TokenScope::ALL.into_iter().filter(held);
+        Some(scopes.map(TokenScope::name).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_and_named() {
+        for (names, want) in [
+            (&["api"][..], Ok(vec!["api"])),
+            (&["pipeline", "api", "api"], Ok(vec!["api", "pipeline"])),
+            (&["securityLogs"], Ok(vec!["security-logs"])),
+            (&[], Err("scopes is empty")),
+            (
+                &["api", "Api"],
+                Err(
+                    "Invalid scope: `Api`. Valid scopes are: ['conductor', 'adjutant', 'api', 'pipeline', 'security-logs', 'status-dashboard']",
+                ),
+            ),
+        ] {
+            match (TokenScopes::parse(names), want) {
+                (Ok(got), Ok(want)) => assert_eq!(got.names(), Some(want), "{names:?}"),
+                (Err(got), Err(part)) => assert!(got.message().starts_with(part), "{got}"),
+                (got, _) => panic!("{names:?}: {got:?}"),
+            }
+        }
+        assert_eq!(TokenScopes::UNRESTRICTED.names(), None);
+    }
+
+    #[test]
+    fn a_restricted_token_makes_no_freer_one() {
+        let free = TokenScopes::UNRESTRICTED;
+        let api = TokenScopes::from_names(&["api"]);
+        let both = TokenScopes::from_names(&["api", "conductor"]);
+        let unknown = TokenScopes::from_names(&["of a later version"]);
+        for (narrow, wide, want) in [
+            (free, free, true),
+            (api, free, true),
+            (free, api, false),
+            (api, both, true),
+            (both, api, false),
+            (unknown, api, true),
+        ] {
+            assert_eq!(narrow.is_within(wide), want, "{narrow:?} in {wide:?}");
+        }
+        assert!(!unknown.any_of(&TokenScope::ALL));
+        assert!(free.any_of(&[TokenScope::Pipeline]) && !api.any_of(&[TokenScope::Pipeline]));
+    }
+}

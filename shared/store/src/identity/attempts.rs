@@ -1,0 +1,182 @@
+//! Failed logins by the client's address: who fails too often waits before the next try.
+//!
+//! The lock of an account stops guessing one user's password; this stops guessing everybody's, and
+//! guessing tokens. What is counted is read with the version that every request reads
+//! anyway, so a good login pays nothing for it.
+
+use std::cell::Cell;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use windlass_core::db::Db;
+use windlass_core::{Error, Kind, Request, Result, Timestamp, params, platform};
+
+/// More failures than these within [`WINDOW`] make an address wait.
+pub const FAILURES: i64 = 20;
+
+/// How long a failure counts, in milliseconds.
+const WINDOW: i64 = 60_000;
+
+/// The one failure that is no guess: whoever has an expired token once had a good one.
+pub const EXPIRED: &str = "Token is expired";
+
+/// What is known of a client before anything was verified.
+pub struct Attempts {
+    /// The version of identity, which a remembered caller must have.
+    pub version: i64,
+    address: Option<String>,
+    failures: i64,
+    oldest: Option<Timestamp>,
+}
+
+impl Attempts {
+    /// Reads the version of identity, and how often the client failed lately.
+    pub async fn read(db: &impl Db, request: &Request) -> Result<Self> {
+        let address = address(request, trusts_forwarded_for().await);
+        let row = db
+            .first(
+                "select coalesce(max(v.version), 0), count(f.at), min(f.at) from identity_version v
+                 left join failed_logins f on f.address = ?1 and f.at > ?2",
+                params![address.as_deref(), Timestamp::now().plus_millis(-WINDOW)],
+            )
+            .await?
+            .ok_or_else(|| Error::internal("an aggregate answers one row"))?;
+        let oldest = row.optional_text(2)?;
+        Ok(Self {
+            version: row.integer(0)?,
+            address,
+            failures: row.integer(1)?,
+            oldest: oldest
+                .map(|at| Timestamp::parse("failed login", at))
+                .transpose()?,
+        })
+    }
+
+    /// Refuses to verify anything for an address that failed too often.
+    ///
+    /// # Errors
+    /// 429, with the time until the oldest failure counts no more.
+    pub fn demand_few(&self) -> Result<()> {
+        if self.failures <= FAILURES {
+            return Ok(());
+        }
+        let end = self.oldest.unwrap_or_else(Timestamp::now);
+        let left = end.plus_millis(WINDOW).millis() - Timestamp::now().millis();
+        let seconds = u32::try_from(left.max(0)).unwrap_or_default() / 1000 + 1;
+        Err(Error::new(
+            Kind::TooManyRequests,
+            "Too many failed logins from this address, try again later",
+        )
+        .retry_after(seconds))
+    }
+
+    /// Notes the refusal of something that was offered as proof; answers the refusal.
+    pub async fn note(&self, db: &impl Db, refusal: Error) -> Error {
+        let Some(address) = self.address.as_deref() else {
+            return refusal;
+        };
+        if refusal.kind() != Kind::Unauthorized || refusal.message().ends_with(EXPIRED) {
+            return refusal;
+        }
+        let now = Timestamp::now();
+        let noted = db
+            .transaction(async |db| {
+                db.execute(
+                    "delete from failed_logins where at <= ?1",
+                    params![now.plus_millis(-WINDOW)],
+                )
+                .await?;
+                db.execute(
+                    "insert into failed_logins (address, at) values (?1, ?2)",
+                    params![address, now],
+                )
+                .await
+            })
+            .await;
+        // Uncounted guesses are what this is against: then nobody gets an answer to theirs.
+        noted.err().unwrap_or(refusal)
+    }
+}
+
+/// Whether a proxy in front says who the client is. Asked once in the life of an instance.
+async fn trusts_forwarded_for() -> bool {
+    thread_local! {
+        static TRUSTS: Cell<Option<bool>> = const { Cell::new(None) };
+    }
+    if let Some(trusts) = TRUSTS.get() {
+        return trusts;
+    }
+    let value = platform::variable("trust_forwarded_for").await;
+    let trusts = value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    TRUSTS.set(Some(trusts));
+    trusts
+}
+
+/// The client's address as the platform tells it, or as a trusted proxy does: the last entry is the
+/// proxy's own, the ones before are whatever the client wrote.
+fn address(request: &Request, is_forwarded: bool) -> Option<String> {
+    let last = |name: &str| {
+        let mut values = request.headers.iter().rev();
+        values.find(|(known, _)| known == name)
+    };
+    let forwarded = last("x-forwarded-for")
+        .filter(|_| is_forwarded)
+        .and_then(|(_, value)| host(value.rsplit(',').next().unwrap_or_default()));
+    forwarded.or_else(|| last("spin-client-addr").and_then(|(_, value)| host(value)))
+}
+
+/// The host part of an address with or without port. Of IPv6 the network of one customer: whoever
+/// has one address there has all of them.
+fn host(text: &str) -> Option<String> {
+    let text = text.trim();
+    let ip = text
+        .parse::<SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| text.trim_matches(['[', ']']).parse::<IpAddr>())
+        .ok()?;
+    Some(match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => {
+            let network = u128::from(ip) >> 64 << 64;
+            format!("{}/64", Ipv6Addr::from(network))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::http::Method;
+
+    #[test]
+    fn an_address_is_a_host_and_only_a_trusted_proxy_names_another() {
+        for (client, forwarded, is_trusted, want) in [
+            ("192.0.2.7:4711", None, false, Some("192.0.2.7")),
+            ("192.0.2.7", None, true, Some("192.0.2.7")),
+            ("192.0.2.7:1", Some("203.0.113.9"), false, Some("192.0.2.7")),
+            (
+                "192.0.2.7:1",
+                Some("203.0.113.9"),
+                true,
+                Some("203.0.113.9"),
+            ),
+            (
+                "192.0.2.7:1",
+                Some("1.1.1.1, 203.0.113.9"),
+                true,
+                Some("203.0.113.9"),
+            ),
+            ("192.0.2.7:1", Some("unknown"), true, Some("192.0.2.7")),
+            ("[2001:db8::1:2]:80", None, false, Some("2001:db8::/64")),
+            ("2001:db8:0:0:ffff::1", None, false, Some("2001:db8::/64")),
+            ("[::ffff:192.0.2.7]:80", None, false, Some("192.0.2.7")),
+            ("", None, false, None),
+            ("a client", None, false, None),
+        ] {
+            let mut request = Request::new(Method::GET, "/").header("spin-client-addr", client);
+            if let Some(forwarded) = forwarded {
+                request = request.header("x-forwarded-for", forwarded);
+            }
+            let got = address(&request, is_trusted);
+            assert_eq!(got.as_deref(), want, "{client} {forwarded:?} {is_trusted}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Users' tokens: what a value says, and whether its row still agrees.
+//!
+//! A token is `ctok-<id>-<secret>`, or a JWT that names its row. Both count only while the row is
+//! there, so either kind is taken back by deleting it.
+
+use super::attempts::EXPIRED;
+use super::{Recognised, caller, is_stale};
+use windlass_core::caller::AuthMethod;
+use windlass_core::db::Db;
+use windlass_core::jwt::{self, Refusal};
+use windlass_core::token_scope::TokenScopes;
+use windlass_core::{Error, Result, Timestamp, credentials, params};
+
+/// What a value says of itself.
+struct Claimed {
+    /// The row it names.
+    id: String,
+    /// The digest that the row must have.
+    digest: String,
+}
+
+/// The user of a token, or nothing when the text may be an execution's token instead.
+pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
+    let Some(claimed) = read(value).await? else {
+        return Ok(None);
+    };
+    let row = db
+        .first(
+            "select t.user_id, t.secret_hash, t.expiration_date, u.active, t.last_used, t.scopes,
+                 t.tenant_name
+             from tokens t join users u on u.id = t.user_id where t.id = ?1",
+            params![claimed.id.as_str()],
+        )
+        .await?;
+    let unknown = || Error::unauthorized("Unauthorized");
+    let row = row.ok_or_else(unknown)?;
+    if !credentials::same(row.text(1)?, &claimed.digest) || !row.boolean(3)? {
+        return Err(unknown());
+    }
+    let until = row
+        .optional_text(2)?
+        .map(|end| Timestamp::parse("expiration_date", end))
+        .transpose()?;
+    if until.is_some_and(|end| end <= Timestamp::now()) {
+        return Err(Error::unauthorized(EXPIRED));
+    }
+    if is_stale(row.optional_text(4)?)? {
+        let now = Timestamp::now();
+        db.execute(
+            "update tokens set last_used = ?2 where id = ?1",
+            params![claimed.id, now],
+        )
+        .await?;
+    }
+    let method = match row.optional_text(5)? {
+        None => AuthMethod::Token,
+        Some(_) => AuthMethod::ScopedToken(TokenScopes::from_names(&row.json::<Vec<String>>(5)?)),
+    };
+    let caller = caller(db, row.integer(0)?, method, None).await?;
+    let tenant = row.optional_text(6)?.map(str::to_owned);
+    Ok(Some(Recognised {
+        caller,
+        until,
+        tenant,
+    }))
+}
+
+async fn read(value: &str) -> Result<Option<Claimed>> {
+    if jwt::is_shaped(value) {
+        return read_signed(value).await.map(Some);
+    }
+    let mut parts = value.splitn(3, '-');
+    let (Some("ctok"), Some(id), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+        return Ok(None);
+    };
+    Ok(Some(Claimed {
+        id: id.to_owned(),
+        digest: credentials::digest(secret),
+    }))
+}
+
+async fn read_signed(value: &str) -> Result<Claimed> {
+    let key = super::bootstrap::token_signing_key().await?;
+    let claims = jwt::verify(&key, value).map_err(|refusal| {
+        Error::unauthorized(match refusal {
+            Refusal::Expired => EXPIRED,
+            Refusal::Endless | Refusal::Invalid | Refusal::ShortSecret => "Unauthorized",
+        })
+    })?;
+    let id = claims.get("tokenId").and_then(|id| id.as_str());
+    Ok(Claimed {
+        id: id.unwrap_or_default().to_owned(),
+        digest: credentials::digest(value),
+    })
+}

@@ -26,33 +26,46 @@ pub(crate) use bootstrap::token_signing_key;
 pub use bootstrap::{ADMIN_PASSWORD_KEY, encryption_key};
 pub use passwords::FAILED_LOGINS_BEFORE_LOCK;
 
-/// The identity of the application, as components name it.
+/// The identity of Conductor's components.
 pub struct Identity;
+
+/// The identity of the other families' components. Apart from Conductor's, so that only they
+/// carry the reading of signed claims.
+pub struct Families;
 
 impl app::Identity for Identity {
     async fn prepare(db: &impl Db) -> Result<()> {
-        // Every new instance asks, so the usual answer costs one statement.
-        let ready = "select count(*), exists (select 1 from users where id = ?1)
-             from schema_versions where version <= ?2";
-        let values = params![BOOTSTRAP_ADMIN, crate::migrations::latest()];
-        if let Ok(Some(row)) = db.first(ready, values).await
-            && row.integer(0)? >= crate::migrations::count()
-            && row.boolean(1)?
-        {
-            return Ok(());
-        }
-        crate::migrations::apply(db).await?;
-        bootstrap::run(db).await
+        prepare(db).await
+    }
+
+    async fn authenticate(db: &impl Db, _family: Family, request: &Request) -> Result<Identified> {
+        conductor(db, request).await
+    }
+}
+
+impl app::Identity for Families {
+    async fn prepare(db: &impl Db) -> Result<()> {
+        prepare(db).await
     }
 
     async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Result<Identified> {
-        match family {
-            Family::Conductor => conductor(db, request).await,
-            Family::Adjutant | Family::Opsera | Family::StatusDashboard => {
-                families::authenticate(db, family, request).await
-            }
-        }
+        families::authenticate(db, family, request).await
     }
+}
+
+async fn prepare(db: &impl Db) -> Result<()> {
+    // Every new instance asks, so the usual answer costs one statement.
+    let ready = "select count(*), exists (select 1 from users where id = ?1)
+         from schema_versions where version <= ?2";
+    let values = params![BOOTSTRAP_ADMIN, crate::migrations::latest()];
+    if let Ok(Some(row)) = db.first(ready, values).await
+        && row.integer(0)? >= crate::migrations::count()
+        && row.boolean(1)?
+    {
+        return Ok(());
+    }
+    crate::migrations::apply(db).await?;
+    bootstrap::run(db).await
 }
 
 /// What a request offers as proof.

@@ -29,4 +29,4 @@ pub mod tokens;
 pub mod user_groups;
 pub mod users;
 
-pub use identity::Identity;
+pub use identity::{Families, Identity};

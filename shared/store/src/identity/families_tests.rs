@@ -7,8 +7,8 @@ use windlass_core::http::Method;
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{Kind, Scope, Timestamp, params, project_roles};
 
-use crate::Identity;
 use crate::tokens::{self, Format, NewToken};
+use crate::{Families, Identity};
 
 const SECRET: &str = "a secret of thirty-two bytes and more";
 
@@ -16,7 +16,7 @@ const SECRET: &str = "a secret of thirty-two bytes and more";
 /// is set.
 async fn fresh() -> NativeDb {
     let db = NativeDb::in_memory();
-    Identity::prepare(&db).await.unwrap();
+    Families::prepare(&db).await.unwrap();
     for sql in [
         "insert into tenants (id, name, created_at) values (1, 'harbour', ''), (2, 'quay', '')",
         "insert into users (id, username, password_hash, role, created_at)
@@ -61,7 +61,10 @@ async fn call(db: &NativeDb, family: Family, headers: &[(&str, &str)]) -> Result
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    Identity::authenticate(db, family, &request).await
+    match family {
+        Family::Conductor => Identity::authenticate(db, family, &request).await,
+        _ => Families::authenticate(db, family, &request).await,
+    }
 }
 
 #[test]

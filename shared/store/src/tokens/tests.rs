@@ -246,7 +246,7 @@ fn a_signed_token_names_its_user_and_ends_with_its_row() {
 
         let recognised = async |value: &str| {
             let request = Request::new(Method::GET, "/").header("authorization", value);
-            crate::Identity::authenticate(&db, Family::Opsera, &request).await
+            crate::Families::authenticate(&db, Family::Opsera, &request).await
         };
         assert_eq!(recognised(value).await.unwrap().caller.username, "ann");
         // Signed by us, with the same claims, but another text than the row was made for.

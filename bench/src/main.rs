@@ -70,8 +70,12 @@ fn measure() -> Result<()> {
         serde_json::json!({ "blueprint_id": "bench" }).to_string(),
         201,
     );
+    // The same request by both ways to log in: a password must not cost more once it was verified.
+    let tenants = "/api/v3.1/tenants";
+    let by_password = case("tenants, by password", "GET", tenants);
+    let by_token = Case::new("tenants, by token", "GET", tenants, &application.token()?);
     let mut lines = Vec::new();
-    for case in [status, record, page, narrow, create] {
+    for case in [status, record, page, narrow, create, by_token, by_password] {
         eprintln!("measuring: {}", case.name);
         let figures = load.run(application.address(), &case)?;
         report.memory(&format!("under load: {}", case.name), application.memory()?);

@@ -5,6 +5,7 @@ mod common;
 use common::{Answer, World, http, run};
 use serde_json::json;
 use windlass_core::Kind;
+use windlass_core::db::Db;
 use windlass_engine::{StartRequest, control};
 
 #[test]
@@ -266,4 +267,24 @@ fn functions_in_parameters_are_evaluated_at_the_start() {
     world.work();
     assert_eq!(world.status(&id), "terminated");
     assert_eq!(world.net.paths(), ["there"]);
+}
+
+#[test]
+fn a_graph_that_a_client_made_is_not_the_engines() {
+    let world = World::new();
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    world.net.answers(|_, _| Answer::Status(200, "{}"));
+    let id = world.start("install", json!({}));
+    // As `POST /tasks_graphs` stores it.
+    run(world.db.execute(
+        "insert into tasks_graphs (id, execution_key, execution_id, name, tenant_name, created_by,
+             visibility, created_at)
+         select 'mine', key, id, 'notes', tenant_name, created_by, visibility, created_at
+         from executions",
+        &[],
+    ))
+    .unwrap();
+    world.work();
+    assert_eq!(world.net.paths(), ["create"]);
+    assert_eq!(world.status(&id), "terminated");
 }

@@ -47,12 +47,13 @@ pub async fn insert(
         .integer(0)
 }
 
-/// The newest graph of an execution: the one that runs, or ran last.
+/// The newest graph that the engine made for an execution: the one that runs, or ran last. Graphs
+/// that clients keep beside it have no state.
 pub async fn find_current(db: &impl Db, execution_key: i64) -> Result<Option<TasksGraph>> {
     let row = db
         .first(
-            "select key, id, name, state from tasks_graphs where execution_key = ?1
-             order by key desc limit 1",
+            "select key, id, name, state from tasks_graphs
+             where execution_key = ?1 and state <> '{}' order by key desc limit 1",
             params![execution_key],
         )
         .await?;

@@ -103,12 +103,12 @@ def demonstrate(windlass):
     outputs = windlass.call("GET", f"/deployments/{deployment}/outputs")["outputs"]
     note(f"outputs: {json.dumps(outputs)}")
 
-    curl = f"curl -u admin:PASSWORD -H 'Tenant: default_tenant' {windlass.url}/api/v3.1"
+    curl = f"curl -u admin:PASSWORD -H 'Tenant: default_tenant' '{windlass.url}/api/v3.1"
     say("look at it:")
-    note(f"{curl}/deployments/{deployment}")
-    note(f"{curl}/node-instances?deployment_id={deployment}")
-    note(f"{curl}/events?execution_id={execution['id']}")
-    note(f"{curl}/deployments/{deployment}/outputs")
+    note(f"{curl}/deployments/{deployment}'")
+    note(f"{curl}/node-instances?deployment_id={deployment}'")
+    note(f"{curl}/events?execution_id={execution['id']}'")
+    note(f"{curl}/deployments/{deployment}/outputs'")
     say("or with the Python client (pip install cloudify-common==7.0.5):")
     host = urllib.parse.urlsplit(windlass.url)
     note("from cloudify_rest_client import CloudifyClient")

@@ -133,7 +133,7 @@ impl Body {
             return Timestamp::parse(name, text).map(Some);
         }
         Err(Error::bad_parameters(format!(
-            "{name}: `{text}` is not a time with a time zone"
+            "{name}: `{text}` names no time zone"
         )))
     }
 }

@@ -3,10 +3,10 @@
 //! The body names the tenant, and the permission is asked for there. A group brings all of its
 //! users; who is in a tenant in several ways has the roles of all of them.
 
-use crate::body::{self, Body};
+use crate::body;
 use crate::{tenants as shown, users};
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Permission, Response, Result, Scope};
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope};
 use windlass_store::permissions::{RoleType, demand_role};
 use windlass_store::tenants::{self, Member, MemberKind};
 
@@ -46,8 +46,8 @@ pub async fn remove_group(ctx: &Context<impl Db>) -> Result<Response> {
 /// Who may, in the tenant that the body names.
 fn allow(ctx: &Context<impl Db>, permission: Permission) -> Result<(Scope, Body)> {
     ctx.caller()?;
-    let body = ctx.json_object()?;
-    let scope = ctx.allow_in(body::required(&body, "tenant_name")?, permission)?;
+    let body = Body::of(ctx)?;
+    let scope = ctx.allow_in(body.required_text("tenant_name")?, permission)?;
     Ok((scope, body))
 }
 
@@ -57,8 +57,8 @@ fn member(body: &Body, kind: MemberKind) -> Result<Member<'_>> {
         MemberKind::Group => "group_name",
     };
     // Wrong types anywhere come before unusable names.
-    body::required(body, key)?;
-    body::text(body, "role")?;
+    body.required_text(key)?;
+    body.text("role")?;
     Ok(Member {
         kind,
         name: body::name(body, key)?,

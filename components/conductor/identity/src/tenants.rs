@@ -1,9 +1,8 @@
 //! `/tenants`: who works together, and apart from whom.
 
-use crate::body;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
-use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_store::tenants::{self, DETAILED_TENANTS, TENANTS};
 
 /// Names that paths below `/tenants` need for themselves.
@@ -62,7 +61,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let name = ctx.path("tenant_name");
     let resource = resource(ctx)?;
     // Clients may choose the password of the broker's account, which there is not.
-    body::text(&ctx.json_object()?, "rabbitmq_password")?;
+    Body::of(ctx)?.text("rabbitmq_password")?;
     ids::check("tenant_name", name)?;
     ctx.db
         .transaction(async |db| tenants::insert(db, &scope, name).await)

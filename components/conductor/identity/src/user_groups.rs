@@ -4,7 +4,7 @@ use crate::body;
 use crate::users::demand_own_users;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
-use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_store::permissions::{RoleType, demand_role};
 use windlass_store::user_groups::{self, DETAILED_USER_GROUPS, USER_GROUPS};
 
@@ -55,10 +55,10 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupCreate)?;
     let resource = resource(ctx)?;
-    let body = ctx.json_object()?;
-    body::required(&body, "group_name")?;
-    let ldap_dn = body::text(&body, "ldap_group_dn")?.filter(|dn| !dn.is_empty());
-    body::text(&body, "role")?;
+    let body = Body::of(ctx)?;
+    body.required_text("group_name")?;
+    let ldap_dn = body.text("ldap_group_dn")?.filter(|dn| !dn.is_empty());
+    body.text("role")?;
     let name = body::name(&body, "group_name")?;
     if name == "users" {
         return Err(Error::bad_parameters(format!(
@@ -85,8 +85,8 @@ pub async fn set_role(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupUpdate)?;
     let name = ctx.path("group_name");
     let resource = resource(ctx)?;
-    let body = ctx.json_object()?;
-    let role = body::required(&body, "role")?;
+    let body = Body::of(ctx)?;
+    let role = body.required_text("role")?;
     ids::check("role", role)?;
     demand_role(&ctx.db, &scope, role, RoleType::System).await?;
     ctx.db
@@ -110,7 +110,7 @@ pub async fn add_user(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupAddUser)?;
     demand_own_users(ctx).await?;
     let resource = resource(ctx)?;
-    let body = ctx.json_object()?;
+    let body = Body::of(ctx)?;
     let (username, group) = (
         body::name(&body, "username")?,
         body::name(&body, "group_name")?,
@@ -125,7 +125,7 @@ pub async fn add_user(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn remove_user(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupRemoveUser)?;
     demand_own_users(ctx).await?;
-    let body = ctx.json_object()?;
+    let body = Body::of(ctx)?;
     let (username, group) = (
         body::name(&body, "username")?,
         body::name(&body, "group_name")?,

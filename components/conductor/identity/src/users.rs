@@ -4,11 +4,13 @@
 //! administrators. Hashing a password takes tens of milliseconds, so it is done before the
 //! transaction that stores it.
 
-use crate::body::{self, Body};
+use crate::body;
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
-use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, credentials, ids};
+use windlass_core::{
+    Body, Context, Error, Kind, Permission, Response, Result, Scope, credentials, ids,
+};
 use windlass_store::permissions::{RoleType, demand_role};
 use windlass_store::users::{
     self, Changes, DETAILED_USERS, DETAILED_USERS_WITH_HASH, NewUser, USERS, USERS_WITH_HASH,
@@ -92,7 +94,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserCreate)?;
     demand_own_users(ctx).await?;
     let resource = resource(ctx)?;
-    let body = ctx.json_object()?;
+    let body = Body::of(ctx)?;
     let user = new_user(ctx, &scope, &body).await?;
     ctx.db
         .transaction(async |db| users::insert(db, &scope, &user).await)
@@ -109,20 +111,17 @@ async fn new_user<'b>(
     body: &'b Body,
 ) -> Result<NewUser<'b>> {
     let (username, password) = (
-        body::required(body, "username")?,
-        body::required(body, "password")?,
+        body.required_text("username")?,
+        body.required_text("password")?,
     );
-    body::text(body, "role")?;
-    let is_prehashed = body::boolean(body, "is_prehashed")?.unwrap_or(false);
-    let active = body::boolean(body, "active")?.unwrap_or(true);
+    body.text("role")?;
+    let is_prehashed = body.boolean("is_prehashed")?.unwrap_or(false);
+    let active = body.boolean("active")?.unwrap_or(true);
     let times = ["created_at", "first_login_at", "last_login_at"];
-    if times
-        .iter()
-        .any(|key| body.get(*key).is_some_and(|value| !value.is_null()))
-    {
+    if times.iter().any(|key| body.get(key).is_some()) {
         ctx.allow_anywhere(Permission::SetTimestamp)?;
     }
-    let [created_at, first_login_at, last_login_at] = times.map(|key| body::time(body, key));
+    let [created_at, first_login_at, last_login_at] = times.map(|key| body.zoned_time(key));
     let (created_at, first_login_at, last_login_at) =
         (created_at?, first_login_at?, last_login_at?);
     check_password(password)?;
@@ -153,9 +152,9 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         false => ctx.allow_anywhere(Permission::UserUpdate)?,
     };
     let resource = resource(ctx)?;
-    let body = ctx.json_object()?;
-    let (password, role) = (body::text(&body, "password")?, body::text(&body, "role")?);
-    let show_getting_started = body::boolean(&body, "show_getting_started")?;
+    let body = Body::of(ctx)?;
+    let (password, role) = (body.text("password")?, body.text("role")?);
+    let show_getting_started = body.boolean("show_getting_started")?;
     // What speaks for a user for a while only, or for some purposes, must not become the user.
     let is_user = matches!(
         scope.caller()?.method,
@@ -208,7 +207,7 @@ pub async fn active(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserSetActivated)?;
     let username = ctx.path("username");
     let resource = resource(ctx)?;
-    let active = match body::required(&ctx.json_object()?, "action")? {
+    let active = match Body::of(ctx)?.required_text("action")? {
         "activate" => true,
         "deactivate" => false,
         other => {

@@ -103,6 +103,7 @@ pub async fn handle<I: Identity, D: Db>(
     );
     if head {
         response.body.clear();
+        response.blob = None;
     }
     response
 }

@@ -38,6 +38,11 @@ impl Body {
         self.0.is_empty()
     }
 
+    /// The names of what was given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A value that was given.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -1,10 +1,11 @@
 //! The entry point of a component on Spin.
 //!
-//! The response's body is written into its stream before the response is returned, and its length
+//! The response's body, or its beginning, is written into its stream before the response is returned, and its length
 //! is in the head: a server that does not set TCP_NODELAY then sends both in one segment, where
 //! a body that follows later costs keep-alive clients about 40 milliseconds.
 
 use crate::app::{self, Identity};
+use crate::blob;
 use crate::db::SpinDb;
 use crate::error::{Error, Result};
 use crate::family::Family;
@@ -12,6 +13,7 @@ use crate::ids;
 use crate::request::{Request, parse_query};
 use crate::response::Response;
 use crate::router::{Route, Router};
+use crate::stream::BodyStream;
 use std::cell::{Cell, OnceCell};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -43,7 +45,10 @@ pub async fn serve<I: Identity>(
         Ok(router) => match read(&router, request).await {
             Ok(request) => {
                 let id = request_id(&request);
-                app::handle::<I, _>(&router, SpinDb, family, request, id).await
+                let stream = request.stream.clone();
+                let response = app::handle::<I, _>(&router, SpinDb, family, request, id).await;
+                stream.drain(READ_LIMIT).await;
+                response
             }
             Err(error) => app::failure(family, &error),
         },
@@ -52,7 +57,7 @@ pub async fn serve<I: Identity>(
             app::failure(family, &error)
         }
     };
-    Ok(start(response).await)
+    Ok(start(family, response).await)
 }
 
 async fn prepared<I: Identity>(routes: fn() -> Vec<Route<SpinDb>>) -> Result<Rc<Router<SpinDb>>> {
@@ -125,6 +130,7 @@ async fn read(router: &Router<SpinDb>, request: WasiRequest) -> Result<Request> 
         query: parse_query(query),
         headers,
         body: Vec::new(),
+        stream: BodyStream::default(),
     };
     // Each host call costs; most reads have no body to ask for. A GET's body is never used.
     let may_have =
@@ -132,6 +138,10 @@ async fn read(router: &Router<SpinDb>, request: WasiRequest) -> Result<Request> 
     if may_have && length != Some(0) {
         // What no route reads is not kept: nobody has shown yet who they are.
         let route = router.find(&request_read.method, &request_read.path).ok();
+        if route.as_ref().is_some_and(|found| found.route.is_streamed) {
+            request_read.stream = BodyStream::of_request(request);
+            return Ok(request_read);
+        }
         let limit = route.map_or(0, |found| found.route.body_limit);
         let body = read_body(request, length.unwrap_or(0), limit).await?;
         request_read.body = match body {
@@ -146,13 +156,10 @@ async fn read(router: &Router<SpinDb>, request: WasiRequest) -> Result<Request> 
 /// The body, or nothing when it has more than `limit` bytes. It is read to its end all the same,
 /// within reason: a client that is still sending would not see the answer.
 async fn read_body(request: WasiRequest, expected: usize, limit: usize) -> Result<Option<Vec<u8>>> {
-    let (done, result) = wasip3::wit_future::new(|| Ok(()));
-    let (mut stream, trailers) = WasiRequest::consume_body(request, result);
+    let stream = BodyStream::of_request(request);
     let mut body = Vec::with_capacity(expected.min(limit));
-    let mut buffer = Vec::with_capacity(64 << 10);
     let mut total = 0_usize;
-    loop {
-        let (status, bytes) = stream.read(buffer).await;
+    while let Some(bytes) = stream.next().await? {
         total += bytes.len();
         if total <= limit {
             body.extend_from_slice(&bytes);
@@ -166,46 +173,55 @@ async fn read_body(request: WasiRequest, expected: usize, limit: usize) -> Resul
                 READ_LIMIT
             }));
         }
-        buffer = bytes;
-        buffer.clear();
-        if !matches!(status, wasip3::wit_bindgen::StreamResult::Complete(_)) {
-            break;
-        }
     }
-    drop(stream);
-    if let Err(code) = trailers.await {
-        return Err(
-            Error::bad_parameters("The request's body broke off").context(format!("{code:?}"))
-        );
-    }
-    let _ = done.write(Ok(())).await;
     Ok((total <= limit).then_some(body))
 }
 
-/// Turns a complete response into one whose body is on its way already.
-async fn start(response: Response) -> WasiResponse {
+/// Turns a response into one whose body is on its way already: all of it, or the first chunk of
+/// a blob.
+async fn start(family: Family, mut response: Response) -> WasiResponse {
+    let blob = response.blob.take();
+    let mut length = response.body.len() as u64;
+    if let Some((id, size)) = &blob {
+        match blob::chunk(id, *size, 0).await {
+            Ok(chunk) => {
+                response.body = chunk;
+                length = *size;
+            }
+            Err(error) => {
+                crate::log::error("a blob cannot be read", &error);
+                response = app::failure(family, &error);
+                length = response.body.len() as u64;
+            }
+        }
+    }
     let mut headers: Vec<(String, Vec<u8>)> = response
         .headers
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into_bytes()))
         .collect();
     if response.status != 204 && response.status != 304 {
-        headers.push((
-            "content-length".into(),
-            response.body.len().to_string().into_bytes(),
-        ));
+        headers.push(("content-length".into(), length.to_string().into_bytes()));
     }
     let fields = Fields::from_list(&headers).unwrap_or_else(|_| Fields::new());
     // Dropping the writer answers "no trailers".
-    let (_trailers, trailers_reader) = wasip3::wit_future::new(|| Ok(None));
+    let (trailers, trailers_reader) = wasip3::wit_future::new(|| Ok(None));
     let contents = if response.body.is_empty() {
         None
     } else {
         let (mut writer, reader) = wasip3::wit_stream::new();
         let body = response.body;
+        let is_whole = body.len() as u64 == length;
         let mut writing = Box::pin(async move {
             // A client that went away takes what it took.
-            let _ = writer.write_all(body).await;
+            let left = writer.write_all(body).await;
+            let rest = blob.filter(|_| !is_whole && left.is_empty());
+            let Some((id, size)) = rest else { return };
+            if let Err(error) = send_rest(&mut writer, &id, size).await {
+                crate::log::error("a download broke off", &error);
+                // Else the client would wait for what never comes.
+                let _ = trailers.write(Err(ErrorCode::InternalError(None))).await;
+            }
         });
         let done = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_ready())).await;
         if !done {
@@ -217,4 +233,19 @@ async fn start(response: Response) -> WasiResponse {
     // Every status this application answers is a valid one.
     let _ = wasi.set_status_code(response.status);
     wasi
+}
+
+/// Sends a blob from its second chunk on.
+async fn send_rest(
+    writer: &mut wasip3::wit_bindgen::StreamWriter<u8>,
+    id: &str,
+    size: u64,
+) -> Result<()> {
+    for number in 1..blob::chunks(size) {
+        let chunk = blob::chunk(id, size, number).await?;
+        if !writer.write_all(chunk).await.is_empty() {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -77,7 +77,12 @@ pub fn memory_key(parts: &[&str]) -> [u8; 32] {
 
 /// An HMAC of some texts under a key that outlives the instance, in hexadecimal.
 pub fn mac(key: &str, parts: &[&str]) -> String {
-    crate::blob::hex(&keyed_hash(key.as_bytes(), parts))
+    crate::blob::hex(&keyed(key, parts))
+}
+
+/// An HMAC of some texts under a key that outlives the instance: also a key for one purpose.
+pub fn keyed(key: &str, parts: &[&str]) -> [u8; 32] {
+    keyed_hash(key.as_bytes(), parts)
 }
 
 fn keyed_hash(key: &[u8], parts: &[&str]) -> [u8; 32] {

@@ -57,6 +57,7 @@ pub enum Kind {
     UnknownDeploymentInput,
     UnknownDeploymentSecret,
     Unavailable,
+    UnprocessableEntity,
     UnsupportedContentType,
 }
 
@@ -116,6 +117,7 @@ impl Kind {
             Self::UnknownDeploymentInput => (400, "unknown_deployment_input_error"),
             Self::UnknownDeploymentSecret => (400, "unknown_deployment_secret_error"),
             Self::Unavailable => (503, "service_unavailable_error"),
+            Self::UnprocessableEntity => (422, "unprocessable_entity_error"),
             Self::UnsupportedContentType => (415, "unsupported_content_type_error"),
         }
     }
@@ -243,6 +245,11 @@ impl Error {
     /// 409: it exists already, or somebody was faster.
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Conflict, message)
+    }
+
+    /// 422: read, but not of the shape that was asked for.
+    pub fn unprocessable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::UnprocessableEntity, message)
     }
 
     /// 403: known, but not allowed.

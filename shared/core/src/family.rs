@@ -15,14 +15,16 @@ pub enum Family {
     Adjutant,
     /// Opsera v1 (pipelines, registry, logs) and v2 (directory).
     Opsera,
-    /// Status Dashboard v1.
+    /// Status Dashboard v1: what monitors post, and the public page.
     StatusDashboard,
+    /// Status Dashboard v2: what people manage. Its failures have a shape of their own.
+    StatusDashboardV2,
 }
 
 impl Family {
     /// The body of a failure.
     pub fn envelope(self, error: &Error) -> Value {
-        let (status, code) = error.kind().wire();
+        let (_, code) = error.kind().wire();
         let message = self.message(error);
         match self {
             Self::Conductor => {
@@ -44,16 +46,8 @@ impl Family {
                 }
                 Value::Object(body)
             }
-            Self::StatusDashboard => {
-                let mut body = Map::new();
-                body.insert("code".into(), status.into());
-                body.insert("status".into(), reason(status).into());
-                body.insert("message".into(), message.into());
-                if !error.fields().is_empty() {
-                    body.insert("errors".into(), json!({ "json": per_field(error) }));
-                }
-                Value::Object(body)
-            }
+            Self::StatusDashboard => status_dashboard(error, message),
+            Self::StatusDashboardV2 => json!({ "errMsg": message }),
         }
     }
 
@@ -63,8 +57,11 @@ impl Family {
             (Self::Adjutant, Kind::Unauthorized) => "Credentials incorrect or none given.",
             (Self::Opsera, Kind::Unauthorized) => "Unauthorized",
             (Self::Opsera, Kind::Forbidden) => "Forbidden",
-            (Self::Opsera | Self::StatusDashboard, Kind::Internal) => "Internal server error",
+            (Self::Opsera | Self::StatusDashboard | Self::StatusDashboardV2, Kind::Internal) => {
+                "Internal server error"
+            }
             (Self::StatusDashboard, Kind::Unauthorized) => "Unauthorized Access",
+            (Self::StatusDashboardV2, Kind::Unauthorized) => "not authenticated",
             (Self::Adjutant, Kind::Internal | Kind::Unavailable) => {
                 "Service temporarily unavailable, try again later."
             }
@@ -78,9 +75,32 @@ impl Family {
             Self::Conductor => "Basic realm=\"Windlass\", charset=\"UTF-8\"",
             Self::Adjutant => "Keystone",
             Self::Opsera => "Bearer",
-            Self::StatusDashboard => "Bearer realm=\"Authentication Required\"",
+            Self::StatusDashboard | Self::StatusDashboardV2 => {
+                "Bearer realm=\"Authentication Required\""
+            }
         }
     }
+}
+
+/// Monitors' clients compare these bodies as a whole, so what the original leaves out is left out.
+fn status_dashboard(error: &Error, message: &str) -> Value {
+    let extras = error.extras();
+    let mut body = Map::new();
+    // A conflict is told by the incident that is in the way, without code and status.
+    if error.kind() != Kind::Conflict || extras.is_empty() {
+        let (status, _) = error.kind().wire();
+        body.insert("code".into(), status.into());
+        body.insert("status".into(), reason(status).into());
+    }
+    let says_enough = extras.contains_key("errors") || error.kind() == Kind::MethodNotAllowed;
+    if !says_enough {
+        body.insert("message".into(), message.into());
+    }
+    if !error.fields().is_empty() {
+        body.insert("errors".into(), json!({ "json": per_field(error) }));
+    }
+    body.extend(extras.clone());
+    Value::Object(body)
 }
 
 fn per_field(error: &Error) -> Value {
@@ -164,6 +184,35 @@ mod tests {
             ),
         ] {
             assert_eq!(family.envelope(error), want, "{family:?}");
+        }
+    }
+
+    #[test]
+    fn the_status_dashboard_leaves_out_what_the_original_does() {
+        let schema = json!({ "json": { "attributes": { "0": { "value": ["Missing."] } } } });
+        for (error, want) in [
+            (
+                Error::unprocessable("attributes.0.value").extra("errors", schema.clone()),
+                json!({ "code": 422, "status": "Unprocessable Entity", "errors": schema }),
+            ),
+            (
+                Error::unprocessable("components[3]: unusable"),
+                json!({ "code": 422, "status": "Unprocessable Entity", "message": "components[3]: unusable" }),
+            ),
+            (
+                Error::new(Kind::MethodNotAllowed, "only GET"),
+                json!({ "code": 405, "status": "Method Not Allowed" }),
+            ),
+            (
+                Error::conflict("it is there").extra("existingIncidentId", 4),
+                json!({ "message": "it is there", "existingIncidentId": 4 }),
+            ),
+            (
+                Error::conflict("somebody was faster"),
+                json!({ "code": 409, "status": "Conflict", "message": "somebody was faster" }),
+            ),
+        ] {
+            assert_eq!(Family::StatusDashboard.envelope(&error), want);
         }
     }
 

@@ -26,6 +26,8 @@ pub mod project_roles;
 pub mod request;
 pub mod response;
 pub mod router;
+pub mod secretbox;
+pub mod stream;
 pub mod time;
 pub mod token_scope;
 pub mod visibility;
@@ -61,27 +63,33 @@ pub use wasip3;
 /// ```
 ///
 /// A handler is `async fn(ctx: &Context<impl Db>) -> Result<Response>`; `uploads` raises the limit
-/// of the body from that of JSON to that of archives. Makes the function `routes`, which native
-/// tests can use with their own database, and on Wasm the export that Spin calls.
+/// of the body from that of JSON to that of archives, `streamed` leaves reading it to the handler. Makes the function `routes`, which native
+/// tests can use with their own database, and on Wasm the export that Spin calls. A second base,
+/// `also: "..",` after the first, has the same routes.
 #[macro_export]
 macro_rules! component {
     (
         family: $family:ident,
         identity: $identity:ty,
         base: $base:literal,
+        $(also: $also:literal,)?
         routes: { $($method:ident $path:literal => $handler:path $(, $option:ident)?;)+ }
     ) => {
         /// Which URL goes to which function.
         #[allow(dead_code, reason = "natively only tests call it")]
         pub fn routes<D: $crate::Db>() -> ::std::vec::Vec<$crate::router::Route<D>> {
-            ::std::vec![$(
-                $crate::router::Route::new(
-                    $crate::http::Method::$method,
-                    $base,
-                    $path,
-                    |ctx| ::std::boxed::Box::pin($handler(ctx)),
-                )$(.$option())?,
-            )+]
+            let mut routes = ::std::vec::Vec::new();
+            for base in [$base $(, $also)?] {
+                routes.extend([$(
+                    $crate::router::Route::new(
+                        $crate::http::Method::$method,
+                        base,
+                        $path,
+                        |ctx| ::std::boxed::Box::pin($handler(ctx)),
+                    )$(.$option())?,
+                )+]);
+            }
+            routes
         }
 
         #[cfg(target_arch = "wasm32")]

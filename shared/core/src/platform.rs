@@ -1,5 +1,5 @@
 //! What the platform gives besides the database: key-value store, application variables,
-//! outbound HTTP, work that goes on after the response.
+//! outbound HTTP and TCP, work that goes on after the response.
 //!
 //! On Wasm these are Spin's interfaces; natively they are stand-ins in memory, for tests only.
 
@@ -13,6 +13,8 @@ mod imp;
 use crate::error::{Error, Result};
 use std::time::Duration;
 
+pub mod tcp;
+
 /// The key-value store `default`.
 pub mod kv {
     use super::{Result, imp};
@@ -20,6 +22,12 @@ pub mod kv {
     /// The value of a key, if there is one.
     pub async fn get(key: &str) -> Result<Option<Vec<u8>>> {
         imp::kv_get(key).await
+    }
+
+    /// As [`get`], for readers that are no async code, such as those of archives. It holds up the
+    /// other requests of the instance, so what it reads should be small.
+    pub fn get_blocking(key: &str) -> Result<Option<Vec<u8>>> {
+        imp::kv_get_blocking(key)
     }
 
     /// Writes a value of at most 1 MiB; larger bytes go through [`crate::blob`].
@@ -44,10 +52,28 @@ pub fn set_variable(name: &str, value: &str) {
     imp::set_variable(name, value);
 }
 
+/// Answers what this thread sends from now on, in the place of other servers: tests have none.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn set_servers(
+    answer: impl Fn(&OutboundRequest) -> Result<OutboundResponse, String> + 'static,
+) {
+    imp::set_servers(std::rc::Rc::new(answer));
+}
+
 /// Runs a task that may go on after the response was sent. Never the only thing that makes
 /// work happen: the platform may end the instance at any moment.
 pub fn spawn(task: impl Future<Output = ()> + 'static) {
     imp::spawn(task);
+}
+
+/// Waits for a while.
+pub async fn sleep(time: Duration) {
+    imp::sleep(time).await;
+}
+
+/// Lets the other requests of the instance go on, in the middle of a long computation.
+pub async fn pause() {
+    imp::pause().await;
 }
 
 /// A request to another server, or to another component.
@@ -88,6 +114,33 @@ pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> 
     imp::send(request).await
 }
 
+/// The answer of another server whose body is still to come.
+pub struct OutboundAnswer {
+    /// The status code.
+    pub status: u16,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    body: imp::OutboundBody,
+}
+
+impl OutboundAnswer {
+    /// The next bytes of the body, none at its end.
+    ///
+    /// # Errors
+    /// When the body broke off, or nothing came for `patience`.
+    pub async fn chunk(&mut self, patience: Duration) -> Result<Option<Vec<u8>>, String> {
+        imp::outbound_chunk(&mut self.body, patience).await
+    }
+}
+
+/// Sends a request and waits for the head of its answer, for as long as its timeout says.
+///
+/// # Errors
+/// As [`send`].
+pub async fn open(request: OutboundRequest) -> Result<OutboundAnswer, String> {
+    imp::open(request).await
+}
+
 /// The component that runs due work, and the path it listens on.
 const SCHEDULER: &str = "http://scheduler.spin.internal/internal/tick";
 
@@ -105,6 +158,19 @@ pub async fn tick_token() -> Result<Option<String>> {
     let kept = kv::get(TICK_TOKEN_KEY).await?;
     kept.map(|bytes| String::from_utf8(bytes).map_err(Error::internal))
         .transpose()
+}
+
+/// Refuses a request that does not carry the tick's token in its header.
+///
+/// # Errors
+/// 401, also when there is no token yet.
+pub async fn demand_tick_token(given: Option<&str>) -> Result<()> {
+    match (tick_token().await?, given) {
+        (Some(wanted), Some(given)) if crate::credentials::same(&wanted, given) => Ok(()),
+        _ => Err(Error::unauthorized(format!(
+            "the header {TICK_TOKEN_HEADER} is missing or wrong"
+        ))),
+    }
 }
 
 /// Tells the scheduler that there is work, so that nobody waits for the next second. To be called

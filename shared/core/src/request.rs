@@ -1,10 +1,11 @@
 //! A request as handlers see it: method, path, query, headers, body.
 
 use crate::error::{Error, Kind, Result};
+use crate::stream::BodyStream;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-/// One HTTP request, its body read.
+/// One HTTP request, its body read unless the route reads it itself.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
@@ -17,6 +18,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body; empty when there was none.
     pub body: Vec<u8>,
+    /// The body of a route that is `streamed`.
+    pub stream: BodyStream,
 }
 
 impl Request {
@@ -31,6 +34,7 @@ impl Request {
             query: parse_query(query),
             headers: Vec::new(),
             body: Vec::new(),
+            stream: BodyStream::default(),
         }
     }
 

@@ -1,7 +1,8 @@
-//! A response: status, headers, a body that is complete before the first byte leaves.
+//! A response: status, headers, a body.
 //!
-//! Complete, because a response whose body follows its head a moment later costs keep-alive
-//! clients tens of milliseconds on servers that do not set TCP_NODELAY.
+//! The body is complete before the first byte leaves, because a response whose body follows its
+//! head a moment later costs keep-alive clients tens of milliseconds on servers that do not set
+//! TCP_NODELAY. Only a blob is sent while it is read, from its second chunk on.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// A blob that is the body instead: its name and its size.
+    pub blob: Option<(String, u64)>,
     /// Whether the log says nothing of it: for what happens every second and changed nothing.
     pub quiet: bool,
 }
@@ -46,7 +49,15 @@ impl Response {
             status,
             headers: vec![("content-type", content_type.to_owned())],
             body: body.into(),
-            quiet: false,
+            ..Self::default()
+        }
+    }
+
+    /// A response whose body is a blob of this name and size.
+    pub fn blob(status: u16, content_type: &str, id: &str, size: u64) -> Self {
+        Self {
+            blob: Some((id.to_owned(), size)),
+            ..Self::bytes(status, content_type, Vec::new())
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Route<D: Db> {
     pub handler: Handler<D>,
     /// The largest body it reads, in bytes.
     pub body_limit: usize,
+    /// Whether the handler reads the body as it arrives, and limits it.
+    pub is_streamed: bool,
 }
 
 impl<D: Db> Route<D> {
@@ -38,6 +40,7 @@ impl<D: Db> Route<D> {
             pattern,
             handler,
             body_limit: limits::JSON_BODY,
+            is_streamed: false,
         }
     }
 
@@ -46,6 +49,13 @@ impl<D: Db> Route<D> {
     pub fn uploads(mut self) -> Self {
         self.body_limit = limits::UPLOAD_BODY;
         self
+    }
+
+    /// The same route for uploads that the handler reads as they arrive.
+    #[must_use]
+    pub fn streamed(mut self) -> Self {
+        self.is_streamed = true;
+        self.uploads()
     }
 }
 

@@ -62,7 +62,7 @@ impl TokenScope {
             Family::Conductor => &[Self::Conductor],
             Family::Adjutant => &[Self::Adjutant],
             Family::Opsera => &[Self::Api, Self::Pipeline, Self::SecurityLogs],
-            Family::StatusDashboard => &[Self::StatusDashboard],
+            Family::StatusDashboard | Family::StatusDashboardV2 => &[Self::StatusDashboard],
         }
     }
 

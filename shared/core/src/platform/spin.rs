@@ -1,6 +1,6 @@
 //! Spin's interfaces.
 
-use super::{OUTBOUND_BODY, OutboundRequest, OutboundResponse};
+use super::{OUTBOUND_BODY, OutboundAnswer, OutboundRequest, OutboundResponse};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -34,6 +34,13 @@ pub async fn kv_get(key: &str) -> Result<Option<Vec<u8>>> {
     store().await?.get(key).await.map_err(refused)
 }
 
+/// The store's interface is asynchronous. A request's task may wait for it all the same: only
+/// synchronous exports may not.
+pub fn kv_get_blocking(key: &str) -> Result<Option<Vec<u8>>> {
+    let key = key.to_owned();
+    wasip3::wit_bindgen::block_on(async move { kv_get(&key).await })
+}
+
 pub async fn kv_set(key: &str, value: &[u8]) -> Result<()> {
     store().await?.set(key, value).await.map_err(refused)
 }
@@ -55,21 +62,78 @@ pub fn spawn(task: impl Future<Output = ()> + 'static) {
     wasip3::spawn(task);
 }
 
-pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
-    let timeout = request.timeout.unwrap_or(Duration::from_secs(30));
-    let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-    let answer = std::pin::pin!(exchange(request));
-    let alarm = std::pin::pin!(wasip3::clocks::monotonic_clock::wait_for(nanos));
-    match futures_util::future::select(answer, alarm).await {
-        futures_util::future::Either::Left((answer, _)) => answer,
-        futures_util::future::Either::Right(_) => Err(format!(
-            "no answer within {} seconds",
-            timeout.as_secs_f32()
-        )),
+pub async fn sleep(time: Duration) {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    wasip3::clocks::monotonic_clock::wait_for(nanos).await;
+}
+
+pub async fn pause() {
+    wasip3::wit_bindgen::yield_async().await;
+}
+
+/// What comes of `work` in time, or else what was waited for in vain.
+async fn within<T>(
+    time: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let (work, alarm) = (std::pin::pin!(work), std::pin::pin!(sleep(time)));
+    match futures_util::future::select(work, alarm).await {
+        futures_util::future::Either::Left((result, _)) => result,
+        futures_util::future::Either::Right(_) => {
+            Err(format!("no {what} within {} seconds", time.as_secs_f32()))
+        }
     }
 }
 
+pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
+    let timeout = request.timeout.unwrap_or(Duration::from_secs(30));
+    within(timeout, "answer", exchange(request)).await
+}
+
 async fn exchange(request: OutboundRequest) -> Result<OutboundResponse, String> {
+    let answer = begin(request).await?;
+    let body = Limited::new(answer.body, OUTBOUND_BODY)
+        .collect()
+        .await
+        .map_err(broke_off)?
+        .to_bytes();
+    Ok(OutboundResponse {
+        status: answer.status,
+        headers: answer.headers,
+        body: body.to_vec(),
+    })
+}
+
+/// The body of another server's answer.
+pub type OutboundBody = wasip3::http_compat::IncomingResponseBody;
+
+pub async fn open(request: OutboundRequest) -> Result<OutboundAnswer, String> {
+    let timeout = request.timeout.unwrap_or(Duration::from_secs(30));
+    within(timeout, "answer", begin(request)).await
+}
+
+pub async fn outbound_chunk(
+    body: &mut OutboundBody,
+    patience: Duration,
+) -> Result<Option<Vec<u8>>, String> {
+    let chunk = async {
+        while let Some(frame) = body.frame().await {
+            // Trailers say nothing that anybody asked for.
+            if let Ok(data) = frame.map_err(broke_off)?.into_data() {
+                return Ok(Some(Vec::from(data)));
+            }
+        }
+        Ok(None)
+    };
+    within(patience, "more of the answer", chunk).await
+}
+
+fn broke_off(error: impl std::fmt::Display) -> String {
+    format!("the answer broke off: {error}")
+}
+
+async fn begin(request: OutboundRequest) -> Result<OutboundAnswer, String> {
     let method = if request.method.is_empty() {
         "GET"
     } else {
@@ -86,23 +150,13 @@ async fn exchange(request: OutboundRequest) -> Result<OutboundResponse, String> 
         .await
         .map_err(|code| format!("{code:?}"))?;
     let (head, body) = answer.into_parts();
-    let body = Limited::new(body, OUTBOUND_BODY)
-        .collect()
-        .await
-        .map_err(|error| format!("the answer broke off: {error}"))?
-        .to_bytes();
-    Ok(OutboundResponse {
+    let headers = head.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.to_string(), value)
+    });
+    Ok(OutboundAnswer {
         status: head.status.as_u16(),
-        headers: head
-            .headers
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
-            .collect(),
-        body: body.to_vec(),
+        headers: headers.collect(),
+        body,
     })
 }

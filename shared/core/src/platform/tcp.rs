@@ -1,0 +1,117 @@
+//! Connections to servers that speak something other than HTTP: directories, mail servers.
+//!
+//! The platform asks the component's `allowed_outbound_hosts` for each connection, with the scheme
+//! `tcp` and the *address*: an entry with a name allows nothing, because names are looked up before.
+//! The bytes go as they are. Nothing here encrypts them.
+
+#[cfg(target_arch = "wasm32")]
+#[path = "tcp_spin.rs"]
+mod imp;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "tcp_native.rs"]
+mod imp;
+
+use std::time::Duration;
+
+/// An open connection. Dropping it closes it.
+pub struct Connection(imp::Connection);
+
+/// Connects to a name or an address (IPv6 with or without brackets). The time limit holds for
+/// connecting, name lookup included, and then for each write and each read by itself.
+///
+/// # Errors
+/// What went wrong and where, for the log: the name is unknown, the platform does not allow it,
+/// nobody listens, it took too long.
+pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, String> {
+    imp::connect(host, port, timeout)
+        .await
+        .map(Connection)
+        .map_err(|error| format!("cannot connect to {host}:{port}: {error}"))
+}
+
+impl Connection {
+    /// Sends all of the bytes.
+    ///
+    /// # Errors
+    /// The other side closed the connection or took nothing within the time limit.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.0.write_all(bytes).await
+    }
+
+    /// The next bytes, as many as are there; none at the end of the connection.
+    ///
+    /// # Errors
+    /// The connection broke off, or nothing came within the time limit. It is of no use then.
+    pub async fn read(&mut self) -> Result<Vec<u8>, String> {
+        self.0.read().await
+    }
+}
+
+/// The text for something that took longer than it may.
+fn too_slow(timeout: Duration) -> String {
+    format!("no answer within {} seconds", timeout.as_secs_f32())
+}
+
+/// A host as it is looked up: without the brackets of an IPv6 address in a URL.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|inner| inner.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn bytes_go_there_and_back_until_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let echo = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 4];
+            stream.read_exact(&mut bytes).unwrap();
+            stream.write_all(&bytes).unwrap();
+        });
+        pollster::block_on(async {
+            let mut connection = connect("localhost", port, SECOND).await.unwrap();
+            connection.write_all(b"ping").await.unwrap();
+            let mut answer = Vec::new();
+            loop {
+                let bytes = connection.read().await.unwrap();
+                if bytes.is_empty() {
+                    break;
+                }
+                answer.extend(bytes);
+            }
+            assert_eq!(answer, b"ping");
+        });
+        echo.join().unwrap();
+    }
+
+    #[test]
+    fn failures_say_what_and_where() {
+        pollster::block_on(async {
+            let port = {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                listener.local_addr().unwrap().port()
+            };
+            let refused = connect("[::ffff:127.0.0.1]", port, SECOND).await;
+            let text = refused.err().unwrap();
+            let start = format!("cannot connect to [::ffff:127.0.0.1]:{port}: ");
+            assert!(text.starts_with(&start), "{text}");
+
+            let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = silent.local_addr().unwrap().port();
+            let mut connection = connect("127.0.0.1", port, SECOND / 10).await.unwrap();
+            assert_eq!(
+                connection.read().await.unwrap_err(),
+                "no answer within 0.1 seconds"
+            );
+        });
+    }
+}

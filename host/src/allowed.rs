@@ -1,4 +1,4 @@
-//! `allowed_outbound_hosts`: which requests may leave a component, with Spin's rules.
+//! `allowed_outbound_hosts`: which requests and connections may leave a component, with Spin's rules.
 //!
 //! An entry is `scheme://host[:port]`. The scheme may be `*`; the host `*`, `*.domain`, an address, a
 //! network such as `10.0.0.0/8`, or `self`; the port `*` or a range `8000..9000`, whose end is not in it.
@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The rules of one component.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ enum Port {
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// `http` or `https`.
+    /// `http` or `https`; `tcp` for a connection.
     pub scheme: String,
     /// Name or address, without brackets, in lower case.
     pub host: String,
@@ -47,7 +47,10 @@ pub struct Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.host)?;
+        match self.host.contains(':') {
+            true => write!(f, "{}://[{}]", self.scheme, self.host)?,
+            false => write!(f, "{}://{}", self.scheme, self.host)?,
+        }
         if usual_port(&self.scheme) != Some(self.port) {
             write!(f, ":{}", self.port)?;
         }
@@ -231,6 +234,15 @@ impl Target {
         })
     }
 
+    /// The target of a connection, which knows no names.
+    pub fn of_connection(address: SocketAddr) -> Self {
+        Self {
+            scheme: "tcp".to_owned(),
+            host: address.ip().to_canonical().to_string(),
+            port: address.port(),
+        }
+    }
+
     /// The component that `http://<component>.spin.internal` names.
     pub fn chained_component(&self) -> Option<&str> {
         let (component, domain) = self.host.split_once('.')?;
@@ -287,6 +299,28 @@ mod tests {
         ] {
             let hosts = AllowedHosts::parse(&[entry.to_owned()]).unwrap();
             assert_eq!(hosts.allows(&target(url)), allowed, "{entry} -> {url}");
+        }
+    }
+
+    #[test]
+    fn connections_are_allowed_by_address_only() {
+        for (entry, address, allowed) in [
+            ("tcp://127.0.0.1:389", "127.0.0.1:389", true),
+            ("tcp://127.0.0.1:389", "127.0.0.1:390", false),
+            ("tcp://127.0.0.1:389", "[::ffff:127.0.0.1]:389", true),
+            ("tcp://*:389", "192.0.2.7:389", true),
+            ("*://*:389", "[2001:db8::1]:389", true),
+            ("*://*:*", "192.0.2.7:25", true),
+            ("tcp://10.0.0.0/8:*", "10.1.2.3:25", true),
+            ("tcp://10.0.0.0/8:*", "11.1.2.3:25", false),
+            ("tcp://[2001:db8::/32]:389", "[2001:db8::1]:389", true),
+            ("http://*:*", "192.0.2.7:80", false),
+            ("https://192.0.2.7", "192.0.2.7:443", false),
+            ("tcp://localhost:389", "127.0.0.1:389", false),
+        ] {
+            let hosts = AllowedHosts::parse(&[entry.to_owned()]).unwrap();
+            let target = Target::of_connection(address.parse().unwrap());
+            assert_eq!(hosts.allows(&target), allowed, "{entry} -> {address}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Requests that components send: checked against `allowed_outbound_hosts`, then sent over the
 //! network or handed to another component in this process (`http://<component>.spin.internal/`).
+//! TCP connections are checked against the same list, with the scheme `tcp`.
 
 use crate::allowed::Target;
 use crate::client;
@@ -7,6 +8,7 @@ use crate::core_app::CoreApp;
 use crate::guest::ComponentEnv;
 use http::header::{HOST, HeaderName};
 use http::uri::Scheme;
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
@@ -70,6 +72,27 @@ fn is_forbidden(name: &HeaderName) -> bool {
     name != HOST && DEFAULT_FORBIDDEN_HEADERS.contains(name)
 }
 
+/// Whether a component may connect to an address. As on Spin the name it was looked up from does not
+/// count, so entries with names allow no connection.
+pub fn may_connect(component: &ComponentEnv, address: SocketAddr) -> bool {
+    let target = Target::of_connection(address);
+    let allowed = component.allowed.allows(&target);
+    if !allowed {
+        tell_refusal(component, "connection", &target);
+    }
+    allowed
+}
+
+fn tell_refusal(component: &ComponentEnv, what: &str, target: &Target) {
+    component.logger.component_problem(
+        &component.id,
+        &format!(
+            "a {what} to {target} was refused: to allow it, add \"{target}\" to allowed_outbound_hosts of [component.{}] in spin.toml",
+            component.id
+        ),
+    );
+}
+
 async fn send(
     component: &ComponentEnv,
     local: Option<Weak<CoreApp>>,
@@ -78,13 +101,7 @@ async fn send(
 ) -> Result<Sent> {
     let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
     if !component.allowed.allows(&target) {
-        component.logger.component_problem(
-            &component.id,
-            &format!(
-                "a request to {target} was refused: to allow it, add \"{target}\" to allowed_outbound_hosts of [component.{}] in spin.toml",
-                component.id
-            ),
-        );
+        tell_refusal(component, "request", &target);
         return Err(Error::HttpRequestDenied);
     }
     if !component.faults.before_outbound().await {

@@ -5,7 +5,9 @@
 //! and are left to who can search.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::python_text::{display, represent};
+use crate::functions::function_of;
+use crate::pattern::Pattern;
+use crate::python_text::{display, equal, kind, list};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -26,16 +28,25 @@ pub(crate) const OPEN_TYPES: [&str; 11] = [
 /// Types whose values are checked here.
 pub(crate) const CHECKED_TYPES: [&str; 6] =
     ["integer", "float", "boolean", "list", "dict", "regex"];
+/// The types whose values are ids of blueprints and deployments.
+const OWNERS: [&str; 2] = ["deployment_id", "blueprint_id"];
+/// The types whose values belong to a deployment.
+const PARTS: [&str; 6] = [
+    "capability_value",
+    "scaling_group",
+    "node_id",
+    "node_type",
+    "node_instance",
+    "operation_name",
+];
 /// Constraints that are searches, for the types that name objects.
-const SEARCHES: [&str; 8] = [
+const SEARCHES: [&str; 6] = [
     "filter_id",
     "labels",
     "tenants",
     "name_pattern",
     "deployment_id",
     "blueprint_id",
-    "deployment_group_id",
-    "type",
 ];
 /// Constraints that a value alone can keep or break.
 const OPERATORS: [&str; 11] = [
@@ -57,6 +68,16 @@ pub(crate) fn is_primitive(name: &str) -> bool {
     OPEN_TYPES.contains(&name) || CHECKED_TYPES.contains(&name)
 }
 
+/// The version 1.x of the language that brought a primitive type.
+pub(crate) fn minor_version_of(name: &str) -> u32 {
+    match name {
+        "operation_name" => 5,
+        "blueprint_id" | "secret_key" => 4,
+        name if OWNERS.contains(&name) || PARTS.contains(&name) => 4,
+        _ => 0,
+    }
+}
+
 /// Whether a value fits a primitive type.
 pub(crate) fn fits(type_name: &str, value: &Value) -> bool {
     match type_name {
@@ -65,39 +86,34 @@ pub(crate) fn fits(type_name: &str, value: &Value) -> bool {
         "boolean" => value.is_boolean(),
         "list" => value.is_array(),
         "dict" => value.is_object(),
-        "regex" => value.as_str().is_some_and(|text| compile(text).is_ok()),
+        "regex" => value
+            .as_str()
+            .is_some_and(|text| Pattern::new(text).is_ok()),
         _ => true,
     }
 }
 
-/// Compiles a pattern that has to match from a text's start. Patterns come from strangers:
-/// their size is limited, and the engine takes linear time.
-pub(crate) fn compile(pattern: &str) -> std::result::Result<regex_lite::Regex, String> {
-    if pattern.len() > 4096 {
-        return Err("the pattern is longer than 4096 characters".to_owned());
-    }
-    regex_lite::RegexBuilder::new(&format!("^(?:{pattern})"))
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| error.to_string())
-}
-
 /// Whether a constraint is well formed; `Err` has the language's code and the text.
 pub(crate) fn check_definition(constraint: &Value, input: &str) -> Result<()> {
-    let (name, argument) = parts(constraint);
-    if SEARCHES.contains(&name) {
-        return Ok(());
-    }
-    if !OPERATORS.contains(&name) {
+    let Some((name, argument)) = parts(constraint) else {
+        return Err(Error::parser(
+            103,
+            format!(
+                "Empty constraint operator name given. Allowed operators: {}",
+                allowed()
+            ),
+        ));
+    };
+    if !OPERATORS.contains(&name) && !SEARCHES.contains(&name) {
         return Err(Error::parser(
             103,
             format!(
                 "No such constraint operator '{name}'. Allowed operators: {}",
-                crate::python_text::list(OPERATORS.iter().chain(&SEARCHES))
+                allowed()
             ),
         ));
     }
-    if crate::functions::has_functions(argument) || argument_fits(name, argument) {
+    if function_of(argument).is_some() || argument_fits(name, argument) {
         return Ok(());
     }
     Err(Error::parser(
@@ -109,75 +125,143 @@ pub(crate) fn check_definition(constraint: &Value, input: &str) -> Result<()> {
     ))
 }
 
+fn allowed() -> String {
+    list(OPERATORS.iter().chain(&SEARCHES))
+}
+
 fn argument_fits(name: &str, argument: &Value) -> bool {
     match name {
         "equal" => true,
         "in_range" => argument
             .as_array()
             .is_some_and(|ends| ends.len() == 2 && ends.iter().all(Value::is_number)),
-        "valid_values" => argument.is_array(),
-        "pattern" => argument.as_str().is_some_and(|text| compile(text).is_ok()),
+        "valid_values" | "labels" | "tenants" => argument.is_array(),
+        "pattern" => argument
+            .as_str()
+            .is_some_and(|text| Pattern::new(text).is_ok()),
+        "filter_id" | "deployment_id" | "blueprint_id" => argument.is_string(),
+        "name_pattern" => argument.is_object(),
         _ => argument.is_number(),
     }
 }
 
-fn parts(constraint: &Value) -> (&str, &Value) {
+/// A constraint's name and argument.
+fn parts(constraint: &Value) -> Option<(&str, &Value)> {
     let entries = constraint.as_object().into_iter().flatten();
     let mut operators = entries.filter(|(name, _)| *name != "error_message");
-    operators
-        .next()
-        .map_or(("", &Value::Null), |(name, argument)| {
-            (name.as_str(), argument)
-        })
+    let (name, argument) = operators.next()?;
+    Some((name, argument))
 }
 
 /// Checks a value against an input's or parameter's constraints. `what` is `input` or
 /// `parameter`. A list with an `item_type` is checked item by item.
 pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Result<()> {
-    let constraints = schema["constraints"].as_array();
-    for constraint in constraints.into_iter().flatten() {
-        match (schema.get("item_type"), value) {
-            (Some(_), Value::Array(items)) => {
-                for item in items {
-                    check_one(constraint, what, name, item)?;
-                }
+    let type_name = schema["type"].as_str();
+    let constraints = schema["constraints"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let item_type = schema["item_type"].as_str();
+    if let (Some(item_type), Value::Array(items)) = (item_type, value) {
+        for item in items {
+            if !fits(item_type, item) {
+                return Err(Error::parser(
+                    105,
+                    format!(
+                        "Property type validation failed in '{name}': the defined type is '{item_type}', yet it was assigned with the value '{}'",
+                        display(item)
+                    ),
+                ));
             }
-            _ => check_one(constraint, what, name, value)?,
+            check_value(constraints, Some(item_type), what, name, item)?;
+        }
+        return Ok(());
+    }
+    check_value(constraints, type_name, what, name, value)
+}
+
+fn check_value(
+    constraints: &[Value],
+    type_name: Option<&str>,
+    what: &str,
+    input: &str,
+    value: &Value,
+) -> Result<()> {
+    if !constraints.is_empty() && function_of(value).is_some() {
+        return Err(Error::parser(
+            213,
+            format!(
+                "Input value {}, of {what} {input}, cannot contain an intrinsic function and also have constraints.",
+                display(value)
+            ),
+        ));
+    }
+    for constraint in constraints {
+        check_one(constraint, what, input, value)?;
+    }
+    let named = constraints.iter().filter_map(parts);
+    for (name, _) in named.filter(|(name, _)| SEARCHES.contains(name)) {
+        let of_type = type_name.unwrap_or("None");
+        let fits = match name {
+            "filter_id" | "labels" | "tenants" => OWNERS.contains(&of_type),
+            "name_pattern" => {
+                OWNERS.contains(&of_type) || PARTS.contains(&of_type) || of_type == "secret_key"
+            }
+            _ => PARTS.contains(&of_type),
+        };
+        if !fits {
+            return Err(Error::new(
+                ErrorKind::Constraint,
+                format!("'{name}' constraint is not defined for '{of_type}' data types"),
+            ));
         }
     }
     Ok(())
 }
 
 fn check_one(constraint: &Value, what: &str, input: &str, value: &Value) -> Result<()> {
-    let (name, argument) = parts(constraint);
-    if SEARCHES.contains(&name) || crate::functions::has_functions(argument) {
+    let Some((name, argument)) = parts(constraint) else {
+        return Ok(());
+    };
+    // Functions among the arguments are evaluated before a deployment's inputs are checked.
+    if SEARCHES.contains(&name) || function_of(argument).is_some() {
         return Ok(());
     }
-    let kept = keeps(name, argument, value);
-    if kept == Some(true) {
-        return Ok(());
-    }
-    let message = match (kept, constraint["error_message"].as_str()) {
-        (_, Some(message)) => message.to_owned(),
-        (None, _) => format!(
-            "Value's type {} of {what} {input} cannot be used with the {name} constraint.",
-            represent(value)
-        ),
-        _ => {
-            let arguments = match argument {
-                Value::Array(items) if name == "in_range" => {
-                    let ends: Vec<String> = items.iter().map(display).collect();
-                    ends.join(", ")
+    let message = match keeps(name, argument, value) {
+        Some(true) => return Ok(()),
+        Some(false) => {
+            let why = match (constraint["error_message"].as_str(), argument) {
+                (Some(message), _) => format!("is invalid. {message}"),
+                (None, Value::Array(items)) => {
+                    let items: Vec<String> = items.iter().map(display).collect();
+                    format!("violates constraint {name}({}) operator.", items.join(", "))
                 }
-                argument => display(argument),
+                (None, argument) => {
+                    format!(
+                        "violates constraint {name}({}) operator.",
+                        display(argument)
+                    )
+                }
             };
-            format!(
-                "Value {} of {what} {input} violates constraint {name}({arguments}) operator.",
-                display(value)
-            )
+            format!("Value {} of {what} {input} {why}", display(value))
         }
+        None => mismatch(name, argument, value),
     };
     Err(Error::new(ErrorKind::Constraint, message))
+}
+
+/// Why a constraint and a value do not go together.
+fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
+    let found = kind(value);
+    match name {
+        "length" | "min_length" | "max_length" => {
+            format!("Value's length could not be computed. Value type is '{found}'.")
+        }
+        "pattern" => format!("Value must be of type string, got type '{found}'"),
+        _ => format!(
+            "Value is not comparable, the Constraint argument type  is '{}' but value type is '{found}'.",
+            kind(argument)
+        ),
+    }
 }
 
 /// Whether the value keeps the constraint; `None` when they do not go together.
@@ -209,21 +293,21 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
         "length" => length().map(Ordering::is_eq),
         "min_length" => length().map(Ordering::is_ge),
         "max_length" => length().map(Ordering::is_le),
-        "pattern" => Some(compile(argument.as_str()?).ok()?.is_match(value.as_str()?)),
+        "pattern" => {
+            let text = value.as_str()?;
+            Some(Pattern::new(argument.as_str()?).ok()?.matches(text))
+        }
         _ => Some(true),
     }
 }
 
+/// Numbers by their value; `True` is 1.
 fn compare(value: &Value, argument: &Value) -> Option<Ordering> {
-    value.as_f64()?.partial_cmp(&argument.as_f64()?)
-}
-
-/// Numbers are equal by value: 1 and 1.0 are.
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one.as_f64(), other.as_f64()) {
-        (Some(one), Some(other)) => one == other,
-        _ => one == other,
-    }
+    let number = |value: &Value| match value {
+        Value::Bool(value) => Some(f64::from(u8::from(*value))),
+        value => value.as_f64(),
+    };
+    number(value)?.partial_cmp(&number(argument)?)
 }
 
 #[cfg(test)]
@@ -251,9 +335,11 @@ mod tests {
             (json!({"pattern": "ab+"}), json!("abbc"), true),
             (json!({"pattern": "b+"}), json!("abb"), false),
             (json!({"pattern": "b+"}), json!(3), false),
+            (json!({"valid_values": [1]}), json!(true), true),
             (json!({"name_pattern": {"contains": "x"}}), json!("y"), true),
+            (json!({"filter_id": "f"}), json!("y"), false),
         ] {
-            let schema = json!({ "constraints": [constraint] });
+            let schema = json!({ "type": "secret_key", "constraints": [constraint] });
             let result = check(&schema, "input", "i", &value);
             assert_eq!(result.is_ok(), kept, "{constraint} {value}");
         }
@@ -267,7 +353,7 @@ mod tests {
         assert_eq!(error.message, expected);
         let schema = json!({ "constraints": [{ "equal": 1, "error_message": "only one" }] });
         let error = check(&schema, "input", "port", &json!(2)).unwrap_err();
-        assert_eq!(error.message, "only one");
+        assert_eq!(error.message, "Value 2 of input port is invalid. only one");
     }
 
     #[test]

@@ -5,16 +5,13 @@
 //! numbers of instances are evaluated then, because instances are made from them.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions::{self, Context, Function, Hybrid, evaluate_known, has_functions};
+use crate::functions::{self, Context, Function, Known, Path, Scope, has_functions};
 use crate::inputs::input_values;
 use crate::instances::NodeInstance;
-use crate::parser::scaling::check_order;
 use crate::plan::{DeploymentPlan, Fields, Operations, Part, Plan};
-use crate::python_text;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
-use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Makes a deployment's plan. `secrets` tells whether a secret exists.
@@ -25,52 +22,31 @@ pub fn prepare_deployment(
     runtime_only: bool,
 ) -> Result<DeploymentPlan> {
     let inputs = input_values(plan, inputs)?;
-    check_secrets(plan, &inputs, secrets)?;
     let mut prepared = plan.clone();
-    let known = Knowledge {
-        inputs: &inputs,
-        nodes: plan.nodes.iter().map(|node| (node.name(), node)).collect(),
-        left: functions::allowance(),
-    };
-    for node in &mut prepared.nodes {
-        let context = Context {
-            self_instance: Some(node.name().to_owned()),
-            ..Context::default()
-        };
-        let capabilities = node.get("capabilities");
-        if has_functions(capabilities) {
-            let mut capabilities = evaluate_known(capabilities, &context, &known)?;
-            settle_counts(&mut capabilities["scalable"]["properties"])?;
-            node.set("capabilities", Part::Own(capabilities));
+    let known = Known::new(&inputs, Some(plan));
+    evaluate_nodes(&mut prepared.nodes, &known, &inputs, runtime_only)?;
+    for section in ["outputs", "policies", "scaling_groups"] {
+        let counts = section != "outputs";
+        if !runtime_only || counts {
+            evaluate_section(&mut prepared, section, &known)?;
         }
-    }
-    for section in ["scaling_groups", "policies"] {
-        if let Some(section) = prepared.sections.get_mut(section)
-            && has_functions(section)
-        {
-            *section = evaluate_known(section, &Context::default(), &known)?;
-            for (_, group) in section.as_object_mut().into_iter().flatten() {
-                settle_counts(&mut group["properties"])?;
-            }
+        let entries = prepared.sections.get_mut(section).filter(|_| counts);
+        for (_, entry) in entries.and_then(Value::as_object_mut).into_iter().flatten() {
+            settle_counts(&mut entry["properties"])?;
         }
     }
     if !runtime_only {
         for section in [
-            "outputs",
             "capabilities",
             "labels",
-            "resource_tags",
             "deployment_settings",
+            "resource_tags",
         ] {
-            if let Some(section) = prepared.sections.get_mut(section)
-                && has_functions(section)
-            {
-                *section = evaluate_known(section, &Context::default(), &known)?;
-            }
+            evaluate_section(&mut prepared, section, &known)?;
         }
     }
-    evaluate_nodes(&mut prepared.nodes, &known, runtime_only)?;
-    let dependencies = dependencies(&prepared);
+    check_secrets(&prepared, secrets)?;
+    let dependencies = dependencies(&prepared)?;
     prepared
         .sections
         .insert("inputs".to_owned(), Value::Object(inputs));
@@ -81,49 +57,35 @@ pub fn prepare_deployment(
     Ok(DeploymentPlan { plan: prepared })
 }
 
-/// What is known when a deployment is made.
-pub(crate) struct Knowledge<'a> {
-    pub inputs: &'a Map<String, Value>,
-    pub nodes: HashMap<&'a str, &'a Fields>,
-    pub left: Cell<usize>,
-}
-
-impl Hybrid for Knowledge<'_> {
-    fn input(&self, name: &str) -> Option<Value> {
-        self.inputs.get(name).cloned()
-    }
-
-    fn properties(&self, node: &str) -> Option<&Value> {
-        self.nodes.get(node).map(|node| node.get("properties"))
-    }
-
-    fn left(&self) -> &Cell<usize> {
-        &self.left
+fn evaluate_section(plan: &mut Plan, name: &str, known: &Known<'_>) -> Result<()> {
+    // Settings and tags are values by name, other sections maps of values by name.
+    let depth = match name {
+        "deployment_settings" | "resource_tags" => 1,
+        "policies" | "scaling_groups" => 3,
+        _ => 2,
+    };
+    match plan.sections.get_mut(name) {
+        Some(section) if has_functions(section) => {
+            let path = [name];
+            let context = Context::default();
+            *section = known.evaluate_inside(section, depth, &context, &Path::start(&path))?;
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 
-fn check_secrets(
-    plan: &Plan,
-    inputs: &Map<String, Value>,
-    exists: &dyn Fn(&str) -> bool,
-) -> Result<()> {
-    let listed = plan.section("requirements")["secrets"].as_array();
-    let mut names: BTreeSet<String> = listed
-        .into_iter()
-        .flatten()
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
-    for value in inputs.values() {
-        names.extend(functions::secret_names(value));
-    }
-    let missing: Vec<String> = names.into_iter().filter(|name| !exists(name)).collect();
+/// The secrets have to exist whose names are known by now.
+fn check_secrets(plan: &Plan, exists: &dyn Fn(&str) -> bool) -> Result<()> {
+    let mut missing = functions::secrets(plan)?;
+    missing.retain(|name| !exists(name));
     if missing.is_empty() {
         return Ok(());
     }
-    let missing = python_text::list(missing);
+    let missing = missing.join(", ");
     Err(Error::new(
         ErrorKind::MissingSecret,
-        format!("Required secrets: {missing} don't exist in this tenant"),
+        format!("Required secrets: [{missing}] don't exist in this tenant"),
     ))
 }
 
@@ -142,13 +104,19 @@ fn settle_counts(properties: &mut Value) -> Result<()> {
             return Err(Error::parser(207, message));
         }
     }
-    check_order(properties)
+    Ok(())
 }
 
-fn evaluate_nodes(nodes: &mut [Fields], known: &Knowledge<'_>, runtime_only: bool) -> Result<()> {
+fn evaluate_nodes(
+    nodes: &mut [Fields],
+    known: &Known<'_>,
+    inputs: &Map<String, Value>,
+    runtime_only: bool,
+) -> Result<()> {
     let mut evaluated = Evaluated {
         known,
         runtime_only,
+        own_inputs: inputs.values().any(has_functions),
         shared: HashMap::new(),
     };
     for node in nodes {
@@ -158,28 +126,43 @@ fn evaluate_nodes(nodes: &mut [Fields], known: &Knowledge<'_>, runtime_only: boo
             ..Context::default()
         };
         if !runtime_only && has_functions(node.get("properties")) {
-            let value = evaluate_known(node.get("properties"), &context, known)?;
+            let path = ["nodes", name.as_str(), "properties"];
+            let value =
+                known.evaluate_inside(node.get("properties"), 1, &context, &Path::start(&path))?;
             node.set("properties", Part::Own(value));
         }
-        evaluated.field(node, "interfaces", &context)?;
-        evaluated.field(node, "operations", &context)?;
+        if has_functions(node.get("capabilities")) {
+            let path = ["nodes", name.as_str(), "capabilities"];
+            let path = Path::start(&path);
+            let mut capabilities =
+                known.evaluate_inside(node.get("capabilities"), 3, &context, &path)?;
+            settle_counts(&mut capabilities["scalable"]["properties"])?;
+            node.set("capabilities", Part::Own(capabilities));
+        }
+        let path = ["nodes", name.as_str(), "operations"];
+        evaluated.field(node, "operations", &context, path)?;
+        evaluated.field(node, "interfaces", &context, path)?;
         for relationship in node.relationships_mut() {
+            let type_name = relationship.text("type").to_owned();
             let context = Context {
                 source_instance: Some(name.clone()),
                 target_instance: Some(relationship.text("target_id").to_owned()),
                 ..Context::default()
             };
             if !runtime_only && has_functions(relationship.get("properties")) {
-                let value = evaluate_known(relationship.get("properties"), &context, known)?;
+                let path = ["nodes", &name, &type_name, "properties"];
+                let properties = relationship.get("properties");
+                let value = known.evaluate_inside(properties, 1, &context, &Path::start(&path))?;
                 relationship.set("properties", Part::Own(value));
             }
+            let path = ["nodes", name.as_str(), type_name.as_str()];
             for field in [
-                "source_interfaces",
-                "target_interfaces",
                 "source_operations",
                 "target_operations",
+                "source_interfaces",
+                "target_interfaces",
             ] {
-                evaluated.field(relationship, field, &context)?;
+                evaluated.field(relationship, field, &context, path)?;
             }
         }
     }
@@ -189,21 +172,29 @@ fn evaluate_nodes(nodes: &mut [Fields], known: &Knowledge<'_>, runtime_only: boo
 /// Operations are shared by many nodes, and stay so unless a function in them means another
 /// thing to each node.
 struct Evaluated<'a> {
-    known: &'a Knowledge<'a>,
+    known: &'a Known<'a>,
     runtime_only: bool,
+    /// Whether inputs have functions as values, which may mean another thing to each node.
+    own_inputs: bool,
     shared: HashMap<usize, Arc<Value>>,
 }
 
 impl Evaluated<'_> {
-    fn field(&mut self, fields: &mut Fields, name: &'static str, context: &Context) -> Result<()> {
+    fn field(
+        &mut self,
+        fields: &mut Fields,
+        name: &'static str,
+        context: &Context,
+        path: [&str; 3],
+    ) -> Result<()> {
         let changed = match fields.part(name) {
             Some(Part::Operations(operations)) => self
-                .operations(operations, context)?
+                .operations(operations, context, path)?
                 .map(|all| Part::Operations(Arc::new(all))),
             Some(Part::Interfaces(interfaces)) => {
                 let mut all: Option<IndexMap<String, Operations>> = None;
                 for (interface, operations) in &**interfaces {
-                    if let Some(changed) = self.operations(operations, context)? {
+                    if let Some(changed) = self.operations(operations, context, path)? {
                         let all = all.get_or_insert_with(|| (**interfaces).clone());
                         all.insert(interface.clone(), changed);
                     }
@@ -223,13 +214,17 @@ impl Evaluated<'_> {
         &mut self,
         operations: &Operations,
         context: &Context,
+        [first, second, third]: [&str; 3],
     ) -> Result<Option<Operations>> {
         let mut all: Option<Operations> = None;
         for (name, operation) in operations {
             let address = Arc::as_ptr(operation) as usize;
             let changed = match self.shared.get(&address) {
                 Some(done) => done.clone(),
-                None => self.operation(operation, address, context)?,
+                None => {
+                    let path = [first, second, third, name, "inputs"];
+                    self.operation(operation, address, context, &Path::start(&path))?
+                }
             };
             if !Arc::ptr_eq(&changed, operation) {
                 all.get_or_insert_with(|| operations.clone())
@@ -244,19 +239,23 @@ impl Evaluated<'_> {
         operation: &Arc<Value>,
         address: usize,
         context: &Context,
+        path: &Path<'_>,
     ) -> Result<Arc<Value>> {
         let inputs = &operation["inputs"];
         if !has_functions(inputs) {
             self.shared.insert(address, operation.clone());
             return Ok(operation.clone());
         }
-        let everywhere_the_same = !functions::uses(inputs, Function::GetProperty);
+        let everywhere_the_same =
+            !self.own_inputs && !functions::uses(inputs, Function::GetProperty);
         let mut changed = (**operation).clone();
         if !self.runtime_only {
-            changed["inputs"] = evaluate_known(inputs, context, self.known)?;
+            changed["inputs"] = self.known.evaluate_inside(inputs, 1, context, path)?;
         }
         if changed.get("plugin").is_some() {
-            changed["has_intrinsic_functions"] = json!(has_functions(&changed["inputs"]));
+            let mut inputs = changed["inputs"].as_object().into_iter().flatten();
+            let open = inputs.any(|(_, value)| has_functions(value));
+            changed["has_intrinsic_functions"] = json!(open);
         }
         let changed = Arc::new(changed);
         if everywhere_the_same {
@@ -268,74 +267,46 @@ impl Evaluated<'_> {
 
 /// The functions that make this deployment depend on others: where each stands, and which
 /// deployment it names. Contexts hold names of nodes until there are instances.
-fn dependencies(plan: &Plan) -> Vec<Value> {
+fn dependencies(plan: &Plan) -> Result<Vec<Value>> {
     let mut found = Vec::new();
-    for node in &plan.nodes {
-        let name = node.name();
-        let context = json!({ "self": name });
-        let mut note = |value: &Value, path: String, context: &Value| {
-            if functions::uses(value, Function::GetCapability) {
-                note_dependencies(value, &path, context, &mut found);
-            }
-        };
-        note(
-            node.get("properties"),
-            format!("nodes.{name}.properties"),
-            &context,
-        );
-        for (path, operation) in node.operations("operations") {
-            note(
-                &operation["inputs"],
-                format!("nodes.{name}.operations.{path}.inputs"),
-                &context,
-            );
+    functions::scan(plan, &mut |value, scope, path| {
+        if functions::uses(value, Function::GetCapability) {
+            let context = match scope {
+                Scope::Node(node) => json!({ "self": node.name() }),
+                Scope::Relationship(source, relationship) => json!({
+                    "self": source.name(),
+                    "source": source.name(),
+                    "target": relationship.text("target_id"),
+                    "type": relationship.text("type"),
+                }),
+                Scope::Section(_) => json!({}),
+            };
+            note_dependencies(value, path, &context, &mut found);
         }
-        for relationship in node.relationships() {
-            let target = relationship.text("target_id");
-            let context = json!({ "self": name, "source": name, "target": target });
-            let start = format!("nodes.{name}.{}", relationship.text("type"));
-            note(
-                relationship.get("properties"),
-                format!("{start}.properties"),
-                &context,
-            );
-            for field in ["source_operations", "target_operations"] {
-                for (path, operation) in relationship.operations(field) {
-                    note(
-                        &operation["inputs"],
-                        format!("{start}.{path}.inputs"),
-                        &context,
-                    );
-                }
-            }
-        }
-    }
-    for section in ["outputs", "capabilities"] {
-        note_dependencies(plan.section(section), section, &json!({}), &mut found);
-    }
-    found
+        Ok(())
+    })?;
+    Ok(found)
 }
 
-fn note_dependencies(value: &Value, path: &str, context: &Value, found: &mut Vec<Value>) {
+fn note_dependencies(value: &Value, path: &Path<'_>, context: &Value, found: &mut Vec<Value>) {
     match value {
         Value::Array(items) => {
             for (place, item) in items.iter().enumerate() {
-                note_dependencies(item, &format!("{path}[{place}]"), context, found);
+                note_dependencies(item, &path.place(place), context, found);
             }
         }
         Value::Object(map) => {
             for (key, item) in map {
-                note_dependencies(item, &format!("{path}.{key}"), context, found);
+                note_dependencies(item, &path.key(key), context, found);
             }
         }
         _ => {}
     }
     if let Some((Function::GetCapability, arguments)) = functions::function_of(value) {
         let target = &arguments[0];
-        let known = if has_functions(target) {
-            &Value::Null
-        } else {
-            target
+        let known = match functions::function_of(target) {
+            Some(_) => &Value::Null,
+            None => target,
         };
         found.push(json!({
             "function_identifier": format!("{path}.get_capability"),
@@ -346,24 +317,38 @@ fn note_dependencies(value: &Value, path: &str, context: &Value, found: &mut Vec
 }
 
 impl DeploymentPlan {
-    /// Puts instances where the contexts of `inter_deployment_functions` still name nodes:
-    /// the first instance of each.
+    /// Puts instances where the contexts of `inter_deployment_functions` still name nodes: a
+    /// function of a node is there once for each of its instances, and not at all without any.
     pub fn bind_dependencies(&mut self, instances: &[NodeInstance]) {
-        let mut first: HashMap<&str, &str> = HashMap::new();
+        let mut of_node: HashMap<&str, Vec<&NodeInstance>> = HashMap::new();
         for instance in instances {
-            first.entry(&instance.node_id).or_insert(&instance.id);
+            of_node.entry(&instance.node_id).or_default().push(instance);
         }
         let functions = self.plan.sections.get_mut("inter_deployment_functions");
-        for function in functions
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            for (_, name) in function["context"].as_object_mut().into_iter().flatten() {
-                if let Some(id) = name.as_str().and_then(|name| first.get(name)) {
-                    *name = json!(id);
+        let Some(functions) = functions.and_then(Value::as_array_mut) else {
+            return;
+        };
+        let mut bound = Vec::with_capacity(functions.len());
+        for function in functions.drain(..) {
+            let text = |role: &str| function["context"][role].as_str().unwrap_or_default();
+            let Some(node) = function["context"]["self"].as_str() else {
+                bound.push(function);
+                continue;
+            };
+            for instance in of_node.get(node).into_iter().flatten() {
+                let mut context = json!({ "self": instance.id });
+                if !text("source").is_empty() {
+                    let target = instance.relationships.iter().find(|one| {
+                        one.target_name == text("target") && one.type_name == text("type")
+                    });
+                    context["source"] = json!(instance.id);
+                    context["target"] = json!(target.map(|target| &target.target_id));
                 }
+                let mut one = function.clone();
+                one["context"] = context;
+                bound.push(one);
             }
         }
+        *functions = bound;
     }
 }

@@ -1,13 +1,11 @@
 //! A deployment's inputs: which are missing or unknown, and the values they have in the end.
 
 use crate::constraints;
-use crate::deployment::Knowledge;
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions::{self, Context, evaluate_known, has_functions};
+use crate::functions::{Context, Known, Path, function_of, has_functions};
 use crate::plan::Plan;
 use crate::python_text;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
 
 /// Why given inputs do not fit a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,99 +44,106 @@ pub fn check_inputs(
     }
 }
 
-/// Values for all inputs: the given ones checked, defaults for the others.
+/// Values for all inputs: the given ones, defaults for the others, all of them checked.
 pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Map<String, Value>> {
-    let schemas = plan
-        .section("inputs")
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
+    let none = Map::new();
+    let schemas = plan.section("inputs").as_object().unwrap_or(&none);
+    let types = plan.section("data_types");
+    let mut values = Map::new();
+    let mut missing = Vec::new();
+    let mut open = Vec::new();
+    for (name, schema) in schemas {
+        let default = schema.get("default").filter(|default| !default.is_null());
+        let value = match given.get(name).or(default) {
+            Some(value) => value.clone(),
+            None => match from_type(name, schema, types) {
+                Some(value) => value,
+                None if schema["required"] == json!(false) => {
+                    values.insert(name.clone(), Value::Null);
+                    continue;
+                }
+                None => {
+                    missing.push(name.as_str());
+                    continue;
+                }
+            },
+        };
+        // Constraints may be functions of other inputs, so all values have to be there first.
+        match has_functions(&schema["constraints"]) {
+            true => open.push((name, schema)),
+            false => constraints::check(schema, "input", name, &value)?,
+        }
+        let value = checked(name, schema, &value, types)?;
+        values.insert(name.clone(), value);
+    }
     let expected = || python_text::list(schemas.keys());
-    check_inputs(plan, given).map_err(|problem| match problem {
-        InputProblem::Missing(names) => Error::new(
+    if !missing.is_empty() {
+        return Err(Error::new(
             ErrorKind::MissingInput,
             format!(
                 "Required inputs {} were not specified - expected inputs: {}",
-                python_text::list(names),
+                python_text::list(missing),
                 expected()
             ),
-        ),
-        InputProblem::Unknown(names) => Error::new(
+        ));
+    }
+    let mut unknown = given
+        .keys()
+        .filter(|name| !schemas.contains_key(*name))
+        .peekable();
+    if unknown.peek().is_some() {
+        return Err(Error::new(
             ErrorKind::UnknownInput,
             format!(
                 "Unknown inputs {} specified - expected inputs: {}",
-                python_text::list(names),
+                python_text::list(unknown),
                 expected()
             ),
-        ),
-    })?;
-    let types = plan.section("data_types");
-    let mut values = Map::new();
-    for (name, schema) in &schemas {
-        let value = match given.get(name) {
-            Some(value) => checked(name, schema, value, types)?,
-            None => checked(
-                name,
-                schema,
-                schema.get("default").unwrap_or(&Value::Null),
-                types,
-            )?,
-        };
-        values.insert(name.clone(), value);
+        ));
     }
-    // Constraints may be functions of other inputs, so all values have to be there first.
-    let known = Knowledge {
-        inputs: &values,
-        nodes: HashMap::new(),
-        left: functions::allowance(),
-    };
-    for (name, schema) in &schemas {
-        let value = &values[name];
-        let Some(constraints) = schema.get("constraints") else {
-            continue;
-        };
-        if value.is_null() && !given.contains_key(name) {
-            continue;
-        }
-        let mut evaluated = json!({
-            "constraints": evaluate_known(constraints, &Context::default(), &known)?,
-        });
-        if let Some(item_type) = schema.get("item_type") {
-            evaluated["item_type"] = item_type.clone();
-        }
-        if given.contains_key(name) || !has_functions(value) {
-            constraints::check(&evaluated, "input", name, value)?;
-        }
+    let known = Known::new(&values, None);
+    for (name, schema) in open {
+        let mut schema = schema.clone();
+        let path = ["inputs", name];
+        let constraints = known.evaluate(
+            &schema["constraints"],
+            &Context::default(),
+            &Path::start(&path),
+        )?;
+        schema["constraints"] = constraints;
+        constraints::check(&schema, "input", name, &values[name])?;
     }
     Ok(values)
+}
+
+/// The value that a data type has when all its properties have defaults.
+fn from_type(name: &str, schema: &Value, types: &Value) -> Option<Value> {
+    types.get(schema["type"].as_str()?)?;
+    let value = checked(name, schema, &json!({}), types).ok()?;
+    value
+        .as_object()
+        .is_some_and(|map| !map.is_empty())
+        .then_some(value)
 }
 
 /// A value: of its input's type, and completed if that is a data type.
 fn checked(name: &str, schema: &Value, value: &Value, types: &Value) -> Result<Value> {
     let mismatch = |path: &str, type_name: &str, value: &Value| {
-        let subject = match path {
-            "" => "the defined type".to_owned(),
-            path => format!("property '{path}' type"),
-        };
         let value = python_text::display(value);
+        let subject = match path {
+            "" => format!("the defined type is '{type_name}'"),
+            path => format!("property '{path}' type is '{type_name}'"),
+        };
         Error::parser(
             214,
             format!(
-                "Property type validation failed in '{name}': {subject} is '{type_name}', yet it was assigned with the value '{value}'"
+                "Property type validation failed in '{name}': {subject}, yet it was assigned with the value '{value}'"
             ),
         )
     };
     let Some(type_name) = schema.get("type").and_then(Value::as_str) else {
         return Ok(value.clone());
     };
-    if let (Some(item_type), Value::Array(items)) =
-        (schema.get("item_type").and_then(Value::as_str), value)
-    {
-        let wrong = |item: &&Value| !has_functions(item) && !constraints::fits(item_type, item);
-        if let Some(item) = items.iter().find(wrong) {
-            return Err(mismatch("", item_type, item));
-        }
-    }
     let mut budget = 10_000;
     complete(name, type_name, value, types, "", &mut budget, &mismatch)
 }
@@ -155,7 +160,7 @@ fn complete(
     *budget = budget
         .checked_sub(1)
         .ok_or_else(|| Error::parser(214, "The value is too large"))?;
-    if functions::function_of(value).is_some() || value.is_null() {
+    if function_of(value).is_some() {
         return Ok(value.clone());
     }
     let Some(schemas) = types.get(type_name).map(|kind| &kind["properties"]) else {
@@ -177,8 +182,8 @@ fn complete(
     {
         let path = below(name);
         return Err(Error::parser(
-            106,
-            format!("Undefined property {path} in value of input {input}"),
+            214,
+            format!("Undefined property {path} in value of input {input}."),
         ));
     }
     let mut values = Map::new();
@@ -193,8 +198,8 @@ fn complete(
             (None, None) if required => {
                 let path = below(name);
                 return Err(Error::parser(
-                    107,
-                    format!("Value of input {input} is missing property {path}"),
+                    214,
+                    format!("Value of input {input} is missing property {path}."),
                 ));
             }
             (None, None) => continue,

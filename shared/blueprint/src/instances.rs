@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
+mod modification;
+
+pub use modification::{Modification, Wanted, modify};
+
 /// One instance of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct NodeInstance {
@@ -17,7 +21,8 @@ pub struct NodeInstance {
     pub id: String,
     /// The node's name.
     pub node_id: String,
-    /// The instance of the host that it is contained in, or its own id for a host.
+    /// The instance of the outermost host that it is contained in, or its own id for a host
+    /// that is contained in none.
     #[serde(default)]
     pub host_id: Option<String>,
     /// 1, 2, ... among the instances of its node.
@@ -74,31 +79,13 @@ pub fn instantiate(
     random: &mut dyn FnMut() -> u32,
 ) -> Result<Vec<NodeInstance>> {
     let containers = Containers::of(plan);
-    let mut forest = Forest {
-        containers: &containers,
-        placed: Vec::new(),
-        of: vec![Vec::new(); containers.elements.len()],
-        ids: HashSet::new(),
-    };
+    let mut forest = Forest::new(&containers);
     for element in containers.top_down()? {
-        forest.place(element, random)?;
-    }
-    let mut instances = Vec::new();
-    let mut relationships = 0;
-    for (number, node) in plan.plan.nodes.iter().enumerate() {
-        for (index, placed) in forest.of[number].iter().enumerate() {
-            let instance = forest.instance(node, *placed, index)?;
-            relationships += instance.relationships.len();
-            if relationships > MAX_RELATIONSHIPS {
-                let message = format!(
-                    "A deployment can have {MAX_RELATIONSHIPS} relationships of node instances at most"
-                );
-                return Err(Error::logic(message));
-            }
-            instances.push(instance);
+        for parent in forest.parents(element) {
+            forest.add(element, parent, containers.elements[element].count, random)?;
         }
     }
-    Ok(instances)
+    forest.instances(&plan.plan.nodes)
 }
 
 /// A node or a scaling group.
@@ -260,37 +247,77 @@ struct Forest<'a> {
     /// By element.
     of: Vec<Vec<usize>>,
     ids: HashSet<String>,
+    /// The instance that all instances of a source are connected to, where that is settled
+    /// already: by source node, type of relationship and target node.
+    settled: HashMap<(String, String, String), String>,
 }
 
-impl Forest<'_> {
-    fn place(&mut self, element: usize, random: &mut dyn FnMut() -> u32) -> Result<()> {
-        let Element {
-            name,
-            count,
-            parent,
-            ..
-        } = self.containers.elements[element];
-        let parents: Vec<Option<usize>> = match parent {
+impl<'a> Forest<'a> {
+    fn new(containers: &'a Containers<'a>) -> Self {
+        Self {
+            containers,
+            placed: Vec::new(),
+            of: vec![Vec::new(); containers.elements.len()],
+            ids: HashSet::new(),
+            settled: HashMap::new(),
+        }
+    }
+
+    /// The instances in which there are to be instances of an element; nothing stands for the
+    /// deployment itself.
+    fn parents(&self, element: usize) -> Vec<Option<usize>> {
+        match self.containers.elements[element].parent {
             Some(parent) => self.of[parent].iter().copied().map(Some).collect(),
             None => vec![None],
-        };
-        let total = parents.len().saturating_mul(count);
-        if total.saturating_add(self.placed.len()) > MAX_INSTANCES {
+        }
+    }
+
+    /// Adds new instances of an element.
+    fn add(
+        &mut self,
+        element: usize,
+        parent: Option<usize>,
+        count: usize,
+        random: &mut dyn FnMut() -> u32,
+    ) -> Result<()> {
+        if count.saturating_add(self.placed.len()) > MAX_INSTANCES {
             let message = format!("A deployment can have {MAX_INSTANCES} node instances at most");
             return Err(Error::logic(message));
         }
-        for parent in parents {
-            for _ in 0..count {
-                let id = self.fresh_id(name, random);
-                self.of[element].push(self.placed.len());
-                self.placed.push(Placed {
-                    id,
-                    element,
-                    parent,
-                });
-            }
+        for _ in 0..count {
+            let id = self.fresh_id(self.containers.elements[element].name, random);
+            self.put(element, parent, id);
         }
         Ok(())
+    }
+
+    fn put(&mut self, element: usize, parent: Option<usize>, id: String) {
+        self.of[element].push(self.placed.len());
+        self.placed.push(Placed {
+            id,
+            element,
+            parent,
+        });
+    }
+
+    /// The instances of all nodes, in the order of the nodes.
+    fn instances(&self, nodes: &[Fields]) -> Result<Vec<NodeInstance>> {
+        let mut instances = Vec::new();
+        let mut relationships = 0;
+        for (number, node) in nodes.iter().enumerate() {
+            for (index, placed) in self.of[number].iter().enumerate() {
+                let instance = self.instance(node, *placed, index)?;
+                relationships += instance.relationships.len();
+                if relationships > MAX_RELATIONSHIPS {
+                    let message = format!(
+                        "A deployment can have {MAX_RELATIONSHIPS} relationships of node instances at most"
+                    );
+                    return Err(Error::logic(message));
+                }
+                instances.push(instance);
+            }
+        }
+        Ok(instances)
     }
 
     fn fresh_id(&mut self, name: &str, random: &mut dyn FnMut() -> u32) -> String {
@@ -323,9 +350,11 @@ impl Forest<'_> {
             let node = self.containers.elements[self.placed[placed].element].node;
             node.is_some_and(|node| node.derives_from(COMPUTE))
         };
+        // Of hosts in hosts the outermost counts.
         let host = std::iter::once(placed)
             .chain(self.around(placed))
-            .find(|one| is_host(*one));
+            .filter(|one| is_host(*one))
+            .last();
         let groups = self.containers.groups_around(element);
         let groups = groups.iter().filter_map(|group| {
             self.around(placed)
@@ -419,8 +448,16 @@ impl Forest<'_> {
                 )))
             }
             "all_to_one" => {
-                let smallest = candidates.iter().map(|one| id(*one)).min();
-                Ok(smallest.into_iter().collect())
+                let key = (
+                    node.name().to_owned(),
+                    relationship.text("type").to_owned(),
+                    target.to_owned(),
+                );
+                let settled = self.settled.get(&key);
+                let ids = candidates.iter().map(|one| id(*one));
+                let settled = settled.and_then(|settled| ids.clone().find(|id| id == settled));
+                let chosen = settled.or_else(|| ids.min());
+                Ok(chosen.into_iter().collect())
             }
             other => Err(Error::logic(format!("Unknown connection type '{other}'"))),
         }

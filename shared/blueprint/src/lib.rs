@@ -14,6 +14,7 @@ mod inputs;
 mod instances;
 pub mod operations;
 mod parser;
+mod pattern;
 mod plan;
 mod python_text;
 mod weight;
@@ -23,6 +24,24 @@ mod yaml;
 pub use deployment::prepare_deployment;
 pub use error::{Error, ErrorKind, Place, Result};
 pub use inputs::{InputProblem, check_inputs};
-pub use instances::{InstanceRelationship, NodeInstance, ScalingGroupInstance, instantiate};
-pub use parser::{Imported, Importer, NoImports, parse};
+pub use instances::{
+    InstanceRelationship, Modification, NodeInstance, ScalingGroupInstance, Wanted, instantiate,
+    modify,
+};
+pub use parser::{Imported, Importer, NoImports, UploadedPlugin, built_in_types, parse};
 pub use plan::{DeploymentPlan, Fields, Operations, Part, Plan};
+
+/// The value of a YAML text that is no blueprint, read with the same limits; null for an empty one.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn yaml_value(bytes: &[u8]) -> std::result::Result<serde_json::Value, String> {
+    match yaml::load(bytes, 0) {
+        Ok(node) => Ok(node.map_or(serde_json::Value::Null, |node| node.to_value())),
+        Err(error) => {
+            let text = error.to_string();
+            let (_, reason) = text.split_once("Illegal yaml; ").unwrap_or(("", &text));
+            Err(reason.to_owned())
+        }
+    }
+}

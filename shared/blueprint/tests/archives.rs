@@ -229,6 +229,83 @@ fn damaged_archives_are_refused_at_every_length() {
 }
 
 #[test]
+fn a_compressed_archive_is_whole_or_refused() {
+    let tar = tar_of(GOOD);
+    for bytes in [gz(&tar), bz2(&tar)] {
+        for length in 0..bytes.len() {
+            assert!(
+                unpack(&bytes[..length], &Limits::default()).is_err(),
+                "{length} of {} bytes",
+                bytes.len()
+            );
+        }
+    }
+    let mut flipped = gz(&tar);
+    let checksum = flipped.len() - 6;
+    flipped[checksum] ^= 1;
+    assert!(unpack(&flipped, &Limits::default()).is_err());
+    // Padding is no harm.
+    let mut padded = gz(&tar);
+    padded.resize(padded.len() + 1000, 0);
+    assert!(unpack(&padded, &Limits::default()).is_ok());
+}
+
+#[test]
+fn names_that_careless_file_systems_mix_up_are_refused() {
+    for (one, other, refused) in [
+        ("app/A", "app/a", true),
+        ("app/D/x", "app/d/y", true),
+        ("app/\u{e9}", "app/e\u{301}", true),
+        ("app/\u{df}", "app/\u{1e9e}", true),
+        ("app/a", "app/a/b", true),
+        ("app/a/b", "app/a", true),
+        ("app/a", "app/a", false),
+        ("app/a-b", "app/a_b", false),
+        ("app/d/x", "app/d/y", false),
+    ] {
+        let entries = [(one, &b"1"[..]), (other, b"2")];
+        let result = unpack(&tar_of(&entries), &Limits::default());
+        assert_eq!(result.is_err(), refused, "{one} and {other}: {result:?}");
+        if one != other {
+            let result = unpack(&zip_of(&entries), &Limits::default());
+            assert_eq!(result.is_err(), refused, "{one} and {other}: {result:?}");
+        }
+    }
+}
+
+#[test]
+fn a_zip_whose_files_share_bytes_is_refused() {
+    let zip = zip_of(&[("app/a.yaml", b"a: b"), ("app/b.yaml", b"c: d")]);
+    let end = zip.len() - 22;
+    let begin = zip.windows(4).position(|four| four == b"PK\x01\x02");
+    let begin = begin.expect("it has a directory");
+    // The directory says that both names mean the first file.
+    let mut entry = zip[begin..begin + (end - begin) / 2].to_vec();
+    let mut shared = zip[..begin].to_vec();
+    shared.extend_from_slice(&entry);
+    let name = entry.windows(6).position(|six| six == b"a.yaml");
+    entry[name.expect("it has a name")] = b'b';
+    shared.extend_from_slice(&entry);
+    shared.extend_from_slice(&zip[end..]);
+    let refusal = unpack(&shared, &Limits::default()).unwrap_err();
+    assert!(refusal.to_string().contains("share"), "{refusal}");
+}
+
+#[test]
+fn only_so_much_yaml_is_kept() {
+    let limits = Limits {
+        max_yaml_bytes: 1000,
+        ..Limits::default()
+    };
+    let half = [b'#'; 600];
+    for (second, refused) in [("app/b.yml", true), ("app/b.txt", false)] {
+        let entries = [("app/a.yaml", &half[..]), (second, &half)];
+        let result = unpack(&tar_of(&entries), &limits);
+        assert_eq!(result.is_err(), refused, "{second}");
+    }
+}
+
+#[test]
 fn names_have_to_be_text() {
     let mut tar = tar_of(&[("app/x.yaml", b"a: b")]);
     tar[4] = 0xff;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use windlass_blueprint::archive::Tree;
-use windlass_blueprint::{Error, Imported, Importer, NoImports, Plan, parse};
+use windlass_blueprint::{Error, Imported, Importer, NoImports, Plan, UploadedPlugin, parse};
 
 const HEAD: &str =
     "tosca_definitions_version: cloudify_dsl_1_4\nimports: [cloudify/types/types.yaml]\n";
@@ -259,6 +259,12 @@ fn imports_merge_by_section() {
             "1_3",
             "node_templates: {a: {type: cloudify.nodes.Root}, b: {type: cloudify.nodes.Root}}\n",
             "node_templates: {a: {relationships: [{type: cloudify.relationships.connected_to, target: b}]}}\n",
+            Some(4),
+        ),
+        (
+            "1_3",
+            "node_templates: {a: {type: cloudify.nodes.Root, relationships: []}, b: {type: cloudify.nodes.Root}}\n",
+            "node_templates: {a: {relationships: [{type: cloudify.relationships.connected_to, target: b}]}}\n",
             None,
         ),
     ] {
@@ -281,9 +287,21 @@ fn imports_merge_by_section() {
 struct Shelf;
 
 impl Importer for Shelf {
-    fn plugin(&self, name: &str, query: &str) -> Option<String> {
+    fn plugins(&self, name: &str) -> Vec<UploadedPlugin> {
         let text = "plugins: {cloud: {executor: central_deployment_agent, package_name: cloud}}\nnode_types: {cloud.VM: {derived_from: cloudify.nodes.Compute}}\n";
-        (name == "cloud" && query == "version=>=2").then(|| text.to_owned())
+        let of = |version: &str, text: &str| UploadedPlugin {
+            version: version.to_owned(),
+            files: vec![("plugin.yaml".to_owned(), text.to_owned())],
+            ..UploadedPlugin::default()
+        };
+        match name {
+            "cloud" => vec![
+                of("1.9", "moon: {}"),
+                of("2.10", text),
+                of("2.9", "moon: {}"),
+            ],
+            _ => Vec::new(),
+        }
     }
     fn blueprint(&self, id: &str) -> Option<Imported> {
         let text = "tosca_definitions_version: cloudify_dsl_1_4\ninputs: {size: {default: 1}}\nnode_types: {T: {derived_from: cloudify.nodes.Root, properties: {s: {default: {get_input: size}}}}}\nnode_templates: {x: {type: T}}\noutputs: {o: {value: {get_attribute: [x, a]}}}\n";

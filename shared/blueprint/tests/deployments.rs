@@ -100,7 +100,7 @@ inputs:
         ),
         (
             json!({"l": [1, "a"]}),
-            Some(214),
+            Some(105),
             "Property type validation failed in 'l': the defined type is 'integer', yet it was assigned with the value 'a'",
         ),
         (
@@ -110,8 +110,8 @@ inputs:
         ),
         (
             json!({"d": {}}),
-            Some(107),
-            "Value of input d is missing property x",
+            Some(214),
+            "Value of input d is missing property x.",
         ),
         (
             json!({"d": {"x": "a"}}),
@@ -146,7 +146,7 @@ fn secrets_have_to_exist() {
     assert_eq!(error.kind, ErrorKind::MissingSecret);
     assert_eq!(
         error.message,
-        "Required secrets: ['missing'] don't exist in this tenant"
+        "Required secrets: [missing] don't exist in this tenant"
     );
 }
 
@@ -408,4 +408,44 @@ fn dependencies_name_instances_once_there_are_some() {
         .expect("it is there");
     let functions = prepared.plan.section("inter_deployment_functions");
     assert_eq!(functions[0]["context"]["self"], b.id.as_str());
+}
+
+/// Properties that name each other in a circle end in an error at once, also among many nodes;
+/// long ways that end somewhere are no circle.
+#[test]
+fn circles_of_properties_end_at_once() {
+    let nodes = |count: usize, last: &str| {
+        let mut text = String::from(
+            "node_types: {t: {properties: {p: {default: 1}, q: {default: 1}}}}\nnode_templates:\n",
+        );
+        for number in 0..count {
+            let next = match number + 1 < count {
+                true => format!("{{get_property: [n{}, p]}}", number + 1),
+                false => last.to_owned(),
+            };
+            text.push_str(&format!("  n{number}: {{type: t, properties: {{p: {next}, q: [{{get_property: [SELF, p]}}, {{get_property: [SELF, p]}}]}}}}\n"));
+        }
+        plan(&text)
+    };
+    let ring = nodes(2000, "{get_property: [n0, p]}");
+    let line = nodes(2000, "end");
+    let mut fan =
+        String::from("node_types: {t: {properties: {p: {default: 1}}}}\nnode_templates:\n");
+    for number in 0..60 {
+        let next = (number + 1) % 60;
+        fan.push_str(&format!("  n{number}: {{type: t, properties: {{p: [{{get_property: [n{next}, p]}}, {{get_property: [n{next}, p]}}]}}}}\n"));
+    }
+    let fan = plan(&fan);
+    let started = std::time::Instant::now();
+    for circle in [&ring, &fan] {
+        let error = prepare(circle, json!({})).expect_err("a circle has no value");
+        assert_eq!(error.kind, ErrorKind::Evaluation, "{}", error.message);
+    }
+    let took = started.elapsed();
+    let prepared = prepare(&line, json!({})).expect("the line has an end");
+    assert_eq!(
+        prepared.plan.nodes[0].get("properties")["q"],
+        json!(["end", "end"])
+    );
+    assert!(took.as_millis() < 1000, "{took:?}");
 }

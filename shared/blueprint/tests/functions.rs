@@ -283,8 +283,8 @@ fn functions_are_evaluated_while_a_deployment_runs() {
             "Unable to evaluate get_attribute function: Node moon has no instances.",
         ),
         (
-            json!({"string_upper": 3}),
-            "Unable to evaluate string_upper function: argument `input` should be of type <class 'str'> but is <class 'int'> (3)",
+            json!({"string_find": ["a", 3]}),
+            "Unable to validate string_find function: argument `needle` should be of type <class 'str'> but is <class 'int'> (3)",
         ),
     ] {
         let error = evaluate(&value, &none, &world).expect_err(message);

@@ -1,14 +1,17 @@
-//! Uploaded archives: recognised by content, unpacked in memory, distrusted throughout.
+//! Uploaded archives: recognised by content, read from one end to the other, distrusted throughout.
 //!
-//! Only what parsing needs is kept: the text of YAML files, and the names of all others.
+//! Only what parsing needs is kept: the text of YAML files, and the names of all others. Neither
+//! the archive nor its other files are ever in memory as a whole.
 //! Every limit is counted while data comes out of the decompressor, so an archive that
 //! promises little and unpacks to much is refused as early as one that says so.
 
+mod guard;
+mod names;
 mod tree;
 mod unpack;
 
 pub use tree::Tree;
-pub use unpack::unpack;
+pub use unpack::{tar_reader, unpack, unpack_from};
 
 use std::fmt;
 
@@ -21,6 +24,8 @@ pub struct Limits {
     pub max_unpacked_bytes: u64,
     /// Directories in directories.
     pub max_depth: usize,
+    /// Bytes of all YAML files together: they are kept in memory.
+    pub max_yaml_bytes: u64,
     /// How many times larger than the archive its content may be.
     pub max_ratio: u64,
 }
@@ -31,6 +36,7 @@ impl Default for Limits {
             max_files: 10_000,
             max_unpacked_bytes: 50 * 1024 * 1024,
             max_depth: 64,
+            max_yaml_bytes: 16 * 1024 * 1024,
             max_ratio: 200,
         }
     }
@@ -61,7 +67,10 @@ impl Format {
     }
 }
 
-/// The format of an archive, by its first bytes.
+/// How many of an archive's first bytes tell its format.
+pub const HEAD: usize = 512;
+
+/// The format of an archive, by its first bytes: [`HEAD`] of them, if there are so many.
 pub fn recognise(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Zip),
@@ -107,10 +116,14 @@ pub enum ArchiveError {
     TooManyFiles(usize),
     /// More bytes than allowed.
     TooLarge(u64),
+    /// More bytes of YAML than allowed.
+    TooMuchYaml(u64),
     /// Compressed so tightly that it can only be meant to do harm.
     Bomb,
     /// A name that leaves the directory, or cannot be a file's name.
     BadName(String),
+    /// Two names that differ in letter case only, or in the form of their letters.
+    SameName(String, String),
     /// A link that leads out of the directory.
     BadLink(String),
     /// A device or something else that is neither file nor directory.
@@ -129,6 +142,14 @@ impl fmt::Display for ArchiveError {
             Self::TooManyFiles(limit) => write!(f, "Archive holds more than {limit} files"),
             Self::TooLarge(limit) => write!(f, "Archive unpacks to more than {limit} bytes"),
             Self::Bomb => f.write_str("Archive unpacks to far more than its own size"),
+            Self::TooMuchYaml(limit) => {
+                write!(f, "Archive holds more than {limit} bytes of YAML files")
+            }
+            Self::SameName(one, other) => write!(
+                f,
+                "Archive holds names that differ in letter case or in the form of their letters \
+                 only: {one} and {other}"
+            ),
             Self::BadName(name) => write!(f, "Archive holds a file with an illegal name: {name}"),
             Self::BadLink(name) => {
                 write!(

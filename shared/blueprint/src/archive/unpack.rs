@@ -1,60 +1,116 @@
-//! Reading the entries of zip and tar archives.
+//! Reading the entries of zip and tar archives, from bytes in memory or from wherever they are.
 
-use super::{ArchiveError, Format, Limits, Tree, recognise};
-use std::collections::BTreeSet;
-use std::io::{Cursor, Read};
+use super::guard::Guarded;
+use super::names::Names;
+use super::{ArchiveError, Format, HEAD, Limits, Tree, recognise};
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
-/// Unpacks an archive that holds exactly one directory; names lose that directory.
+/// How many bytes are read before others have their turn.
+const STEP: usize = 1 << 20;
+
+/// Unpacks an archive in memory that holds exactly one directory; names lose that directory.
 pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Tree, ArchiveError> {
-    let format = recognise(bytes).ok_or(ArchiveError::Unrecognised)?;
-    let mut unpacking = Unpacking::new(bytes.len() as u64, limits);
-    match format {
-        Format::Zip => unpacking.read_zip(bytes)?,
-        Format::Tar => unpacking.read_tar(Cursor::new(bytes))?,
-        Format::TarGz => unpacking.read_tar(flate2::read::MultiGzDecoder::new(bytes))?,
-        Format::TarBz2 => unpacking.read_tar(bzip2::read::MultiBzDecoder::new(bytes))?,
+    let reading = pin!(unpack_from(Cursor::new(bytes), limits, async || ()));
+    match reading.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        // Only a pause that waits could lead here, and this one does not.
+        Poll::Pending => Err(damaged("it was not read to its end")),
+    }
+}
+
+/// As [`unpack`], from a reader that need not hold the archive in memory. Between steps of
+/// reading `pause` is waited for, so that others are not kept waiting. Clones of the reader must
+/// have places of their own.
+pub async fn unpack_from<R: Read + Seek + Clone>(
+    mut source: R,
+    limits: &Limits,
+    pause: impl AsyncFn(),
+) -> Result<Tree, ArchiveError> {
+    let size = source.seek(SeekFrom::End(0)).map_err(damaged)?;
+    source.rewind().map_err(damaged)?;
+    let mut head = Vec::with_capacity(HEAD);
+    let mut beginning = source.by_ref().take(HEAD as u64);
+    beginning.read_to_end(&mut head).map_err(damaged)?;
+    source.rewind().map_err(damaged)?;
+    let format = recognise(&head).ok_or(ArchiveError::Unrecognised)?;
+    let mut unpacking = Unpacking::new(size, limits, pause);
+    match tar_reader(source.clone(), format) {
+        Some(reader) => unpacking.read_tar(reader).await?,
+        None => unpacking.read_zip(source).await?,
     }
     unpacking.finish()
 }
 
+/// Reads the tar archive in an archive of this format; none for a zip.
+///
+/// Boxed: a reader of tar archives for every way of compression would make components larger.
+pub fn tar_reader<'r>(source: impl Read + 'r, format: Format) -> Option<Box<dyn Read + 'r>> {
+    match format {
+        Format::Zip => None,
+        Format::Tar => Some(Box::new(source)),
+        Format::TarGz => Some(Box::new(flate2::read::MultiGzDecoder::new(source))),
+        Format::TarBz2 => Some(Box::new(bzip2::read::MultiBzDecoder::new(source))),
+    }
+}
+
 /// What was found so far, and how much more may come.
-struct Unpacking<'a> {
+struct Unpacking<'a, P> {
     limits: &'a Limits,
+    pause: P,
     /// Bytes that may still come out.
     left: u64,
     /// Whether `left` comes from the ratio rather than from the size limit.
     by_ratio: bool,
+    /// Bytes of YAML that may still be kept.
+    yaml_left: u64,
+    /// Bytes that were read since the last pause.
+    since_pause: usize,
     entries: usize,
-    tops: BTreeSet<String>,
-    /// Whether something at the top is a file.
-    file_at_top: bool,
+    names: Names,
     tree: Tree,
 }
 
-impl<'a> Unpacking<'a> {
-    fn new(archive_bytes: u64, limits: &'a Limits) -> Self {
+impl<'a, P: AsyncFn()> Unpacking<'a, P> {
+    fn new(archive_bytes: u64, limits: &'a Limits, pause: P) -> Self {
         // Small archives may well hold long runs of blanks: the ratio counts from 1 MB on.
         let by_ratio = archive_bytes
             .saturating_mul(limits.max_ratio)
             .max(1024 * 1024);
         Self {
             limits,
+            pause,
             left: by_ratio.min(limits.max_unpacked_bytes),
             by_ratio: by_ratio < limits.max_unpacked_bytes,
+            yaml_left: limits.max_yaml_bytes,
+            since_pause: 0,
             entries: 0,
-            tops: BTreeSet::new(),
-            file_at_top: false,
+            names: Names::default(),
             tree: Tree::default(),
         }
     }
 
-    fn read_zip(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+    async fn read_zip<R: Read + Seek + Clone>(&mut self, source: R) -> Result<(), ArchiveError> {
+        // Entry by entry: a directory of a million entries is never in memory.
+        let config = zip::read::Config::default();
+        let mut archive =
+            zip::unstable::read::ZipIterable::try_new(source.clone(), config).map_err(damaged)?;
         if archive.len() > self.limits.max_files {
             return Err(ArchiveError::TooManyFiles(self.limits.max_files));
         }
-        for number in 0..archive.len() {
-            let mut file = archive.by_index(number).map_err(damaged)?;
+        let mut places = Vec::with_capacity(archive.len());
+        let options = zip::read::ZipReadOptions::default();
+        let mut files = archive
+            .files_with_reader(source, options)
+            .map_err(damaged)?;
+        while let Some(file) = files.next() {
+            let mut file = file.map_err(damaged)?;
+            let begin = file.data_start().unwrap_or(file.header_start());
+            places.push((
+                file.header_start(),
+                begin.saturating_add(file.compressed_size()),
+            ));
             let name = utf8(file.name_raw())?.to_owned();
             let kind = file.unix_mode().unwrap_or(0) & 0o170_000;
             if file.is_dir() || name.ends_with('/') {
@@ -67,21 +123,28 @@ impl<'a> Unpacking<'a> {
                     .map_err(damaged)?;
                 self.link(&name, utf8(&target)?, true)?;
             } else if matches!(kind, 0 | 0o100_000) {
-                self.file(&name, &mut file)?;
+                self.file(&name, &mut file).await?;
             } else {
                 return Err(ArchiveError::BadKind(name));
             }
+            self.step(512).await;
         }
-        Ok(())
+        places.sort_unstable();
+        let is_overlapping = |pair: &[(u64, u64)]| match pair {
+            [(_, end), (next, _)] => end > next,
+            _ => false,
+        };
+        match places.windows(2).any(is_overlapping) {
+            true => Err(damaged("files in it share the same bytes")),
+            false => Ok(()),
+        }
     }
 
-    fn read_tar(&mut self, reader: impl Read) -> Result<(), ArchiveError> {
+    async fn read_tar(&mut self, reader: Box<dyn Read + '_>) -> Result<(), ArchiveError> {
         // What lies between the files (headers, padding, long names) counts as well.
         let slack = self.limits.max_files as u64 * 2048 + 1024 * 1024;
-        let reader = Capped {
-            inner: reader,
-            left: self.left.saturating_add(slack),
-        };
+        let guarded = Guarded::new(reader, self.left.saturating_add(slack));
+        let reader: Box<dyn Read + '_> = Box::new(guarded);
         let mut archive = tar::Archive::new(reader);
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
@@ -97,44 +160,76 @@ impl<'a> Unpacking<'a> {
                 let target = utf8(&target)?.to_owned();
                 self.link(&name, &target, kind.is_symlink())?;
             } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
-                self.file(&name, &mut entry)?;
+                self.file(&name, &mut entry).await?;
             } else {
                 return Err(ArchiveError::BadKind(name));
             }
+            self.step(512).await;
         }
-        Ok(())
+        self.read_rest(archive.into_inner()).await
+    }
+
+    /// Reads what follows the end of a tar archive, which is nothing but padding, most of the time:
+    /// only so does it show that a compressed file was cut off.
+    async fn read_rest(&mut self, mut reader: Box<dyn Read + '_>) -> Result<(), ArchiveError> {
+        let mut buffer = vec![0; 32 << 10];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => self.step(length).await,
+                // Some tools pad compressed files as well, with what is no compressed data.
+                Err(error) if error.to_string() == "invalid gzip header" => return Ok(()),
+                Err(error) => return Err(damaged(error)),
+            }
+        }
+    }
+
+    /// Lets others go on when enough was read.
+    async fn step(&mut self, bytes: usize) {
+        self.since_pause += bytes;
+        if self.since_pause >= STEP {
+            self.since_pause = 0;
+            (self.pause)().await;
+        }
     }
 
     fn directory(&mut self, name: &str) -> Result<(), ArchiveError> {
         let parts = self.entry(name)?;
-        if let Some(top) = parts.first() {
-            self.tops.insert((*top).to_owned());
-        }
-        Ok(())
+        self.names.directory(&parts)
     }
 
-    fn file(&mut self, name: &str, content: &mut impl Read) -> Result<(), ArchiveError> {
+    async fn file(&mut self, name: &str, content: &mut dyn Read) -> Result<(), ArchiveError> {
         let parts = self.entry(name)?;
-        let Some((top, rest)) = parts.split_first() else {
+        self.names.file(&parts)?;
+        let Some((_, rest)) = parts.split_first() else {
             return Err(ArchiveError::BadName(name.to_owned()));
         };
-        self.tops.insert((*top).to_owned());
-        self.file_at_top |= rest.is_empty();
         let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
         let mut kept = Vec::new();
-        let mut content = content.take(self.left + 1);
-        let length = if is_yaml {
-            content.read_to_end(&mut kept).map_err(damaged)? as u64
-        } else {
-            std::io::copy(&mut content, &mut std::io::sink()).map_err(damaged)?
-        };
-        if length > self.left {
-            return Err(match self.by_ratio {
-                true => ArchiveError::Bomb,
-                false => ArchiveError::TooLarge(self.limits.max_unpacked_bytes),
-            });
+        let mut buffer = vec![0; 32 << 10];
+        loop {
+            let length = content.read(&mut buffer).map_err(damaged)?;
+            let bytes = buffer.get(..length).unwrap_or_default();
+            if bytes.is_empty() {
+                break;
+            }
+            self.left = self
+                .left
+                .checked_sub(length as u64)
+                .ok_or(match self.by_ratio {
+                    true => ArchiveError::Bomb,
+                    false => ArchiveError::TooLarge(self.limits.max_unpacked_bytes),
+                })?;
+            if is_yaml {
+                self.yaml_left = self
+                    .yaml_left
+                    .checked_sub(length as u64)
+                    .ok_or(ArchiveError::TooMuchYaml(self.limits.max_yaml_bytes))?;
+                kept.extend_from_slice(bytes);
+            }
+            self.step(length).await;
         }
-        self.left -= length;
+        kept.shrink_to_fit();
         self.tree.insert(rest.join("/"), is_yaml.then_some(kept));
         Ok(())
     }
@@ -166,7 +261,7 @@ impl<'a> Unpacking<'a> {
                 return Err(refused());
             }
         }
-        self.tops.insert((*top).to_owned());
+        self.names.link(&parts)?;
         if let Some((_, rest)) = parts.split_first()
             && !rest.is_empty()
         {
@@ -203,27 +298,8 @@ impl<'a> Unpacking<'a> {
     }
 
     fn finish(self) -> Result<Tree, ArchiveError> {
-        if self.tops.len() != 1 || self.file_at_top {
-            return Err(ArchiveError::NotOneDirectory);
-        }
+        self.names.finish()?;
         Ok(self.tree)
-    }
-}
-
-/// A reader that ends with an error instead of going on for ever.
-struct Capped<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Capped<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(length as u64)
-            .ok_or_else(|| std::io::Error::other("it unpacks to more than is allowed"))?;
-        Ok(length)
     }
 }
 

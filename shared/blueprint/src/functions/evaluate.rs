@@ -3,77 +3,54 @@
 //! The same walk serves two moments: making a deployment, when only inputs and properties
 //! are known and everything else stays written as it is, and answering for a running one.
 
-use super::arguments::enter;
+use super::arguments::{enter, python_path};
+use super::names::TYPE;
+use super::path::Path;
 use super::running::Running;
-use super::{Context, Function, Kind, Lookup, function_of, text};
+use super::{Context, Function, Lookup, function_of};
+use crate::constraints;
 use crate::error::{Error, Result};
-use crate::python_text::display;
+use crate::python_text::{display, kind};
 use crate::weight;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::cell::Cell;
 
 /// How far functions may lead to other functions.
 const MAX_DEPTH: usize = 50;
 /// What one evaluation may copy: properties that name each other grow fast.
 const MAX_WEIGHT: usize = 200_000;
-/// The same for all evaluations of one deployment that is made.
-const MAX_KNOWN_WEIGHT: usize = 2_000_000;
 
 /// Evaluates all functions in a value.
 pub fn evaluate(value: &Value, context: &Context, lookup: &dyn Lookup) -> Result<Value> {
     let world = Running { lookup };
     let left = Cell::new(MAX_WEIGHT);
-    Walk {
+    let mut walk = Walk {
         world: &world,
         left: &left,
-    }
-    .value(value, context, 0)
+    };
+    walk.value(value, context, &Path::start(&["payload"]), 0)
 }
 
-/// Evaluates what is known before a deployment runs; other functions stay.
-pub(crate) fn evaluate_known(
-    value: &Value,
-    context: &Context,
-    known: &dyn Hybrid,
-) -> Result<Value> {
-    let world = Known { known };
-    let left = known.left();
-    Walk {
-        world: &world,
-        left,
-    }
-    .value(value, context, 0)
-}
-
-/// What is known when a deployment is made. Contexts hold names of nodes here.
-pub(crate) trait Hybrid {
-    fn input(&self, name: &str) -> Option<Value>;
-    fn properties(&self, node: &str) -> Option<&Value>;
-    /// How much may still be copied.
-    fn left(&self) -> &Cell<usize>;
-}
-
-/// How much may be copied while one deployment is made.
-pub(crate) fn allowance() -> Cell<usize> {
-    Cell::new(MAX_KNOWN_WEIGHT)
+/// A function that is about to be evaluated: its arguments are values already.
+pub(super) struct Call<'a> {
+    pub function: Function,
+    pub arguments: &'a Value,
+    /// The type that its value must have.
+    pub of_type: Option<&'a str>,
+    pub context: &'a Context,
+    pub path: &'a Path<'a>,
+    pub depth: usize,
 }
 
 /// A moment of evaluation.
 pub(super) trait World {
     /// `None` leaves the function as it is.
-    fn call(
-        &self,
-        walk: &mut Walk<'_>,
-        function: Function,
-        arguments: &Value,
-        context: &Context,
-        depth: usize,
-    ) -> Result<Option<Value>>;
+    fn call(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Option<Value>>;
 }
 
 pub(super) struct Walk<'a> {
-    world: &'a dyn World,
-    left: &'a Cell<usize>,
+    pub world: &'a dyn World,
+    pub left: &'a Cell<usize>,
 }
 
 impl Walk<'_> {
@@ -87,36 +64,28 @@ impl Walk<'_> {
         }
     }
 
-    fn value(&mut self, value: &Value, context: &Context, depth: usize) -> Result<Value> {
+    pub fn value(
+        &mut self,
+        value: &Value,
+        context: &Context,
+        path: &Path<'_>,
+        depth: usize,
+    ) -> Result<Value> {
         self.count(1)?;
         if let Some((function, arguments)) = function_of(value) {
-            if depth >= MAX_DEPTH {
-                return Err(Error::evaluation(
-                    "Limit was reached with the following functions evaluation: \
-                     maximum recursion depth exceeded; the functions probably form a circle",
-                ));
-            }
-            let arguments = self.value(arguments, context, depth + 1)?;
-            let world = self.world;
-            return Ok(
-                match world.call(self, function, &arguments, context, depth)? {
-                    Some(value) => {
-                        self.count(weight::of(&value))?;
-                        value
-                    }
-                    None => json!({ function.name(): arguments }),
-                },
-            );
+            return self.function(value, function, arguments, (context, path, depth));
         }
         match value {
             Value::Array(items) => items
                 .iter()
-                .map(|item| self.value(item, context, depth))
+                .enumerate()
+                .map(|(place, item)| self.value(item, context, &path.place(place), depth))
                 .collect(),
             Value::Object(map) => {
                 let mut evaluated = Map::new();
                 for (key, item) in map {
-                    evaluated.insert(key.clone(), self.value(item, context, depth)?);
+                    let item = self.value(item, context, &path.key(key), depth)?;
+                    evaluated.insert(key.clone(), item);
                 }
                 Ok(Value::Object(evaluated))
             }
@@ -124,37 +93,61 @@ impl Walk<'_> {
         }
     }
 
-    /// Follows a path, evaluating the functions that lie on it.
-    pub(super) fn follow(
+    fn function(
         &mut self,
         value: &Value,
-        path: &[Value],
+        function: Function,
+        arguments: &Value,
+        (context, path, depth): (&Context, &Path<'_>, usize),
+    ) -> Result<Value> {
+        if depth >= MAX_DEPTH {
+            return Err(Error::evaluation(format!(
+                "The recursion limit ({MAX_DEPTH}) has been reached while evaluating the deployment. Limit was reached with the following path - {path}"
+            )));
+        }
+        let inner = path.key(function.name());
+        let arguments = self.value(arguments, context, &inner, depth + 1)?;
+        let world = self.world;
+        let call = Call {
+            function,
+            arguments: &arguments,
+            of_type: value.get(TYPE).and_then(Value::as_str),
+            context,
+            path,
+            depth,
+        };
+        if let Some(value) = world.call(self, &call)? {
+            self.count(weight::of(&value))?;
+            return Ok(value);
+        }
+        let mut open = value.as_object().cloned().unwrap_or_default();
+        open.insert(function.name().to_owned(), arguments);
+        Ok(Value::Object(open))
+    }
+
+    /// Follows a path, evaluating the functions that lie on it.
+    pub fn follow(
+        &mut self,
+        value: &Value,
+        keys: &[Value],
         context: &Context,
+        path: &Path<'_>,
         depth: usize,
     ) -> Result<Option<Value>> {
-        let mut place = 0;
         let mut here = value;
-        let evaluated;
-        while place < path.len() {
+        for (place, key) in keys.iter().enumerate() {
             if function_of(here).is_some() {
-                evaluated = self.value(here, context, depth + 1)?;
-                let rest = path[place..].iter();
-                let mut inner = &evaluated;
-                for step in rest {
-                    match enter(inner, step) {
-                        Some(next) => inner = next,
-                        None => return Ok(None),
-                    }
-                }
-                return Ok(Some(inner.clone()));
+                let evaluated = self.value(here, context, path, depth + 1)?;
+                let mut rest = keys[place..].iter();
+                let found = rest.try_fold(&evaluated, enter);
+                return Ok(found.cloned());
             }
-            match enter(here, &path[place]) {
+            match enter(here, key) {
                 Some(next) => here = next,
                 None => return Ok(None),
             }
-            place += 1;
         }
-        self.value(here, context, depth + 1).map(Some)
+        self.value(here, context, path, depth + 1).map(Some)
     }
 }
 
@@ -180,77 +173,50 @@ pub(super) fn dotted(path: &[Value]) -> String {
     path.iter().map(display).collect::<Vec<_>>().join(".")
 }
 
-/// When the deployment is made.
-struct Known<'a> {
-    known: &'a dyn Hybrid,
-}
-
-impl World for Known<'_> {
-    fn call(
-        &self,
-        walk: &mut Walk<'_>,
-        function: Function,
-        arguments: &Value,
-        context: &Context,
-        depth: usize,
-    ) -> Result<Option<Value>> {
-        if function.kind() == Kind::Runtime || super::has_functions(arguments) {
-            return Ok(None);
-        }
-        let (name, path) = name_and_path(arguments);
-        match function {
-            Function::GetInput => {
-                let name = name.as_str().unwrap_or_default();
-                let value = self.known.input(name).unwrap_or_default();
-                input_at(function, &value, name, path).map(Some)
-            }
-            Function::GetProperty => {
-                let node = match name.as_str().unwrap_or_default() {
-                    "SELF" => context.self_instance.as_deref(),
-                    "SOURCE" => context.source_instance.as_deref(),
-                    "TARGET" => context.target_instance.as_deref(),
-                    name => Some(name),
-                };
-                let Some(properties) = node.and_then(|node| self.known.properties(node)) else {
-                    return Ok(None);
-                };
-                let inner = Context {
-                    self_instance: node.map(str::to_owned),
-                    ..context.clone()
-                };
-                match walk.follow(properties, path, &inner, depth)? {
-                    Some(value) => Ok(Some(value)),
-                    None => Err(missing_property(node.unwrap_or_default(), path)),
-                }
-            }
-            function => text::evaluate(function, arguments).transpose(),
-        }
-    }
-}
-
-pub(super) fn missing_property(node: &str, path: &[Value]) -> Error {
-    let path = dotted(path);
-    refuse(
-        Function::GetProperty,
-        format!("Node template property '{node}.properties.{path}' doesn't exist."),
-    )
-}
-
-pub(super) fn input_at(
-    function: Function,
-    value: &Value,
-    name: &str,
-    path: &[Value],
-) -> Result<Value> {
+/// What lies at a path in an input's value, if it has the type that the call wants.
+pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
+    let (name, keys) = name_and_path(call.arguments);
     let mut here = value;
-    for step in path {
-        here = enter(here, step).ok_or_else(|| {
-            let step = display(step);
-            refuse(
-                function,
-                format!("Input attribute '{step}' of '{name}', doesn't exist."),
-            )
-        })?;
+    for (place, key) in keys.iter().enumerate() {
+        here = match enter(here, key) {
+            Some(next) => next,
+            None => return Err(no_input(here, call.arguments, name, keys, place)),
+        };
     }
-    Ok(here.clone())
+    match call.of_type {
+        Some(of_type)
+            if !constraints::is_primitive(of_type) || !constraints::fits(of_type, here) =>
+        {
+            Err(Error::evaluation(format!(
+                "Value '{}' of input '{}' does not match data type declared for '{}': '{of_type}'.",
+                display(here),
+                display(call.arguments),
+                call.path
+            )))
+        }
+        _ => Ok(here.clone()),
+    }
+}
+
+fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usize) -> Error {
+    let mut way = vec![name.clone()];
+    way.extend_from_slice(&keys[..place]);
+    let (way, key) = (python_path(&way), &keys[place]);
+    let text = display(key);
+    Error::evaluation(match here {
+        Value::Object(_) => format!("Input attribute '{text}' of '{way}', doesn't exist."),
+        Value::Array(items) if key.is_i64() || key.is_u64() => format!(
+            "List size of '{way}' is {} but index {text} is retrieved.",
+            items.len()
+        ),
+        Value::Array(_) => {
+            let all: Vec<String> = all.as_array().into_iter().flatten().map(display).collect();
+            format!(
+                "Item in index {place} in the get_input arguments list [{}] is expected to be an int but got {}.",
+                all.join(", "),
+                kind(key)
+            )
+        }
+        _ => format!("Unable to evaluate get_input function: Object {way} has no attribute {text}"),
+    })
 }

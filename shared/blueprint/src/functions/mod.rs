@@ -6,15 +6,21 @@
 
 mod arguments;
 mod evaluate;
+mod known;
 mod names;
+mod path;
 mod running;
+mod scan;
 mod text;
+mod validate;
 
-pub(crate) use arguments::{Place, check_arguments, walk};
 pub use evaluate::evaluate;
-pub(crate) use evaluate::{Hybrid, allowance, evaluate_known};
+pub(crate) use known::Known;
 pub(crate) use names::uses;
 pub use names::{Function, Kind, Needs, function_of, has_functions, needs, secret_names};
+pub(crate) use path::Path;
+pub(crate) use scan::{Scope, scan, secrets};
+pub(crate) use validate::{requirements, validate};
 
 use crate::instances::NodeInstance;
 use serde_json::{Map, Value};

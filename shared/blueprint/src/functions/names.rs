@@ -68,12 +68,21 @@ functions! {
     StringUpper "string_upper" Hybrid,
 }
 
-/// The function that this value is, with its arguments.
+/// The function that this value is, with its arguments: a map with the function's name as its
+/// key, and perhaps a `type` that says what its value has to be.
 pub fn function_of(value: &Value) -> Option<(Function, &Value)> {
-    let map = value.as_object().filter(|map| map.len() == 1)?;
-    let (name, arguments) = map.iter().next()?;
-    Function::named(name).map(|function| (function, arguments))
+    let map = value.as_object().filter(|map| map.len() < 3)?;
+    let mut found = None;
+    for (name, arguments) in map {
+        if name != TYPE {
+            found = Some((Function::named(name)?, arguments));
+        }
+    }
+    found
 }
+
+/// The key beside a function that names the type of its value.
+pub(super) const TYPE: &str = "type";
 
 /// Whether there is a function anywhere in the value.
 pub fn has_functions(value: &Value) -> bool {
@@ -185,4 +194,10 @@ impl Needs {
 /// Whether this function is anywhere in the value.
 pub(crate) fn uses(value: &Value, wanted: Function) -> bool {
     any_function(value, &mut |function, _| function == wanted)
+}
+
+/// Whether a function is among the items of a list: an argument that is still open.
+pub(crate) fn any_item_is_function(arguments: &Value) -> bool {
+    let items = arguments.as_array().into_iter().flatten();
+    items.into_iter().any(|item| function_of(item).is_some())
 }

@@ -1,8 +1,9 @@
 //! The functions that need nothing but their arguments: `concat`, `merge` and the texts.
 
 use super::Function;
+use super::arguments::index;
 use crate::error::{Error, Result};
-use crate::python_text::{display, represent};
+use crate::python_text::{display, kind, represent};
 use serde_json::{Map, Value, json};
 
 /// The longest text that functions may build.
@@ -43,28 +44,39 @@ fn text<'a>(function: Function, arguments: &'a Value, place: usize, name: &str) 
 }
 
 fn typed<'a>(function: Function, value: &'a Value, name: &str) -> Result<&'a str> {
-    value.as_str().ok_or_else(|| {
-        let kind = match value {
-            Value::Null => "NoneType",
-            Value::Bool(_) => "bool",
-            Value::Number(number) if number.is_f64() => "float",
-            Value::Number(_) => "int",
-            Value::String(_) => "str",
-            Value::Array(_) => "list",
-            Value::Object(_) => "dict",
-        };
-        let value = display(value);
-        refuse(
-            function,
-            format!("argument `{name}` should be of type <class 'str'> but is <class '{kind}'> ({value})"),
-        )
-    })
+    value
+        .as_str()
+        .ok_or_else(|| wrong_type(function, value, name, "str"))
+}
+
+fn wrong_type(function: Function, value: &Value, name: &str, wanted: &str) -> Error {
+    let (kind, value) = (kind(value), display(value));
+    refuse(
+        function,
+        format!(
+            "argument `{name}` should be of type <class '{wanted}'> but is <class '{kind}'> ({value})"
+        ),
+    )
+}
+
+/// A number that may be left out.
+fn number(function: Function, arguments: &Value, place: usize, name: &str) -> Result<Option<i64>> {
+    match items(arguments).get(place) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_i64() {
+            Some(number) => Ok(Some(number)),
+            None => Err(wrong_type(function, value, name, "int")),
+        },
+    }
 }
 
 fn text_of(function: Function, arguments: &Value) -> Result<&str> {
     match arguments {
-        Value::Array(items) if items.len() == 1 => typed(function, &items[0], "input"),
-        single => typed(function, single, "input"),
+        Value::String(_) | Value::Object(_) => typed(function, arguments, "input"),
+        _ => Err(Error::evaluation(format!(
+            "Unable to validate {} function: should be called with exactly one parameter",
+            function.name()
+        ))),
     }
 }
 
@@ -117,10 +129,7 @@ fn replace(arguments: &Value) -> Result<Value> {
     let haystack = text(function, arguments, 0, "haystack")?;
     let needle = text(function, arguments, 1, "needle")?;
     let replacement = text(function, arguments, 2, "replacement")?;
-    let count = items(arguments)
-        .get(3)
-        .and_then(Value::as_i64)
-        .unwrap_or(-1);
+    let count = number(function, arguments, 3, "count")?.unwrap_or(-1);
     let times = match usize::try_from(count) {
         Ok(count) => haystack.matches(needle).take(count).count(),
         Err(_) => haystack.matches(needle).count(),
@@ -139,21 +148,14 @@ fn split(arguments: &Value) -> Result<Value> {
     let input = text(function, arguments, 0, "input")?;
     let separator = text(function, arguments, 1, "separator")?;
     if separator.is_empty() {
-        return Err(refuse(function, "empty separator"));
+        return Err(Error::evaluation("empty separator"));
     }
     let parts: Vec<&str> = input.split(separator).collect();
-    let Some(index) = items(arguments).get(2) else {
+    let Some(place) = number(function, arguments, 2, "index")? else {
         return Ok(json!(parts));
     };
-    let index = index.as_i64().or_else(|| index.as_str()?.parse().ok());
-    let place = index.and_then(|index| match index {
-        0.. => usize::try_from(index).ok(),
-        _ => parts
-            .len()
-            .checked_sub(usize::try_from(index.unsigned_abs()).ok()?),
-    });
-    match place.and_then(|place| parts.get(place)) {
-        Some(part) => Ok(json!(part)),
-        None => Err(refuse(function, "list index out of range")),
+    match index(parts.len(), place) {
+        Some(place) => Ok(json!(parts[place])),
+        None => Err(Error::evaluation("list index out of range")),
     }
 }

@@ -33,47 +33,62 @@ const MAX_WEIGHT: usize = 500_000;
 pub(super) enum Owner<'a> {
     Node(&'a str),
     Relationship(&'a str),
-    Other(&'a str),
+    /// A type whose properties have defaults.
+    Type(&'a str),
+    /// An input or parameter.
+    Input(&'a str),
+    /// The words of a policy or trigger in a group, whose properties are those of its type.
+    Policy(&'a str),
 }
 
 /// What the default of one property may weigh, with those of the data types in it.
 const MAX_DEFAULT_WEIGHT: usize = 20_000;
 
 impl Owner<'_> {
-    fn name(self) -> String {
-        match self {
-            Self::Node(name) | Self::Relationship(name) | Self::Other(name) => name.to_owned(),
-        }
-    }
-
     fn unknown(self, path: &str) -> Error {
-        let name = self.name();
         let message = match self {
-            Self::Relationship(_) => format!(
-                "'{name}' node relationship '{path}' property is not part of the derived relationship type properties schema"
-            ),
-            _ => format!(
+            Self::Node(name) => format!(
                 "'{name}' node '{path}' property is not part of the derived type properties schema"
             ),
+            Self::Relationship(name) => format!(
+                "'{name}' node relationship '{path}' property is not part of the derived relationship type properties schema"
+            ),
+            Self::Type(name) => {
+                format!("Undefined property {path} in default value of type {name}")
+            }
+            Self::Input(name) => {
+                format!("Undefined property {path} in default value of input {name}.")
+            }
+            Self::Policy(name) => {
+                format!("{name} '{path}' property is not part of the policy type properties schema")
+            }
         };
         Error::parser(106, message)
     }
 
     fn missing(self, path: &str) -> Error {
-        let name = self.name();
         let message = match self {
-            Self::Relationship(_) => format!(
+            Self::Node(name) | Self::Type(name) => format!(
+                "'{name}' node does not provide a value for mandatory '{path}' property which is part of its type schema"
+            ),
+            Self::Relationship(name) => format!(
                 "'{name}' node relationship does not provide a value for mandatory '{path}' property which is part of its relationship type schema"
             ),
-            _ => format!(
-                "'{name}' node does not provide a value for mandatory '{path}' property which is part of its type schema"
+            Self::Input(name) => format!("Value of input {name} is missing property {path}."),
+            Self::Policy(name) => format!(
+                "{name} does not provide a value for mandatory '{path}' property which is part of its policy type schema"
             ),
         };
         Error::parser(107, message)
     }
 
     fn mismatch(self, path: &str, type_name: &str, value: &Value) -> Error {
-        let (name, value) = (self.name(), display(value));
+        let (Self::Node(name)
+        | Self::Relationship(name)
+        | Self::Type(name)
+        | Self::Input(name)
+        | Self::Policy(name)) = self;
+        let value = display(value);
         let subject = match path {
             "" => "the defined type".to_owned(),
             path => format!("property '{path}' type"),
@@ -161,29 +176,61 @@ impl DataTypes {
         ];
         schema::check_keys(node, &keys, version).under(name)?;
         open.push(name.to_owned());
-        let mut properties = Schemas::new();
+        let mut inherited = Schemas::new();
         if let Some(parent) = schema::text_at(node, "derived_from").under(name)? {
             self.resolve(parent, nodes, version, open)?;
-            let inherited = self.types.get(parent).ok_or_else(|| {
-                Error::parser(103, format!("Missing definition for type '{parent}' which is declared as derived by type '{name}'"))
+            let known = self.types.get(parent).ok_or_else(|| {
+                Error::parser(103, format!("Missing definition for data type '{parent}' which is declared as derived by data type '{name}'"))
                     .at(node.get("derived_from").unwrap_or(node))
                     .under("derived_from")
                     .under(name)
             })?;
-            properties.clone_from(inherited);
+            inherited.clone_from(known);
         }
         for (_, property) in schema::map_at(node, "properties").under(name)? {
             if let Some(other) = property.get("type").and_then(Node::as_str) {
                 self.resolve(other, nodes, version, open)?;
             }
         }
-        let own = self
-            .properties(node.get("properties"), name, version)
-            .under(name)?;
-        properties.extend(own);
+        let own = node.get("properties");
+        let properties = self.properties(own, name, version).under(name)?;
+        let properties = self.derive(properties, &inherited, own).under(name)?;
         open.pop();
         self.types.insert(name.to_owned(), properties);
         Ok(())
+    }
+
+    /// A type's own properties over its parent's. Where both have one of the same data type,
+    /// the defaults of both are laid over each other; `written` has the type's own.
+    pub fn derive(
+        &self,
+        mut own: Schemas,
+        parent: &Schemas,
+        written: Option<&Node>,
+    ) -> Result<Schemas> {
+        for (name, inherited) in parent {
+            let Some(schema) = own.get_mut(name) else {
+                own.insert(name.clone(), inherited.clone());
+                continue;
+            };
+            let (Some(type_name), Some(default)) = (type_of(schema), inherited.get("default"))
+            else {
+                continue;
+            };
+            if type_of(inherited) != Some(type_name) || !self.types.contains_key(type_name) {
+                continue;
+            }
+            let written = written.and_then(|written| written.get(name));
+            let written = written.and_then(|written| written.get("default"));
+            let value = match written.map(Node::to_value) {
+                None | Some(Value::Null) => json!({}),
+                Some(value) => value,
+            };
+            let owner = Owner::Type(name);
+            let value = self.parse(Some(type_name), &value, Some(default), owner, name, false)?;
+            schema["default"] = value;
+        }
+        Ok(own)
     }
 
     /// Reads `properties` of a type.
@@ -193,66 +240,86 @@ impl DataTypes {
         owner: &str,
         version: Version,
     ) -> Result<Schemas> {
+        self.named_properties(node, "properties", owner, version)
+    }
+
+    /// Reads the properties that stand at this key of a type.
+    pub fn named_properties(
+        &self,
+        node: Option<&Node>,
+        section: &str,
+        owner: &str,
+        version: Version,
+    ) -> Result<Schemas> {
         let mut schemas = Schemas::new();
         let Some(node) = node else {
             return Ok(schemas);
         };
-        for (name, property) in schema::map(node).under("properties")? {
+        for (name, property) in schema::map(node).under(section)? {
             let keys = [
                 since("required", 2),
                 key("default"),
                 key("description"),
                 key("type"),
-                key("item_type"),
-                key("display_label"),
-                key("hidden"),
-                key("constraints"),
             ];
             schema::check_keys(property, &keys, version)
-                .and_then(|()| self.property(property, owner, name))
+                .and_then(|()| self.property(property, owner, name, version))
                 .under(name)
-                .under("properties")
+                .under(section)
                 .map(|schema| schemas.insert(name.clone(), schema))?;
         }
         Ok(schemas)
     }
 
-    fn property(&self, node: &Node, owner: &str, name: &str) -> Result<Value> {
+    fn property(&self, node: &Node, owner: &str, name: &str, version: Version) -> Result<Value> {
         let mut schema = match node.to_value() {
             Value::Object(map) => map,
             _ => Map::new(),
         };
-        self.check_type_name(node)?;
+        schema::text_at(node, "description")?;
+        schema::bool_at(node, "required")?;
+        self.check_type_name(node, version)?;
         let Some(type_name) = node.get("type").and_then(Node::as_str) else {
             return Ok(Value::Object(schema));
         };
+        let is_data_type = self.types.contains_key(type_name);
+        let default = match schema.get("default") {
+            Some(Value::Null) | None if is_data_type => json!({}),
+            Some(Value::Null) | None => return Ok(Value::Object(schema)),
+            Some(default) => default.clone(),
+        };
         let at = node.get("default").unwrap_or(node);
-        let owner = Owner::Other(owner);
-        if self.types.contains_key(type_name) {
-            let default = schema.get("default").cloned().unwrap_or(json!({}));
-            let default = self.complete(type_name, &default, owner, name, false);
-            let default = default.map_err(|error| error.at(at).under("default"))?;
-            if weight::of(&default) > MAX_DEFAULT_WEIGHT {
-                let message = format!("The default of '{name}' is too large");
-                return Err(Error::parser(105, message).at(at).under("default"));
-            }
-            schema.insert("default".to_owned(), default);
-        } else if let Some(default) = schema.get("default") {
-            self.check(type_name, default, owner, name)
-                .map_err(|error| error.at(at).under("default"))?;
+        let default = self.parse(
+            Some(type_name),
+            &default,
+            None,
+            Owner::Type(owner),
+            name,
+            false,
+        );
+        let default = default.map_err(|error| error.at(at).under("default"))?;
+        if is_data_type && weight::of(&default) > MAX_DEFAULT_WEIGHT {
+            let message = format!("The default of '{name}' is too large");
+            return Err(Error::parser(105, message).at(at).under("default"));
         }
+        schema.insert("default".to_owned(), default);
         Ok(Value::Object(schema))
     }
 
-    /// Refuses a `type` that is neither the language's nor the blueprint's.
-    pub fn check_type_name(&self, node: &Node) -> Result<()> {
+    /// Refuses a `type` that is neither the language's, as of this version, nor the blueprint's.
+    pub fn check_type_name(&self, node: &Node, version: Version) -> Result<()> {
         let Some(type_name) = schema::text_at(node, "type")? else {
             return Ok(());
         };
-        if constraints::is_primitive(type_name) || self.types.contains_key(type_name) {
+        let at = node.get("type").unwrap_or(node);
+        if constraints::is_primitive(type_name) {
+            let since = constraints::minor_version_of(type_name);
+            let what = format!("type '{type_name}'");
+            return version.requires(Version(since), &what, at).under("type");
+        }
+        if type_name.is_empty() || self.types.contains_key(type_name) {
             return Ok(());
         }
-        let at = node.get("type").unwrap_or(node);
         Err(
             Error::parser(103, format!("Illegal type name '{type_name}'"))
                 .at(at)
@@ -260,42 +327,34 @@ impl DataTypes {
         )
     }
 
-    /// Whether a value fits a primitive type. Functions fit every type until they are
-    /// evaluated, and null is no value at all.
-    pub fn check(
+    /// A value of a type: checked, and with the defaults of data types filled in. `inherited`
+    /// are defaults that go before those of the data type. With `strict`, required properties
+    /// have to be there. Functions fit every type until they are evaluated.
+    pub fn parse(
         &self,
-        type_name: &str,
+        type_name: Option<&str>,
         value: &Value,
-        owner: Owner<'_>,
-        path: &str,
-    ) -> Result<()> {
-        if function_of(value).is_some() || value.is_null() || constraints::fits(type_name, value) {
-            return Ok(());
-        }
-        Err(owner.mismatch(path, type_name, value))
-    }
-
-    /// A value of a type: checked, and with the defaults of data types filled in.
-    /// With `strict`, required properties have to be there.
-    pub fn complete(
-        &self,
-        type_name: &str,
-        value: &Value,
+        inherited: Option<&Value>,
         owner: Owner<'_>,
         path: &str,
         strict: bool,
     ) -> Result<Value> {
-        let Some(schemas) = self.types.get(type_name) else {
-            self.check(type_name, value, owner, path)?;
+        let Some(type_name) = type_name.filter(|_| function_of(value).is_none()) else {
+            self.count(weight::of(value))?;
             return Ok(value.clone());
         };
-        if function_of(value).is_some() || (value.is_null() && !strict) {
-            return Ok(value.clone());
-        }
+        let Some(schemas) = self.types.get(type_name) else {
+            self.count(weight::of(value))?;
+            return match constraints::fits(type_name, value) {
+                true => Ok(value.clone()),
+                false => Err(owner.mismatch(path, type_name, value)),
+            };
+        };
         let Value::Object(given) = value else {
             return Err(owner.mismatch(path, type_name, value));
         };
-        self.overlay(schemas, given, owner, path, strict)
+        let inherited = inherited.and_then(Value::as_object);
+        self.merge(schemas, given, inherited, owner, path, strict)
             .map(Value::Object)
     }
 
@@ -305,6 +364,16 @@ impl DataTypes {
         schemas: &Schemas,
         given: &Map<String, Value>,
         owner: Owner<'_>,
+    ) -> Result<Map<String, Value>> {
+        self.merge(schemas, given, None, owner, "", true)
+    }
+
+    fn merge(
+        &self,
+        schemas: &Schemas,
+        given: &Map<String, Value>,
+        inherited: Option<&Map<String, Value>>,
+        owner: Owner<'_>,
         path: &str,
         strict: bool,
     ) -> Result<Map<String, Value>> {
@@ -312,37 +381,30 @@ impl DataTypes {
         if let Some(name) = given.keys().find(|name| !schemas.contains_key(*name)) {
             return Err(owner.unknown(&joined(path, name)));
         }
+        let default_of = |name: &str| {
+            let inherited = inherited.and_then(|inherited| inherited.get(name));
+            inherited.or_else(|| schemas.get(name)?.get("default"))
+        };
+        // What exists outside of the deployment needs no description.
+        let external = given.get(EXTERNAL).or_else(|| default_of(EXTERNAL));
+        if external.is_some_and(|external| function_of(external).is_some()) {
+            return Err(Error::parser(
+                219,
+                "Only boolean values are allowed for `use_external_resource` property, don't use intrinsic functions.",
+            ));
+        }
+        let strict_here = strict && !external.is_some_and(is_true);
         let mut values = Map::new();
         for (name, schema) in schemas {
             let path = joined(path, name);
-            let type_name = type_of(schema);
-            let required = schema
-                .get("required")
-                .and_then(Value::as_bool)
-                .unwrap_or(true);
-            let default = schema.get("default");
-            let value = match (given.get(name), default) {
-                (Some(value), Some(default)) if self.is_data_type(type_name) => {
-                    merged(default, value)
-                }
-                (Some(value), _) => value.clone(),
-                (None, Some(default)) => default.clone(),
-                (None, None) if strict && required => return Err(owner.missing(&path)),
-                (None, None) => continue,
+            let default = default_of(name);
+            let required = schema["required"].as_bool().unwrap_or(true);
+            let value = match given.get(name).or(default) {
+                Some(value) => value,
+                None if strict_here && required => return Err(owner.missing(&path)),
+                None => continue,
             };
-            // A default was completed when its schema was read; only whether something
-            // required is missing in it is still open.
-            let settled = !strict && !given.contains_key(name);
-            let strict = strict && (required || given.contains_key(name));
-            let value = match type_name {
-                Some(type_name) if !settled => {
-                    self.complete(type_name, &value, owner, &path, strict)?
-                }
-                _ => value,
-            };
-            if settled || !self.is_data_type(type_name) {
-                self.count(weight::of(&value))?;
-            }
+            let value = self.parse(type_of(schema), value, default, owner, &path, strict)?;
             values.insert(name.clone(), value);
         }
         Ok(values)
@@ -359,28 +421,19 @@ impl DataTypes {
             false => Ok(()),
         }
     }
-
-    fn is_data_type(&self, type_name: Option<&str>) -> bool {
-        type_name.is_some_and(|name| self.types.contains_key(name))
-    }
 }
 
-/// A map over a map, key by key all the way down; anything else replaces.
-fn merged(under: &Value, over: &Value) -> Value {
-    match (under, over) {
-        (Value::Object(below), Value::Object(above))
-            if function_of(under).is_none() && function_of(over).is_none() =>
-        {
-            let mut map = below.clone();
-            for (name, value) in above {
-                let value = match below.get(name) {
-                    Some(old) => merged(old, value),
-                    None => value.clone(),
-                };
-                map.insert(name.clone(), value);
-            }
-            Value::Object(map)
-        }
-        _ => over.clone(),
+/// The property that tells that something exists already.
+const EXTERNAL: &str = "use_external_resource";
+
+/// Whether Python takes a value for true.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
     }
 }

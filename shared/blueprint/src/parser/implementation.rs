@@ -25,18 +25,19 @@ pub(super) enum Target {
 
 /// Why an implementation stands for nothing.
 pub(super) enum Unclear {
-    Ambiguous(String, Vec<String>),
+    Ambiguous(Vec<String>),
     Unknown(String),
 }
 
 impl Unclear {
-    pub fn refuse(self, unknown: impl FnOnce(&str) -> Error) -> Error {
+    /// The refusal of operation or workflow `name`.
+    pub fn refuse(self, name: &str, unknown: impl FnOnce(&str) -> Error) -> Error {
         match self {
             Self::Unknown(implementation) => unknown(&implementation),
-            Self::Ambiguous(implementation, plugins) => Error::parser(
+            Self::Ambiguous(plugins) => Error::parser(
                 91,
                 format!(
-                    "Ambiguous operation mapping '{implementation}': it fits the plugins {}",
+                    "Ambiguous operation mapping. [operation={name}, plugins={}]",
                     crate::python_text::list(plugins)
                 ),
             ),
@@ -44,22 +45,45 @@ impl Unclear {
     }
 }
 
+/// Whether a text begins like a URL: with a scheme.
+fn is_url(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else {
+        return false;
+    };
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(legal)
+}
+
+/// The function of the plugin that the control plane runs itself: it needs no declaration, and
+/// has no namespace.
+fn own_function(text: &str) -> Option<&str> {
+    let text = text.rsplit_once("--").map_or(text, |(_, text)| text);
+    let operation = text.strip_prefix(HTTP_PLUGIN)?.strip_prefix('.')?;
+    (!operation.is_empty()).then_some(operation)
+}
+
 impl Blueprint<'_> {
-    /// What an implementation stands for.
+    /// What an implementation stands for: a script that there is, a URL or a text of several
+    /// lines before a plugin, so that a file may be called like a plugin's function.
     pub(super) fn implementation(&self, text: &str) -> std::result::Result<Target, Unclear> {
         if text.is_empty() {
             return Ok(Target::Nothing);
         }
-        let script = |input, value: &str| Target::Script {
+        // Imports with a namespace have a script plugin of their own name, which is the same one.
+        let script = |input| Target::Script {
             plugin: self
                 .plugins
-                .contains_key("script")
-                .then(|| "script".to_owned()),
+                .keys()
+                .find(|name| name.ends_with("script"))
+                .cloned(),
             input,
-            value: value.to_owned(),
+            value: text.to_owned(),
         };
-        if text.contains('\n') {
-            return Ok(script("script_source", text));
+        if is_url(text) || self.is_file(text) {
+            return Ok(script("script_path"));
+        }
+        if text.trim().contains('\n') {
+            return Ok(script("script_source"));
         }
         // A plugin's name may have dots itself, so every dot may be where it ends.
         let dots = text
@@ -68,30 +92,41 @@ impl Blueprint<'_> {
             .take(MAX_DOTS);
         let mut found: Vec<(&str, &str)> = Vec::new();
         for (plugin, operation) in dots.map(|place| (&text[..place], &text[place + 1..])) {
-            let known = self.plugins.contains_key(plugin) || plugin == HTTP_PLUGIN;
-            if known && !operation.is_empty() {
+            if self.plugins.contains_key(plugin) {
                 found.push((plugin, operation));
             }
         }
         match found.as_slice() {
-            [(plugin, operation)] => {
-                return Ok(Target::Plugin {
-                    plugin: (*plugin).to_owned(),
-                    operation: (*operation).to_owned(),
-                });
-            }
-            [] => {}
+            [(plugin, operation)] => Ok(Target::Plugin {
+                plugin: (*plugin).to_owned(),
+                operation: (*operation).to_owned(),
+            }),
+            [] => match (own_function(text), text.split_once("--")) {
+                (Some(operation), _) => Ok(Target::Plugin {
+                    plugin: HTTP_PLUGIN.to_owned(),
+                    operation: operation.to_owned(),
+                }),
+                // Scripts of an imported blueprint were checked when it was uploaded.
+                (None, Some((namespace, _))) if self.namespaces.contains_key(namespace) => {
+                    Ok(script("script_path"))
+                }
+                _ => Err(Unclear::Unknown(text.to_owned())),
+            },
             several => {
                 let names = several.iter().map(|(name, _)| (*name).to_owned()).collect();
-                return Err(Unclear::Ambiguous(text.to_owned(), names));
+                Err(Unclear::Ambiguous(names))
             }
         }
-        let is_url = text.starts_with("http://") || text.starts_with("https://");
-        let path = super::imports::normalise("", text);
-        if is_url || path.is_some_and(|path| self.tree.contains(&path)) {
-            return Ok(script("script_path", text));
-        }
-        Err(Unclear::Unknown(text.to_owned()))
+    }
+
+    /// Whether a file of the blueprint has this name, its namespace left out. It is named from
+    /// the main file, or from the top of the archive.
+    fn is_file(&self, text: &str) -> bool {
+        let name = text.rsplit_once("--").map_or(text, |(_, name)| name);
+        [self.directory, ""].into_iter().any(|directory| {
+            let path = super::imports::normalise(directory, name);
+            path.is_some_and(|path| self.tree.contains(&path))
+        })
     }
 
     /// Who runs a plugin's operations unless they say otherwise.

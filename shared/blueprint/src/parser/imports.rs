@@ -1,14 +1,20 @@
-//! Imports: reading every file that a blueprint names, and merging them into one document.
+//! Imports: finding every file that a blueprint names.
+//!
+//! The main file comes first, then what it imports, then what those import: in this order they
+//! are merged, so a file's own words always come before those of its imports.
 
+use super::merge::merge;
 use super::schema::{self, map};
 use super::version::{self, Version};
-use super::{BUILTIN, Importer, namespace};
+use super::{BUILTIN, Importer, plugin_imports};
 use crate::archive::Tree;
 use crate::error::{Error, Result, Under};
+use crate::functions::function_of;
 use crate::yaml::{self, Data, Node, Position};
 use indexmap::IndexMap;
-use serde_json::{Value, json};
-use std::collections::HashSet;
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 
 /// How deep imports may import.
 const MAX_DEPTH: usize = 30;
@@ -23,26 +29,73 @@ const BUILTIN_TYPES: &str = include_str!("../builtin/types.yaml");
 pub(super) struct Document {
     pub version: Version,
     pub sections: IndexMap<String, Node>,
+    /// The blueprints that were imported, each once.
     pub imported_blueprints: Vec<Value>,
-    pub namespaces: serde_json::Map<String, Value>,
-    /// Properties given to plugins where they are imported.
-    pub plugin_properties: IndexMap<String, Value>,
+    /// Which of them has which namespace.
+    pub namespaces: Map<String, Value>,
 }
 
 /// Reads the files. Their names go into `files`, at the number that their positions have.
 pub(super) struct Reader<'a> {
-    pub importer: &'a dyn Importer,
+    importer: &'a dyn Importer,
     pub files: Vec<String>,
-    seen: HashSet<(String, String)>,
-    document: Document,
 }
 
-/// Where a file's relative imports start.
+/// A file that is part of a blueprint.
+pub(super) struct File {
+    pub sections: IndexMap<String, Node>,
+    pub namespace: String,
+    /// It holds the built-in types, or stands for them: what it defines wins.
+    pub is_builtin: bool,
+    /// For a blueprint that was imported: what it imported in turn.
+    nested: Option<(Vec<Value>, Map<String, Value>)>,
+}
+
+/// The files among which a file lies: those of the archive, or of a blueprint that is imported.
+#[derive(Clone)]
+enum Files<'t> {
+    Given(&'t Tree),
+    Fetched(Rc<Tree>),
+}
+
+impl std::ops::Deref for Files<'_> {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        match self {
+            Self::Given(tree) => tree,
+            Self::Fetched(tree) => tree,
+        }
+    }
+}
+
+/// Where a file lies, and the namespace that names in it have.
+#[derive(Clone)]
 struct Origin<'t> {
-    tree: &'t Tree,
+    files: Files<'t>,
     path: String,
     namespace: String,
     depth: usize,
+}
+
+/// A file's imports, still to be followed.
+struct Open<'t> {
+    origin: Origin<'t>,
+    imports: Node,
+    /// The main file's list, which may name each import only once.
+    is_main: bool,
+}
+
+/// The files of one blueprint, in the order in which they are merged.
+struct Found<'t> {
+    version: Version,
+    files: Vec<File>,
+    /// By name and namespace; whether it holds the built-in types.
+    seen: HashMap<(String, String), bool>,
+    open: VecDeque<Open<'t>>,
+    namespaces: Map<String, Value>,
+    /// The main file's list, for refusals.
+    imports: Option<Node>,
 }
 
 impl<'a> Reader<'a> {
@@ -50,23 +103,19 @@ impl<'a> Reader<'a> {
         Self {
             importer,
             files: vec![BUILTIN_NAME.to_owned()],
-            seen: HashSet::new(),
-            document: Document {
-                version: Version(0),
-                sections: IndexMap::new(),
-                imported_blueprints: Vec::new(),
-                namespaces: serde_json::Map::new(),
-                plugin_properties: IndexMap::new(),
-            },
         }
     }
 
     /// Reads the main file and all that it imports.
     pub fn read(&mut self, tree: &Tree, main_file: &str) -> Result<Document> {
-        let bytes = tree.text(main_file).ok_or_else(|| {
+        self.blueprint(Files::Given(tree), main_file, 0)
+    }
+
+    fn blueprint(&mut self, files: Files<'_>, main_file: &str, depth: usize) -> Result<Document> {
+        let bytes = files.text(main_file).ok_or_else(|| {
             Error::parser(13, format!("Could not find the main file {main_file}"))
         })?;
-        let main = self.load(bytes, main_file)?;
+        let main = self.load(bytes, main_file, "Failed to parse DSL")?;
         let missing = || {
             let message = format!(
                 "{} field must appear in the main blueprint file",
@@ -76,28 +125,50 @@ impl<'a> Reader<'a> {
         };
         let main = main.ok_or_else(missing)?;
         map(&main)?;
-        self.document.version = Version::of(&main)?.ok_or_else(missing)?;
-        self.seen.insert((String::new(), main_file.to_owned()));
-        self.take(
-            main,
-            Origin {
-                tree,
-                path: main_file.to_owned(),
-                namespace: String::new(),
-                depth: 0,
-            },
-        )?;
-        let empty = Document {
-            version: self.document.version,
-            sections: IndexMap::new(),
-            imported_blueprints: Vec::new(),
-            namespaces: serde_json::Map::new(),
-            plugin_properties: IndexMap::new(),
+        let version = Version::of(&main)?.ok_or_else(missing)?;
+        let mut found = Found {
+            version,
+            files: Vec::new(),
+            seen: HashMap::from([((main_file.to_owned(), String::new()), false)]),
+            open: VecDeque::new(),
+            namespaces: Map::new(),
+            imports: main.get("imports").cloned(),
         };
-        Ok(std::mem::replace(&mut self.document, empty))
+        let origin = Origin {
+            path: main_file.to_owned(),
+            files,
+            namespace: String::new(),
+            depth,
+        };
+        found.add(main, origin, "", None)?;
+        while let Some(open) = found.open.pop_front() {
+            let mut here = HashSet::new();
+            for item in schema::list(&open.imports).under("imports")? {
+                let place = |error: Error| match &error.place {
+                    Some(place) if !place.path.is_empty() => error,
+                    _ => error.at(&open.imports).under("imports"),
+                };
+                let (name, properties) = import_name(item, version).map_err(place)?;
+                if !here.insert(name.to_owned()) && open.is_main {
+                    return Err(place(Error::parser(2, "Duplicate imports")));
+                }
+                self.import(&mut found, name, properties, &open.origin)
+                    .map_err(place)?;
+            }
+        }
+        found.merge()
     }
 
-    fn load(&mut self, bytes: &[u8], name: &str) -> Result<Option<Node>> {
+    /// The beginning of the file that was read last.
+    fn here(&self) -> Position {
+        Position {
+            file: self.files.len().saturating_sub(1) as u16,
+            line: 1,
+            column: 0,
+        }
+    }
+
+    fn load(&mut self, bytes: &[u8], name: &str, failed: &str) -> Result<Option<Node>> {
         if self.files.len() >= MAX_FILES {
             return Err(Error::parser(
                 13,
@@ -105,315 +176,308 @@ impl<'a> Reader<'a> {
             ));
         }
         self.files.push(name.to_owned());
-        yaml::load(bytes, (self.files.len() - 1) as u16)
-    }
-
-    /// Merges a file into the document, then what it imports.
-    fn take(&mut self, mut file: Node, origin: Origin<'_>) -> Result<()> {
-        let imports = match &mut file.data {
-            Data::Map(map) => map.shift_remove("imports"),
-            _ => None,
-        };
-        if !origin.namespace.is_empty() {
-            namespace::apply(&mut file, &origin.namespace);
-        }
-        let Data::Map(sections) = file.data else {
-            return Err(map(&file)
-                .err()
-                .unwrap_or_else(|| Error::parser(1, "Expected 'dict'")));
-        };
-        let place = imports.clone();
-        for (name, section) in sections {
-            self.merge(name, section).map_err(|error| match &place {
-                Some(place) => error.at(place).under("imports"),
-                None => error,
-            })?;
-        }
-        let Some(imports) = imports else {
-            return Ok(());
-        };
-        let mut here = HashSet::new();
-        for item in schema::list(&imports).under("imports")? {
-            let (name, properties) = import_name(item).under("imports")?;
-            if !here.insert(name.to_owned()) {
-                return Err(Error::parser(2, "Duplicate imports")
-                    .at(&imports)
-                    .under("imports"));
+        yaml::load(bytes, (self.files.len() - 1) as u16).map_err(|mut error| {
+            let rest = error.message.strip_prefix("Failed to parse DSL");
+            if let Some(rest) = rest {
+                error.message = format!("{failed}{rest}");
             }
-            self.import(name, properties, item, &origin)
-                .map_err(|error| error.at(&imports))
-                .map_err(
-                    |error| match error.place.as_ref().is_some_and(|p| p.path.is_empty()) {
-                        true => error.under("imports"),
-                        false => error,
-                    },
-                )?;
-        }
-        Ok(())
+            error
+        })
     }
 
-    fn import(
+    /// Finds what an import names, unless it is there already.
+    fn import<'t>(
         &mut self,
+        found: &mut Found<'t>,
         name: &str,
         properties: Option<&Node>,
-        at: &Node,
-        origin: &Origin<'_>,
+        parent: &Origin<'t>,
     ) -> Result<()> {
-        let (own_namespace, target) = match name.rsplit_once("--") {
-            Some((namespace, target)) => (namespace, target),
-            None => ("", name),
-        };
-        if own_namespace.contains("--") {
-            return Err(Error::parser(
-                212,
-                format!("Invalid namespace: '{own_namespace}'"),
-            ));
+        let (own, target) = name.rsplit_once("--").unwrap_or(("", name));
+        if own.contains("--") {
+            let message =
+                format!("Invalid {own}: import's namespace cannotcontain namespace delimiter");
+            return Err(Error::parser(212, message));
         }
-        let namespace = match (origin.namespace.as_str(), own_namespace) {
-            ("", own) => own.to_owned(),
-            (outer, "") => outer.to_owned(),
-            (outer, own) => format!("{outer}--{own}"),
-        };
-        if origin.depth >= MAX_DEPTH {
-            return Err(Error::parser(
-                13,
-                format!("Import failed: {name} is nested too deeply"),
-            ));
+        if parent.depth >= MAX_DEPTH {
+            let message = format!("Import failed: {name} is nested too deeply");
+            return Err(Error::parser(13, message));
         }
-        if target == BUILTIN_NAME {
-            if !own_namespace.is_empty() {
-                let message = format!("Import failed: cannot use namespace in '{name}'");
-                return Err(Error::parser(214, message));
-            }
-            return self.take_builtin();
-        }
+        let namespace = joined(&parent.namespace, own);
         let not_found = || {
-            Error::parser(
-                13,
-                format!("Import failed: Unable to open import url {name}"),
-            )
+            let message = format!("Import failed: Unable to open import url {target}");
+            Error::parser(13, message)
+        };
+        let failed = format!("Failed to parse import '{name}'(via '{target}')");
+        let mut origin = Origin {
+            files: parent.files.clone(),
+            path: target.to_owned(),
+            namespace: namespace.clone(),
+            depth: parent.depth + 1,
         };
         if let Some(request) = target.strip_prefix("plugin:") {
-            let (plugin, query) = request.split_once('?').unwrap_or((request, ""));
-            if !self.seen.insert((namespace.clone(), target.to_owned())) {
+            if found.has(target, &namespace, parent)? {
                 return Ok(());
             }
-            let text = self.importer.plugin(plugin, query).ok_or_else(|| {
-                let message = format!("Import failed: Plugin {plugin} (query: {query}) not found");
-                Error::parser(13, message)
-            })?;
-            let file = self.load(text.as_bytes(), target)?;
-            if let (Some(properties), Some(file)) = (properties, &file) {
-                for (plugin, _) in schema::map_at(file, "plugins")? {
-                    self.document
-                        .plugin_properties
-                        .insert(plugin.clone(), properties.to_value());
-                }
-            }
-            let empty = Tree::default();
-            return self.take_import(
-                file,
-                at,
-                Origin {
-                    tree: &empty,
-                    path: target.to_owned(),
-                    namespace,
-                    depth: origin.depth + 1,
-                },
-            );
+            let (plugin, query) = request.split_once('?').unwrap_or((request, ""));
+            let offers = self.importer.plugins(plugin);
+            let chosen = plugin_imports::choose(plugin, query, offers)?;
+            let text = plugin_imports::file_for(&chosen, found.version).ok_or_else(not_found)?;
+            let file = self.load(text.as_bytes(), target, &failed)?;
+            let mut file = file.unwrap_or_else(|| Node::empty(self.here()));
+            plugin_imports::take_labels(&mut file, &chosen, self.here());
+            origin.files = Files::Fetched(Rc::new(Tree::default()));
+            return found.add(file, origin, &parent.namespace, properties);
         }
         if let Some(id) = target.strip_prefix("blueprint:") {
-            if own_namespace.is_empty() {
-                let message =
-                    format!("Invalid import of blueprint '{id}': a namespace is required");
-                return Err(Error::parser(213, message));
-            }
-            if !self.seen.insert((namespace.clone(), target.to_owned())) {
+            if found.has(target, &namespace, parent)? {
                 return Ok(());
             }
-            let imported = self.importer.blueprint(id).ok_or_else(not_found)?;
-            let bytes = imported
-                .tree
-                .text(&imported.main_file)
-                .ok_or_else(not_found)?;
-            let file = self.load(bytes, target)?;
-            if !self.document.imported_blueprints.contains(&json!(id)) {
-                self.document.imported_blueprints.push(json!(id));
+            if namespace.is_empty() {
+                let message =
+                    format!("Invalid {target}: blueprint import cannotbe used without namespace");
+                return Err(Error::parser(213, message));
             }
-            self.document
-                .namespaces
-                .insert(namespace.clone(), json!(id));
-            return self.take_import(
-                file,
-                at,
-                Origin {
-                    tree: &imported.tree,
-                    path: imported.main_file.clone(),
-                    namespace,
-                    depth: origin.depth + 1,
-                },
-            );
+            if found.namespaces.contains_key(&namespace) {
+                let message = format!(
+                    "Import failed {namespace}: can not use the samenamespace for importing blueprints"
+                );
+                return Err(Error::parser(214, message));
+            }
+            let imported = self.importer.blueprint(id).ok_or_else(|| {
+                let message =
+                    format!("Import failed: Requested blueprint import `{id}` was not found");
+                Error::parser(13, message)
+            })?;
+            found.namespaces.insert(namespace, json!(id));
+            let files = Files::Fetched(Rc::new(imported.tree));
+            let document = self.blueprint(files, &imported.main_file, parent.depth + 1)?;
+            return found.add_blueprint(document, origin);
         }
-        if target.contains("://") {
-            return Err(Error::parser(
-                13,
-                format!(
-                    "Import failed: Unable to open import url {target}; imports from the network are not allowed"
-                ),
-            ));
-        }
-        let path = find(origin, target).ok_or_else(not_found)?;
-        if !self.seen.insert((namespace.clone(), path.clone())) {
-            return Ok(());
-        }
-        let bytes = origin.tree.text(&path).ok_or_else(not_found)?;
-        let file = self.load(bytes, &path)?;
-        self.take_import(
-            file,
-            at,
-            Origin {
-                tree: origin.tree,
-                path,
-                namespace,
-                depth: origin.depth + 1,
-            },
-        )
-    }
-
-    fn take_import(&mut self, file: Option<Node>, at: &Node, origin: Origin<'_>) -> Result<()> {
-        let Some(mut file) = file else {
-            let message = format!("Import failed: {} is empty", origin.path);
-            return Err(Error::parser(13, message));
-        };
-        map(&file)?;
-        let version = self.document.version;
-        if let Some(stated) = Version::of(&file)?
-            && stated > version
+        if let Some((scheme, _)) = target.split_once(':')
+            && matches!(scheme, "http" | "https" | "ftp" | "file")
         {
-            return Err(Error::parser(
-                28,
-                format!(
-                    "An import uses a different {} than the one defined in the main blueprint's file: \
-                     main blueprint's file version is '{}', import with different version is '{}', \
-                     version of problematic import is '{}'",
-                    version::SECTION,
-                    version.name(),
-                    origin.path,
-                    stated.name()
-                ),
-            )
-            .at(at));
+            return Err(not_found());
         }
-        if let Data::Map(map) = &mut file.data {
-            map.shift_remove(version::SECTION);
-        }
-        self.take(file, origin)
-    }
-
-    fn take_builtin(&mut self) -> Result<()> {
-        if !self.seen.insert((String::new(), BUILTIN_NAME.to_owned())) {
-            return Ok(());
-        }
-        let builtin = yaml::load(BUILTIN_TYPES.as_bytes(), BUILTIN)?;
-        let mut builtin = builtin.unwrap_or_else(|| Node::empty(Position::default()));
-        super::builtin::fit(&mut builtin, self.document.version);
-        let Data::Map(sections) = builtin.data else {
-            return Ok(());
-        };
-        for (name, section) in sections {
-            self.merge(name, section)?;
-        }
-        Ok(())
-    }
-
-    /// Adds a section of a file to what earlier files said.
-    fn merge(&mut self, name: String, section: Node) -> Result<()> {
-        if section.is_null() {
-            return Ok(());
-        }
-        let version = self.document.version;
-        let Some(old) = self.document.sections.get_mut(&name) else {
-            self.document.sections.insert(name, section);
-            return Ok(());
-        };
-        if matches!(
-            name.as_str(),
-            "description" | "metadata" | "dsl_definitions" | version::SECTION
-        ) {
-            return Ok(());
-        }
-        let mergeable = matches!(
-            name.as_str(),
-            "node_types"
-                | "data_types"
-                | "relationships"
-                | "plugins"
-                | "policy_types"
-                | "policy_triggers"
-                | "groups"
-                | "workflows"
-        );
-        // These could not be split over files before 1.3.
-        let later = matches!(
-            name.as_str(),
-            "inputs"
-                | "outputs"
-                | "node_templates"
-                | "capabilities"
-                | "labels"
-                | "blueprint_labels"
-                | "resource_tags"
-        );
-        let from_builtin = section.at.file == BUILTIN || old.at.file == BUILTIN;
-        let later = later && version >= Version(3);
-        if !(mergeable || later || from_builtin) {
-            let message = format!("Import failed: non-mergeable field: '{name}'");
-            return Err(Error::parser(3, message));
-        }
-        let (Data::Map(old), Data::Map(new)) = (&mut old.data, section.data) else {
-            return Err(Error::parser(
-                1,
-                format!("Expected 'dict' type in '{name}'"),
-            ));
-        };
-        for (key, node) in new {
-            let Some(existing) = old.get_mut(&key) else {
-                old.insert(key, node);
-                continue;
-            };
-            if node.at.file == BUILTIN {
-                *existing = node;
-                continue;
+        let Some(path) = find(parent, target) else {
+            if !is_builtin_name(target) {
+                return Err(not_found());
             }
-            if existing.at.file == BUILTIN {
-                continue;
+            if found.has(BUILTIN_NAME, "", parent)? {
+                return check_builtin(&namespace, &parent.namespace);
             }
-            match name.as_str() {
-                "labels" | "blueprint_labels" | "resource_tags" => {}
-                "workflows" => fill(existing, node),
-                "node_templates" if append_relationships(existing, &node) => {}
-                _ => {
-                    let message = format!(
-                        "Import failed: Could not merge '{name}' due to conflict on '{key}'"
-                    );
-                    return Err(Error::parser(4, message));
-                }
-            }
+            let types = built_in(found.version);
+            origin.path = BUILTIN_NAME.to_owned();
+            return found.add(types, origin, &parent.namespace, properties);
+        };
+        if found.has(&path, &namespace, parent)? {
+            return Ok(());
         }
-        Ok(())
+        let bytes = parent.files.text(&path).ok_or_else(not_found)?;
+        let file = self.load(bytes, &path, &failed)?;
+        let file = file.unwrap_or_else(|| Node::empty(self.here()));
+        origin.path = path;
+        found.add(file, origin, &parent.namespace, properties)
     }
 }
 
-/// An import's name, with the properties that it may give to a plugin.
-fn import_name(item: &Node) -> Result<(&str, Option<&Node>)> {
-    match item.as_map() {
-        Some(map) if map.len() == 1 => {
-            let entry = map.get_index(0);
-            Ok(entry.map_or(("", None), |(name, properties)| {
-                (name.as_str(), Some(properties))
-            }))
+impl<'t> Found<'t> {
+    /// Whether a file is there already. The built-in types are the same in every namespace,
+    /// but a namespace of their own is a mistake.
+    fn has(&self, path: &str, namespace: &str, parent: &Origin<'_>) -> Result<bool> {
+        let key = (path.to_owned(), namespace.to_owned());
+        let known = self.seen.get(&key).copied();
+        if known == Some(true) {
+            check_builtin(namespace, &parent.namespace)?;
         }
-        _ => Ok((schema::text(item)?, None)),
+        Ok(known.is_some())
+    }
+
+    /// Takes in a file.
+    fn add(
+        &mut self,
+        mut file: Node,
+        mut origin: Origin<'t>,
+        parent_namespace: &str,
+        properties: Option<&Node>,
+    ) -> Result<()> {
+        let is_main = self.files.is_empty();
+        map(&file)?;
+        if let Some(stated) = Version::of(&file)?
+            && stated > self.version
+        {
+            return Err(newer(self.version, &origin.path, stated));
+        }
+        if !is_main {
+            plugin_imports::set_properties(&mut file, properties)?;
+        }
+        let Data::Map(mut sections) = file.data else {
+            return Ok(());
+        };
+        let is_builtin = sections
+            .get("node_types")
+            .is_some_and(|types| types.get("cloudify.nodes.Root").is_some());
+        if is_builtin && !is_main {
+            check_builtin(&origin.namespace, parent_namespace)?;
+            let key = (origin.path.clone(), origin.namespace.clone());
+            self.seen.insert(key, true);
+            origin.namespace.clear();
+        }
+        let key = (origin.path.clone(), origin.namespace.clone());
+        self.seen.insert(key, is_builtin);
+        let imports = sections.shift_remove("imports");
+        sections.shift_remove(version::SECTION);
+        // What anchors stand in is of use to the file itself, and checked in the main file only.
+        if let Some(definitions) = sections.shift_remove("dsl_definitions")
+            && is_main
+        {
+            check_definitions(&definitions, self.version).under("dsl_definitions")?;
+        }
+        self.files.push(File {
+            sections,
+            namespace: origin.namespace.clone(),
+            is_builtin,
+            nested: None,
+        });
+        if let Some(imports) = imports {
+            self.open.push_back(Open {
+                origin,
+                imports,
+                is_main,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes in a blueprint, whose own files are merged already.
+    fn add_blueprint(&mut self, document: Document, origin: Origin<'t>) -> Result<()> {
+        if document.version > self.version {
+            return Err(newer(self.version, &origin.path, document.version));
+        }
+        let key = (origin.path.clone(), origin.namespace.clone());
+        self.seen.insert(key, false);
+        self.files.push(File {
+            sections: document.sections,
+            namespace: origin.namespace,
+            is_builtin: false,
+            nested: Some((document.imported_blueprints, document.namespaces)),
+        });
+        Ok(())
+    }
+
+    fn merge(self) -> Result<Document> {
+        let mut imported: Vec<Value> = self.namespaces.values().cloned().collect();
+        let mut document = Document {
+            version: self.version,
+            sections: IndexMap::new(),
+            imported_blueprints: Vec::new(),
+            namespaces: self.namespaces,
+        };
+        for mut file in self.files {
+            if let Some((blueprints, namespaces)) = file.nested.take() {
+                for id in blueprints {
+                    if !imported.contains(&id) {
+                        imported.push(id);
+                    }
+                }
+                for (inner, id) in namespaces {
+                    let whole = joined(&file.namespace, &inner);
+                    document.namespaces.insert(whole, id);
+                }
+            }
+            merge(&mut document.sections, file, self.version).map_err(|error| {
+                match &self.imports {
+                    Some(imports) if error.place.is_none() => error.at(imports).under("imports"),
+                    _ => error,
+                }
+            })?;
+        }
+        document.imported_blueprints = imported;
+        Ok(document)
+    }
+}
+
+fn check_definitions(definitions: &Node, version: Version) -> Result<()> {
+    match &definitions.data {
+        Data::Scalar(Value::Null) => Ok(()),
+        Data::Scalar(_) => Err(schema::wrong(definitions, "['dict', 'list']")),
+        _ => version.requires(Version(2), "dsl_definitions", definitions),
+    }
+}
+
+fn newer(version: Version, path: &str, stated: Version) -> Error {
+    Error::parser(
+        28,
+        format!(
+            "An import uses a different {} than the one defined in the main blueprint's file: \
+             main blueprint's file version is '{}', import with different version is '{path}', \
+             version of problematic import is '{}'",
+            version::SECTION,
+            version.name(),
+            stated.name()
+        ),
+    )
+}
+
+/// The built-in types go without a namespace. That of the importing file does no harm.
+fn check_builtin(namespace: &str, parent: &str) -> Result<()> {
+    if namespace.is_empty() || namespace == parent {
+        return Ok(());
+    }
+    let message =
+        format!("Invalid import namespace {namespace}: cannot be used on Cloudify basic types.");
+    Err(Error::parser(214, message))
+}
+
+fn joined(outer: &str, inner: &str) -> String {
+    match (outer, inner) {
+        ("", inner) => inner.to_owned(),
+        (outer, "") => outer.to_owned(),
+        (outer, inner) => format!("{outer}--{inner}"),
+    }
+}
+
+/// `cloudify/types/types.yaml`, or the same with a version of the language in its name.
+fn is_builtin_name(name: &str) -> bool {
+    let middle = name
+        .strip_prefix("cloudify/types/types")
+        .and_then(|rest| rest.strip_suffix(".yaml"));
+    middle.is_some_and(|version| version.is_empty() || Version::is_suffix(version))
+}
+
+/// The built-in types for a version of the language.
+pub(super) fn built_in(version: Version) -> Node {
+    let types = yaml::load(BUILTIN_TYPES.as_bytes(), BUILTIN).ok().flatten();
+    let mut types = types.unwrap_or_else(|| Node::empty(Position::default()));
+    super::builtin::fit(&mut types, version);
+    types
+}
+
+/// An import's name, with the properties that it may give to a plugin.
+fn import_name(item: &Node, version: Version) -> Result<(&str, Option<&Node>)> {
+    let Data::Map(entries) = &item.data else {
+        // The original names the last of the kinds that an import may be.
+        let name = item.as_str().ok_or_else(|| schema::wrong(item, "dict"))?;
+        return Ok((name, None));
+    };
+    for (name, properties) in entries {
+        for (property, value) in map(properties)? {
+            version.requires(Version(5), property, value)?;
+            let is_function = function_of(&value.to_value()).is_some();
+            if value.is_null() || (value.as_map().is_some() && !is_function) {
+                let message = "Properties of imported node should either be strings, integers, \
+                     floats, booleans, lists or intrinsic functions";
+                return Err(Error::parser(220, message).at(value).under(property));
+            }
+        }
+        version.requires(Version(5), name, properties)?;
+    }
+    match (entries.len(), entries.get_index(0)) {
+        (1, Some((name, properties))) => Ok((name, Some(properties))),
+        _ => Err(Error::parser(
+            220,
+            "Import with properties should be a single-entry dictionary",
+        )),
     }
 }
 
@@ -428,7 +492,7 @@ fn find(origin: &Origin<'_>, target: &str) -> Option<String> {
     [from_file, from_top]
         .into_iter()
         .flatten()
-        .find(|path| origin.tree.text(path).is_some())
+        .find(|path| origin.files.text(path).is_some())
 }
 
 /// Joins two paths; `None` when the result lies outside.
@@ -444,44 +508,4 @@ pub(super) fn normalise(directory: &str, target: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
-}
-
-/// Adds entries that are not there yet.
-fn fill(existing: &mut Node, node: Node) {
-    if let (Data::Map(existing), Data::Map(new)) = (&mut existing.data, node.data) {
-        for (key, value) in new {
-            existing.entry(key).or_insert(value);
-        }
-    }
-}
-
-/// Of two templates for one node, one may be nothing but relationships to add.
-fn append_relationships(existing: &mut Node, node: &Node) -> bool {
-    let only_relationships = |node: &Node| {
-        let map = node.as_map();
-        map.is_some_and(|map| map.len() == 1 && map.contains_key("relationships"))
-    };
-    let first_is_less = only_relationships(existing);
-    if !first_is_less && !only_relationships(node) {
-        return false;
-    }
-    let mut items: Vec<Node> = Vec::new();
-    for part in [&*existing, node] {
-        let list = part.get("relationships").and_then(Node::as_list);
-        items.extend(list.unwrap_or_default().iter().cloned());
-    }
-    if first_is_less {
-        existing.data = node.data.clone();
-    }
-    if let Data::Map(map) = &mut existing.data {
-        let at = node.at;
-        map.insert(
-            "relationships".to_owned(),
-            Node {
-                at,
-                data: Data::List(items),
-            },
-        );
-    }
-    true
 }

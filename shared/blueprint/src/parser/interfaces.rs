@@ -1,12 +1,14 @@
 //! Interfaces: what operations a type or template has, and which plugin runs each.
 
 use super::Blueprint;
-use super::data_types::{Owner, type_of};
+use super::data_types::type_of;
 use super::implementation::Target;
 use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
+use crate::functions::function_of;
 use crate::plan::Operations;
+use crate::python_text::display;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -54,7 +56,12 @@ impl PartialEq for Ready {
 }
 
 impl Definition {
-    fn read(node: &Node, name: &str, version: Version) -> Result<Self> {
+    fn read(
+        node: &Node,
+        name: &str,
+        version: Version,
+        of_type: Option<&Blueprint<'_>>,
+    ) -> Result<Self> {
         if let Some(implementation) = node.as_str() {
             return Ok(Self {
                 implementation: implementation.to_owned(),
@@ -74,9 +81,15 @@ impl Definition {
         }
         let mut inputs = Map::new();
         for (input, value) in schema::map_at(node, "inputs")? {
-            inputs.insert(input.clone(), value.to_value());
+            let value = match of_type {
+                Some(blueprint) => blueprint.input(input, value).under(input).under("inputs")?,
+                None => value.to_value(),
+            };
+            inputs.insert(input.clone(), value);
         }
-        let max_retries = schema::number_at(node, "max_retries")?
+        let max_retries = node.get("max_retries").map(schema::integer).transpose();
+        let max_retries = max_retries
+            .under("max_retries")?
             .cloned()
             .unwrap_or_default();
         if max_retries.as_f64().is_some_and(|retries| retries < -1.0) {
@@ -84,17 +97,16 @@ impl Definition {
                 "'max_retries' value must be either -1 to specify unlimited retries or a non negative number but got {max_retries}."
             )));
         }
-        let retry_interval = schema::number_at(node, "retry_interval")?
-            .cloned()
-            .unwrap_or_default();
-        if retry_interval
-            .as_f64()
-            .is_some_and(|interval| interval < 0.0)
-        {
-            return Err(Error::logic(format!(
-                "'retry_interval' value must be a non negative number but got {retry_interval}."
-            )));
-        }
+        let seconds = |name: &str| {
+            let value = schema::number_at(node, name)?.cloned().unwrap_or_default();
+            match value.as_f64() {
+                Some(number) if number < 0.0 => Err(Error::logic(format!(
+                    "'{name}' value must be a non-negative number but got {}.",
+                    display(&value)
+                ))),
+                _ => Ok(value),
+            }
+        };
         Ok(Self {
             ready: Ready::default(),
             implementation: schema::text_at(node, "implementation")?
@@ -103,10 +115,8 @@ impl Definition {
             inputs,
             executor: executor.map(str::to_owned),
             max_retries,
-            retry_interval,
-            timeout: schema::number_at(node, "timeout")?
-                .cloned()
-                .unwrap_or_default(),
+            retry_interval: seconds("retry_interval")?,
+            timeout: seconds("timeout")?,
             timeout_recoverable: schema::bool_at(node, "timeout_recoverable")?
                 .map_or(Value::Null, Value::Bool),
         })
@@ -137,8 +147,25 @@ impl Definition {
     }
 }
 
-/// Reads the interfaces of a type or template.
+/// Reads the interfaces of a template, whose operations have values as inputs.
 pub(super) fn read(node: Option<&Node>, version: Version) -> Result<Interfaces> {
+    read_all(node, version, None)
+}
+
+/// Reads the interfaces of a type, whose operations have schemas as inputs.
+pub(super) fn read_type(
+    blueprint: &Blueprint<'_>,
+    node: Option<&Node>,
+    version: Version,
+) -> Result<Interfaces> {
+    read_all(node, version, Some(blueprint))
+}
+
+fn read_all(
+    node: Option<&Node>,
+    version: Version,
+    of_type: Option<&Blueprint<'_>>,
+) -> Result<Interfaces> {
     let mut interfaces = Interfaces::new();
     let Some(node) = node else {
         return Ok(interfaces);
@@ -147,7 +174,7 @@ pub(super) fn read(node: Option<&Node>, version: Version) -> Result<Interfaces> 
         let mut definitions = IndexMap::new();
         for (name, operation) in schema::map(operations).under(interface)? {
             let full_name = format!("{interface}.{name}");
-            let definition = Definition::read(operation, &full_name, version)
+            let definition = Definition::read(operation, &full_name, version, of_type)
                 .under(name)
                 .under(interface)?;
             definitions.insert(name.clone(), Arc::new(definition));
@@ -180,7 +207,6 @@ pub(super) fn instantiate(
     blueprint: &Blueprint<'_>,
     of_type: &Interfaces,
     own: &Interfaces,
-    owner: &str,
 ) -> Result<Interfaces> {
     let mut interfaces = Interfaces::new();
     for (interface, operations) in of_type {
@@ -190,11 +216,17 @@ pub(super) fn instantiate(
             let own = changed.and_then(|operations| operations.get(name));
             let definition = match own {
                 Some(own) if own.is_empty() => own.clone(),
-                Some(own) if !own.implementation.is_empty() => own.clone(),
+                Some(own) if definition.is_empty() => own.clone(),
+                Some(own)
+                    if !own.implementation.is_empty()
+                        && own.implementation != definition.implementation =>
+                {
+                    own.clone()
+                }
                 Some(own) => Arc::new(Definition {
                     ready: Ready::default(),
                     implementation: definition.implementation.clone(),
-                    inputs: inputs(blueprint, &definition.inputs, &own.inputs, owner)?,
+                    inputs: inputs(blueprint, &definition.inputs, &own.inputs)?,
                     executor: own.executor.clone().or_else(|| definition.executor.clone()),
                     max_retries: first(&own.max_retries, &definition.max_retries),
                     retry_interval: first(&own.retry_interval, &definition.retry_interval),
@@ -207,7 +239,7 @@ pub(super) fn instantiate(
                 None if definition.inputs.is_empty() => definition.clone(),
                 None => Arc::new(Definition {
                     ready: Ready::default(),
-                    inputs: inputs(blueprint, &definition.inputs, &Map::new(), owner)?,
+                    inputs: inputs(blueprint, &definition.inputs, &Map::new())?,
                     ..(**definition).clone()
                 }),
             };
@@ -233,44 +265,51 @@ fn first(one: &Value, other: &Value) -> Value {
     }
 }
 
+/// What an operation is called with: what is given over the defaults. All that the type has
+/// must have a value.
 fn inputs(
     blueprint: &Blueprint<'_>,
     schemas: &Map<String, Value>,
     given: &Map<String, Value>,
-    owner: &str,
 ) -> Result<Map<String, Value>> {
     let mut values = Map::new();
+    let mut missing = Vec::new();
     for (name, schema) in schemas {
-        let required = schema
-            .get("required")
-            .and_then(Value::as_bool)
-            .unwrap_or(true);
-        let value = match (given.get(name), schema.get("default")) {
-            (Some(value), _) => value.clone(),
-            (None, Some(default)) => match type_of(schema) {
-                Some(type_name) => {
-                    let owner = Owner::Other(owner);
-                    blueprint
-                        .data_types
-                        .complete(type_name, default, owner, name, false)?
-                }
-                None => default.clone(),
-            },
-            (None, None) if required => {
-                return Err(Error::parser(
-                    107,
-                    format!("Input '{name}' is missing a value"),
-                ));
-            }
-            (None, None) => continue,
+        let Some(value) = given.get(name).or_else(|| schema.get("default")) else {
+            missing.push(format!("'{name}'"));
+            continue;
         };
+        let mut value = value.clone();
+        // A function's value is not known yet; its type goes with it.
+        if let (Some(type_name), true) = (type_of(schema), function_of(&value).is_some()) {
+            value["type"] = json!(type_name);
+        }
         blueprint.data_types.count(crate::weight::of(&value))?;
         values.insert(name.clone(), value);
+    }
+    match missing.as_slice() {
+        [] => {}
+        [one] => {
+            let message = format!("Input {one} is missing a value");
+            return Err(Error::parser(107, message));
+        }
+        several => {
+            let message = format!("Inputs {} are missing a value", several.join(", "));
+            return Err(Error::parser(107, message));
+        }
     }
     for (name, value) in given {
         values.entry(name.clone()).or_insert_with(|| value.clone());
     }
     Ok(values)
+}
+
+/// The types that inputs must have, where they are told beside the value.
+fn input_types(inputs: &Map<String, Value>) -> Map<String, Value> {
+    let types = inputs
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_object()?.get("type")?.clone())));
+    types.collect()
 }
 
 /// The `interfaces` of a plan.
@@ -293,6 +332,8 @@ pub(super) struct Site<'a> {
     pub code: i32,
     /// `node 'a' of type 't'`, ...
     pub owner: &'a str,
+    /// The operation is that of a relationship type, which is checked though no node uses it.
+    pub of_type: bool,
 }
 
 /// The `operations` of a plan, with the plugins that they need as (name, executor).
@@ -345,18 +386,22 @@ fn resolve(
     site: Site<'_>,
 ) -> Result<Value> {
     let mut inputs = definition.inputs.clone();
+    let types = input_types(&inputs);
     let target = blueprint.implementation(&definition.implementation).map_err(|kind| {
-        kind.refuse(|implementation| {
-            let owner = site.owner;
+        kind.refuse(name, |implementation| {
+            let place = match site.of_type {
+                true => site.owner.to_owned(),
+                false => format!("In interface '{interface}' in {}", site.owner),
+            };
             Error::parser(
                 site.code,
                 format!(
-                    "Could not extract plugin or a script resource is not found from operation mapping/script-path '{implementation}', which is declared for operation '{name}'.In interface '{interface}' in {owner}"
+                    "Could not extract plugin or a script resource is not found from operation mapping/script-path '{implementation}', which is declared for operation '{name}'.{place}"
                 ),
             )
         })
     })?;
-    let (plugin, operation, executor) = match &target {
+    let (plugin, function, executor) = match &target {
         Target::Nothing => {
             inputs.clear();
             (String::new(), String::new(), None)
@@ -399,9 +444,9 @@ fn resolve(
     };
     let nothing = matches!(target, Target::Nothing);
     let setting = |value: &Value| if nothing { Value::Null } else { value.clone() };
-    Ok(json!({
+    let mut operation = json!({
         "plugin": plugin,
-        "operation": operation,
+        "operation": function,
         "executor": executor,
         "inputs": inputs,
         "has_intrinsic_functions": false,
@@ -409,5 +454,9 @@ fn resolve(
         "retry_interval": setting(&definition.retry_interval),
         "timeout": setting(&definition.timeout),
         "timeout_recoverable": setting(&definition.timeout_recoverable),
-    }))
+    });
+    if !nothing && !types.is_empty() {
+        operation["inputs_types"] = Value::Object(types);
+    }
+    Ok(operation)
 }

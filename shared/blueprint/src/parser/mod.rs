@@ -4,29 +4,33 @@
 //! so that a refusal can say which line of which file it is about.
 
 mod builtin;
-mod checks;
 mod data_types;
+mod groups;
 mod implementation;
 mod imports;
 mod interfaces;
+mod merge;
 mod namespace;
 mod nodes;
+mod plugin_imports;
 mod plugins;
-pub(crate) mod scaling;
+mod scaling;
 mod schema;
 mod sections;
+mod settings;
 mod types;
 mod version;
 
 use crate::archive::Tree;
 use crate::error::{Error, Result};
+use crate::functions;
 use crate::plan::Plan;
 use crate::yaml::Node;
 use data_types::DataTypes;
 use indexmap::IndexMap;
 use schema::{key, since};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use types::Family;
 use version::Version;
 
@@ -42,10 +46,29 @@ pub struct Imported {
     pub main_file: String,
 }
 
+/// A plugin that was uploaded, as far as `plugin:<name>` wants to know it.
+#[derive(Debug, Clone, Default)]
+pub struct UploadedPlugin {
+    /// Such as `2.1.0`.
+    pub version: String,
+    /// Such as `centos`; none for a plugin that fits everywhere.
+    pub distribution: Option<String>,
+    /// Its YAML files, name and text: one for every version of the language
+    /// (`plugin_1_4.yaml`), or one for all (`plugin.yaml`).
+    pub files: Vec<(String, String)>,
+    /// Labels for deployments of blueprints that import it, `{"key": ["value", ..]}`. Null is none.
+    pub labels: Value,
+    /// Labels for such blueprints, in the same form.
+    pub blueprint_labels: Value,
+    /// Tags for what such deployments create, `{"key": "value"}`. Null is none.
+    pub resource_tags: Value,
+}
+
 /// What imports may ask of the world outside the archive.
 pub trait Importer {
-    /// The YAML of the best uploaded plugin for `plugin:<name>?<query>`.
-    fn plugin(&self, name: &str, query: &str) -> Option<String>;
+    /// All uploaded plugins whose package has this name. Which of them is imported is decided
+    /// here, by version and distribution.
+    fn plugins(&self, name: &str) -> Vec<UploadedPlugin>;
     /// An uploaded blueprint, for `blueprint:<id>`.
     fn blueprint(&self, id: &str) -> Option<Imported>;
 }
@@ -55,12 +78,17 @@ pub trait Importer {
 pub struct NoImports;
 
 impl Importer for NoImports {
-    fn plugin(&self, _name: &str, _query: &str) -> Option<String> {
-        None
+    fn plugins(&self, _name: &str) -> Vec<UploadedPlugin> {
+        Vec::new()
     }
     fn blueprint(&self, _id: &str) -> Option<Imported> {
         None
     }
+}
+
+/// The built-in types as the version of the language with this number, such as `1_4`, sees them.
+pub fn built_in_types(version: &str) -> Value {
+    imports::built_in(Version::numbered(version)).to_value()
 }
 
 /// Reads a blueprint: `main_file` and all that it imports become a plan.
@@ -68,7 +96,7 @@ pub fn parse(tree: &Tree, main_file: &str, importer: &dyn Importer) -> Result<Pl
     let mut reader = imports::Reader::new(importer);
     let plan = reader
         .read(tree, main_file)
-        .and_then(|document| Blueprint::read(tree, document)?.plan());
+        .and_then(|document| Blueprint::read(tree, main_file, document)?.plan());
     plan.map_err(|mut error| {
         if let Some(place) = &mut error.place
             && let Some(number) = place.file_number
@@ -82,6 +110,8 @@ pub fn parse(tree: &Tree, main_file: &str, importer: &dyn Importer) -> Result<Pl
 /// A blueprint whose files are merged; what its sections mean is found out one by one.
 struct Blueprint<'a> {
     tree: &'a Tree,
+    /// Where the main file lies: scripts are named from there.
+    directory: &'a str,
     version: Version,
     sections: IndexMap<String, Node>,
     plugins: IndexMap<String, Value>,
@@ -91,13 +121,13 @@ struct Blueprint<'a> {
 }
 
 impl<'a> Blueprint<'a> {
-    fn read(tree: &'a Tree, document: imports::Document) -> Result<Self> {
+    fn read(tree: &'a Tree, main_file: &'a str, document: imports::Document) -> Result<Self> {
         let version = document.version;
         let keys = [
             key(version::SECTION),
-            key("description"),
+            since("description", 2),
             key("imports"),
-            since("dsl_definitions", 2),
+            key("dsl_definitions"),
             key("metadata"),
             key("inputs"),
             key("plugins"),
@@ -144,15 +174,14 @@ impl<'a> Blueprint<'a> {
                 .requires(Version(2), "data_types", section)
                 .map_err(|error| error.under("data_types"))?;
         }
+        let data_types = DataTypes::read(data_types, version)?;
+        let plugins = document.sections.get("plugins");
         Ok(Self {
             tree,
+            directory: main_file.rsplit_once('/').map_or("", |(folder, _)| folder),
             version,
-            plugins: plugins::read(
-                document.sections.get("plugins"),
-                &document.plugin_properties,
-                version,
-            )?,
-            data_types: DataTypes::read(data_types, version)?,
+            plugins: plugins::read(plugins, &data_types, version)?,
+            data_types,
             sections: document.sections,
             imported_blueprints: document.imported_blueprints,
             namespaces: document.namespaces,
@@ -177,8 +206,7 @@ impl<'a> Blueprint<'a> {
         let relationships = types::read(self, relationships_section, Family::Relationships)?;
         let inputs = self.inputs()?;
         let nodes = nodes::read(self, &node_types, &relationships)?;
-        let names: HashSet<&str> = nodes.iter().map(|node| node.name()).collect();
-        let groups = scaling::groups(self, &names)?;
+        let groups = groups::read(self, &nodes)?;
         let mut relationship_values = Map::new();
         let relationship_nodes = relationships_section.and_then(Node::as_map);
         for (name, node) in relationship_nodes.into_iter().flatten() {
@@ -192,6 +220,10 @@ impl<'a> Blueprint<'a> {
             Some(node) => json!(schema::text(node).map_err(|error| error.under("description"))?),
             None => Value::Null,
         };
+        if let Some(node) = self.section("metadata") {
+            schema::map(node).map_err(|error| error.under("metadata"))?;
+        }
+        let metadata = value("metadata");
         let mut plan = Plan {
             sections: Map::new(),
             nodes,
@@ -204,7 +236,7 @@ impl<'a> Blueprint<'a> {
             tags => tags,
         };
         for (name, section) in [
-            ("blueprint_labels", self.labels("blueprint_labels")?),
+            ("blueprint_labels", self.blueprint_labels()?),
             ("capabilities", self.outputs("capabilities")?),
             ("data_types", Value::Object(self.data_types.plan.clone())),
             ("deployment_plugins_to_install", deployment_plugins),
@@ -214,19 +246,13 @@ impl<'a> Blueprint<'a> {
             ("host_agent_plugins_to_install", host_plugins),
             ("imported_blueprints", json!(self.imported_blueprints)),
             ("inputs", inputs),
-            ("labels", self.labels("labels")?),
-            ("metadata", value("metadata")),
+            ("labels", self.labels()?),
+            ("metadata", metadata),
             ("namespaces_mapping", Value::Object(self.namespaces.clone())),
             ("outputs", self.outputs("outputs")?),
             ("policies", groups.policies),
-            (
-                "policy_triggers",
-                without_description(self.carried("policy_triggers")?),
-            ),
-            (
-                "policy_types",
-                without_description(self.carried("policy_types")?),
-            ),
+            ("policy_triggers", groups.policy_triggers),
+            ("policy_types", groups.policy_types),
             ("relationships", Value::Object(relationship_values)),
             ("requirements", Value::Null),
             ("resource_tags", tags),
@@ -237,7 +263,10 @@ impl<'a> Blueprint<'a> {
         ] {
             plan.sections.insert(name.to_owned(), section);
         }
-        checks::check(&mut plan, self.version)?;
+        functions::validate(&plan, self.version.0)?;
+        let requirements = functions::requirements(&plan)?;
+        plan.sections
+            .insert("requirements".to_owned(), requirements);
         Ok(plan)
     }
 
@@ -253,14 +282,4 @@ impl<'a> Blueprint<'a> {
             })
             .collect()
     }
-}
-
-/// Policy types and triggers are kept without their own description.
-fn without_description(mut section: Value) -> Value {
-    for (_, entry) in section.as_object_mut().into_iter().flatten() {
-        if let Some(entry) = entry.as_object_mut() {
-            entry.shift_remove("description");
-        }
-    }
-    section
 }

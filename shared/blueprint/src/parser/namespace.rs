@@ -1,64 +1,34 @@
 //! Namespaces: every name that an import defines or uses gets a prefix.
 //!
-//! Names of the built-in types keep theirs; they are the same everywhere.
+//! What is a name is decided by its place, as the original does it: the texts of some keys are
+//! names, those of others are not, and of functions only three are looked into. Names that begin
+//! with `cloudify.` are the same everywhere.
 
-use crate::functions::Function;
 use crate::yaml::{Data, Node};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-/// Puts `namespace--` before the names in a file.
-pub(super) fn apply(file: &mut Node, namespace: &str) {
-    let prefix = Prefix(format!("{namespace}--"));
-    let Data::Map(sections) = &mut file.data else {
-        return;
-    };
-    for (name, section) in sections {
-        let named = matches!(
-            name.as_str(),
-            "node_types"
-                | "data_types"
-                | "relationships"
-                | "plugins"
-                | "inputs"
-                | "outputs"
-                | "capabilities"
-                | "node_templates"
-                | "groups"
-                | "policies"
-                | "workflows"
-                | "policy_types"
-                | "policy_triggers"
-        );
-        prefix.functions(section);
-        let Data::Map(entries) = &mut section.data else {
-            continue;
-        };
-        for entry in entries.values_mut() {
-            prefix.entry(name, entry);
-        }
-        if named {
-            prefix.keys(entries);
-        }
-    }
-}
-
-struct Prefix(String);
-
-const BUILTIN_PLUGINS: [&str; 5] = [
-    "agent",
-    "cfy_extensions",
-    "default_workflows",
-    "script",
-    crate::operations::HTTP_PLUGIN,
-];
+/// What is put before the names of an import.
+pub(super) struct Prefix(String);
 
 impl Prefix {
+    pub fn new(namespace: &str) -> Self {
+        Self(format!("{namespace}--"))
+    }
+
+    /// Changes the entries of a section.
+    pub fn apply(&self, section: &str, entries: &mut IndexMap<String, Node>) {
+        for entry in entries.values_mut() {
+            if entry.at.file == super::BUILTIN {
+                continue;
+            }
+            self.entry(section, entry);
+        }
+        self.keys(entries);
+    }
+
     fn on(&self, name: &str) -> String {
-        let builtin = name.starts_with("cloudify.")
-            || BUILTIN_PLUGINS.contains(&name)
-            || crate::constraints::is_primitive(name);
-        match builtin || name.starts_with(&self.0) {
+        match name.starts_with("cloudify.") {
             true => name.to_owned(),
             false => format!("{}{name}", self.0),
         }
@@ -67,69 +37,156 @@ impl Prefix {
     fn keys(&self, entries: &mut IndexMap<String, Node>) {
         *entries = std::mem::take(entries)
             .into_iter()
-            .map(|(name, node)| (self.on(&name), node))
+            .map(|(name, node)| match node.at.file {
+                super::BUILTIN => (name, node),
+                _ => (self.on(&name), node),
+            })
             .collect();
     }
 
-    fn text(&self, node: Option<&mut Node>) {
-        if let Some(Data::Scalar(Value::String(name))) = node.map(|node| &mut node.data) {
-            *name = self.on(name);
+    /// A text that is a name; functions, if it is a map.
+    fn name(&self, node: Option<&mut Node>) {
+        let Some(node) = node else { return };
+        match &mut node.data {
+            Data::Scalar(Value::String(name)) => {
+                // An empty implementation is none, and a script's text is no name.
+                let is_name = !name.is_empty() && !name.contains('\n');
+                if is_name && !crate::constraints::is_primitive(name) {
+                    *name = self.on(name);
+                }
+            }
+            _ => self.value(Some(node)),
+        }
+    }
+
+    fn names(&self, node: Option<&mut Node>) {
+        if let Some(Data::List(items)) = node.map(|node| &mut node.data) {
+            items.iter_mut().for_each(|item| self.name(Some(item)));
+        }
+    }
+
+    /// A value with functions in it. Only maps are looked into, so a list's functions keep
+    /// their names.
+    fn value(&self, node: Option<&mut Node>) {
+        if let Some(node) = node
+            && matches!(node.data, Data::Map(_))
+        {
+            self.functions(node);
         }
     }
 
     fn entry(&self, section: &str, entry: &mut Node) {
         match section {
             "node_types" | "data_types" | "relationships" => {
-                self.text(get(entry, "derived_from"));
+                self.name(get(entry, "derived_from"));
+                if section == "data_types" {
+                    self.name(get(entry, "description"));
+                    self.name(get(entry, "version"));
+                }
                 self.schemas(get(entry, "properties"));
+                self.schemas(get(entry, "runtime_properties"));
                 for interfaces in ["interfaces", "source_interfaces", "target_interfaces"] {
-                    self.interfaces(get(entry, interfaces));
+                    self.interfaces(get(entry, interfaces), Self::schema);
                 }
             }
-            "inputs" => self.text(get(entry, "type")),
+            "inputs" => self.schema(entry),
+            "outputs" | "capabilities" => self.name(get(entry, "value")),
             "workflows" => {
-                self.implementation(get(entry, "mapping"));
+                self.name(get(entry, "mapping"));
                 self.schemas(get(entry, "parameters"));
                 if entry.as_str().is_some() {
-                    self.implementation(Some(entry));
+                    self.name(Some(entry));
                 }
             }
-            "groups" => self.texts(get(entry, "members")),
-            "policies" => self.texts(get(entry, "targets")),
-            "node_templates" => {
-                self.text(get(entry, "type"));
-                self.interfaces(get(entry, "interfaces"));
-                if let Some(Data::List(items)) = get(entry, "relationships").map(|n| &mut n.data) {
-                    for item in items {
-                        self.text(get(item, "type"));
-                        self.text(get(item, "target"));
-                        self.interfaces(get(item, "source_interfaces"));
-                        self.interfaces(get(item, "target_interfaces"));
-                    }
-                }
+            "plugins" => self.plugin_properties(get(entry, "properties")),
+            "resource_tags" if entry.as_str().is_some() => self.name(Some(entry)),
+            "policy_types" => self.schemas(get(entry, "properties")),
+            "policy_triggers" => self.schemas(get(entry, "parameters")),
+            "groups" => {
+                self.names(get(entry, "members"));
+                self.policies(get(entry, "policies"));
             }
+            "policies" => {
+                self.name(get(entry, "type"));
+                self.names(get(entry, "targets"));
+                self.counts(get(entry, "properties"));
+            }
+            "node_templates" => self.node(entry),
             _ => {}
         }
     }
 
-    fn texts(&self, node: Option<&mut Node>) {
-        if let Some(Data::List(items)) = node.map(|node| &mut node.data) {
+    fn node(&self, node: &mut Node) {
+        self.name(get(node, "type"));
+        self.value(get(node, "properties"));
+        self.interfaces(get(node, "interfaces"), Self::functions);
+        if let Some(scalable) = get(node, "capabilities").and_then(|node| get(node, "scalable")) {
+            self.counts(get(scalable, "properties"));
+        }
+        if let Some(Data::List(items)) = get(node, "relationships").map(|node| &mut node.data) {
             for item in items {
-                self.text(Some(item));
+                self.name(get(item, "type"));
+                self.name(get(item, "target"));
+                self.value(get(item, "properties"));
+                self.interfaces(get(item, "source_interfaces"), Self::functions);
+                self.interfaces(get(item, "target_interfaces"), Self::functions);
             }
         }
     }
 
-    /// Types that property and parameter schemas name.
+    /// Numbers of instances, which may be functions.
+    fn counts(&self, node: Option<&mut Node>) {
+        if let Some(Data::Map(counts)) = node.map(|node| &mut node.data) {
+            counts
+                .values_mut()
+                .for_each(|count| self.value(Some(count)));
+        }
+    }
+
+    /// A group's policies with their triggers; these have names of their own.
+    fn policies(&self, node: Option<&mut Node>) {
+        let Some(Data::Map(policies)) = node.map(|node| &mut node.data) else {
+            return;
+        };
+        for policy in policies.values_mut() {
+            self.name(get(policy, "type"));
+            self.value(get(policy, "properties"));
+            if let Some(Data::Map(triggers)) = get(policy, "triggers").map(|node| &mut node.data) {
+                for trigger in triggers.values_mut() {
+                    self.name(get(trigger, "type"));
+                    self.value(get(trigger, "parameters"));
+                }
+                self.keys(triggers);
+            }
+        }
+        self.keys(policies);
+    }
+
+    fn plugin_properties(&self, node: Option<&mut Node>) {
+        if let Some(Data::Map(properties)) = node.map(|node| &mut node.data) {
+            for property in properties.values_mut() {
+                self.name(get(property, "type"));
+                self.name(get(property, "value"));
+            }
+            self.keys(properties);
+        }
+    }
+
+    /// Schemas of properties and parameters: the types that they name.
     fn schemas(&self, node: Option<&mut Node>) {
         if let Some(Data::Map(schemas)) = node.map(|node| &mut node.data) {
-            for schema in schemas.values_mut() {
-                self.text(get(schema, "type"));
-            }
+            schemas.values_mut().for_each(|schema| self.schema(schema));
         }
     }
 
-    fn interfaces(&self, node: Option<&mut Node>) {
+    fn schema(&self, schema: &mut Node) {
+        self.name(get(schema, "type"));
+        self.name(get(schema, "item_type"));
+        self.value(get(schema, "default"));
+    }
+
+    /// Operations. Their inputs are schemas in a type, and values in a template.
+    fn interfaces(&self, node: Option<&mut Node>, input_names: fn(&Self, &mut Node)) {
         let Some(Data::Map(interfaces)) = node.map(|node| &mut node.data) else {
             return;
         };
@@ -138,25 +195,18 @@ impl Prefix {
                 continue;
             };
             for operation in operations.values_mut() {
-                self.implementation(get(operation, "implementation"));
                 if operation.as_str().is_some() {
-                    self.implementation(Some(operation));
+                    self.name(Some(operation));
+                    continue;
+                }
+                self.name(get(operation, "implementation"));
+                let inputs = get(operation, "inputs");
+                if let Some(Data::Map(inputs)) = inputs.map(|node| &mut node.data) {
+                    for input in inputs.values_mut() {
+                        input_names(self, input);
+                    }
                 }
             }
-        }
-    }
-
-    /// `plugin.function`; files keep their names.
-    fn implementation(&self, node: Option<&mut Node>) {
-        let Some(Data::Scalar(Value::String(text))) = node.map(|node| &mut node.data) else {
-            return;
-        };
-        if !text.contains(['/', '\n', ' '])
-            && let Some((plugin, rest)) = text.split_once('.')
-            && rest.contains(|letter: char| letter.is_ascii_alphabetic())
-            && !["sh", "py", "ps1", "rb", "yaml"].contains(&rest)
-        {
-            *text = format!("{}.{rest}", self.on(plugin));
         }
     }
 
@@ -165,34 +215,28 @@ impl Prefix {
         match &mut node.data {
             Data::List(items) => items.iter_mut().for_each(|item| self.functions(item)),
             Data::Map(map) => {
-                if map.len() == 1
-                    && let Some((name, arguments)) = map.get_index_mut(0)
-                {
-                    let function = Function::named(name);
-                    let named = matches!(
-                        function,
-                        Some(
-                            Function::GetInput
-                                | Function::GetProperty
-                                | Function::GetAttribute
-                                | Function::GetAttributesList
-                                | Function::GetAttributesDict
-                        )
-                    );
-                    if named {
-                        let first = match &mut arguments.data {
-                            Data::List(items) => items.first_mut(),
-                            _ => Some(&mut *arguments),
-                        };
-                        let own = first.as_ref().and_then(|node| node.as_str());
-                        if !matches!(own, Some("SELF" | "SOURCE" | "TARGET")) {
-                            self.text(first);
+                for (name, arguments) in map {
+                    match (name.as_str(), &mut arguments.data) {
+                        ("get_input", Data::List(items)) => self.argument(items.first_mut()),
+                        ("get_input", _) => self.argument(Some(arguments)),
+                        ("get_property" | "get_attribute", Data::List(items)) => {
+                            let own = items.first().and_then(Node::as_str);
+                            if !matches!(own, Some("SELF" | "SOURCE" | "TARGET")) {
+                                self.argument(items.first_mut());
+                            }
                         }
+                        _ => {}
                     }
+                    self.functions(arguments);
                 }
-                map.values_mut().for_each(|item| self.functions(item));
             }
             Data::Scalar(_) => {}
+        }
+    }
+
+    fn argument(&self, node: Option<&mut Node>) {
+        if let Some(Data::Scalar(Value::String(name))) = node.map(|node| &mut node.data) {
+            *name = format!("{}{name}", self.0);
         }
     }
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 const COMPUTE: &str = "cloudify.nodes.Compute";
 const CONTAINED_IN: &str = "cloudify.relationships.contained_in";
+const ON_OPERATION: &str = "cloudify.relationships.depends_on_lifecycle_operation";
 /// How many nodes a blueprint may have.
 const MAX_NODES: usize = 10_000;
 /// How deep nodes may lie in nodes.
@@ -116,17 +117,18 @@ impl<'a> Templates<'a> {
         let site = Site {
             code: 10,
             owner: &owner,
+            of_type: false,
         };
         let own = interfaces::read(node.get("interfaces"), version).under("interfaces")?;
         let (interfaces, operations, plugins) = match own.is_empty() {
             true => {
                 if !self.ready.contains_key(type_name.as_str()) {
-                    let ready = ready(blueprint, &node_type.interfaces, &own, name, site)?;
+                    let ready = ready(blueprint, &node_type.interfaces, &own, site)?;
                     self.ready.insert(type_name, ready);
                 }
                 self.ready[type_name.as_str()].parts()
             }
-            false => ready(blueprint, &node_type.interfaces, &own, name, site)?.parts(),
+            false => ready(blueprint, &node_type.interfaces, &own, site)?.parts(),
         };
         let (instances, capabilities) = scaling::of_node(name, node, version)?;
         let mut draft = Draft {
@@ -167,10 +169,7 @@ impl<'a> Templates<'a> {
             Some(Value::Object(map)) => map,
             _ => Map::new(),
         };
-        let values = self
-            .blueprint
-            .data_types
-            .overlay(schemas, &values, owner, "", true);
+        let values = self.blueprint.data_types.overlay(schemas, &values, owner);
         values.map_err(|error| error.at(given.unwrap_or(node)).under("properties"))
     }
 
@@ -242,18 +241,22 @@ impl<'a> Templates<'a> {
             );
             return Err(Error::parser(26, message).at(type_node).under("type"));
         };
+        if type_name == ON_OPERATION {
+            self.check_operation(item, name, target)?;
+        }
         let properties = self.properties(item, &kind.properties, Owner::Relationship(name))?;
         let owner = format!("relationship of type '{type_name}' in node '{name}'");
         let site = Site {
             code: 19,
             owner: &owner,
+            of_type: false,
         };
         let read = |field: &str| interfaces::read(item.get(field), blueprint.version).under(field);
         let (near, far) = (read("source_interfaces")?, read("target_interfaces")?);
         let made = |near: &Interfaces, far: &Interfaces| -> Result<(Ready, Ready)> {
             Ok((
-                ready(blueprint, &kind.interfaces, near, name, site)?,
-                ready(blueprint, &kind.target_interfaces, far, name, site)?,
+                ready(blueprint, &kind.interfaces, near, site)?,
+                ready(blueprint, &kind.target_interfaces, far, site)?,
             ))
         };
         let (near, far) = if near.is_empty() && far.is_empty() {
@@ -282,6 +285,35 @@ impl<'a> Templates<'a> {
     }
 }
 
+impl Templates<'_> {
+    /// A relationship to an operation needs one that the target's template declares.
+    fn check_operation(&self, item: &Node, name: &str, target: &str) -> Result<()> {
+        let given = item
+            .get("properties")
+            .and_then(|node| node.get("operation"));
+        let operation = given.and_then(Node::as_str).unwrap_or_default();
+        if operation.is_empty() {
+            let message = format!(
+                "For \"{name}\" node, please supply \"{ON_OPERATION}\" with a defined lifecycle operation target"
+            );
+            return Err(Error::parser(215, message));
+        }
+        let declared = self
+            .templates
+            .get(target)
+            .and_then(|node| node.get("interfaces"))
+            .and_then(|node| node.get("cloudify.interfaces.lifecycle"))
+            .and_then(Node::as_map);
+        if declared.is_some_and(|operations| operations.contains_key(operation)) {
+            return Ok(());
+        }
+        let message = format!(
+            "Please define \"{operation}\" operation in the target node \"{target}\" for \"{name}\" node's \"{ON_OPERATION}\" relationship"
+        );
+        Err(Error::parser(216, message))
+    }
+}
+
 impl Ready {
     fn parts(&self) -> (Part, Part, Plugins) {
         let interfaces = Part::Interfaces(self.interfaces.clone());
@@ -297,10 +329,9 @@ fn ready(
     blueprint: &Blueprint<'_>,
     of_type: &Interfaces,
     own: &Interfaces,
-    owner: &str,
     site: Site<'_>,
 ) -> Result<Ready> {
-    let interfaces = interfaces::instantiate(blueprint, of_type, own, owner)?;
+    let interfaces = interfaces::instantiate(blueprint, of_type, own)?;
     let (operations, plugins) = interfaces::operations(blueprint, &interfaces, site)?;
     Ok(Ready {
         interfaces: Arc::new(interfaces::declared(&interfaces)),

@@ -1,18 +1,34 @@
 //! Plugins: who runs operations, and what of them has to be installed where.
 
 use super::Blueprint;
-use super::schema::{self, key, since};
+use super::data_types::DataTypes;
+use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::operations::HTTP_PLUGIN;
 use crate::yaml::Node;
 use indexmap::IndexMap;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+const KEYS: [Key; 12] = [
+    key("source"),
+    key("executor"),
+    key("install"),
+    since("install_arguments", 1),
+    since("package_name", 2),
+    since("package_version", 2),
+    since("supported_platform", 2),
+    since("distribution", 2),
+    since("distribution_version", 2),
+    since("distribution_release", 2),
+    since("properties_description", 5),
+    since("properties", 5),
+];
 
 /// Reads the section.
 pub(super) fn read(
     section: Option<&Node>,
-    imported_properties: &IndexMap<String, Value>,
+    data_types: &DataTypes,
     version: Version,
 ) -> Result<IndexMap<String, Value>> {
     let mut plugins = IndexMap::new();
@@ -20,8 +36,7 @@ pub(super) fn read(
         return Ok(plugins);
     };
     for (name, node) in schema::map(section).under("plugins")? {
-        let given = imported_properties.get(name);
-        let plugin = plugin(name, node, given, version)
+        let plugin = plugin(name, node, data_types, version)
             .under(name)
             .under("plugins")?;
         plugins.insert(name.clone(), plugin);
@@ -29,22 +44,8 @@ pub(super) fn read(
     Ok(plugins)
 }
 
-fn plugin(name: &str, node: &Node, given: Option<&Value>, version: Version) -> Result<Value> {
-    let keys = [
-        key("source"),
-        key("executor"),
-        key("install"),
-        since("install_arguments", 1),
-        since("package_name", 1),
-        since("package_version", 1),
-        since("supported_platform", 1),
-        since("distribution", 1),
-        since("distribution_version", 1),
-        since("distribution_release", 1),
-        since("properties", 5),
-        key("properties_description"),
-    ];
-    schema::check_keys(node, &keys, version)?;
+fn plugin(name: &str, node: &Node, data_types: &DataTypes, version: Version) -> Result<Value> {
+    schema::check_keys(node, &KEYS, version)?;
     let executor_node = schema::required(node, "executor")?;
     let executor = schema::text(executor_node).under("executor")?;
     if !matches!(executor, "central_deployment_agent" | "host_agent") {
@@ -55,49 +56,53 @@ fn plugin(name: &str, node: &Node, given: Option<&Value>, version: Version) -> R
             .at(executor_node)
             .under("executor"));
     }
+    let text = |key: &str| schema::text_at(node, key);
     let install = schema::bool_at(node, "install")?.unwrap_or(true);
-    let has = |key: &str| node.get(key).is_some();
-    if install && !has("source") && !has("package_name") && name != HTTP_PLUGIN {
+    let named = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    let has_package = named(text("source")?) || named(text("package_name")?);
+    if install && !has_package && name != HTTP_PLUGIN {
         let message = format!(
             "Plugin '{name}' needs to be installed, but does not declare a source or package_name property"
         );
         return Err(Error::parser(50, message).at(node));
     }
-    let install = install && name != HTTP_PLUGIN;
-    let value = |key: &str| schema::value_at(node, key);
-    let text = |key: &str| schema::text_at(node, key).map(|text| json!(text));
-    let mut properties = match value("properties") {
-        Value::Object(map) => map,
-        _ => serde_json::Map::new(),
-    };
-    if let Some(Value::Object(given)) = given {
-        for (property, value) in given {
-            let entry = properties
-                .entry(property.clone())
-                .or_insert_with(|| json!({}));
-            match entry {
-                Value::Object(map) => {
-                    map.insert("value".to_owned(), value.clone());
-                }
-                other => *other = json!({ "value": value }),
-            }
-        }
+    let mut properties = Map::new();
+    for (property, schema) in schema::map_at(node, "properties")? {
+        let value = plugin_property(schema, data_types, version)
+            .under(property)
+            .under("properties")?;
+        properties.insert(property.clone(), value);
     }
     Ok(json!({
         "source": text("source")?,
         "executor": executor,
-        "install": install,
+        "install": install && name != HTTP_PLUGIN,
         "install_arguments": text("install_arguments")?,
         "package_name": text("package_name")?,
-        "package_version": value("package_version"),
-        "supported_platform": value("supported_platform"),
+        "package_version": text("package_version")?,
+        "supported_platform": text("supported_platform")?,
         "distribution": text("distribution")?,
-        "distribution_version": value("distribution_version"),
+        "distribution_version": text("distribution_version")?,
         "distribution_release": text("distribution_release")?,
         "properties_description": text("properties_description")?,
         "properties": properties,
         "name": name,
     }))
+}
+
+/// What a plugin can be given where it is imported.
+fn plugin_property(node: &Node, data_types: &DataTypes, version: Version) -> Result<Value> {
+    let keys = [
+        key("description"),
+        key("type"),
+        key("display_label"),
+        key("value"),
+    ];
+    schema::check_keys(node, &keys, Version::NEWEST)?;
+    schema::text_at(node, "description")?;
+    schema::text_at(node, "display_label")?;
+    data_types.check_type_name(node, version)?;
+    Ok(node.to_value())
 }
 
 impl Blueprint<'_> {

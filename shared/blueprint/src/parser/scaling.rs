@@ -1,18 +1,11 @@
-//! How many instances: of nodes, and of scaling groups.
+//! How many instances of something there may be: what nodes and scaling policies say alike.
 
-use super::Blueprint;
-use super::schema::{self, key, since};
+use super::schema::{self, key};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
-use crate::functions::has_functions;
+use crate::functions::function_of;
 use crate::yaml::Node;
-use indexmap::{IndexMap, IndexSet};
-use serde_json::{Map, Value, json};
-use std::collections::HashSet;
-
-const POLICY: &str = "cloudify.policies.scaling";
-/// How deep groups may lie in groups.
-const MAX_NESTING: usize = 100;
+use serde_json::{Value, json};
 
 /// A node's `instances` and `capabilities`.
 pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Value, Value)> {
@@ -22,7 +15,13 @@ pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Valu
             schema::check_keys(instances, &[key("deploy")], version).under("instances")?;
             let deploy = schema::required(instances, "deploy").under("instances")?;
             let count = deploy.to_value();
-            if !has_functions(&count) && count.as_u64().is_none() {
+            if function_of(&count).is_none()
+                && schema::integer(deploy)
+                    .under("deploy")
+                    .under("instances")?
+                    .as_u64()
+                    .is_none()
+            {
                 let message = "deploy instances must be a non-negative number";
                 return Err(Error::parser(1, message)
                     .at(deploy)
@@ -35,8 +34,11 @@ pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Valu
     let capabilities = node.get("capabilities");
     let scalable = capabilities.and_then(|node| node.get("scalable"));
     if let Some(capabilities) = capabilities {
-        schema::check_keys(capabilities, &[since("scalable", 3)], version).under("capabilities")?;
-        if deploy.is_some() && scalable.is_some() {
+        version
+            .requires(Version(3), "capabilities", capabilities)
+            .under("capabilities")?;
+        schema::check_keys(capabilities, &[key("scalable")], version).under("capabilities")?;
+        if deploy.is_some() && !capabilities.is_null() {
             let message = format!(
                 "Node '{name}' defines both instances.deploy and capabilities.scalable (Note: instances.deploy is deprecated)"
             );
@@ -76,7 +78,7 @@ pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Valu
 }
 
 /// Scaling properties with their defaults.
-fn properties(given: Option<&Node>) -> Result<Value> {
+pub(super) fn properties(given: Option<&Node>) -> Result<Value> {
     let mut properties = json!({
         "min_instances": 0,
         "max_instances": -1,
@@ -104,8 +106,12 @@ fn properties(given: Option<&Node>) -> Result<Value> {
 
 fn count(name: &str, entry: &Node) -> Result<Value> {
     let value = entry.to_value();
-    if has_functions(&value) {
+    if function_of(&value).is_some() {
         return Ok(value);
+    }
+    if value.is_object() {
+        let message = format!("{name} should be a valid intrinsic function or a value.");
+        return Err(Error::parser(210, message).at(entry));
     }
     let is_max = name == "max_instances";
     if is_max && let Some(text) = value.as_str() {
@@ -125,7 +131,11 @@ fn count(name: &str, entry: &Node) -> Result<Value> {
         Some(_) => Ok(value),
         None => {
             let found = entry.type_name();
-            let message = format!("Expected 'integer' type but found '{found}' type");
+            let expected = match is_max {
+                true => "['dict', 'integer', 'string']",
+                false => "['dict', 'integer']",
+            };
+            let message = format!("Expected '{expected}' type but found '{found}' type");
             Err(Error::parser(1, message).at(entry))
         }
     }
@@ -159,214 +169,6 @@ pub(crate) fn check_order(properties: &Value) -> Result<()> {
         return refuse(format!(
             "default_instances ({default}) cannot be greater than max_instances ({max})"
         ));
-    }
-    Ok(())
-}
-
-/// `groups`, `policies` and `scaling_groups` of a plan.
-pub(super) struct Groups {
-    pub groups: Value,
-    pub policies: Value,
-    pub scaling_groups: Value,
-}
-
-/// Reads groups and policies.
-pub(super) fn groups(blueprint: &Blueprint<'_>, nodes: &HashSet<&str>) -> Result<Groups> {
-    let groups = read_groups(blueprint, nodes)?;
-    let (policies, scaling) = read_policies(blueprint, &groups)?;
-    let scaling_groups: Map<String, Value> = scaling
-        .iter()
-        .map(|(name, properties)| {
-            let members = &groups[name]["members"];
-            (
-                name.clone(),
-                json!({ "members": members, "properties": properties }),
-            )
-        })
-        .collect();
-    check_membership(blueprint, &scaling_groups)?;
-    Ok(Groups {
-        groups: Value::Object(groups),
-        policies: Value::Object(policies),
-        scaling_groups: Value::Object(scaling_groups),
-    })
-}
-
-fn read_groups(blueprint: &Blueprint<'_>, nodes: &HashSet<&str>) -> Result<Map<String, Value>> {
-    let mut groups = Map::new();
-    let Some(section) = blueprint.section("groups") else {
-        return Ok(groups);
-    };
-    let all = schema::map(section).under("groups")?;
-    for (name, node) in all {
-        let group = group(blueprint, name, node, nodes, all);
-        groups.insert(name.clone(), group.under(name).under("groups")?);
-    }
-    Ok(groups)
-}
-
-fn group(
-    blueprint: &Blueprint<'_>,
-    name: &str,
-    node: &Node,
-    nodes: &HashSet<&str>,
-    groups: &IndexMap<String, Node>,
-) -> Result<Value> {
-    schema::check_keys(node, &[key("members"), key("policies")], blueprint.version)?;
-    if nodes.contains(name) {
-        let message = format!("Both a group and a node template are named '{name}'");
-        return Err(Error::parser(211, message).at(node));
-    }
-    let members_node = schema::required(node, "members")?;
-    let mut members: IndexSet<&str> = IndexSet::new();
-    for (place, member) in schema::list(members_node)
-        .under("members")?
-        .iter()
-        .enumerate()
-    {
-        let text = schema::text(member).under(place).under("members")?;
-        if !nodes.contains(text) && !groups.contains_key(text) {
-            let message =
-                format!("Member '{text}' of group '{name}' does not match any defined node");
-            return Err(Error::parser(40, message)
-                .at(member)
-                .under(place)
-                .under("members"));
-        }
-        members.insert(text);
-    }
-    if members.is_empty() {
-        let message = "At least one member should be specified";
-        return Err(Error::parser(1, message).at(members_node).under("members"));
-    }
-    let policies = match schema::value_at(node, "policies") {
-        Value::Null => json!({}),
-        policies => policies,
-    };
-    let members: Vec<&str> = members.into_iter().collect();
-    Ok(json!({ "members": members, "policies": policies }))
-}
-
-type Scaling = IndexMap<String, Value>;
-
-fn read_policies(
-    blueprint: &Blueprint<'_>,
-    groups: &Map<String, Value>,
-) -> Result<(Map<String, Value>, Scaling)> {
-    let mut policies = Map::new();
-    let mut scaling = Scaling::new();
-    let Some(section) = blueprint.section("policies") else {
-        return Ok((policies, scaling));
-    };
-    blueprint
-        .version
-        .requires(Version(3), "policies", section)
-        .under("policies")?;
-    for (name, node) in schema::map(section).under("policies")? {
-        let policy = policy(blueprint, name, node, groups)
-            .under(name)
-            .under("policies")?;
-        for target in policy["targets"].as_array().into_iter().flatten() {
-            let target = target.as_str().unwrap_or_default().to_owned();
-            scaling
-                .entry(target)
-                .or_insert_with(|| policy["properties"].clone());
-        }
-        policies.insert(name.clone(), policy);
-    }
-    Ok((policies, scaling))
-}
-
-fn policy(
-    blueprint: &Blueprint<'_>,
-    name: &str,
-    node: &Node,
-    groups: &Map<String, Value>,
-) -> Result<Value> {
-    let keys = [key("type"), key("properties"), key("targets")];
-    schema::check_keys(node, &keys, blueprint.version)?;
-    let type_node = schema::required(node, "type")?;
-    let type_name = schema::text(type_node).under("type")?;
-    let targets_node = schema::required(node, "targets")?;
-    let mut targets: IndexSet<&str> = IndexSet::new();
-    for (place, target) in schema::list(targets_node)
-        .under("targets")?
-        .iter()
-        .enumerate()
-    {
-        let text = schema::text(target).under(place).under("targets")?;
-        if !groups.contains_key(text) {
-            let known = crate::python_text::list(groups.keys());
-            let message = format!(
-                "'{text}' is not a valid policy target. Only groups are valid policy targets. Defined groups are {known}."
-            );
-            return Err(Error::parser(205, message)
-                .at(target)
-                .under(place)
-                .under("targets"));
-        }
-        targets.insert(text);
-    }
-    if targets.is_empty() {
-        let message = format!(
-            "Policy '{name}' has no targets groups defined for it. At least one target group is required."
-        );
-        return Err(Error::parser(206, message)
-            .at(targets_node)
-            .under("targets"));
-    }
-    if type_name != POLICY {
-        let message = format!(
-            "'{type_name}' policy type is not implemented. Only '{POLICY}' policy type is supported."
-        );
-        return Err(Error::parser(204, message).at(type_node).under("type"));
-    }
-    let properties = properties(node.get("properties")).under("properties")?;
-    let targets: Vec<&str> = targets.into_iter().collect();
-    Ok(json!({ "type": type_name, "properties": properties, "targets": targets }))
-}
-
-/// A node or group is in one scaling group at most, and no group in itself.
-fn check_membership(blueprint: &Blueprint<'_>, groups: &Map<String, Value>) -> Result<()> {
-    let at = |error: Error| match blueprint.section("policies") {
-        Some(section) => error.at(section).under("policies"),
-        None => error,
-    };
-    let mut homes: IndexMap<&str, Vec<&str>> = IndexMap::new();
-    for (name, group) in groups {
-        for member in group["members"].as_array().into_iter().flatten() {
-            homes
-                .entry(member.as_str().unwrap_or_default())
-                .or_default()
-                .push(name);
-        }
-    }
-    for (member, homes) in &homes {
-        if homes.len() > 1 {
-            let homes = crate::python_text::list(homes);
-            let message = format!(
-                "Nodes and groups cannot be members in multiple groups, but member '{member}' belongs to the following multiple groups: {homes}"
-            );
-            return Err(at(Error::parser(201, message)));
-        }
-    }
-    for name in groups.keys() {
-        let mut path = vec![name.as_str()];
-        while let Some(home) = homes
-            .get(path[path.len() - 1])
-            .and_then(|homes| homes.first())
-        {
-            path.push(home);
-            if *home == name {
-                let circle = path.join(" --> ");
-                let message = format!("Cyclic group membership detected: {circle}");
-                return Err(at(Error::parser(200, message)));
-            }
-            if path.len() > MAX_NESTING {
-                let message = format!("Groups are nested deeper than {MAX_NESTING}");
-                return Err(at(Error::parser(200, message)));
-            }
-        }
     }
     Ok(())
 }

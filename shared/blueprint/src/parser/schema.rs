@@ -40,7 +40,8 @@ pub(super) fn check_keys(node: &Node, keys: &[Key], version: Version) -> Result<
     Ok(())
 }
 
-fn wrong(node: &Node, expected: &str) -> Error {
+/// The refusal of a value of another kind than the language wants.
+pub(super) fn wrong(node: &Node, expected: &str) -> Error {
     let found = node.type_name();
     Error::parser(
         1,
@@ -101,6 +102,14 @@ pub(super) fn bool_at(node: &Node, name: &str) -> Result<Option<bool>> {
     match &entry.data {
         Data::Scalar(Value::Bool(value)) => Ok(Some(*value)),
         _ => Err(wrong(entry, "boolean").under(name)),
+    }
+}
+
+/// An integer; booleans are some to the original.
+pub(super) fn integer(node: &Node) -> Result<&Value> {
+    match &node.data {
+        Data::Scalar(value) if value.is_i64() || value.is_u64() || value.is_boolean() => Ok(value),
+        _ => Err(wrong(node, "integer")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Blueprint;
 use super::data_types::Schemas;
-use super::interfaces::{self, Interfaces};
+use super::interfaces::{self, Interfaces, Site};
 use super::schema::{self, key};
 use crate::error::{Error, Result, Under};
 use crate::plan::Part;
@@ -111,8 +111,27 @@ fn resolve(
             && let Some(node) = nodes.get(name)
         {
             let resolved = one(blueprint, name, node, family, types).under(name)?;
+            if family == Family::Relationships {
+                check_operations(blueprint, name, &resolved)
+                    .map_err(|error| error.at(node))
+                    .under(name)?;
+            }
             types.insert(name.to_owned(), resolved);
         }
+    }
+    Ok(())
+}
+
+/// A relationship type's operations must be clear, also those that no node uses.
+fn check_operations(blueprint: &Blueprint<'_>, name: &str, kind: &Type) -> Result<()> {
+    let owner = format!("Relationship '{name}'");
+    let site = Site {
+        code: 19,
+        owner: &owner,
+        of_type: true,
+    };
+    for side in [&kind.interfaces, &kind.target_interfaces] {
+        interfaces::operations(blueprint, side, site)?;
     }
     Ok(())
 }
@@ -125,7 +144,12 @@ fn one(
     types: &IndexMap<String, Type>,
 ) -> Result<Type> {
     let keys: &[schema::Key] = match family {
-        Family::Nodes => &[key("derived_from"), key("interfaces"), key("properties")],
+        Family::Nodes => &[
+            key("derived_from"),
+            key("interfaces"),
+            key("properties"),
+            key("runtime_properties"),
+        ],
         Family::Relationships => &[
             key("derived_from"),
             key("properties"),
@@ -138,7 +162,13 @@ fn one(
     let properties = blueprint
         .data_types
         .properties(node.get("properties"), name, version)?;
-    let read = |field: &str| interfaces::read(node.get(field), version).under(field);
+    // Operations write these; nothing of them is in a plan.
+    let runtime = "runtime_properties";
+    blueprint
+        .data_types
+        .named_properties(node.get(runtime), runtime, name, version)?;
+    let read =
+        |field: &str| interfaces::read_type(blueprint, node.get(field), version).under(field);
     let (near, far) = match family {
         Family::Nodes => (read("interfaces")?, Interfaces::new()),
         Family::Relationships => (read("source_interfaces")?, read("target_interfaces")?),
@@ -157,13 +187,10 @@ fn one(
     };
     let mut hierarchy = parent.hierarchy.as_array().cloned().unwrap_or_default();
     hierarchy.push(json!(name));
-    // Own properties come first, and stand for the parent's of the same name.
-    let mut all = properties;
-    for (name, schema) in &parent.properties {
-        if !all.contains_key(name) {
-            all.insert(name.clone(), schema.clone());
-        }
-    }
+    let written = node.get("properties");
+    let all = blueprint
+        .data_types
+        .derive(properties, &parent.properties, written)?;
     Ok(Type {
         hierarchy: Arc::new(Value::Array(hierarchy)),
         properties: all,

@@ -44,6 +44,25 @@ impl Version {
         }
     }
 
+    /// The version `1_<minor>`; the newest, if there is none of that number.
+    pub fn numbered(number: &str) -> Self {
+        let named = |name: &&str| name.strip_prefix("cloudify_dsl_") == Some(number);
+        let minor = NAMES.iter().position(named);
+        minor.map_or(Self::NEWEST, |minor| Self(minor as u32))
+    }
+
+    /// Whether this is `_1_<minor>` of a version that there is.
+    pub fn is_suffix(text: &str) -> bool {
+        NAMES
+            .iter()
+            .any(|name| name.strip_prefix("cloudify_dsl") == Some(text))
+    }
+
+    /// Its number, such as `1_4`.
+    pub fn number(self) -> String {
+        format!("1_{}", self.0)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         NAMES[self.0 as usize]

@@ -47,6 +47,22 @@ impl Node {
         }
     }
 
+    /// JSON as if it stood there in a file.
+    pub fn of_value(value: &Value, at: Position) -> Self {
+        let data = match value {
+            Value::Array(items) => {
+                Data::List(items.iter().map(|item| Self::of_value(item, at)).collect())
+            }
+            Value::Object(map) => Data::Map(
+                map.iter()
+                    .map(|(key, value)| (key.clone(), Self::of_value(value, at)))
+                    .collect(),
+            ),
+            value => Data::Scalar(value.clone()),
+        };
+        Self { at, data }
+    }
+
     /// The same as JSON.
     pub fn to_value(&self) -> Value {
         match &self.data {
@@ -77,14 +93,6 @@ impl Node {
     pub fn as_map(&self) -> Option<&IndexMap<String, Node>> {
         match &self.data {
             Data::Map(map) => Some(map),
-            _ => None,
-        }
-    }
-
-    /// The list, if this is one.
-    pub fn as_list(&self) -> Option<&[Node]> {
-        match &self.data {
-            Data::List(items) => Some(items),
             _ => None,
         }
     }

@@ -68,9 +68,9 @@ fn integer(text: &str) -> Option<Value> {
     if !negative {
         return Some(Value::from(size));
     }
-    match i64::try_from(size) {
-        Ok(size) => Some(Value::from(-size)),
-        Err(_) => float_value(true, size as f64),
+    match 0_i64.checked_sub_unsigned(size) {
+        Some(number) => Some(Value::from(number)),
+        None => float_value(true, size as f64),
     }
 }
 

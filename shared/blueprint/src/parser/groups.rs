@@ -1,0 +1,459 @@
+//! Groups of nodes and the policies on them. Only scaling policies do something: a group that
+//! one of them names is scaled as a whole.
+
+use super::Blueprint;
+use super::data_types::Owner;
+use super::scaling::properties;
+use super::schema::{self, key};
+use super::version::Version;
+use crate::error::{Error, Result, Under};
+use crate::plan::Fields;
+use crate::python_text::{self, represent};
+use crate::yaml::Node;
+use indexmap::{IndexMap, IndexSet};
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet};
+
+const POLICY: &str = "cloudify.policies.scaling";
+const CONTAINED_IN: &str = "cloudify.relationships.contained_in";
+/// How deep groups may lie in groups.
+const MAX_NESTING: usize = 100;
+
+/// What groups and policies become in a plan.
+pub(super) struct Groups {
+    pub groups: Value,
+    pub policies: Value,
+    pub scaling_groups: Value,
+    pub policy_types: Value,
+    pub policy_triggers: Value,
+}
+
+/// Reads groups and policies.
+pub(super) fn read(blueprint: &Blueprint<'_>, nodes: &[Fields]) -> Result<Groups> {
+    let kinds = Kinds {
+        types: kinds(blueprint, "policy_types", "properties")?,
+        triggers: kinds(blueprint, "policy_triggers", "parameters")?,
+    };
+    let names: HashSet<&str> = nodes.iter().map(Fields::name).collect();
+    let groups = read_groups(blueprint, &names, &kinds)?;
+    let (policies, scaling) = read_policies(blueprint, &groups)?;
+    let mut members = Members::of(&groups, &scaling, nodes);
+    let at = |error: Error| match blueprint.section("policies") {
+        Some(section) => error.at(section).under("policies"),
+        None => error,
+    };
+    members.check().map_err(at)?;
+    members.leave_out_contained();
+    let scaling_groups: Map<String, Value> = scaling
+        .iter()
+        .map(|(name, properties)| {
+            let members = members.of_group.get(name.as_str());
+            let group = json!({ "members": members, "properties": properties });
+            (name.clone(), group)
+        })
+        .collect();
+    Ok(Groups {
+        groups: Value::Object(groups),
+        policies: Value::Object(policies),
+        scaling_groups: Value::Object(scaling_groups),
+        policy_types: Value::Object(kinds.types),
+        policy_triggers: Value::Object(kinds.triggers),
+    })
+}
+
+/// Types of the policies that groups have, and their triggers.
+struct Kinds {
+    types: Map<String, Value>,
+    triggers: Map<String, Value>,
+}
+
+fn kinds(
+    blueprint: &Blueprint<'_>,
+    section: &'static str,
+    schema: &'static str,
+) -> Result<Map<String, Value>> {
+    let mut kinds = Map::new();
+    let Some(node) = blueprint.section(section) else {
+        return Ok(kinds);
+    };
+    for (name, node) in schema::map(node).under(section)? {
+        let kind = kind(blueprint, name, node, schema);
+        kinds.insert(name.clone(), kind.under(name).under(section)?);
+    }
+    Ok(kinds)
+}
+
+fn kind(blueprint: &Blueprint<'_>, name: &str, node: &Node, schema: &'static str) -> Result<Value> {
+    if node.is_null() {
+        return Ok(json!({}));
+    }
+    let version = blueprint.version_of(node);
+    schema::check_keys(node, &[key(schema), key("source")], version)?;
+    let source = schema::text(schema::required(node, "source")?).under("source")?;
+    let types = &blueprint.data_types;
+    let properties = types.named_properties(node.get(schema), schema, name, version)?;
+    Ok(json!({ schema: properties, "source": source }))
+}
+
+fn read_groups(
+    blueprint: &Blueprint<'_>,
+    nodes: &HashSet<&str>,
+    kinds: &Kinds,
+) -> Result<Map<String, Value>> {
+    let mut groups = Map::new();
+    let Some(section) = blueprint.section("groups") else {
+        return Ok(groups);
+    };
+    let all = schema::map(section).under("groups")?;
+    let mut reader = GroupReader {
+        blueprint,
+        nodes,
+        kinds,
+        groups: all,
+    };
+    for (name, node) in all {
+        let group = reader.group(name, node);
+        groups.insert(name.clone(), group.under(name).under("groups")?);
+    }
+    Ok(groups)
+}
+
+struct GroupReader<'a> {
+    blueprint: &'a Blueprint<'a>,
+    nodes: &'a HashSet<&'a str>,
+    kinds: &'a Kinds,
+    groups: &'a IndexMap<String, Node>,
+}
+
+impl GroupReader<'_> {
+    fn group(&mut self, name: &str, node: &Node) -> Result<Value> {
+        let version = self.blueprint.version;
+        schema::check_keys(node, &[key("members"), key("policies")], version)?;
+        if self.nodes.contains(name) {
+            let message = format!("Both a group and a node template are named '{name}'");
+            return Err(Error::parser(211, message).at(node));
+        }
+        let members_node = schema::required(node, "members")?;
+        let mut members: IndexSet<&str> = IndexSet::new();
+        let list = schema::list(members_node).under("members")?;
+        for (place, member) in list.iter().enumerate() {
+            let text = schema::text(member).under(place).under("members")?;
+            if !self.nodes.contains(text) && !self.groups.contains_key(text) {
+                let message =
+                    format!("Member '{text}' of group '{name}' does not match any defined node");
+                return Err(Error::parser(40, message)
+                    .at(member)
+                    .under(place)
+                    .under("members"));
+            }
+            members.insert(text);
+        }
+        if members.is_empty() {
+            let message = "At least one member should be specified";
+            return Err(Error::parser(1, message).at(members_node).under("members"));
+        }
+        let mut policies = Map::new();
+        for (policy, node) in schema::map_at(node, "policies")? {
+            let value = self.policy(name, policy, node);
+            policies.insert(policy.clone(), value.under(policy).under("policies")?);
+        }
+        let members: Vec<&str> = members.into_iter().collect();
+        Ok(json!({ "members": members, "policies": policies }))
+    }
+
+    fn policy(&self, group: &str, name: &str, node: &Node) -> Result<Value> {
+        let version = self.blueprint.version;
+        let keys = [key("type"), key("properties"), key("triggers")];
+        if node.is_null() {
+            return Ok(json!({}));
+        }
+        schema::check_keys(node, &keys, version)?;
+        let type_node = schema::required(node, "type")?;
+        let type_name = schema::text(type_node).under("type")?;
+        let Some(kind) = self.kinds.types.get(type_name) else {
+            let message = format!(
+                "Policy '{name}' of group '{group}' references a non existent policy type '{type_name}'"
+            );
+            return Err(Error::parser(41, message).at(type_node).under("type"));
+        };
+        let owner = format!("group '{group}', policy '{name}'");
+        let properties = self.values(node, "properties", kind, &owner)?;
+        let mut triggers = Map::new();
+        for (trigger, node) in schema::map_at(node, "triggers")? {
+            let value = self.trigger(group, name, trigger, node);
+            triggers.insert(trigger.clone(), value.under(trigger).under("triggers")?);
+        }
+        Ok(json!({ "type": type_name, "properties": properties, "triggers": triggers }))
+    }
+
+    fn trigger(&self, group: &str, policy: &str, name: &str, node: &Node) -> Result<Value> {
+        if node.is_null() {
+            return Ok(json!({}));
+        }
+        let keys = [key("type"), key("parameters")];
+        schema::check_keys(node, &keys, self.blueprint.version)?;
+        let type_node = schema::required(node, "type")?;
+        let type_name = schema::text(type_node).under("type")?;
+        let Some(kind) = self.kinds.triggers.get(type_name) else {
+            let message = format!(
+                "Trigger '{name}' of policy '{policy}' of group '{group}' references a non existent 'policy trigger '{type_name}'"
+            );
+            return Err(Error::parser(42, message).at(type_node).under("type"));
+        };
+        let owner = format!("group '{group}', policy '{policy}' trigger '{name}'");
+        let parameters = self.values(node, "parameters", kind, &owner)?;
+        Ok(json!({ "type": type_name, "parameters": parameters }))
+    }
+
+    /// What a policy or trigger gives for the schema of its kind.
+    fn values(&self, node: &Node, field: &str, kind: &Value, owner: &str) -> Result<Value> {
+        let mut given = Map::new();
+        for (name, value) in schema::map_at(node, field)? {
+            given.insert(name.clone(), value.to_value());
+        }
+        let none = Map::new();
+        let schemas = kind[field].as_object().unwrap_or(&none);
+        let at = node.get(field).unwrap_or(node);
+        let values = self
+            .blueprint
+            .data_types
+            .overlay(schemas, &given, Owner::Policy(owner));
+        values
+            .map(Value::Object)
+            .map_err(|error| error.at(at).under(field))
+    }
+}
+
+type Scaling = IndexMap<String, Value>;
+
+fn read_policies(
+    blueprint: &Blueprint<'_>,
+    groups: &Map<String, Value>,
+) -> Result<(Map<String, Value>, Scaling)> {
+    let mut policies = Map::new();
+    let mut scaling = Scaling::new();
+    let Some(section) = blueprint.section("policies") else {
+        return Ok((policies, scaling));
+    };
+    blueprint
+        .version
+        .requires(Version(3), "policies", section)
+        .under("policies")?;
+    for (name, node) in schema::map(section).under("policies")? {
+        let policy = policy(blueprint, name, node, groups)
+            .under(name)
+            .under("policies")?;
+        // Of two policies on a group the later one counts.
+        for target in policy["targets"].as_array().into_iter().flatten() {
+            let target = target.as_str().unwrap_or_default().to_owned();
+            scaling.insert(target, policy["properties"].clone());
+        }
+        policies.insert(name.clone(), policy);
+    }
+    Ok((policies, scaling))
+}
+
+fn policy(
+    blueprint: &Blueprint<'_>,
+    name: &str,
+    node: &Node,
+    groups: &Map<String, Value>,
+) -> Result<Value> {
+    let keys = [key("type"), key("properties"), key("targets")];
+    schema::check_keys(node, &keys, blueprint.version)?;
+    let type_node = schema::required(node, "type")?;
+    let type_name = schema::text(type_node).under("type")?;
+    if type_name != POLICY {
+        let message = format!(
+            "'{type_name}' policy type is not implemented. Only '{POLICY}' policy type is supported."
+        );
+        return Err(Error::parser(204, message).at(type_node).under("type"));
+    }
+    let targets_node = schema::required(node, "targets")?;
+    let mut targets: Vec<&str> = Vec::new();
+    let list = schema::list(targets_node).under("targets")?;
+    for (place, target) in list.iter().enumerate() {
+        let text = schema::text(target).under(place).under("targets")?;
+        if !groups.contains_key(text) {
+            let known = python_text::list(groups.keys());
+            let message = format!(
+                "'{text}' is not a valid policy target. Only groups are valid policy targets. Defined groups are {known}."
+            );
+            return Err(Error::parser(205, message)
+                .at(target)
+                .under(place)
+                .under("targets"));
+        }
+        targets.push(text);
+    }
+    if targets.is_empty() {
+        let message = format!(
+            "Policy '{name}' has no targets groups defined for it. At least one target group is required."
+        );
+        return Err(Error::parser(206, message)
+            .at(targets_node)
+            .under("targets"));
+    }
+    let properties = properties(node.get("properties")).under("properties")?;
+    Ok(json!({ "type": type_name, "properties": properties, "targets": targets }))
+}
+
+/// Who is in which scaling group, and which node lies in which.
+struct Members<'a> {
+    of_group: IndexMap<&'a str, Vec<String>>,
+    /// The groups of a member; one, as soon as that is checked.
+    homes: IndexMap<String, Vec<&'a str>>,
+    /// The node that a node is contained in.
+    containers: HashMap<&'a str, Option<&'a str>>,
+}
+
+impl<'a> Members<'a> {
+    fn of(groups: &Map<String, Value>, scaling: &'a Scaling, nodes: &'a [Fields]) -> Self {
+        let mut of_group = IndexMap::new();
+        let mut homes: IndexMap<String, Vec<&'a str>> = IndexMap::new();
+        for name in scaling.keys() {
+            let members = groups[name]["members"].as_array().into_iter().flatten();
+            let members: Vec<String> = members
+                .filter_map(|member| member.as_str().map(str::to_owned))
+                .collect();
+            for member in &members {
+                homes.entry(member.clone()).or_default().push(name);
+            }
+            of_group.insert(name.as_str(), members);
+        }
+        let container = |node: &'a Fields| {
+            let mut relationships = node.relationships().iter();
+            relationships
+                .find(|one| one.derives_from(CONTAINED_IN))
+                .map(|one| one.text("target_id"))
+        };
+        Self {
+            of_group,
+            homes,
+            containers: nodes
+                .iter()
+                .map(|node| (node.name(), container(node)))
+                .collect(),
+        }
+    }
+
+    /// A group is not in itself, a member in one group at most, and members that lie in nodes
+    /// lie in the same.
+    fn check(&self) -> Result<()> {
+        for name in self.of_group.keys() {
+            let mut way = vec![*name];
+            while let Some(home) = self.home(way[way.len() - 1]) {
+                if home == *name {
+                    way.reverse();
+                    let circle = represent(&json!([way]));
+                    let message = format!("Illegal group cycles found: {circle}");
+                    return Err(Error::parser(200, message));
+                }
+                // A circle that this group only leads to is found from its own groups.
+                if way.contains(&home) {
+                    break;
+                }
+                if way.len() > MAX_NESTING {
+                    let message = format!("Groups are nested deeper than {MAX_NESTING}");
+                    return Err(Error::parser(200, message));
+                }
+                way.push(home);
+            }
+        }
+        for (member, homes) in &self.homes {
+            if homes.len() > 1 {
+                let homes = python_text::list(homes);
+                let message = format!(
+                    "Nodes and groups cannot be members in multiple groups, but member '{member}' belongs to the following multiple groups: {homes}"
+                );
+                return Err(Error::parser(201, message));
+            }
+        }
+        self.check_containers()
+    }
+
+    fn home(&self, member: &str) -> Option<&'a str> {
+        self.homes.get(member)?.first().copied()
+    }
+
+    /// A node, the one that it lies in, the one that that lies in, and so on.
+    fn around<'m>(&'m self, node: &'m str) -> impl Iterator<Item = &'m str> {
+        std::iter::successors(Some(node), |node| {
+            self.containers.get(node).copied().flatten()
+        })
+        .take(self.containers.len().max(1))
+    }
+
+    /// The groups that a member is in, from the inside out.
+    fn groups_around<'m>(&'m self, member: &'m str) -> impl Iterator<Item = &'a str> + 'm {
+        std::iter::successors(self.home(member), |group| self.home(group)).take(MAX_NESTING + 1)
+    }
+
+    /// In every group, those that lie in a node lie in the same one in the end, which shares a
+    /// group with those that lie in none.
+    fn check_containers(&self) -> Result<()> {
+        let mut nodes: IndexMap<&str, Vec<&str>> = IndexMap::new();
+        for member in self.homes.keys().filter(|name| self.is_node(name)) {
+            for group in self.groups_around(member) {
+                nodes.entry(group).or_default().push(member);
+            }
+        }
+        let together = |one: &str, other: &str| {
+            let mut groups = self.groups_around(one);
+            groups.any(|group| self.groups_around(other).any(|known| known == group))
+        };
+        for members in nodes.values() {
+            let outermost = |node: &str| self.around(node).last().map(str::to_owned);
+            let roots: Vec<Option<String>> =
+                members.iter().map(|member| outermost(member)).collect();
+            let inside = |place: &usize| roots[*place].as_deref() != Some(members[*place]);
+            let Some(first) = (0..members.len()).find(inside) else {
+                continue;
+            };
+            let root = roots[first].as_deref().unwrap_or_default();
+            for place in 0..members.len() {
+                if roots[place] == roots[first]
+                    || (!inside(&place) && together(members[place], root))
+                {
+                    continue;
+                }
+                let mut pair = [members[first], members[place]];
+                pair.sort_unstable();
+                let message = format!(
+                    "Node '{}' and '{}' belong to some shared group but they are not contained in any shared node, nor is any ancestor node of theirs.",
+                    pair[0], pair[1]
+                );
+                return Err(Error::parser(202, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_node(&self, name: &str) -> bool {
+        self.containers.contains_key(name)
+    }
+
+    /// Who lies in a member of a group is scaled with it, and is no member beside it.
+    fn leave_out_contained(&mut self) {
+        let mut left_out: Vec<(&'a str, String)> = Vec::new();
+        for member in self.homes.keys().filter(|name| self.is_node(name)) {
+            let groups: Vec<&str> = self.groups_around(member).collect();
+            for container in self.around(member).skip(1) {
+                let of_container: Vec<&str> = self.groups_around(container).collect();
+                let Some(place) = groups.iter().position(|one| of_container.contains(one)) else {
+                    continue;
+                };
+                let who = match place {
+                    0 => member.as_str(),
+                    place => groups[place - 1],
+                };
+                left_out.push((groups[place], who.to_owned()));
+            }
+        }
+        for (group, who) in left_out {
+            if let Some(members) = self.of_group.get_mut(group) {
+                members.retain(|member| *member != who);
+            }
+        }
+    }
+}

@@ -1,17 +1,20 @@
 //! Blueprints: what was uploaded, how far that came, and the plan it was found to mean.
 //!
-//! An upload ends in one transaction, so a row is never half of one. One that failed stays, with
+//! An upload ends in one transaction, so a row is never half of one; while it goes on in the
+//! background its state says how far it is. One that failed stays, with
 //! the reason, until an upload of the same id replaces it. The plan is kept in a table of its own
 //! and twice: as clients see it, and in the small form that deployments are made from.
 
 mod change;
 mod delete;
+mod under_way;
 mod upload;
 
 pub use change::{
     Changes, demand_execution, demand_visibility, save, save_archive, set_visibility, username,
 };
 pub use delete::{delete, dependent_deployments, is_imported};
+pub use under_way::{UPLOAD_WORK, UnderWay, advance, end, find_under_way, give_up, take_archive};
 pub use upload::{
     PlanTexts, Upload, UploadExecution, demand_absent, demand_free, insert, insert_validation,
 };
@@ -157,6 +160,20 @@ impl State {
             | Self::Parsing
             | Self::Uploaded
             | Self::Validating => false,
+        }
+    }
+
+    /// Whether the upload is still on its way.
+    pub const fn is_under_way(self) -> bool {
+        match self {
+            Self::Pending | Self::Uploading | Self::Extracting | Self::Parsing => true,
+            Self::Uploaded
+            | Self::Validating
+            | Self::FailedUploading
+            | Self::FailedExtracting
+            | Self::FailedParsing
+            | Self::FailedExtractingToFileServer
+            | Self::Invalid => false,
         }
     }
 

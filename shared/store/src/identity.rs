@@ -1,4 +1,5 @@
-//! Finding the caller: passwords, tokens and execution tokens against the tables of identity.
+//! Finding the caller: passwords, tokens and execution tokens against the tables of identity, and
+//! passwords against a directory.
 //!
 //! An instance remembers whom it has recognised, because a password costs tens of milliseconds to
 //! verify. The number in `identity_version` changes with everything such a memory depends on and
@@ -6,6 +7,7 @@
 
 mod attempts;
 mod bootstrap;
+mod directory;
 mod families;
 mod memory;
 mod passwords;
@@ -22,8 +24,9 @@ use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::token_scope::TokenScope;
 use windlass_core::{Error, Family, Kind, Request, Result, Timestamp, app, credentials, params};
 
+pub use attempts::client_address;
+pub use bootstrap::ADMIN_PASSWORD_KEY;
 pub(crate) use bootstrap::token_signing_key;
-pub use bootstrap::{ADMIN_PASSWORD_KEY, encryption_key};
 pub use passwords::FAILED_LOGINS_BEFORE_LOCK;
 
 /// The identity of Conductor's components.
@@ -80,11 +83,7 @@ impl<'r> Proof<'r> {
     /// that names somebody counts.
     fn all(request: &'r Request) -> Result<Vec<Self>> {
         let execution = single(request, "execution-token")?;
-        let basic = single(request, "authorization")?.filter(|header| {
-            credentials::basic(header).is_some_and(|(name, _)| {
-                name.starts_with(|first: char| first.is_ascii_alphabetic())
-            })
-        });
+        let basic = single(request, "authorization")?.filter(|header| names_somebody(header));
         let token = single(request, "authentication-token")?;
         let proofs = [
             execution.map(|value| Self::ExecutionToken { value }),
@@ -101,6 +100,12 @@ impl<'r> Proof<'r> {
             Self::ExecutionToken { value } => ["execution", value],
         }
     }
+}
+
+/// Whether a header is a name with a password, and the name one that somebody may have.
+fn names_somebody(header: &str) -> bool {
+    credentials::basic(header)
+        .is_some_and(|(name, _)| name.starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
 /// The value of a header that decides who calls or where. Given twice, a proxy in front may have
@@ -204,16 +209,24 @@ async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
     })
 }
 
-/// The user whose name and password these are; nothing when nobody has the name.
+/// The user whose name and password these are; nothing when nobody has the name. Where there is a
+/// directory it decides, but for the first administrator.
 async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     let (username, password) = credentials::basic(header).unwrap_or_default();
-    let Some(id) = passwords::verify(db, &username, &password).await? else {
-        return Ok(None);
+    let (id, until) = match directory::settings_for(db, &username).await? {
+        Some(settings) => {
+            let (id, until) = directory::verify(db, &username, &password, &settings).await?;
+            (id, Some(until))
+        }
+        None => match passwords::verify(db, &username, &password).await? {
+            Some(id) => (id, None),
+            None => return Ok(None),
+        },
     };
     let caller = caller(db, id, AuthMethod::Basic, None).await?;
     Ok(Some(Recognised {
         caller,
-        until: None,
+        until,
         tenant: None,
     }))
 }

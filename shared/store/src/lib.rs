@@ -4,6 +4,7 @@
 //! reads a tenant's data takes a scope, so a forgotten permission check does not compile.
 
 pub mod audit;
+pub mod blobs;
 pub mod blueprints;
 pub mod config;
 pub mod deployments;
@@ -23,6 +24,7 @@ pub mod operations_list;
 pub mod overview;
 pub mod permissions;
 pub mod queue;
+pub mod status;
 pub mod tasks_graphs;
 pub mod tenants;
 pub mod tokens;

@@ -21,6 +21,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "token_scopes",
         include_str!("../schema/004_token_scopes.sql"),
     ),
+    (5, "status", include_str!("../schema/005_status.sql")),
+    (
+        6,
+        "status_subscriptions",
+        include_str!("../schema/006_status_subscriptions.sql"),
+    ),
+    (7, "ldap", include_str!("../schema/007_ldap.sql")),
+    (8, "blobs", include_str!("../schema/008_blobs.sql")),
 ];
 
 /// The version this build expects.

@@ -9,13 +9,13 @@
 //! stored, so another one with the same claims and a good signature is still not this token.
 
 use crate::audit;
-use crate::identity::{encryption_key, token_signing_key};
+use crate::identity::token_signing_key;
 use serde_json::{Map, Value, json};
 use windlass_core::db::Db;
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{
-    Error, Kind, Permission, Result, Scope, Timestamp, credentials, ids, jwt, params,
+    Error, Kind, Permission, Result, Scope, Timestamp, credentials, ids, jwt, params, secretbox,
 };
 
 /// How long an implicit token lives, in seconds.
@@ -229,7 +229,7 @@ async fn recent_implicit(db: &impl Db, scope: &Scope) -> Result<Option<String>> 
 
 /// The secret of an implicit token, which only the application's key can make again.
 async fn derived_secret(id: &str) -> Result<String> {
-    let mac = credentials::mac(&encryption_key().await?, &["implicit token", id]);
+    let mac = credentials::mac(&secretbox::encryption_key().await?, &["implicit token", id]);
     Ok(mac.chars().take(LENGTHS.1).collect())
 }
 

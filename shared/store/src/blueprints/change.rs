@@ -3,6 +3,7 @@
 use super::upload::save_plan;
 use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State, exists_elsewhere};
 use crate::audit;
+use crate::blobs;
 use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params, visibility};
@@ -151,6 +152,7 @@ pub async fn save_archive(
     archive: &Archive,
     action: &str,
 ) -> Result<()> {
+    blobs::keep(db, &archive.blob).await?;
     db.execute(
         "update blueprints set archive_blob = ?2, archive_format = ?3, archive_size = ?4,
              archive_sha256 = ?5, updated_at = ?6 where key = ?1",

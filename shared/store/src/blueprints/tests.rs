@@ -75,7 +75,32 @@ fn upload(id: &str, state: State) -> Upload {
         }),
         created_at: None,
         created_by: None,
+        goes_on: false,
     }
+}
+
+/// Says that a blob of this name was written.
+async fn written(db: &impl Db, blob: &str) {
+    db.execute(
+        "insert or ignore into loose_blobs (id, chunks, touched_at) values (?1, 1, 0)",
+        params![blob],
+    )
+    .await
+    .unwrap();
+}
+
+/// Stores an upload whose blob was written before.
+async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
+    if let Some(archive) = &upload.archive {
+        written(db, &archive.blob).await;
+    }
+    super::insert(db, scope, upload).await
+}
+
+/// The names of the blobs that no row names.
+async fn loose(db: &NativeDb) -> Value {
+    let sql = "select json_group_array(id) from (select id from loose_blobs order by id)";
+    db.first_json(sql, &[]).await.unwrap().unwrap()
 }
 
 async fn shown(db: &NativeDb, scope: &Scope, id: &str) -> Value {
@@ -241,6 +266,7 @@ fn changes_touch_what_they_name_and_the_time_of_update() {
         assert_eq!(after["plan"]["inputs"], json!({}));
         assert_eq!(after["main_file_name"], "blueprint.yaml");
         assert_ne!(after["updated_at"], "2001");
+        written(&db, "new").await;
         save_archive(&db, &scope, &crane, &archive("new"), "blueprint_upload")
             .await
             .unwrap();
@@ -480,5 +506,118 @@ fn what_an_update_refers_to_has_to_exist() {
         assert!(same.is_ok());
         let narrower = demand_visibility(&db, &harbour, &crane, Visibility::Private).await;
         assert_eq!(narrower.unwrap_err().kind(), Kind::IllegalAction);
+    });
+}
+
+#[test]
+fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let scope = admin("harbour");
+        let refusal = super::insert(&db, &scope, &upload("crane", State::Uploaded)).await;
+        assert_eq!(
+            refusal.unwrap_err().kind(),
+            Kind::Unavailable,
+            "it was swept"
+        );
+        insert(&db, &scope, &upload("crane", State::Uploaded))
+            .await
+            .unwrap();
+        assert_eq!(loose(&db).await, json!([]));
+        let crane = find(&db, &scope, "crane").await.unwrap();
+        written(&db, "new").await;
+        save_archive(&db, &scope, &crane, &archive("new"), "blueprint_icon")
+            .await
+            .unwrap();
+        assert_eq!(loose(&db).await, json!(["crane"]));
+        let crane = find(&db, &scope, "crane").await.unwrap();
+        delete(&db, &scope, &crane).await.unwrap();
+        assert_eq!(loose(&db).await, json!(["crane", "new"]));
+    });
+}
+
+/// The row of the queue about an upload that goes on, lent to this holder.
+async fn lent(db: &NativeDb, holder: &str) -> crate::queue::Leased {
+    let now = Timestamp::now().plus_seconds(60);
+    let mut rows = crate::queue::lease(db, holder, 10, 1000, now)
+        .await
+        .unwrap();
+    rows.pop().unwrap()
+}
+
+#[test]
+fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let scope = user("ann", "harbour");
+        let mut begun = upload("crane", State::Pending);
+        begun.goes_on = true;
+        begun.plan = None;
+        begun.labels = Vec::new();
+        begun.archive = None;
+        begun.execution.as_mut().unwrap().parameters = json!({ "url": "http://a/b" });
+        insert(&db, &scope, &begun).await.unwrap();
+        let row = lent(&db, "one").await;
+        assert_eq!(row.kind, UPLOAD_WORK);
+        assert_eq!(find_under_way(&db, "two", row.key).await.unwrap(), None);
+        let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
+        assert_eq!(under_way.url.as_deref(), Some("http://a/b"));
+        assert!(!under_way.has_labels && !under_way.sees_private);
+        let key = under_way.blueprint.key;
+        advance(&db, key, State::Uploading).await.unwrap();
+        assert!(take_archive(&db, key, &archive("blob")).await.unwrap());
+        assert!(!take_archive(&db, 99, &archive("blob")).await.unwrap());
+        let after = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
+        assert_eq!(after.blueprint.state, State::Extracting);
+        assert_eq!(after.blueprint.archive, Some(archive("blob")));
+
+        let found = upload("crane", State::Uploaded);
+        let ended = end(&db, &scope, "two", row.key, &after, &found).await;
+        assert!(!ended.unwrap(), "it is not theirs");
+        assert!(
+            end(&db, &scope, "one", row.key, &after, &found)
+                .await
+                .unwrap()
+        );
+        let shown = shown(&db, &scope, "crane").await;
+        assert_eq!(shown["state"], "uploaded");
+        assert_eq!(shown["labels"][0]["key"], "env");
+        assert_eq!(shown["upload_execution"]["status"], "terminated");
+        assert_eq!(shown["plan"], json!({ "nodes": [] }));
+        let again = end(&db, &scope, "one", row.key, &after, &found).await;
+        assert!(!again.unwrap(), "it has ended");
+    });
+}
+
+#[test]
+fn an_upload_that_goes_on_can_fail_and_be_given_up() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let scope = admin("harbour");
+        for (id, is_given_up, state) in [
+            ("crane", false, "invalid"),
+            ("winch", true, "failed_uploading"),
+        ] {
+            let mut begun = upload(id, State::Uploading);
+            begun.goes_on = true;
+            insert(&db, &scope, &begun).await.unwrap();
+            let row = lent(&db, "one").await;
+            let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
+            assert!(under_way.has_labels && under_way.sees_private);
+            if is_given_up {
+                give_up(&db, "one", &row, "it broke").await.unwrap();
+            } else {
+                let found = upload(id, State::Invalid);
+                end(&db, &scope, "one", row.key, &under_way, &found)
+                    .await
+                    .unwrap();
+            }
+            let shown = shown(&db, &scope, id).await;
+            assert_eq!(shown["state"], state);
+            assert_eq!(shown["error"], "it broke");
+            assert_eq!(shown["upload_execution"]["status"], "failed");
+            assert_eq!(find(&db, &scope, id).await.unwrap().archive, None);
+        }
+        assert_eq!(loose(&db).await, json!(["crane", "winch"]));
     });
 }

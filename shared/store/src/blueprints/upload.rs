@@ -1,9 +1,12 @@
-//! The end of an upload: everything it found, in one transaction.
+//! What an upload found, in one transaction: at its end, or, when its client does not wait for
+//! that, at its beginning.
 
+use super::under_way;
 use super::{
     Archive, BLUEPRINTS, Blueprint, COLUMNS, State, dependent_deployments, exists_elsewhere,
 };
 use crate::audit;
+use crate::blobs;
 use crate::labels::{self, LabelOwner};
 use serde_json::{Value, json};
 use windlass_core::db::{Db, Value as SqlValue};
@@ -50,7 +53,7 @@ pub struct Upload {
     pub plan: Option<PlanTexts>,
     /// The labels, checked.
     pub labels: Vec<(String, String)>,
-    /// The archive, written already.
+    /// The archive, whose blob was written and is nobody's until this is stored.
     pub archive: Option<Archive>,
     /// The execution, if there was one.
     pub execution: Option<UploadExecution>,
@@ -58,6 +61,8 @@ pub struct Upload {
     pub created_at: Option<Timestamp>,
     /// Another creator than the caller, for restored blueprints.
     pub created_by: Option<String>,
+    /// Whether the rest is work for the queue.
+    pub goes_on: bool,
 }
 
 /// Demands that a blueprint of this id and visibility can be made, and answers the failed one
@@ -140,7 +145,7 @@ pub async fn insert_validation(db: &impl Db, scope: &Scope, upload: &Upload) -> 
 /// answers: its blob is to be removed after the commit.
 ///
 /// # Errors
-/// 409 as [`demand_free`]: somebody else may have been faster.
+/// 409 as [`demand_free`]: somebody else may have been faster; 503 when its blob was swept.
 pub async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
     let replaced = demand_free(db, scope, &upload.id, upload.visibility).await?;
     if let Some(old) = &replaced {
@@ -154,6 +159,9 @@ pub async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Opti
         None => None,
     };
     let archive = upload.archive.as_ref();
+    if let Some(archive) = archive {
+        blobs::keep(db, &archive.blob).await?;
+    }
     let row = db
         .first(
             "insert into blueprints (id, tenant_name, created_by, visibility, created_at,
@@ -186,9 +194,22 @@ pub async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Opti
     if let Some(plan) = &upload.plan {
         save_plan(db, key, plan).await?;
     }
-    labels::add(db, LabelOwner::Blueprint, key, &upload.labels, scope).await?;
+    insert_labels(db, scope, key, &upload.labels).await?;
+    if upload.goes_on {
+        under_way::push(db, scope, key, upload).await?;
+    }
     audit::insert(db, scope, "blueprint_upload", BLUEPRINTS.name, &upload.id).await?;
     Ok(replaced.and_then(|old| old.archive))
+}
+
+/// Gives a new blueprint its labels.
+pub(super) async fn insert_labels(
+    db: &impl Db,
+    scope: &Scope,
+    key: i64,
+    labels: &[(String, String)],
+) -> Result<()> {
+    labels::add(db, LabelOwner::Blueprint, key, labels, scope).await
 }
 
 /// Replaces a blueprint's plan.
@@ -215,7 +236,7 @@ pub(super) async fn save_plan(db: &impl Db, key: i64, plan: &PlanTexts) -> Resul
     .await
 }
 
-/// The execution of an upload that has ended, and its id.
+/// The execution of an upload, which has ended unless the upload goes on, and its id.
 async fn insert_execution(
     db: &impl Db,
     scope: &Scope,
@@ -224,9 +245,10 @@ async fn insert_execution(
     created_by: &str,
 ) -> Result<String> {
     let id = ids::new_uuid();
-    let status = match upload.error {
-        Some(_) => "failed",
-        None => "terminated",
+    let (status, ended_at) = match upload.error {
+        _ if upload.goes_on => ("started", None),
+        Some(_) => ("failed", Some(Timestamp::now())),
+        None => ("terminated", Some(Timestamp::now())),
     };
     db.execute(
         "insert into executions (id, tenant_name, created_by, visibility, created_at, blueprint_id,
@@ -242,7 +264,7 @@ async fn insert_execution(
             status,
             upload.error.as_deref(),
             &execution.parameters,
-            Timestamp::now(),
+            ended_at,
         ],
     )
     .await?;

@@ -110,6 +110,11 @@ async fn trusts_forwarded_for() -> bool {
     trusts
 }
 
+/// The client's address, for what is counted by it; nothing where the platform tells none.
+pub async fn client_address(request: &Request) -> Option<String> {
+    address(request, trusts_forwarded_for().await)
+}
+
 /// The client's address as the platform tells it, or as a trusted proxy does: the last entry is the
 /// proxy's own, the ones before are whatever the client wrote.
 fn address(request: &Request, is_forwarded: bool) -> Option<String> {

@@ -4,17 +4,14 @@
 //! them look again inside one transaction, which only one holds at a time; what it makes is in
 //! the key-value store before it commits, so a crash in between loses nothing.
 
-use std::cell::OnceCell;
 use windlass_core::caller::BOOTSTRAP_ADMIN;
 use windlass_core::db::Db;
 use windlass_core::platform::{self, kv};
+use windlass_core::secretbox::{ENCRYPTION_KEY_KEY, encryption_key};
 use windlass_core::{Error, Result, Timestamp, credentials, ids, params};
 
 /// Where the generated password of the first administrator is kept.
 pub const ADMIN_PASSWORD_KEY: &str = "core/admin-password";
-
-/// Where the generated key for what is stored encrypted is kept.
-const ENCRYPTION_KEY_KEY: &str = "core/encryption-key";
 
 /// Makes the administrator, the default tenant and the keys, if there are none.
 pub async fn run(db: &impl Db) -> Result<()> {
@@ -102,30 +99,4 @@ pub async fn token_signing_key() -> Result<String> {
         &encryption_key().await?,
         &["token signing key"],
     ))
-}
-
-/// The application's key: the variable `encryption_key`, or the one made on first use.
-///
-/// # Errors
-/// Internal, when there is neither: the key-value store was lost.
-pub async fn encryption_key() -> Result<String> {
-    thread_local! {
-        static KEY: OnceCell<String> = const { OnceCell::new() };
-    }
-    if let Some(key) = KEY.with(|key| key.get().cloned()) {
-        return Ok(key);
-    }
-    let key = match platform::variable("encryption_key").await {
-        Some(key) => key,
-        None => {
-            let kept = kv::get(ENCRYPTION_KEY_KEY).await?.ok_or_else(|| {
-                Error::internal(
-                    "the key-value store holds no encryption key and none is configured",
-                )
-            })?;
-            String::from_utf8(kept).map_err(Error::internal)?
-        }
-    };
-    KEY.with(|known| known.set(key.clone()).ok());
-    Ok(key)
 }

@@ -1,11 +1,11 @@
-//! Finding the caller for Adjutant, Opsera and the Status Dashboard: by one token in one header.
+//! Finding the caller for Adjutant, Opsera and the Status Dashboard: by what is in one header.
 //!
 //! All take the tokens that users make for themselves; the Status Dashboard also takes what its
-//! monitors sign. Their clients cannot name a tenant as Conductor's do, so a request without the header is
+//! monitors sign, and names with passwords. Their clients cannot name a tenant as Conductor's do, so a request without the header is
 //! about the token's tenant, or about the only one that its user is in.
 
 use super::attempts::Attempts;
-use super::{Recognised, memory, single, tenant_header, user_tokens};
+use super::{Recognised, by_password, memory, names_somebody, single, tenant_header, user_tokens};
 use serde_json::Value;
 use std::rc::Rc;
 use windlass_core::context::{Identified, TenantHeader};
@@ -22,13 +22,13 @@ const LONGEST_NAME: usize = 64;
 
 /// The caller of a request in a family that takes one token.
 pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Result<Identified> {
-    let Some(token) = offered(family, request)? else {
-        return Err(Error::unauthorized("No authentication info provided"));
+    let Some(offer) = offered(family, request)? else {
+        return Err(nothing());
     };
     let tenant = single(request, "tenant")?.unwrap_or_default();
     let attempts = Attempts::read(db, request).await?;
     let name = format!("{family:?}");
-    let key = credentials::memory_key(&[&name, token, tenant]);
+    let key = credentials::memory_key(&[&name, offer.text(), tenant]);
     if let Some(known) = memory::recall(&key, attempts.version) {
         return Ok(known);
     }
@@ -37,7 +37,7 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
         caller,
         until,
         tenant: of_token,
-    } = match recognise(db, family, token).await {
+    } = match offer.recognise(db, family).await {
         Ok(found) => found,
         Err(refusal) => return Err(attempts.note(db, refusal).await),
     };
@@ -58,28 +58,62 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
     Ok(identified)
 }
 
-/// The token in the family's header. One without any scheme counts where clients send it so.
-fn offered(family: Family, request: &Request) -> Result<Option<&str>> {
+/// What a request offers as proof.
+enum Offer<'r> {
+    Token(&'r str),
+    /// The whole header.
+    Basic(&'r str),
+}
+
+impl Offer<'_> {
+    fn text(&self) -> &str {
+        let (Self::Token(text) | Self::Basic(text)) = self;
+        text
+    }
+
+    async fn recognise(&self, db: &impl Db, family: Family) -> Result<Recognised> {
+        match self {
+            Self::Token(token) => by_token(db, family, token).await,
+            Self::Basic(header) => by_password(db, header).await?.ok_or_else(nothing),
+        }
+    }
+}
+
+fn nothing() -> Error {
+    Error::unauthorized("No authentication info provided")
+}
+
+fn is_status_dashboard(family: Family) -> bool {
+    matches!(family, Family::StatusDashboard | Family::StatusDashboardV2)
+}
+
+/// The proof in the family's header. A token without any scheme counts where clients send it so.
+fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
     if family == Family::Adjutant {
         // What Adjutant's client sends where it was told to use none.
         let token = single(request, "x-auth-token")?.filter(|token| *token != "notused");
         if token.is_some_and(|token| !token.trim().is_empty()) {
-            return Ok(token.map(str::trim));
+            return Ok(token.map(str::trim).map(Offer::Token));
         }
     }
     let Some(header) = single(request, "authorization")?.map(str::trim) else {
         return Ok(None);
     };
+    if is_status_dashboard(family) && names_somebody(header) {
+        return Ok(Some(Offer::Basic(header)));
+    }
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         None if family == Family::Opsera => header,
         _ => "",
     };
-    Ok(Some(token).filter(|token| !token.is_empty()))
+    Ok(Some(token)
+        .filter(|token| !token.is_empty())
+        .map(Offer::Token))
 }
 
-async fn recognise(db: &impl Db, family: Family, token: &str) -> Result<Recognised> {
-    if family == Family::StatusDashboard
+async fn by_token(db: &impl Db, family: Family, token: &str) -> Result<Recognised> {
+    if is_status_dashboard(family)
         && let Some(caller) = monitor(token).await
     {
         return Ok(Recognised {

@@ -108,6 +108,47 @@ fn a_token_is_found_in_the_header_of_its_family() {
 }
 
 #[test]
+fn the_status_dashboard_takes_a_name_with_a_password_and_the_others_do_not() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let hash = credentials::hash_password("hoist away").unwrap();
+        db.execute(
+            "update users set password_hash = ?1 where username = 'ann'",
+            params![hash],
+        )
+        .await
+        .unwrap();
+        let both = [Family::StatusDashboard, Family::StatusDashboardV2];
+        // ann:hoist away, ann:guess, nobody:guess, 1ann:guess
+        let right = "Basic YW5uOmhvaXN0IGF3YXk=";
+        let wrong = "Basic YW5uOmd1ZXNz";
+        for family in both {
+            let found = call(&db, family, &[("authorization", right)]).await;
+            let found = found.unwrap();
+            assert_eq!(found.caller.username, "ann");
+            assert_eq!(found.caller.method, AuthMethod::Basic);
+            for header in [wrong, "Basic bm9ib2R5Omd1ZXNz", "Basic MWFubjpndWVzcw=="] {
+                let refusal = call(&db, family, &[("authorization", header)]).await;
+                assert_eq!(refusal.unwrap_err().kind(), Kind::Unauthorized, "{header}");
+            }
+        }
+        for family in [Family::Adjutant, Family::Opsera] {
+            let refusal = call(&db, family, &[("authorization", right)]).await;
+            assert!(refusal.is_err(), "{family:?}");
+        }
+        // One was counted after the last good login; the fifth locks, and forgets what was remembered.
+        for _ in 0..4 {
+            let refusal = call(&db, both[0], &[("authorization", wrong)]).await;
+            assert!(refusal.is_err());
+        }
+        for family in both {
+            let refusal = call(&db, family, &[("authorization", right)]).await;
+            assert_eq!(refusal.unwrap_err().kind(), Kind::Unauthorized);
+        }
+    });
+}
+
+#[test]
 fn a_scope_opens_its_own_family_only() {
     pollster::block_on(async {
         let db = fresh().await;
@@ -315,7 +356,9 @@ fn every_refusal_is_in_the_envelope_of_its_family() {
                 let header = match family {
                     Family::Conductor => ("authentication-token", token),
                     Family::Adjutant => ("x-auth-token", token),
-                    Family::Opsera | Family::StatusDashboard => ("authorization", bearer.as_str()),
+                    Family::Opsera | Family::StatusDashboard | Family::StatusDashboardV2 => {
+                        ("authorization", bearer.as_str())
+                    }
                 };
                 let headers: &[(&str, &str)] = if token.is_empty() { &[] } else { &[header] };
                 let refusal = call(&db, family, headers).await.unwrap_err();

@@ -4,7 +4,7 @@
 //! decides nothing. What decides is the counter at the moment the success is recorded: in
 //! the order in which the database takes them, only so many attempts can come before the lock.
 
-use super::verified;
+use super::verified::Credential;
 use windlass_core::db::{Db, Row};
 use windlass_core::{Error, Result, Timestamp, credentials, params};
 
@@ -14,16 +14,20 @@ pub const FAILED_LOGINS_BEFORE_LOCK: i64 = 4;
 /// How long it is locked, in minutes, unless a setting says otherwise.
 const LOCK_PERIOD: i64 = 30;
 
+/// How long a verified password counts, in seconds.
+const LIFETIME: i64 = 600;
+
 /// When an account is locked.
-struct LockRule {
+pub struct LockRule {
     /// More failures than these lock it,
-    failures: i64,
+    pub failures: i64,
     /// while the last one is younger than this.
-    since: Timestamp,
+    pub since: Timestamp,
 }
 
 impl LockRule {
-    async fn read(db: &impl Db) -> Result<Self> {
+    /// The rule as the settings have it now.
+    pub async fn read(db: &impl Db) -> Result<Self> {
         let failures = crate::config::integer(db, "failed_logins_before_account_lock").await?;
         let minutes = crate::config::integer(db, "account_lock_period").await?;
         let seconds = minutes.unwrap_or(LOCK_PERIOD).saturating_mul(-60);
@@ -33,7 +37,8 @@ impl LockRule {
         })
     }
 
-    fn locks(&self, failures: i64, last: Option<&str>) -> bool {
+    /// Whether an account with so many failures, the last one at this time, is locked.
+    pub fn locks(&self, failures: i64, last: Option<&str>) -> bool {
         // Times are compared as their texts, which sort alike.
         failures > self.failures && last.is_some_and(|last| *last > *self.since.to_string())
     }
@@ -57,16 +62,26 @@ pub async fn verify(db: &impl Db, username: &str, password: &str) -> Result<Opti
     if row.boolean(3)? && !locked && is_right(db, &row, password, &rule).await? {
         return row.integer(0).map(Some);
     }
-    Err(Error::unauthorized(format!(
-        "Authentication failed for <User username=`{}`>. Wrong credentials or locked account",
-        row.text(1)?
-    )))
+    Err(wrong(row.text(1)?))
+}
+
+/// The refusal of a wrong password, and of an account that takes none now.
+pub fn wrong(username: &str) -> Error {
+    Error::unauthorized(format!(
+        "Authentication failed for <User username=`{username}`>. Wrong credentials or locked account"
+    ))
 }
 
 /// Whether the password is right and the account still takes it; counts either way.
 async fn is_right(db: &impl Db, user: &Row, password: &str, rule: &LockRule) -> Result<bool> {
     let (id, name, hash) = (user.integer(0)?, user.text(1)?, user.text(2)?);
-    if verified::is_known(db, name, password, hash).await? {
+    let credential = Credential {
+        kind: "verified credential",
+        username: name,
+        password,
+        against: hash,
+    };
+    if credential.known_until(db).await?.is_some() {
         let is_worth_recording = user.integer(4)? > 0 || super::is_stale(user.optional_text(6)?)?;
         return Ok(!is_worth_recording || record_success(db, id, hash, rule).await?);
     }
@@ -77,7 +92,7 @@ async fn is_right(db: &impl Db, user: &Row, password: &str, rule: &LockRule) -> 
     db.transaction(async |db| {
         let taken = record_success(db, id, hash, rule).await?;
         if taken {
-            verified::note(db, name, password, hash).await?;
+            credential.note(db, LIFETIME).await?;
         }
         Ok(taken)
     })
@@ -85,7 +100,7 @@ async fn is_right(db: &impl Db, user: &Row, password: &str, rule: &LockRule) -> 
 }
 
 /// Counts a wrong password: in a transaction, so that it queues for the database as a success does.
-async fn record_failure(db: &impl Db, id: i64) -> Result<()> {
+pub async fn record_failure(db: &impl Db, id: i64) -> Result<()> {
     db.transaction(async |db| {
         db.execute(
             "update users set failed_logins = failed_logins + 1, last_failed_login_at = ?2

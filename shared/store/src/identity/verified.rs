@@ -1,49 +1,60 @@
 //! Passwords that were verified a moment ago, for all instances.
 //!
-//! What is stored is an HMAC of name, password and the user's present hash under the application's
-//! key: it counts only while the password is the same, and is of no use without the key.
+//! What is stored is an HMAC of name, password and what the verification depended on, under the
+//! application's key: it counts only while that is the same, and is of no use without the key.
 
 use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp, credentials, params};
+use windlass_core::{Result, Timestamp, credentials, params, secretbox};
 
-/// How long a verified password counts, in seconds.
-const LIFETIME: i64 = 600;
-
-/// Whether this password was verified for this user and hash a moment ago.
-pub async fn is_known(db: &impl Db, username: &str, password: &str, hash: &str) -> Result<bool> {
-    let mac = mac(username, password, hash).await?;
-    let row = db
-        .first(
-            "select 1 from verified_credentials where mac = ?1 and expires_at > ?2",
-            params![mac, Timestamp::now()],
-        )
-        .await?;
-    Ok(row.is_some())
+/// A name and a password, and what vouched for them.
+pub struct Credential<'r> {
+    /// What the rest means: one kind of verification says nothing about another.
+    pub kind: &'static str,
+    /// The name.
+    pub username: &'r str,
+    /// The password.
+    pub password: &'r str,
+    /// The hash, or the directory's settings: with others, nothing was verified.
+    pub against: &'r str,
 }
 
-/// Notes that the password was verified, and forgets what has expired.
-pub async fn note(db: &impl Db, username: &str, password: &str, hash: &str) -> Result<()> {
-    let mac = mac(username, password, hash).await?;
-    let now = Timestamp::now();
-    db.transaction(async |db| {
-        db.execute(
-            "delete from verified_credentials where expires_at <= ?1",
-            params![now],
-        )
-        .await?;
-        db.execute(
-            "insert or replace into verified_credentials (mac, expires_at) values (?1, ?2)",
-            params![mac, now.plus_seconds(LIFETIME)],
-        )
-        .await
-    })
-    .await
-}
+impl Credential<'_> {
+    /// Until when it counts as verified, if it was a moment ago.
+    pub async fn known_until(&self, db: &impl Db) -> Result<Option<Timestamp>> {
+        let row = db
+            .first(
+                "select expires_at from verified_credentials where mac = ?1 and expires_at > ?2",
+                params![self.mac().await?, Timestamp::now()],
+            )
+            .await?;
+        row.map(|row| Timestamp::parse("expires_at", row.text(0)?))
+            .transpose()
+    }
 
-async fn mac(username: &str, password: &str, hash: &str) -> Result<String> {
-    let key = super::bootstrap::encryption_key().await?;
-    Ok(credentials::mac(
-        &key,
-        &["verified credential", username, password, hash],
-    ))
+    /// Notes that it was verified, and forgets what has expired; until when it counts.
+    pub async fn note(&self, db: &impl Db, seconds: i64) -> Result<Timestamp> {
+        let mac = self.mac().await?;
+        let now = Timestamp::now();
+        let until = now.plus_seconds(seconds);
+        db.transaction(async |db| {
+            db.execute(
+                "delete from verified_credentials where expires_at <= ?1",
+                params![now],
+            )
+            .await?;
+            db.execute(
+                "insert or replace into verified_credentials (mac, expires_at) values (?1, ?2)",
+                params![mac, until],
+            )
+            .await
+        })
+        .await?;
+        Ok(until)
+    }
+
+    async fn mac(&self) -> Result<String> {
+        let key = secretbox::encryption_key().await?;
+        let parts = [self.kind, self.username, self.password, self.against];
+        Ok(credentials::mac(&key, &parts))
+    }
 }

@@ -138,6 +138,7 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
             "tasks_graphs",
             "operations",
             "events",
+            "status_bindings",
         ];
         let rows = db
             .query(

@@ -1,0 +1,259 @@
+//! Blobs that no row names: those being written, and those to be removed.
+//!
+//! The table `loose_blobs` knows every blob from before its first byte until a row names it, and
+//! again from the moment no row does (triggers see to that). So a crash at any point leaves a row
+//! here, and [`sweep`] finds the blob without listing the key-value store. A sweep claims a row
+//! before it removes anything; whoever still wants the blob then is refused.
+
+use windlass_core::blob::{self, Blob, Writer};
+use windlass_core::db::Db;
+use windlass_core::{Error, Kind, Result, Timestamp, log, params};
+
+/// How long a blob may be nobody's without a sign of life.
+pub const ORPHAN_AGE_MILLIS: i64 = 60 * 60 * 1000;
+
+/// For how many chunks room is made at a time: one statement for each 16 MiB.
+const RESERVED: u64 = 16;
+
+/// How many blobs one sweep removes.
+const SWEPT_AT_ONCE: usize = 20;
+
+/// A blob that is being written. It ends with [`NewBlob::finish`] or [`NewBlob::abandon`]; one
+/// that is dropped is left to a sweep.
+pub struct NewBlob {
+    writer: Writer,
+    reserved: u64,
+}
+
+impl NewBlob {
+    /// Begins a blob: from now on a sweep would find it.
+    pub async fn begin(db: &impl Db) -> Result<Self> {
+        let writer = Writer::default();
+        db.execute(
+            "insert into loose_blobs (id, chunks, touched_at) values (?1, ?2, ?3)",
+            params![writer.id(), RESERVED, Timestamp::now().millis()],
+        )
+        .await?;
+        Ok(Self {
+            writer,
+            reserved: RESERVED,
+        })
+    }
+
+    /// How many bytes there are so far.
+    pub fn size(&self) -> u64 {
+        self.writer.size()
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// 503 when it took so long that the blob was swept.
+    pub async fn write(&mut self, db: &impl Db, bytes: &[u8]) -> Result<()> {
+        let chunks = blob::chunks(self.writer.size() + bytes.len() as u64);
+        if chunks > self.reserved {
+            let room = chunks.next_multiple_of(RESERVED);
+            let kept = db
+                .first(
+                    "update loose_blobs set chunks = ?2, touched_at = ?3
+                     where id = ?1 and is_swept = 0 returning 1",
+                    params![self.writer.id(), room, Timestamp::now().millis()],
+                )
+                .await?;
+            kept.ok_or_else(too_slow)?;
+            self.reserved = room;
+        }
+        self.writer.write(bytes).await
+    }
+
+    /// Stores what is left. The blob is nobody's until [`keep`].
+    pub async fn finish(self) -> Result<Blob> {
+        self.writer.finish().await
+    }
+
+    /// Removes what was written so far.
+    pub async fn abandon(self, db: &impl Db) {
+        remove_or_log(db, self.writer.id()).await;
+    }
+}
+
+/// Gives a blob to a row: to be called in the transaction that stores the row naming it.
+///
+/// # Errors
+/// 503 when the blob was swept in the meantime.
+pub async fn keep(db: &impl Db, id: &str) -> Result<()> {
+    let kept = db
+        .first(
+            "delete from loose_blobs where id = ?1 and is_swept = 0 returning 1",
+            params![id],
+        )
+        .await?;
+    kept.map(drop).ok_or_else(too_slow)
+}
+
+fn too_slow() -> Error {
+    Error::new(
+        Kind::Unavailable,
+        "The upload took so long that it was given up, try again",
+    )
+}
+
+/// Removes a blob that no row names any more, at once rather than by a sweep. What a failure
+/// leaves is removed later.
+pub async fn remove_or_log(db: &impl Db, id: &str) {
+    if let Err(error) = remove(db, id).await {
+        log::error("a blob was left behind", &error);
+    }
+}
+
+/// Removes a blob, if no row names it.
+async fn remove(db: &impl Db, id: &str) -> Result<()> {
+    let claimed = db
+        .first(
+            "update loose_blobs set is_swept = 1 where id = ?1 returning chunks",
+            params![id],
+        )
+        .await?;
+    match claimed {
+        Some(row) => erase(db, id, row.integer(0)?).await,
+        None => Ok(()),
+    }
+}
+
+async fn erase(db: &impl Db, id: &str, chunks: i64) -> Result<()> {
+    blob::delete_chunks(id, u64::try_from(chunks).unwrap_or(0)).await?;
+    db.execute("delete from loose_blobs where id = ?1", params![id])
+        .await
+}
+
+/// Removes blobs that were nobody's for an hour. Answers how many.
+pub async fn sweep(db: &impl Db, now: Timestamp) -> Result<usize> {
+    let before = now.millis() - ORPHAN_AGE_MILLIS;
+    let sql = "select 1 from loose_blobs where touched_at < ?1 limit 1";
+    // A read first: there is hardly ever one, and writers should not wait for that.
+    if db.first(sql, params![before]).await?.is_none() {
+        return Ok(0);
+    }
+    let claimed = db
+        .query(
+            "update loose_blobs set is_swept = 1
+             where id in (select id from loose_blobs where touched_at < ?1
+                          order by touched_at limit ?2)
+             returning id, chunks",
+            params![before, SWEPT_AT_ONCE],
+        )
+        .await?;
+    for row in &claimed {
+        erase(db, row.text(0)?, row.integer(1)?).await?;
+    }
+    Ok(claimed.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrations;
+    use windlass_core::db::NativeDb;
+
+    async fn fresh() -> NativeDb {
+        let db = NativeDb::in_memory();
+        migrations::apply(&db).await.unwrap();
+        db
+    }
+
+    async fn written(db: &NativeDb, size: usize) -> Blob {
+        let mut new = NewBlob::begin(db).await.unwrap();
+        for piece in vec![7; size].chunks(100_000) {
+            new.write(db, piece).await.unwrap();
+        }
+        new.finish().await.unwrap()
+    }
+
+    async fn loose(db: &NativeDb) -> i64 {
+        let row = db.first("select count(*) from loose_blobs", &[]).await;
+        row.unwrap().unwrap().integer(0).unwrap()
+    }
+
+    async fn exists(blob: &Blob) -> bool {
+        blob::read(&blob.id, blob.size).await.is_ok()
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        Timestamp::now().plus_seconds(seconds)
+    }
+
+    #[test]
+    fn only_what_is_nobodys_for_an_hour_is_swept() {
+        pollster::block_on(async {
+            let db = fresh().await;
+            let kept = written(&db, 10).await;
+            keep(&db, &kept.id).await.unwrap();
+            let orphan = written(&db, 17 * blob::CHUNK + 5).await;
+            assert_eq!(sweep(&db, later(3500)).await.unwrap(), 0);
+            assert!(exists(&orphan).await);
+            assert_eq!(sweep(&db, later(3700)).await.unwrap(), 1);
+            assert!(exists(&kept).await && !exists(&orphan).await);
+            for number in 0..20 {
+                let left = blob::chunk(&orphan.id, u64::MAX, number).await;
+                assert!(left.is_err(), "chunk {number}");
+            }
+            assert_eq!(loose(&db).await, 0);
+        });
+    }
+
+    #[test]
+    fn an_upload_under_way_is_not_swept_and_one_that_was_is_not_kept() {
+        pollster::block_on(async {
+            let db = fresh().await;
+            let mut new = NewBlob::begin(&db).await.unwrap();
+            db.execute("update loose_blobs set touched_at = 0", &[])
+                .await
+                .unwrap();
+            // Every 16 MiB it shows that it lives.
+            for _ in 0..17 {
+                new.write(&db, &vec![1; blob::CHUNK]).await.unwrap();
+            }
+            assert_eq!(sweep(&db, later(0)).await.unwrap(), 0);
+            let blob = new.finish().await.unwrap();
+            assert_eq!(sweep(&db, later(4000)).await.unwrap(), 1);
+            let refusal = keep(&db, &blob.id).await.unwrap_err();
+            assert_eq!(refusal.kind(), Kind::Unavailable);
+        });
+    }
+
+    #[test]
+    fn a_sweep_that_died_is_finished_by_the_next() {
+        pollster::block_on(async {
+            let db = fresh().await;
+            let blob = written(&db, 3 * blob::CHUNK).await;
+            db.execute("update loose_blobs set is_swept = 1, touched_at = 0", &[])
+                .await
+                .unwrap();
+            blob::delete_chunks(&blob.id, 1).await.unwrap();
+            assert!(keep(&db, &blob.id).await.is_err());
+            assert_eq!(sweep(&db, later(0)).await.unwrap(), 1);
+            assert!(blob::chunk(&blob.id, blob.size, 2).await.is_err());
+        });
+    }
+
+    #[test]
+    fn what_is_abandoned_or_removed_is_gone_at_once() {
+        pollster::block_on(async {
+            let db = fresh().await;
+            let mut new = NewBlob::begin(&db).await.unwrap();
+            new.write(&db, &vec![1; 2 * blob::CHUNK]).await.unwrap();
+            let id = new.writer.id().to_owned();
+            new.abandon(&db).await;
+            assert!(blob::chunk(&id, u64::MAX, 0).await.is_err());
+            let blob = written(&db, 10).await;
+            remove_or_log(&db, &blob.id).await;
+            assert!(!exists(&blob).await);
+            // What a row names is not removed, even when somebody asks for it.
+            let kept = written(&db, 10).await;
+            keep(&db, &kept.id).await.unwrap();
+            remove_or_log(&db, &kept.id).await;
+            assert!(exists(&kept).await);
+            assert_eq!(loose(&db).await, 0);
+        });
+    }
+}

@@ -39,7 +39,7 @@ pub fn check(url: &str, allow_private: bool) -> Result<(), String> {
 }
 
 /// Whether a host is a private or local address, in whatever way it is written.
-fn is_private(host: &str) -> bool {
+pub fn is_private(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let bare = bare.split('%').next().unwrap_or(bare);
     if let Ok(address) = bare.parse::<IpAddr>() {

@@ -13,6 +13,13 @@ pub trait Handlers<D: Db> {
     /// Whether this kind is handled here.
     fn handles(&self, kind: &str) -> bool;
 
+    /// Whether this kind needs nothing but the database: then its rows run one after the other. What
+    /// runs beside others must not hold a transaction open, because a tick that waits for the
+    /// database does not get to finish it.
+    fn is_local(&self, _kind: &str) -> bool {
+        false
+    }
+
     /// Does the work of a row. The transaction that records its result calls
     /// [`queue::finish`] with the row's key, and records nothing when the row was lost.
     ///

@@ -5,7 +5,7 @@
 //! the [`mod@tick`] does the work that is queued. Handlers use [`start`] and [`control`] inside their own
 //! transaction and nudge the scheduler after the commit. A crash at any point resumes.
 
-mod address_rule;
+pub mod address_rule;
 mod calls;
 pub mod control;
 pub mod dequeue;
@@ -15,10 +15,12 @@ pub mod graph;
 pub mod handlers;
 pub mod http_plugin;
 mod lookup;
+pub mod notify;
 pub mod outbound;
 pub mod plan;
 pub mod queue_kinds;
 pub mod start;
+pub mod status;
 pub mod step;
 pub mod texts;
 pub mod tick;

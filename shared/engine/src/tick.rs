@@ -169,7 +169,7 @@ impl<'a, D: Db, O: Outbound, C: Clock, H: Handlers<D>> Tick<'a, D, O, C, H> {
                 self.give_up(&row, row.attempts - 1, &why).await?;
             } else if row.kind == OPERATION {
                 calls.push(row);
-            } else if self.handlers.handles(&row.kind) {
+            } else if self.handlers.handles(&row.kind) && !self.handlers.is_local(&row.kind) {
                 self.held.push(row.key);
                 let (db, handlers, holder) = (self.db, self.handlers, self.holder);
                 self.under_way.push(Box::pin(async move {
@@ -257,6 +257,7 @@ impl<'a, D: Db, O: Outbound, C: Clock, H: Handlers<D>> Tick<'a, D, O, C, H> {
                     })
                     .await
             }
+            kind if self.handlers.handles(kind) => self.handlers.run(self.db, holder, &row).await,
             kind => {
                 // Perhaps a newer version knows it.
                 let why = format!("no component handles work of the kind `{kind}`");

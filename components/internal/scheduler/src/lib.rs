@@ -6,6 +6,8 @@
 
 mod platform;
 mod tick;
+mod uploads;
+mod work;
 
 windlass_core::component! {
     family: Conductor,

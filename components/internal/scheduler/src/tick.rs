@@ -1,18 +1,18 @@
 //! `/internal/tick`: one tick of the queue, for those who have its token.
 
 use crate::platform::{Network, SystemClock};
+use crate::work::Work;
 use windlass_core::db::Db;
 use windlass_core::platform::{TICK_TOKEN_HEADER, tick_token, variable};
 use windlass_core::{Context, Error, Response, Result, credentials};
-use windlass_engine::{NoHandlers, TickOptions};
+use windlass_engine::TickOptions;
 
 /// `POST /internal/tick`: work on what is due. No caller and no permission: the token is all that
 /// a clock can have.
 pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
     demand_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
     let options = options().await;
-    let report =
-        windlass_engine::tick(&ctx.db, &Network, &SystemClock, &NoHandlers, &options).await?;
+    let report = windlass_engine::tick(&ctx.db, &Network, &SystemClock, &Work, &options).await?;
     let idle = report.ran == 0;
     let response = ctx.ok(report)?;
     // A clock ticks every second, mostly for nothing.

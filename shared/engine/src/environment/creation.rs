@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
+use windlass_blueprint::functions::has_functions;
 use windlass_blueprint::{
     DeploymentPlan, Error as Problem, InputProblem, Plan, check_inputs, instantiate,
     prepare_deployment,
@@ -227,7 +228,8 @@ async fn check_parent_capabilities(
         }
         None => Value::Null,
     };
-    for path in required {
+    // A path with functions in it is known only later.
+    for path in required.iter().filter(|path| !has_functions(path)) {
         let mut here = Some(&capabilities);
         for step in path.as_array().into_iter().flatten() {
             here = here.and_then(|value| match step {
@@ -235,8 +237,9 @@ async fn check_parent_capabilities(
                 step => value.get(usize::try_from(step.as_u64()?).ok()?),
             });
         }
-        if here.is_none() {
-            missing.push(path.to_string());
+        let path = path.to_string();
+        if here.is_none() && !missing.contains(&path) {
+            missing.push(path);
         }
     }
     if missing.is_empty() {

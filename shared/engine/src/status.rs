@@ -1,0 +1,3 @@
+//! What happens on the status page by itself.
+
+pub mod maintenance;

@@ -1,6 +1,5 @@
 //! `/blueprints` and `/blueprints/{blueprint_id}`: list, get, update, delete.
 
-use crate::archive::forget;
 use crate::request::Params;
 use serde_json::Value;
 use windlass_blueprint::Plan;
@@ -8,6 +7,7 @@ use windlass_core::db::Db;
 use windlass_core::{
     Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, Visibility,
 };
+use windlass_store::blobs;
 use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
 };
@@ -90,7 +90,9 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
             Ok(blueprint)
         })
         .await?;
-    forget(blueprint.archive.as_ref()).await;
+    if let Some(archive) = &blueprint.archive {
+        blobs::remove_or_log(&ctx.db, &archive.blob).await;
+    }
     Ok(Response::empty(204))
 }
 

@@ -4,14 +4,24 @@
 //! resolved by the platform, so what a name leads to is for the operator's allowed hosts and
 //! blocked networks; addresses and the names of the machine itself are refused here.
 
+use crate::limits::UploadLimits;
+use crate::receive::{Incoming, Stored};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use windlass_core::db::Db;
 use windlass_core::http::Uri;
-use windlass_core::platform::{self, OutboundRequest};
+use windlass_core::platform::{self, OutboundAnswer, OutboundRequest};
 use windlass_core::{Error, Result};
 
-/// How long a server may take: clients wait two minutes for the whole upload.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// How long a download may take while a client waits for it: servers give up on requests that
+/// take a minute.
+pub const WHILE_WAITED_FOR: Duration = Duration::from_secs(45);
+
+/// How long one may take that nobody waits for.
+pub const IN_THE_BACKGROUND: Duration = Duration::from_secs(15 * 60);
+
+/// How long nothing at all may come.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// How many redirections are followed.
 const REDIRECTIONS: usize = 5;
@@ -55,31 +65,51 @@ impl ArchiveUrl {
         Ok(Self { uri, allow_private })
     }
 
-    /// Downloads the archive.
+    /// Downloads the archive into the blob store.
     ///
     /// # Errors
-    /// What went wrong, for the blueprint's error text.
-    pub async fn download(self) -> Result<Vec<u8>, String> {
+    /// What went wrong: with the other server, for the blueprint's error text, or here.
+    pub async fn download(
+        self,
+        db: &impl Db,
+        limits: &UploadLimits,
+        patience: Duration,
+    ) -> Result<Stored, Problem> {
+        let end = Instant::now() + patience;
+        let mut answer = self.open(end).await?;
+        let mut incoming = Incoming::new(db, limits);
+        let stored = match copy(&mut answer, &mut incoming, end).await {
+            Ok(()) => incoming.finish().await?,
+            Err(problem) => {
+                incoming.abandon().await;
+                return Err(problem);
+            }
+        };
+        stored.ok_or_else(|| "the server answered nothing".into())
+    }
+
+    /// Sends the request, and wherever its answer leads.
+    async fn open(self, end: Instant) -> Result<OutboundAnswer, Problem> {
         let mut url = self;
         for _ in 0..=REDIRECTIONS {
             let request = OutboundRequest {
                 url: url.uri.to_string(),
-                timeout: Some(PATIENCE),
+                timeout: Some(left_until(end)?),
                 ..OutboundRequest::default()
             };
-            let answer = platform::send(request).await?;
+            let answer = platform::open(request).await?;
             match answer.status {
-                200 => return Ok(answer.body),
+                200 => return Ok(answer),
                 301 | 302 | 303 | 307 | 308 => {
                     let mut headers = answer.headers.iter();
                     let location = headers.find(|(name, _)| name.eq_ignore_ascii_case("location"));
                     let (_, location) = location.ok_or("it redirects to nowhere")?;
                     url = url.follow(location)?;
                 }
-                status => return Err(format!("the server answered {status}")),
+                status => return Err(format!("the server answered {status}").into()),
             }
         }
-        Err("it redirects too often".to_owned())
+        Err("it redirects too often".into())
     }
 
     /// The URL that a redirection names, absolute or from the server's root.
@@ -96,6 +126,51 @@ impl ArchiveUrl {
             &format!("{scheme}://{authority}{location}"),
             self.allow_private,
         )
+    }
+}
+
+/// Why there is no archive.
+pub enum Problem {
+    /// The other server is to blame.
+    Server(String),
+    /// It is larger than allowed, or cannot be stored.
+    Here(Error),
+}
+
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self::Server(text)
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(text: &str) -> Self {
+        Self::Server(text.to_owned())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Here(error)
+    }
+}
+
+async fn copy(
+    answer: &mut OutboundAnswer,
+    incoming: &mut Incoming<'_, impl Db>,
+    end: Instant,
+) -> Result<(), Problem> {
+    while let Some(bytes) = answer.chunk(left_until(end)?.min(SILENCE)).await? {
+        incoming.add(&bytes).await?;
+    }
+    Ok(())
+}
+
+fn left_until(end: Instant) -> Result<Duration, Problem> {
+    let left = end.saturating_duration_since(Instant::now());
+    match left.is_zero() {
+        true => Err("the download takes too long".into()),
+        false => Ok(left),
     }
 }
 

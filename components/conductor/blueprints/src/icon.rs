@@ -3,12 +3,13 @@
 //! It is a file of the blueprint like any other, `icon.png` in its directory, so it lives in the
 //! archive and nowhere else.
 
-use crate::archive::{archive_of, replace, write};
+use crate::archive::{archive_of, replace};
 use crate::blueprints::show;
+use crate::reading::unpack;
 use crate::repack::with_icon;
-use windlass_blueprint::archive::{Limits, unpack};
+use windlass_blueprint::archive::Limits;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Permission, Response, Result, blob};
+use windlass_core::{Context, Error, Permission, Response, Result};
 use windlass_store::blueprints::{self, BLUEPRINTS};
 
 /// `PATCH /blueprints/{blueprint_id}/icon`: the body becomes the icon; an empty one removes it.
@@ -18,13 +19,11 @@ pub async fn icon(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.include(&BLUEPRINTS)?;
     let blueprint = blueprints::find_own(&ctx.db, &scope, id).await?;
     let old = archive_of(&blueprint)?;
-    let bytes = blob::read(&old.blob, old.size).await?;
     // An archive that came in by a way that does not look into it is looked at here.
-    unpack(&bytes, &Limits::default()).map_err(|error| Error::bad_parameters(error.to_string()))?;
+    let looked_at = unpack(old, &Limits::default()).await;
+    looked_at.map_err(|error| Error::bad_parameters(error.to_string()))?;
     let icon = Some(ctx.request.body.as_slice()).filter(|icon| !icon.is_empty());
-    let rebuilt = with_icon(&bytes, icon)
-        .map_err(|error| Error::bad_parameters(format!("Archive is damaged: {error}")))?;
-    let archive = write(&rebuilt).await?;
+    let archive = with_icon(&ctx.db, old, icon).await?;
     replace(ctx, &scope, &blueprint, archive, "blueprint_icon").await?;
     show(ctx, &scope, id, 200).await
 }

@@ -1,11 +1,15 @@
 //! Conductor: blueprints and their labels.
 
 mod archive;
+mod background;
 mod blueprints;
 mod download;
 mod icon;
 mod labels;
+mod limits;
+mod multipart;
 mod reading;
+mod receive;
 mod repack;
 mod request;
 mod upload;
@@ -18,12 +22,13 @@ windlass_core::component! {
     routes: {
         GET "/blueprints" => blueprints::list;
         GET "/blueprints/{blueprint_id}" => blueprints::get;
-        PUT "/blueprints/{blueprint_id}" => upload::upload, uploads;
+        PUT "/blueprints/{blueprint_id}" => upload::upload, streamed;
         PATCH "/blueprints/{blueprint_id}" => blueprints::update;
         DELETE "/blueprints/{blueprint_id}" => blueprints::delete;
-        PUT "/blueprints/{blueprint_id}/validate" => upload::validate, uploads;
+        PUT "/blueprints/{blueprint_id}/validate" => upload::validate, streamed;
+        POST "/blueprints/{blueprint_id}/continue-upload" => background::continue_upload;
         GET "/blueprints/{blueprint_id}/archive" => archive::archive_get;
-        PUT "/blueprints/{blueprint_id}/archive" => archive::archive_put, uploads;
+        PUT "/blueprints/{blueprint_id}/archive" => archive::archive_put, streamed;
         PATCH "/blueprints/{blueprint_id}/set-visibility" => visibility::set_visibility;
         PATCH "/blueprints/{blueprint_id}/icon" => icon::icon;
         GET "/labels/blueprints" => labels::blueprints_keys;

@@ -1,15 +1,16 @@
-//! From an archive's bytes to a plan, or to the reason why there is none.
+//! From an archive to a plan, or to the reason why there is none.
 //!
 //! The parser asks for imported blueprints while it runs and cannot wait. So what it asked for in
 //! vain is fetched afterwards, and it runs again, until it lacks nothing that there is.
 
+use crate::limits::UploadLimits;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use windlass_blueprint::archive::{Limits, unpack};
-use windlass_blueprint::{ErrorKind, Imported, Importer, Plan, parse};
+use windlass_blueprint::archive::{ArchiveError, Limits, Tree, unpack_from};
+use windlass_blueprint::{ErrorKind, Imported, Importer, Plan, UploadedPlugin, parse};
 use windlass_core::db::Db;
-use windlass_core::{Kind, Result, Scope, blob};
-use windlass_store::blueprints::{self, PlanTexts, State};
+use windlass_core::{Error, Kind, Result, Scope, blob, platform};
+use windlass_store::blueprints::{self, Archive, PlanTexts, State};
 use windlass_store::labels;
 
 /// The most bytes of a plan's JSON.
@@ -45,7 +46,8 @@ impl Found {
         }
     }
 
-    fn failed_parsing(error: impl std::fmt::Display) -> Self {
+    /// What failed while it was parsed.
+    pub fn failed_parsing(error: impl std::fmt::Display) -> Self {
         Self::failed(
             State::FailedParsing,
             format!("Failed parsing blueprint - {error}"),
@@ -53,22 +55,74 @@ impl Found {
     }
 }
 
+/// Unpacks an archive in the blob store. Other requests have their turn in between.
+///
+/// # Errors
+/// What is wrong with it.
+pub async fn unpack(archive: &Archive, limits: &Limits) -> Result<Tree, ArchiveError> {
+    let reader = blob::Reader::new(&archive.blob, archive.size);
+    unpack_from(reader, limits, platform::pause).await
+}
+
+/// Why there are no files to parse.
+pub enum NotExtracted {
+    /// The archive is larger than operators allow.
+    Refused(Error),
+    /// Something else is wrong with it.
+    Failed(Box<Found>),
+}
+
+/// The files of an archive, the main file among them.
+///
+/// # Errors
+/// What is wrong with it.
+pub async fn extract(
+    archive: &Archive,
+    main_file: &str,
+    limits: &UploadLimits,
+) -> Result<Tree, NotExtracted> {
+    let failed = |error: String| {
+        NotExtracted::Failed(Box::new(Found::failed(State::FailedExtracting, error)))
+    };
+    match unpack(archive, &limits.unpacking()).await {
+        Ok(tree) if tree.contains(main_file) => Ok(tree),
+        Ok(_) => Err(failed(format!(
+            "{main_file} does not exist in the application directory"
+        ))),
+        Err(error) => Err(match limits.refusal(&error) {
+            Some(refusal) => NotExtracted::Refused(refusal),
+            None => failed(error.to_string()),
+        }),
+    }
+}
+
 /// Unpacks and parses an archive.
 ///
 /// # Errors
-/// Of the database only: what is wrong with the archive is in the answer.
-pub async fn read(db: &impl Db, scope: &Scope, bytes: &[u8], main_file: &str) -> Result<Found> {
-    let tree = match unpack(bytes, &Limits::default()) {
-        Ok(tree) => tree,
-        Err(error) => return Ok(Found::failed(State::FailedExtracting, error.to_string())),
-    };
-    if !tree.contains(main_file) {
-        let error = format!("{main_file} does not exist in the application directory");
-        return Ok(Found::failed(State::FailedExtracting, error));
+/// Of the database, and 400 for an archive that is larger than operators allow. What else is
+/// wrong with the archive is in the answer.
+pub async fn read(
+    db: &impl Db,
+    scope: &Scope,
+    archive: &Archive,
+    main_file: &str,
+    limits: &UploadLimits,
+) -> Result<Found> {
+    match extract(archive, main_file, limits).await {
+        Ok(tree) => parsed(db, scope, &tree, main_file).await,
+        Err(NotExtracted::Failed(found)) => Ok(*found),
+        Err(NotExtracted::Refused(error)) => Err(error),
     }
+}
+
+/// Parses a blueprint's files.
+///
+/// # Errors
+/// Of the database only: what is wrong with the files is in the answer.
+pub async fn parsed(db: &impl Db, scope: &Scope, tree: &Tree, main_file: &str) -> Result<Found> {
     let mut imports = Imports::default();
     loop {
-        let error = match parse(&tree, main_file, &imports) {
+        let error = match parse(tree, main_file, &imports) {
             Ok(plan) => return Ok(finished(plan)),
             Err(error) => error,
         };
@@ -168,16 +222,15 @@ async fn fetch(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Imported>
     if !blueprint.state.is_usable() {
         return Ok(None);
     }
-    let bytes = blob::read(&archive.blob, archive.size).await?;
-    Ok(unpack(&bytes, &Limits::default())
-        .ok()
-        .map(|tree| Imported { tree, main_file }))
+    // It was uploaded under the settings of its time.
+    let tree = unpack(&archive, &Limits::default()).await;
+    Ok(tree.ok().map(|tree| Imported { tree, main_file }))
 }
 
 impl Importer for Imports {
     /// Plugins cannot be uploaded yet, so none is ever found.
-    fn plugin(&self, _name: &str, _query: &str) -> Option<String> {
-        None
+    fn plugins(&self, _name: &str) -> Vec<UploadedPlugin> {
+        Vec::new()
     }
 
     fn blueprint(&self, id: &str) -> Option<Imported> {

@@ -1,13 +1,10 @@
-//! What an upload was sent as: multipart, a raw body with its parameters in the query, or a URL.
+//! What an upload asks for, from a form's parameters or from the query.
 
 use crate::blueprints::{created_at, created_by};
 use crate::download::ArchiveUrl;
-use bytes::Bytes;
-use multer::{Constraints, Multipart, SizeLimit};
+use crate::receive::Received;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
-use std::convert::Infallible;
 use windlass_core::db::Db;
 use windlass_core::request::parse_bool;
 use windlass_core::{Context, Error, Result, Scope, Timestamp, Visibility, ids, limits};
@@ -17,14 +14,11 @@ use windlass_store::labels;
 /// The main file of a blueprint that names none.
 const DEFAULT_MAIN_FILE: &str = "blueprint.yaml";
 
-/// The most bytes that a multipart body's parameters may have.
-const PARAMS_BYTES: usize = 1 << 20;
-
 /// Where the archive comes from.
 #[derive(Clone, Debug)]
-pub enum Source<'r> {
-    /// The request carries it.
-    Bytes(Cow<'r, [u8]>),
+pub enum Source {
+    /// The request carried it.
+    Body,
     /// Another server has it.
     Url(ArchiveUrl),
     /// There is none, which only a restored blueprint may do.
@@ -33,9 +27,9 @@ pub enum Source<'r> {
 
 /// An upload as it was asked for, checked as far as the database is not needed.
 #[derive(Clone, Debug)]
-pub struct UploadRequest<'r> {
+pub struct UploadRequest {
     /// Where the archive comes from.
-    pub source: Source<'r>,
+    pub source: Source,
     /// The URL as it was given.
     pub url: Option<String>,
     /// The main file, inside the archive's directory.
@@ -56,14 +50,14 @@ pub struct UploadRequest<'r> {
     pub created_by: Option<String>,
 }
 
-impl<'r> UploadRequest<'r> {
+impl UploadRequest {
     /// Reads and checks the request, in the order that the API documents.
     ///
     /// # Errors
     /// 400 for what cannot be used, 403 for what the caller may not ask for.
-    pub async fn read(ctx: &'r Context<impl Db>, scope: &Scope, id: &str) -> Result<Self> {
-        ids::check("blueprint_id", id)?;
-        let (params, archive) = parts(ctx).await?;
+    pub async fn read(ctx: &Context<impl Db>, scope: &Scope, received: &Received) -> Result<Self> {
+        let params = &received.params;
+        let archive = received.archive.as_ref();
         let url = params
             .text("blueprint_archive_url")?
             .filter(|url| !url.is_empty());
@@ -75,7 +69,7 @@ impl<'r> UploadRequest<'r> {
         let skip_execution = params.boolean("skip_execution")?.unwrap_or(false);
         let source = match (url, archive) {
             (Some(url), _) => Source::Url(ArchiveUrl::parse(url).await?),
-            (None, Some(archive)) => Source::Bytes(archive),
+            (None, Some(_)) => Source::Body,
             (None, None) if skip_execution => Source::Nothing,
             (None, None) => {
                 return Err(Error::bad_parameters(
@@ -84,8 +78,8 @@ impl<'r> UploadRequest<'r> {
                 ));
             }
         };
-        let created_at = created_at(ctx, &params)?;
-        let created_by = created_by(ctx, &params, "created_by").await?;
+        let created_at = created_at(ctx, params)?;
+        let created_by = created_by(ctx, params, "created_by").await?;
         let visibility = Visibility::for_creation(
             params.text("visibility")?.filter(|text| !text.is_empty()),
             params.boolean("private_resource")?,
@@ -95,12 +89,12 @@ impl<'r> UploadRequest<'r> {
         Ok(Self {
             url: url.map(str::to_owned),
             source,
-            main_file: main_file(&params)?,
+            main_file: main_file(params)?,
             visibility,
             labels,
             is_async: params.boolean("async_upload")?.unwrap_or(false),
             skip_execution,
-            state: initial_state(&params)?,
+            state: initial_state(params)?,
             created_at,
             created_by,
         })
@@ -150,63 +144,6 @@ fn main_file(params: &Params) -> Result<String> {
     Ok(name.into_owned())
 }
 
-/// The parameters and the archive, from wherever the request has them.
-async fn parts<'r>(ctx: &'r Context<impl Db>) -> Result<(Params, Option<Cow<'r, [u8]>>)> {
-    let body = ctx.request.body.as_slice();
-    let content_type = ctx.request.get_header("content-type").unwrap_or_default();
-    let is_multipart = content_type
-        .to_ascii_lowercase()
-        .starts_with("multipart/form-data");
-    let (params, archive) = match is_multipart {
-        true => multipart(content_type, body).await?,
-        false => (Params::default(), Some(Cow::Borrowed(body))),
-    };
-    let params = match params.is_empty() {
-        true => Params::of_query(&ctx.request.query),
-        false => params,
-    };
-    Ok((params, archive.filter(|bytes| !bytes.is_empty())))
-}
-
-/// Reads a multipart body: `params` as JSON, `blueprint_archive` as a file.
-async fn multipart<'r>(
-    content_type: &str,
-    body: &'r [u8],
-) -> Result<(Params, Option<Cow<'r, [u8]>>)> {
-    let broken = |error: multer::Error| {
-        Error::bad_parameters(format!("The multipart body is not usable: {error}"))
-    };
-    let boundary = multer::parse_boundary(content_type).map_err(broken)?;
-    // In pieces, so that the reader never holds a second copy of the whole body.
-    let pieces = body
-        .chunks(64 << 10)
-        .map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
-    let sizes = SizeLimit::new()
-        .whole_stream(limits::UPLOAD_BODY as u64)
-        .for_field("params", PARAMS_BYTES as u64);
-    let mut form = Multipart::with_constraints(
-        futures_util::stream::iter(pieces),
-        boundary,
-        Constraints::new().size_limit(sizes),
-    );
-    let (mut params, mut archive) = (Params::default(), None);
-    while let Some(mut field) = form.next_field().await.map_err(broken)? {
-        let name = field.name().unwrap_or_default().to_owned();
-        if name != "params" && name != "blueprint_archive" {
-            continue;
-        }
-        let mut content = Vec::new();
-        while let Some(piece) = field.chunk().await.map_err(broken)? {
-            content.extend_from_slice(&piece);
-        }
-        match name.as_str() {
-            "params" => params = Params::of_json(&content)?,
-            _ => archive = Some(Cow::Owned(content)),
-        }
-    }
-    Ok((params, archive))
-}
-
 /// Parameters of a request; null is the same as absent.
 #[derive(Clone, Debug, Default)]
 pub struct Params(Map<String, Value>);
@@ -218,7 +155,8 @@ impl Params {
         Self(object)
     }
 
-    fn of_json(text: &[u8]) -> Result<Self> {
+    /// The parameters of a JSON object as text; none in an empty one.
+    pub fn of_json(text: &[u8]) -> Result<Self> {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
@@ -232,7 +170,8 @@ impl Params {
         }
     }
 
-    fn of_query(query: &[(String, String)]) -> Self {
+    /// The parameters of a query; the first of each name counts.
+    pub fn of_query(query: &[(String, String)]) -> Self {
         let mut object = Map::new();
         for (name, value) in query {
             object
@@ -336,42 +275,6 @@ mod tests {
             ("[broken", Value::Null),
         ] {
             assert_eq!(listed(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_multipart_body_is_taken_apart() {
-        let archive = vec![0xAB; 200_000];
-        let mut body = b"--x\r\nContent-Disposition: form-data; name=\"params\"\r\n\r\n{\"labels\": null, \"state\": \"pending\"}\r\n--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nignored\r\n--x\r\nContent-Disposition: form-data; name=\"blueprint_archive\"; filename=\"filename\"\r\nContent-Type: text/plain\r\n\r\n".to_vec();
-        body.extend_from_slice(&archive);
-        body.extend_from_slice(b"\r\n--x--\r\n");
-        let read = pollster::block_on(multipart("multipart/form-data; boundary=x", &body)).unwrap();
-        assert_eq!(read.0.text("state").unwrap(), Some("pending"));
-        assert_eq!(read.0.get("labels"), None);
-        assert_eq!(read.1.unwrap().as_ref(), archive);
-    }
-
-    #[test]
-    fn broken_multipart_bodies_are_refused() {
-        let head = "--x\r\nContent-Disposition: form-data; name=\"params\"\r\n\r\n";
-        let long = format!("{head}\"{}\"\r\n--x--", "a".repeat(PARAMS_BYTES));
-        for (content_type, body) in [
-            ("multipart/form-data", format!("{head}{{}}\r\n--x--")),
-            ("multipart/form-data; boundary=x", "nothing".to_owned()),
-            ("multipart/form-data; boundary=x", format!("{head}{{}}")),
-            (
-                "multipart/form-data; boundary=x",
-                format!("{head}[1]\r\n--x--"),
-            ),
-            (
-                "multipart/form-data; boundary=x",
-                format!("{head}{{\r\n--x--"),
-            ),
-            ("multipart/form-data; boundary=x", long),
-        ] {
-            let read = pollster::block_on(multipart(content_type, body.as_bytes()));
-            let short: String = body.chars().take(90).collect();
-            assert!(read.is_err(), "{content_type}: {short}");
         }
     }
 

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use windlass_core::app::{self, Identity as _};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
+use windlass_core::platform::{TICK_TOKEN_HEADER, TICK_TOKEN_KEY, kv};
 use windlass_core::router::Router;
 use windlass_core::{Family, Request, Response, params};
-use windlass_store::Identity;
+use windlass_store::{Identity, blueprints, queue};
 
 const CRANE: &str = "tosca_definitions_version: cloudify_dsl_1_4
 imports: [cloudify/types/types.yaml]
@@ -92,7 +93,37 @@ impl Application {
             .header("tenant", tenant);
         request.body = body.to_vec();
         let (db, id) = (self.db.clone(), "test".to_owned());
-        app::handle::<Identity, _>(&self.router, db, Family::Conductor, request, id).await
+        let family = Family::Conductor;
+        let mut response = app::handle::<Identity, _>(&self.router, db, family, request, id).await;
+        if let Some((blob, size)) = response.blob.take() {
+            response.body = windlass_core::blob::read(&blob, size).await.unwrap();
+        }
+        response
+    }
+
+    /// Does what the queue holds of uploads, as the scheduler would have it done.
+    async fn run_uploads(&self) {
+        let now = windlass_core::Timestamp::now();
+        kv::set(TICK_TOKEN_KEY, b"tick").await.unwrap();
+        let rows = queue::lease(&self.db, "holder", 10, 5000, now).await;
+        for row in rows.unwrap() {
+            assert_eq!(row.kind, blueprints::UPLOAD_WORK);
+            let path = format!("/api/v3.1/blueprints/{}/continue-upload", row.subject);
+            let mut request = Request::new(Method::POST, &path).header(TICK_TOKEN_HEADER, "tick");
+            let body = json!({ "holder": "holder", "key": row.key });
+            request.body = body.to_string().into_bytes();
+            let (db, id) = (self.db.clone(), "test".to_owned());
+            let family = Family::Conductor;
+            let response = app::handle::<Identity, _>(&self.router, db, family, request, id);
+            assert_eq!(response.await.status, 200);
+        }
+    }
+
+    /// How many blobs belong to no row.
+    async fn loose_blobs(&self) -> i64 {
+        let sql = "select count(*) from loose_blobs";
+        let row = self.db.first(sql, &[]).await.unwrap().unwrap();
+        row.integer(0).unwrap()
     }
 
     /// The JSON of an answer that has this status.
@@ -171,14 +202,138 @@ fn a_failed_upload_stays_with_its_reason_until_the_next_one() {
             assert!(failed["error"].is_string() && failed["plan"].is_null());
         }
         let asynchronous = format!("{path}?async_upload=True");
-        app.expect("ann", Method::PUT, &asynchronous, &archive(BROKEN), 201)
+        let begun = app
+            .expect("ann", Method::PUT, &asynchronous, &archive(BROKEN), 201)
             .await;
+        assert_eq!(begun["state"], "uploading");
+        assert_eq!(begun["upload_execution"]["status"], "started");
+        // Until it has ended it is in the way of another.
+        app.expect("ann", Method::PUT, path, &archive(CRANE), 409)
+            .await;
+        app.expect("ann", Method::DELETE, path, b"", 400).await;
+        app.run_uploads().await;
+        let failed = app.expect("ann", Method::GET, path, b"", 200).await;
+        assert_eq!(failed["state"], "invalid", "{failed}");
+        assert_eq!(failed["upload_execution"]["status"], "failed");
+        assert_eq!(app.loose_blobs().await, 0);
         app.expect("ann", Method::PUT, path, &archive(CRANE), 201)
             .await;
         let refusal = app
             .expect("ann", Method::PUT, path, &archive(CRANE), 409)
             .await;
         assert_eq!(refusal["error_code"], "conflict_error");
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_is_done_by_the_queue() {
+    pollster::block_on(async {
+        let app = harbour().await;
+        let path = "/blueprints/crane";
+        let query = format!("{path}?async_upload=true&_include=id,state");
+        let begun = app
+            .expect("ann", Method::PUT, &query, &archive(CRANE), 201)
+            .await;
+        assert_eq!(begun, json!({ "id": "crane", "state": "uploading" }));
+        let download = app
+            .ask("ann", Method::GET, "/blueprints/crane/archive", b"")
+            .await;
+        assert_eq!(download.body, archive(CRANE), "its bytes are there already");
+        app.run_uploads().await;
+        let crane = app.expect("vera", Method::GET, path, b"", 200).await;
+        assert_eq!(crane["state"], "uploaded");
+        assert_eq!(crane["labels"][0]["key"], "team");
+        assert_eq!(crane["upload_execution"]["status"], "terminated");
+
+        // Labels of the request count for more than the blueprint's own.
+        let query = "/blueprints/two?async_upload=true&labels=a=b";
+        app.expect("ann", Method::PUT, query, &archive(CRANE), 201)
+            .await;
+        // One that was deleted meanwhile leaves nothing to do.
+        let query = "/blueprints/three?async_upload=true";
+        app.expect("ann", Method::PUT, query, &archive(CRANE), 201)
+            .await;
+        let three = "/blueprints/three?force=true";
+        app.expect("ann", Method::DELETE, three, b"", 204).await;
+        app.run_uploads().await;
+        let two = app
+            .expect("ann", Method::GET, "/blueprints/two", b"", 200)
+            .await;
+        assert_eq!(two["labels"].as_array().map(Vec::len), Some(1));
+        assert_eq!(two["labels"][0]["key"], "a");
+        assert_eq!(app.loose_blobs().await, 0);
+
+        // No other server can be reached here: the failure stays visible.
+        let query = "/blueprints/four?async_upload=true&blueprint_archive_url=http://example.com/a";
+        let begun = app.expect("ann", Method::PUT, query, b"", 201).await;
+        assert_eq!(begun["state"], "pending");
+        app.run_uploads().await;
+        let four = app
+            .expect("ann", Method::GET, "/blueprints/four", b"", 200)
+            .await;
+        assert_eq!(four["state"], "failed_uploading");
+        let error = four["error"].as_str().unwrap();
+        assert!(error.contains("could not be downloaded"), "{error}");
+        let left = app.db.first("select 1 from queue", &[]).await.unwrap();
+        assert_eq!(left, None);
+    });
+}
+
+#[test]
+fn settings_limit_archives_and_what_they_unpack_to() {
+    pollster::block_on(async {
+        let app = harbour().await;
+        let set = "update config set value = ?2 where name = ?1";
+        for (name, value) in [
+            ("blueprint_folder_max_size_mb", 1),
+            ("blueprint_folder_max_files", 3),
+        ] {
+            app.db.execute(set, params![name, value]).await.unwrap();
+        }
+        // What no compression makes smaller.
+        let mut state = 1_u64;
+        let noise: Vec<u8> = (0..1_200_000)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            })
+            .collect();
+        let packed = |entries: &[(&str, &[u8])]| {
+            let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut builder = tar::Builder::new(encoder);
+            for (name, content) in entries {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(content.len() as u64);
+                builder.append_data(&mut header, name, *content).unwrap();
+            }
+            builder.into_inner().unwrap().finish().unwrap()
+        };
+        let main = ("dir/blueprint.yaml", CRANE.as_bytes());
+        let size = "blueprint_folder_max_size_mb";
+        for (bytes, status, setting) in [
+            (noise.clone(), 413, size),
+            (packed(&[main, ("dir/noise", &noise)]), 413, size),
+            (packed(&[main, ("dir/zeros", &[0; 1_100_000])]), 400, size),
+            (
+                packed(&[main, ("dir/1", b""), ("dir/2", b""), ("dir/3", b"")]),
+                400,
+                "blueprint_folder_max_files",
+            ),
+        ] {
+            for path in ["/blueprints/crane", "/blueprints/crane/validate"] {
+                let refusal = app.expect("ann", Method::PUT, path, &bytes, status).await;
+                let message = refusal["message"].as_str().unwrap();
+                assert!(message.contains(setting), "{message}");
+            }
+            app.expect("ann", Method::GET, "/blueprints/crane", b"", 404)
+                .await;
+            assert_eq!(app.loose_blobs().await, 0);
+        }
+        let fits = packed(&[main, ("dir/1", &noise[..900_000]), ("dir/2", b"")]);
+        app.expect("ann", Method::PUT, "/blueprints/crane", &fits, 201)
+            .await;
     });
 }
 
@@ -215,6 +370,7 @@ fn what_is_refused_leaves_nothing() {
             .expect("ann", Method::GET, "/blueprints", b"", 200)
             .await;
         assert_eq!(list["items"], json!([]));
+        assert_eq!(app.loose_blobs().await, 0);
     });
 }
 

@@ -1,17 +1,21 @@
 //! `PUT /blueprints/{blueprint_id}` and `/validate`: from an archive to a blueprint.
 //!
-//! The work is done while the client waits, also for `async_upload`, which only says how a
-//! failure is told. Everything it found is stored in one transaction at its end, so whatever
-//! interrupts it leaves at most a blob that no row names.
+//! An upload that its client waits for is stored in one transaction at its end, so whatever
+//! interrupts it leaves at most a blob that no row names. Of one with `async_upload` the row is
+//! stored as soon as the request was understood, and the queue does the rest.
 
-use crate::archive::{forget, write};
 use crate::blueprints::show;
+use crate::download::{self, Problem};
+use crate::limits::UploadLimits;
 use crate::reading::{self, Found};
+use crate::receive::{Received, receive};
 use crate::request::{Source, UploadRequest};
-use std::borrow::Cow;
-use windlass_blueprint::archive::{ArchiveError, recognise};
+use windlass_blueprint::archive::ArchiveError;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, Timestamp};
+use windlass_core::{
+    Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, ids, log, platform,
+};
+use windlass_store::blobs;
 use windlass_store::blueprints::{self, BLUEPRINTS, State, Upload, UploadExecution};
 
 /// `PUT /blueprints/{blueprint_id}`: upload an archive. One that fails stays, with the reason.
@@ -19,20 +23,13 @@ pub async fn upload(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
     ctx.include(&BLUEPRINTS)?;
-    let request = UploadRequest::read(ctx, &scope, id).await?;
-    blueprints::demand_free(&ctx.db, &scope, id, request.visibility).await?;
-    let mut work = Work::new(id, &request);
-    let archive = work.run(ctx, &scope, request.source.clone()).await?;
-    if let Some(bytes) = archive {
-        work.upload.archive = Some(write(&bytes).await?);
-    }
-    store(ctx, &scope, &work.upload).await?;
-    if let Some(error) = work.refusal {
-        return Err(error);
-    }
-    if !request.is_async && work.upload.state.is_failed() {
-        return Err(failure(&work.upload));
-    }
+    ids::check("blueprint_id", id)?;
+    let limits = UploadLimits::read(&ctx.db).await?;
+    let mut received = receive(ctx, &limits).await?;
+    let uploaded = store_upload(ctx, &scope, id, &limits, &mut received).await;
+    received.clean_up(&ctx.db).await;
+    sweep(ctx).await;
+    uploaded?;
     show(ctx, &scope, id, 201).await
 }
 
@@ -41,28 +38,87 @@ pub async fn validate(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
     let include = ctx.include(&BLUEPRINTS)?;
-    let mut request = UploadRequest::read(ctx, &scope, id).await?;
-    request.skip_execution = false;
-    blueprints::demand_absent(&ctx.db, &scope, id, request.visibility).await?;
+    ids::check("blueprint_id", id)?;
+    let limits = UploadLimits::read(&ctx.db).await?;
+    let mut received = receive(ctx, &limits).await?;
+    let validated = store_validation(ctx, &scope, id, &limits, &mut received).await;
+    received.clean_up(&ctx.db).await;
+    sweep(ctx).await;
+    let mut blueprint = validated?;
+    // Who takes the answer for the execution finds how that ended.
+    for name in ["status", "workflow_id"] {
+        blueprint[name] = blueprint["upload_execution"][name].clone();
+    }
+    Response::json(201, &include.of(blueprint))
+}
+
+async fn store_upload(
+    ctx: &Context<impl Db>,
+    scope: &Scope,
+    id: &str,
+    limits: &UploadLimits,
+    received: &mut Received,
+) -> Result<()> {
+    let request = UploadRequest::read(ctx, scope, received).await?;
+    blueprints::demand_free(&ctx.db, scope, id, request.visibility).await?;
     let mut work = Work::new(id, &request);
-    work.run(ctx, &scope, request.source.clone()).await?;
+    if request.is_async && !request.skip_execution {
+        work.leave_to_queue(received);
+    } else {
+        work.run(ctx, scope, limits, received).await?;
+    }
+    let upload = &work.upload;
+    let stored = ctx
+        .db
+        .transaction(async |db| blueprints::insert(db, scope, upload).await)
+        .await;
+    let replaced = stored?;
+    if upload.archive.is_some() {
+        // A row names its blob now.
+        received.archive = None;
+    }
+    if let Some(archive) = replaced {
+        blobs::remove_or_log(&ctx.db, &archive.blob).await;
+    }
+    if upload.goes_on {
+        platform::nudge();
+        return Ok(());
+    }
+    match work.refusal {
+        Some(error) => Err(error),
+        None if !request.is_async && upload.state.is_failed() => Err(failure(upload)),
+        None => Ok(()),
+    }
+}
+
+async fn store_validation(
+    ctx: &Context<impl Db>,
+    scope: &Scope,
+    id: &str,
+    limits: &UploadLimits,
+    received: &mut Received,
+) -> Result<serde_json::Value> {
+    let mut request = UploadRequest::read(ctx, scope, received).await?;
+    request.skip_execution = false;
+    blueprints::demand_absent(&ctx.db, scope, id, request.visibility).await?;
+    let mut work = Work::new(id, &request);
+    work.run(ctx, scope, limits, received).await?;
     if let Some(error) = work.refusal {
         return Err(error);
     }
+    work.upload.archive = None;
     work.upload.execution = Some(UploadExecution {
         started_at: work.began,
         parameters: request.execution_parameters(id, true),
     });
-    let blueprint = ctx
-        .db
-        .transaction(async |db| blueprints::insert_validation(db, &scope, &work.upload).await)
-        .await?;
-    Response::json(201, &include.of(blueprint))
+    ctx.db
+        .transaction(async |db| blueprints::insert_validation(db, scope, &work.upload).await)
+        .await
 }
 
 /// An upload under way.
 struct Work<'r> {
-    request: &'r UploadRequest<'r>,
+    request: &'r UploadRequest,
     began: Timestamp,
     /// What will be stored.
     upload: Upload,
@@ -71,7 +127,7 @@ struct Work<'r> {
 }
 
 impl<'r> Work<'r> {
-    fn new(id: &str, request: &'r UploadRequest<'r>) -> Self {
+    fn new(id: &str, request: &'r UploadRequest) -> Self {
         let began = Timestamp::now();
         let upload = Upload {
             id: id.to_owned(),
@@ -90,6 +146,7 @@ impl<'r> Work<'r> {
             }),
             created_at: request.created_at,
             created_by: request.created_by.clone(),
+            goes_on: false,
         };
         Self {
             request,
@@ -99,72 +156,96 @@ impl<'r> Work<'r> {
         }
     }
 
-    /// Gets the archive and finds out what it is. Answers the bytes that are worth keeping.
+    /// Leaves everything that takes time to the queue; what is no archive is refused at once.
+    fn leave_to_queue(&mut self, received: &Received) {
+        if let Some(stored) = &received.archive {
+            let Some(archive) = stored.archive() else {
+                return self.refuse_unrecognised();
+            };
+            self.upload.archive = Some(archive);
+            self.upload.state = State::Uploading;
+        }
+        self.upload.goes_on = true;
+    }
+
+    /// Gets the archive and finds out what it is.
     async fn run(
         &mut self,
         ctx: &Context<impl Db>,
         scope: &Scope,
-        source: Source<'r>,
-    ) -> Result<Option<Cow<'r, [u8]>>> {
-        let bytes = match source {
-            Source::Nothing => return Ok(None),
-            Source::Bytes(bytes) => bytes,
-            Source::Url(url) => match url.download().await {
-                Ok(bytes) => Cow::Owned(bytes),
-                Err(reason) => {
-                    let error = format!("The blueprint archive could not be downloaded: {reason}");
-                    self.take(Found::failed(State::FailedUploading, error));
-                    return Ok(None);
+        limits: &UploadLimits,
+        received: &mut Received,
+    ) -> Result<()> {
+        if let Source::Url(url) = &self.request.source {
+            let patience = download::WHILE_WAITED_FOR;
+            match url.clone().download(&ctx.db, limits, patience).await {
+                Ok(stored) => received.archive = Some(stored),
+                Err(Problem::Here(error)) => return Err(error),
+                Err(Problem::Server(reason)) => {
+                    self.upload.take(not_downloaded(&reason));
+                    return Ok(());
                 }
-            },
-        };
-        if recognise(&bytes).is_none() {
-            let text = ArchiveError::Unrecognised.to_string();
-            self.refusal = Some(Error::bad_parameters(text.clone()));
-            self.take(Found::failed(State::FailedUploading, text));
-            // Such an upload ends before it has an execution.
-            self.upload.execution = None;
-            return Ok(None);
+            }
         }
+        let Some(stored) = &received.archive else {
+            return Ok(());
+        };
+        let Some(archive) = stored.archive() else {
+            self.refuse_unrecognised();
+            return Ok(());
+        };
         if !self.request.skip_execution {
             let main_file = &self.request.main_file;
-            self.take(reading::read(&ctx.db, scope, &bytes, main_file).await?);
+            let found = reading::read(&ctx.db, scope, &archive, main_file, limits).await?;
+            self.upload.take(found);
         }
-        Ok((!self.upload.state.is_failed()).then_some(bytes))
+        if !self.upload.state.is_failed() {
+            self.upload.archive = Some(archive);
+        }
+        Ok(())
     }
 
-    /// Puts what was found into what will be stored.
+    fn refuse_unrecognised(&mut self) {
+        let text = ArchiveError::Unrecognised.to_string();
+        self.refusal = Some(Error::bad_parameters(text.clone()));
+        self.upload
+            .take(Found::failed(State::FailedUploading, text));
+        // Such an upload ends before it has an execution.
+        self.upload.execution = None;
+    }
+}
+
+/// A download that failed, as its blueprint remembers it.
+pub fn not_downloaded(reason: &str) -> Found {
+    let error = format!("The blueprint archive could not be downloaded: {reason}");
+    Found::failed(State::FailedUploading, error)
+}
+
+/// Puts what was found into what will be stored.
+pub trait Take {
+    /// Takes it.
+    fn take(&mut self, found: Found);
+}
+
+impl Take for Upload {
     fn take(&mut self, found: Found) {
-        let upload = &mut self.upload;
-        upload.state = found.state;
-        upload.error = found.error;
-        upload.plan = found.texts;
+        self.state = found.state;
+        self.error = found.error;
+        self.plan = found.texts;
         if let Some(plan) = &found.plan {
-            upload.description = plan.section("description").as_str().map(str::to_owned);
-            upload.requirements = Some(plan.section("requirements").clone());
+            self.description = plan.section("description").as_str().map(str::to_owned);
+            self.requirements = Some(plan.section("requirements").clone());
         }
-        if upload.labels.is_empty() {
-            upload.labels = found.labels;
+        if self.labels.is_empty() {
+            self.labels = found.labels;
         }
     }
 }
 
-/// Stores an upload, then removes the blob that nothing names any more: that of the failed
-/// upload it replaces, or its own when it could not be stored.
-async fn store(ctx: &Context<impl Db>, scope: &Scope, upload: &Upload) -> Result<()> {
-    let stored = ctx
-        .db
-        .transaction(async |db| blueprints::insert(db, scope, upload).await)
-        .await;
-    match stored {
-        Ok(replaced) => {
-            forget(replaced.as_ref()).await;
-            Ok(())
-        }
-        Err(error) => {
-            forget(upload.archive.as_ref()).await;
-            Err(error)
-        }
+/// Removes what uploads left that died; there is hardly ever anything.
+pub async fn sweep(ctx: &Context<impl Db>) {
+    if let Err(error) = blobs::sweep(&ctx.db, Timestamp::now()).await {
+        log::error("the sweep of blobs failed", &error);
     }
 }
 

@@ -1,13 +1,18 @@
-//! `/`: what somebody finds who opens the address in a browser.
+//! `/`: what somebody finds who opens the address.
 
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
 
-/// `GET /`: what this is and where to go on, open to everybody. It tells nothing about what is
-/// stored or running.
+/// `GET /`: programs, which ask for JSON, are told what this is and where to go on; everybody else
+/// is led to the status page. Open to all, and tells nothing about what is stored or running.
 pub async fn root(ctx: &Context<impl Db>) -> Result<Response> {
-    ctx.ok(json!({
+    let accept = ctx.request.get_header("accept").unwrap_or_default();
+    if !accept.to_ascii_lowercase().contains("application/json") {
+        let redirect = Response::empty(302).header("location", "/status");
+        return Ok(redirect.header("vary", "accept"));
+    }
+    let about = ctx.ok(json!({
         "name": "Windlass",
         "version": env!("CARGO_PKG_VERSION"),
         "description": "A control plane for delivering software that runs as WebAssembly functions",
@@ -17,7 +22,9 @@ pub async fn root(ctx: &Context<impl Db>) -> Result<Response> {
             "ok": "/api/v3.1/ok",
             "status": "/api/v3.1/status",
             "metrics": "/metrics",
+            "status_page": "/status",
         },
         "documentation": "docs/api.md in the sources",
-    }))
+    }))?;
+    Ok(about.header("vary", "accept"))
 }

@@ -1,15 +1,15 @@
-//! `/ldap`: the settings of a directory.
+//! `/ldap`: the settings of a directory, through which users log in as soon as there are any.
 //!
-//! They are checked and kept for clients that set them, but nobody logs in through a directory: that
-//! takes TCP, which a component does not have everywhere. So the status stays `disabled`, local users
-//! go on working, and the password is not kept at all.
+//! Settings with an account for lookups are tried before they are kept. Connections to a directory
+//! are not encrypted here, so `ldaps://` is refused rather than promised.
 
+use crate::directory::{Directory, Server, check_filter};
 use serde_json::{Map, Value};
 use windlass_core::db::Db;
 use windlass_core::list::python_list;
 use windlass_core::request::parse_bool;
-use windlass_core::{Body, Context, Error, Permission, Response, Result};
-use windlass_store::ldap;
+use windlass_core::{Body, Context, Error, Permission, Response, Result, secretbox};
+use windlass_store::{ldap, users};
 
 /// The settings that are plain text.
 const TEXTS: [&str; 15] = [
@@ -61,18 +61,47 @@ const MAX_CERTIFICATE: usize = 65_536;
 /// `GET /ldap`: whether users log in through a directory.
 pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.allow_anywhere(Permission::LdapStatusGet)?;
-    ctx.ok("disabled")
+    ctx.ok(match users::are_from_directory(&ctx.db).await? {
+        true => "enabled",
+        false => "disabled",
+    })
 }
 
 /// `POST /ldap`: keeps the settings of a directory; answers them without the password.
 pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::LdapSet)?;
     let mut settings = read(&ctx.json_object()?)?;
-    settings.remove("ldap_password");
+    let password = match settings.remove("ldap_password") {
+        Some(Value::String(password)) if !password.is_empty() => Some(password),
+        _ => None,
+    };
+    let sealed = match &password {
+        Some(password) => {
+            demand_answer(&settings, password).await?;
+            Some(secretbox::seal(password.as_bytes()).await?)
+        }
+        None => None,
+    };
     ctx.db
-        .transaction(async |db| ldap::save(db, &scope, &settings).await)
+        .transaction(async |db| ldap::save(db, &scope, &settings, sealed.as_deref()).await)
         .await?;
     ctx.ok(settings)
+}
+
+/// Refuses a directory that cannot be reached, or does not take the account for lookups.
+async fn demand_answer(settings: &Map<String, Value>, password: &str) -> Result<()> {
+    let settings: ldap::Settings =
+        serde_json::from_value(Value::Object(settings.clone())).map_err(Error::internal)?;
+    match Directory::new(&settings, password).takes_lookups().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::bad_parameters(
+            "Failed setting LDAP authenticator: Invalid parameters provided. The LDAP server refuses ldap_username with ldap_password",
+        )),
+        Err(failure) => Err(Error::bad_parameters(format!(
+            "Failed setting LDAP: Unable to connect to LDAP Server {}: {failure}",
+            settings.ldap_server
+        ))),
+    }
 }
 
 /// The settings in a body, in the order of checks of the original.
@@ -107,6 +136,14 @@ fn read(object: &Map<String, Value>) -> Result<Map<String, Value>> {
         settings.insert("ldap_ca_cert".into(), certificate.into());
     }
     let given = |name| text(&body, name, MAX_TEXT).map(|text| !text.is_empty());
+    for name in ["ldap_user_filter", "ldap_group_member_filter"] {
+        let filter = text(&body, name, MAX_TEXT)?;
+        if !filter.is_empty() {
+            check_filter(filter).map_err(|error| {
+                Error::bad_parameters(format!("{name} is not a search filter: {error}"))
+            })?;
+        }
+    }
     check_server(
         text(&body, "ldap_server", MAX_TEXT)?,
         !certificate.is_empty(),
@@ -176,7 +213,8 @@ fn active_directory(body: &Body) -> Result<bool> {
     }
 }
 
-/// A certificate goes with a server that is asked in private, and with no other.
+/// A certificate goes with a server that is asked in private, and with no other. Then, that it is one
+/// that can be asked at all.
 fn check_server(server: &str, has_certificate: bool) -> Result<()> {
     let refusal = if server.starts_with("ldaps://") {
         (!has_certificate).then_some("A CA certificate must be provided to use ldaps.")
@@ -187,7 +225,17 @@ fn check_server(server: &str, has_certificate: bool) -> Result<()> {
             "ldap_server must specify protocol and should specify port, such as ldap://192.0.2.1:389 or ldaps://192.0.2.1:636",
         )
     };
-    refusal.map_or(Ok(()), |text| Err(Error::bad_parameters(text)))
+    if let Some(text) = refusal {
+        return Err(Error::bad_parameters(text));
+    }
+    if server.starts_with("ldaps://") {
+        return Err(Error::bad_parameters(
+            "ldaps:// is not offered: connections to an LDAP server are not encrypted here. Use ldap:// to a server in a trusted network, or to a proxy beside this one that adds TLS",
+        ));
+    }
+    Server::parse(server)
+        .map(drop)
+        .map_err(|failure| Error::bad_parameters(format!("ldap_server: {failure}")))
 }
 
 #[cfg(test)]

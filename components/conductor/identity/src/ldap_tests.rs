@@ -62,6 +62,18 @@ fn settings_are_refused_in_the_documented_order() {
         (json!({ "ldap_username": "u" }), both),
         (json!({ "ldap_password": "p" }), both),
         (
+            json!({ "ldap_user_filter": "(&(uid={username})" }),
+            "ldap_user_filter is not a search filter: `)` is missing before ``",
+        ),
+        (
+            json!({ "ldap_server": "ldaps://one", "ldap_ca_cert": "-----BEGIN" }),
+            "ldaps:// is not offered: connections to an LDAP server are not encrypted here. Use ldap:// to a server in a trusted network, or to a proxy beside this one that adds TLS",
+        ),
+        (
+            json!({ "ldap_server": "ldap://one:many" }),
+            "ldap_server: `ldap://one:many` is no ldap://host:port",
+        ),
+        (
             json!({ "ldap_base_dn": 1 }),
             "ldap_base_dn parameter is expected to be of type str but is of type int",
         ),

@@ -1,6 +1,7 @@
 //! Conductor: who can do what. Tenants, users, groups, permissions, tokens.
 
 mod body;
+mod directory;
 mod ldap;
 mod members;
 mod permissions;
@@ -20,6 +21,7 @@ windlass_core::component! {
         DELETE "/tokens/{token_id}" => tokens::delete;
         GET "/ldap" => ldap::status;
         POST "/ldap" => ldap::set;
+        POST "/ldap/logins" => directory::login;
         GET "/tenants" => tenants::list;
         GET "/tenants/{tenant_name}" => tenants::get;
         POST "/tenants/{tenant_name}" => tenants::create;

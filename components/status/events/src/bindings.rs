@@ -1,0 +1,105 @@
+//! `/components/{component_id}/binding`: a component that follows a deployment or a pipeline.
+
+use crate::asked;
+use windlass_core::db::Db;
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, ids};
+use windlass_store::deployments;
+use windlass_store::status::bindings::{self, Subject};
+use windlass_store::status::components_list;
+use windlass_store::status::incidents::IMPACTS;
+
+/// How bad a failure is, unless the binding says otherwise.
+const IMPACT: i64 = 2;
+
+/// `GET /components/{component_id}/binding`: what the component follows.
+pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
+    asked::operator(ctx)?;
+    let component = component(ctx)?;
+    ctx.ok(bindings::find(&ctx.db, component).await?)
+}
+
+/// `PUT /components/{component_id}/binding`: follow a deployment, which the caller must be able to see,
+/// or a pipeline.
+pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = asked::operator(ctx)?;
+    let component = component(ctx)?;
+    let body = Body::of(ctx)?;
+    if let Some(unknown) = body
+        .names()
+        .find(|name| !["type", "tenant_name", "id", "impact"].contains(name))
+    {
+        return Err(refusal(unknown, format!("Unknown field `{unknown}`")));
+    }
+    let impact = impact(&body)?;
+    let id = body.required_text("id")?;
+    let subject = match body.required_text("type")? {
+        "deployment" => {
+            let tenant = body.required_text("tenant_name")?;
+            let in_tenant = ctx.allow_in(tenant, Permission::DeploymentGet)?;
+            let found = deployments::find(&ctx.db, &in_tenant, id).await?;
+            // A global deployment of another tenant is seen from here, but bound over there.
+            if found.tenant_name != tenant {
+                return Err(Error::not_found("Deployment", id));
+            }
+            Subject::Deployment {
+                tenant,
+                id,
+                workflow: "",
+            }
+        }
+        "pipeline" => {
+            ids::check_characters("id", id)?;
+            Subject::Pipeline { id }
+        }
+        other => {
+            let text = format!("type must be `deployment` or `pipeline`, not `{other}`");
+            return Err(refusal("type", text));
+        }
+    };
+    let binding = ctx
+        .db
+        .transaction(async |db| {
+            components_list::find_json(db, component).await?;
+            let now = Timestamp::now();
+            bindings::save(db, &scope, component, subject, impact, now).await?;
+            bindings::find(db, component).await
+        })
+        .await?;
+    ctx.ok(binding)
+}
+
+/// `DELETE /components/{component_id}/binding`: follow nothing.
+pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = asked::operator(ctx)?;
+    let component = component(ctx)?;
+    ctx.db
+        .transaction(async |db| bindings::delete(db, &scope, component).await)
+        .await?;
+    Ok(Response::empty(204))
+}
+
+fn component<D: Db>(ctx: &Context<D>) -> Result<i64> {
+    asked::number(ctx.path("component_id")).ok_or_else(components_list::unknown)
+}
+
+/// 1 to 3, or their names.
+fn impact(body: &Body) -> Result<i64> {
+    let named = match body.get("impact") {
+        None => return Ok(IMPACT),
+        Some(serde_json::Value::String(text)) => IMPACTS
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(text))
+            .and_then(|place| i64::try_from(place).ok()),
+        Some(value) => value.as_i64(),
+    };
+    named
+        .filter(|impact| (1..=3).contains(impact))
+        .ok_or_else(|| {
+            let text = "impact must be 1, 2 or 3 (minor, major, outage)";
+            refusal("impact", text.to_owned())
+        })
+}
+
+fn refusal(field: &str, text: String) -> Error {
+    Error::bad_parameters(text.clone()).field(field, text)
+}

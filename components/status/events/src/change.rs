@@ -1,0 +1,79 @@
+//! `PATCH /events/{event_id}`, its updates' texts, and components that leave it.
+
+use crate::asked::{self, Role};
+use windlass_core::db::Db;
+use windlass_core::{Body, Context, Error, Response, Result, Timestamp, platform};
+use windlass_store::status::events::{self, View};
+use windlass_store::status::incidents::EventKind;
+use windlass_store::status::lifecycle::Patch;
+
+/// `PATCH /events/{event_id}`: tell what became of it. Answers the event.
+pub async fn change(ctx: &Context<impl Db>) -> Result<Response> {
+    let (scope, role) = asked::creator(ctx)?;
+    let id = asked::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
+    let body = Body::of(ctx)?;
+    let version = body.integer("version")?;
+    let patch = Patch {
+        message: body.required_text("message")?,
+        status: body.required_text("status")?,
+        update_date: Some(
+            asked::time(&body, "update_date")?.ok_or_else(|| Error::missing("update_date"))?,
+        ),
+        title: body.text("title")?,
+        description: body.text("description")?,
+        contact_email: body.text("contact_email")?,
+        impact: body.integer("impact")?,
+        start_date: asked::time(&body, "start_date")?,
+        end_date: asked::time(&body, "end_date")?,
+    };
+    let kind = body.text("type")?;
+    let changed = ctx
+        .db
+        .transaction(async |db| {
+            let now = Timestamp::now();
+            let is_operator = role == Role::Operator;
+            let was = events::change(db, &scope, id, &patch, version, is_operator, now).await?;
+            if kind.is_some_and(|kind| EventKind::find(kind) != Some(was)) {
+                return Err(Error::bad_parameters("can not change event type"));
+            }
+            events::find_json(db, View::Internal, id).await
+        })
+        .await?;
+    // A window that was moved may have begun.
+    platform::nudge();
+    Ok(Response::json_text(200, changed))
+}
+
+/// `POST /events/{event_id}/extract`: components that have a story of their own. Answers the incident
+/// that tells it.
+pub async fn extract(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = asked::operator(ctx)?;
+    let id = asked::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
+    let body = Body::of(ctx)?;
+    let components = asked::components(&body)?;
+    let part = ctx
+        .db
+        .transaction(async |db| {
+            let part = events::extract(db, &scope, id, &components, Timestamp::now()).await?;
+            events::find_json(db, View::Internal, part).await
+        })
+        .await?;
+    Ok(Response::json_text(200, part))
+}
+
+/// `PATCH /events/{event_id}/updates/{index}`: other words for what was told. Answers all updates.
+pub async fn rewrite_update(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = asked::operator(ctx)?;
+    let id = asked::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
+    let place = asked::number(ctx.path("index"));
+    let body = Body::of(ctx)?;
+    let text = body.filled_text("text")?;
+    let text = text.ok_or_else(|| Error::bad_parameters("text field is required"))?;
+    let updates = ctx
+        .db
+        .transaction(async |db| {
+            events::rewrite_update(db, &scope, id, place, text, Timestamp::now()).await
+        })
+        .await?;
+    Ok(Response::json_text(200, updates))
+}

@@ -1,0 +1,82 @@
+//! `/components`: what events can be about.
+
+use crate::asked;
+use windlass_core::db::Db;
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp};
+use windlass_store::status::components::Attribute;
+use windlass_store::status::{TENANT, components_list};
+
+/// The attributes of a component that is made here: each of them, once.
+const ATTRIBUTES: [&str; 3] = ["type", "region", "category"];
+
+/// The most characters of a name, and of an attribute's value.
+const LENGTHS: (usize, usize) = (200, 50);
+
+/// `GET /components`: the catalogue.
+pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+    let body = components_list::list_json(&ctx.db).await?;
+    Ok(Response::json_text(200, body))
+}
+
+/// `GET /components/{component_id}`: one of it.
+pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
+    let id = asked::number(ctx.path("component_id")).ok_or_else(components_list::unknown)?;
+    let body = components_list::find_json(&ctx.db, id).await?;
+    Ok(Response::json_text(200, body))
+}
+
+/// `POST /components`: one more. Answers it.
+pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_in(TENANT, Permission::StatusComponentCreate)?;
+    let body = Body::of(ctx)?;
+    let name = body.required_text("name")?.trim();
+    if name.is_empty() || name.chars().count() > LENGTHS.0 || name.chars().any(char::is_control) {
+        return Err(Error::bad_parameters(format!(
+            "component name must have 1 to {} characters, and none that controls",
+            LENGTHS.0
+        )));
+    }
+    let attributes = attributes(&body)?;
+    let created = ctx
+        .db
+        .transaction(async |db| {
+            components_list::insert(db, &scope, name, &attributes, Timestamp::now()).await
+        })
+        .await?;
+    Ok(Response::json_text(201, created))
+}
+
+/// The attributes, which some clients call `attrs`.
+fn attributes(body: &Body) -> Result<Vec<Attribute>> {
+    let refused = || Error::bad_parameters("component attribute has invalid format");
+    let name = match body.get("attributes") {
+        None if body.get("attrs").is_some() => "attrs",
+        _ => "attributes",
+    };
+    let given = body
+        .objects(name)?
+        .ok_or_else(|| Error::missing("attributes"))?;
+    let mut attributes: Vec<Attribute> = Vec::with_capacity(ATTRIBUTES.len());
+    for fields in given {
+        let fields = Body::from(fields);
+        let (name, value) = (
+            fields.required_text("name")?,
+            fields.required_text("value")?,
+        );
+        let is_usable = ATTRIBUTES.contains(&name)
+            && attributes.iter().all(|known| known.name != name)
+            && (1..=LENGTHS.1).contains(&value.chars().count())
+            && !value.chars().any(char::is_control);
+        if !is_usable {
+            return Err(refused());
+        }
+        attributes.push(Attribute {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
+    }
+    if attributes.len() != ATTRIBUTES.len() {
+        return Err(refused());
+    }
+    Ok(attributes)
+}

@@ -1,0 +1,46 @@
+//! Status Dashboard v2: people open, update, close and schedule events.
+//!
+//! The same endpoints stand under `/v2`, where the successor's clients look for them, and under
+//! `/api/v2/status`.
+
+mod asked;
+mod availability;
+mod bindings;
+mod change;
+mod components;
+mod events;
+mod filter;
+mod notifications;
+mod open;
+
+windlass_core::component! {
+    family: StatusDashboardV2,
+    identity: windlass_store::Families,
+    base: "/v2",
+    also: "/api/v2/status",
+    routes: {
+        GET "/components" => components::list;
+        POST "/components" => components::create;
+        GET "/components/{component_id}" => components::get;
+
+        GET "/events" => events::list;
+        POST "/events" => open::open;
+        GET "/events/{event_id}" => events::get;
+        PATCH "/events/{event_id}" => change::change;
+        POST "/events/{event_id}/extract" => change::extract;
+        PATCH "/events/{event_id}/updates/{index}" => change::rewrite_update;
+        GET "/incidents" => events::list_all;
+
+        GET "/availability" => availability::list;
+
+        GET "/components/{component_id}/binding" => bindings::get;
+        PUT "/components/{component_id}/binding" => bindings::set;
+        DELETE "/components/{component_id}/binding" => bindings::delete;
+        GET "/subscriptions" => notifications::list;
+        DELETE "/subscriptions/{subscription_id}" => notifications::delete;
+        GET "/notifications/stats" => notifications::stats;
+        GET "/notifications/failed" => notifications::list_failed;
+        POST "/notifications/failed/redrive" => notifications::redrive_all;
+        POST "/notifications/failed/{delivery_id}/redrive" => notifications::redrive_one;
+    }
+}

@@ -1,0 +1,54 @@
+//! `POST /api/v1/component_status`: what monitors report.
+
+mod posted;
+
+use posted::Posted;
+use windlass_core::db::Db;
+use windlass_core::{Context, Error, Permission, Response, Result, Scope};
+use windlass_store::status::reports::{self, Outcome, Report, Subject};
+use windlass_store::status::{TENANT, incidents};
+
+/// The impacts that a report may have: a maintenance is announced by people.
+const IMPACTS: std::ops::RangeInclusive<i64> = 1..=3;
+
+/// `POST /api/v1/component_status`: a component is not well. Answers the incident that it is on now.
+pub async fn report(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = reporter(ctx)?;
+    let posted = Posted::read(&ctx.request)?;
+    if !IMPACTS.contains(&posted.impact) {
+        return Err(Error::bad_parameters(
+            "Incident impact is not allowed by configuration",
+        ));
+    }
+    let report = Report {
+        subject: Subject::Named(&posted.name, &posted.attributes),
+        impact: posted.impact,
+        text: &posted.text,
+    };
+    match reports::report(&ctx.db, &scope, &report).await? {
+        Outcome::Taken(id) | Outcome::UnderMaintenance(id) => {
+            let incident = incidents::find_json(&ctx.db, id).await?;
+            Ok(Response::json_text(201, incident))
+        }
+        // The odd wording is the original's, which clients compare.
+        Outcome::Known {
+            incident,
+            title,
+            component,
+        } => Err(
+            Error::conflict("Incident with this the component already exists")
+                .extra("targetComponent", component)
+                .extra("existingIncidentId", incident)
+                .extra("existingIncidentTitle", title)
+                .extra("details", "Check your request parameters"),
+        ),
+    }
+}
+
+/// Monitors report by what they signed, people and their tools by a permission.
+fn reporter(ctx: &Context<impl Db>) -> Result<Scope> {
+    match ctx.caller()?.monitor() {
+        Some(_) => ctx.allow_everybody(),
+        None => ctx.allow_in(TENANT, Permission::StatusReport),
+    }
+}

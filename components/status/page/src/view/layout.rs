@@ -1,0 +1,142 @@
+//! What all pages have in common: the head, the way around, the headers of the answer.
+
+use super::style;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use windlass_core::Response;
+
+/// The pages that every page leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// How everything is now.
+    Status,
+    /// What is over.
+    History,
+    /// How available everything was.
+    Availability,
+    /// Being told.
+    Subscribe,
+    /// None of them.
+    Elsewhere,
+}
+
+const NAVIGATION: [(Section, &str, &str); 4] = [
+    (Section::Status, "/status", "Status"),
+    (Section::History, "/history", "History"),
+    (Section::Availability, "/availability", "Availability"),
+    (Section::Subscribe, "/status/subscribe", "Subscribe"),
+];
+
+/// A whole page as the answer. The body goes into the page's `main`, and begins with an `h1`.
+pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Response {
+    let style = style::sheet();
+    let document = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Status Dashboard" }
+                link rel="icon" type="image/svg+xml" href="/status/favicon.svg";
+                link rel="alternate" type="text/calendar" title="Maintenances" href="/status/calendar.ics";
+                style { (PreEscaped(style.text)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                (PreEscaped(include_str!("../assets/icons.svg").trim_end()))
+                header {
+                    div.in {
+                        a.brand href="/status" { (logo()) "Status Dashboard" }
+                        nav aria-label="Pages" {
+                            @for (of, address, name) in NAVIGATION {
+                                a href=(address) aria-current=[(of == section).then_some("page")] { (name) }
+                            }
+                        }
+                    }
+                }
+                main #main.in tabindex="-1" { (body) }
+                footer {
+                    div.in {
+                        p { "All times are in UTC." }
+                        p {
+                            a href="/status/summary.json" { "Summary as JSON" } " · "
+                            a href="/status/badge.svg" { "Badge" } " · "
+                            a href="/api-spec.json" { "API" }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Response::bytes(
+        status,
+        "text/html; charset=utf-8",
+        document.into_string().into_bytes(),
+    )
+    .header("content-security-policy", policy(style.hash))
+    .header("x-content-type-options", "nosniff")
+    .header("referrer-policy", "strict-origin-when-cross-origin")
+    .header("cache-control", "no-cache")
+}
+
+/// A page that says what is wrong with the address.
+pub fn error_page(status: u16, title: &str, text: &str) -> Response {
+    let body = html! {
+        div.empty {
+            h1 { (title) }
+            p { (text) }
+            p { a.button href="/status" { "To the status page" } }
+        }
+    };
+    page(status, Section::Elsewhere, title, &body)
+}
+
+/// Nothing but our own style, our own pictures, and forms that come back to us.
+fn policy(hash: &str) -> String {
+    format!(
+        "default-src 'none'; style-src '{hash}'; img-src 'self' data:; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+fn logo() -> Markup {
+    html! { svg.logo aria-hidden="true" { use href="#logo" {} } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_escapes_its_title_and_says_where_it_is() {
+        let body = html! { h1 { "<b>" } };
+        let response = page(200, Section::History, "</title><script>", &body);
+        let text = String::from_utf8(response.body).unwrap();
+        assert!(text.contains("<title>&lt;/title&gt;&lt;script&gt; · Status Dashboard</title>"));
+        assert!(text.contains("<h1>&lt;b&gt;</h1>"));
+        assert!(text.contains(r#"<a href="/history" aria-current="page">History</a>"#));
+        assert_eq!(text.matches("aria-current=\"page\"").count(), 1);
+        assert!(!text.contains("<script"));
+    }
+
+    #[test]
+    fn the_policy_names_the_style_that_is_in_the_page() {
+        use base64::Engine as _;
+        use sha2::{Digest, Sha256};
+        let response = error_page(404, "Not found", "nothing");
+        let text = String::from_utf8(response.body).unwrap();
+        let style = text.split_once("<style>").unwrap().1;
+        let style = style.split_once("</style>").unwrap().0;
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+        let policy = &response
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "content-security-policy");
+        assert!(
+            policy
+                .unwrap()
+                .1
+                .contains(&format!("style-src 'sha256-{hash}';"))
+        );
+    }
+}

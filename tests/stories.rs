@@ -4,14 +4,29 @@
 //! has a file of its own beside the families.
 
 mod conductor {
+    mod archives;
     mod blueprints;
     mod deployments;
     mod events;
     mod executions;
     mod http_operations;
+    mod ldap;
     mod login;
     mod status;
     mod tokens;
+}
+mod status {
+    mod api_spec;
+    mod bindings;
+    mod catalogue;
+    mod components;
+    mod desk;
+    mod events;
+    mod feeds;
+    mod maintenances;
+    mod pages;
+    mod reports;
+    mod subscriptions;
 }
 mod bad_input;
 mod crashes;

@@ -288,3 +288,184 @@ fn a_page_shows_the_part_that_was_asked_for() {
         .collect();
     assert_eq!(fields, ["id", "created_at"]);
 }
+
+const BASE: &str = "tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml]
+node_types: {beam: {derived_from: cloudify.nodes.Root}}
+node_templates: {girder: {type: beam}}
+";
+
+/// A blueprint that imports these.
+fn importing(ids: &[&str]) -> String {
+    let imports: String = ids
+        .iter()
+        .map(|id| format!(", 'n{}--blueprint:{id}'", id.replace(['-', '.'], "")))
+        .collect();
+    format!(
+        "tosca_definitions_version: cloudify_dsl_1_4\n\
+         imports: [cloudify/types/types.yaml{imports}]\n\
+         node_templates: {{own: {{type: cloudify.nodes.Root}}}}\n"
+    )
+}
+
+#[test]
+fn a_blueprint_imports_what_its_uploader_sees_in_any_format() {
+    let windlass = Windlass::start();
+    let admin = windlass.admin();
+    let operator = windlass.user("operator").in_tenant("harbour");
+    let stranger = windlass.user("stranger").in_tenant("quay");
+    let archive = Archive::blueprint(&[("base.yaml", BASE)]);
+    for (id, bytes) in [
+        ("t", archive.tar()),
+        ("g", archive.tar_gz()),
+        ("z", archive.zip()),
+    ] {
+        operator.upload_archive(id, "base.yaml", bytes).expect(201);
+    }
+    let params = json!({ "application_file_name": "base.yaml", "visibility": "global" });
+    admin
+        .upload_form("shared", &params, archive.tar_gz())
+        .expect(201);
+    let params = json!({ "application_file_name": "base.yaml", "visibility": "private" });
+    operator
+        .upload_form("mine", &params, archive.tar_gz())
+        .expect(201);
+
+    let all = importing(&["t", "g", "z", "shared", "mine"]);
+    let user = operator
+        .upload("user", "user.yaml", &[("user.yaml", &all)])
+        .expect(201);
+    assert_eq!(user["plan"]["nodes"].as_array().map(Vec::len), Some(6));
+    assert_eq!(
+        user["plan"]["imported_blueprints"],
+        json!(["t", "g", "z", "shared", "mine"])
+    );
+    // Imports of imports come along.
+    let further = importing(&["user"]);
+    operator
+        .upload("further", "a.yaml", &[("a.yaml", &further)])
+        .expect(201);
+
+    // What somebody cannot see cannot be imported: it is as if it were not there.
+    let colleague = windlass.user("colleague").in_tenant("harbour");
+    for (caller, id) in [
+        (stranger, "t"),
+        (colleague, "mine"),
+        (operator, "nothing"),
+        (operator, "itself"),
+    ] {
+        let text = importing(&[id]);
+        let message = caller
+            .upload("itself", "a.yaml", &[("a.yaml", &text)])
+            .refused(400, "invalid_blueprint_error");
+        assert!(message.contains(&format!("blueprint:{id}")), "{message}");
+        caller.delete("/blueprints/itself").expect(204);
+    }
+    stranger
+        .upload("ok", "a.yaml", &[("a.yaml", &importing(&["shared"]))])
+        .expect(201);
+
+    // What is imported can be deleted by force only, and then no longer be imported.
+    for id in ["t", "user"] {
+        operator
+            .delete(&format!("/blueprints/{id}"))
+            .refused(405, "blueprint_in_use");
+    }
+    admin
+        .delete("/blueprints/shared")
+        .refused(405, "blueprint_in_use");
+    operator.delete("/blueprints/t?force=True").expect(204);
+    operator
+        .upload("late", "a.yaml", &[("a.yaml", &importing(&["t"]))])
+        .refused(400, "invalid_blueprint_error");
+}
+
+#[test]
+fn plugins_that_nobody_uploaded_cannot_be_imported() {
+    let windlass = Windlass::start();
+    let text = "tosca_definitions_version: cloudify_dsl_1_4\nimports: ['plugin:cloudify-crane-plugin?version= >=1']\n";
+    let message = windlass
+        .admin()
+        .upload("crane", "a.yaml", &[("a.yaml", text)])
+        .refused(400, "invalid_blueprint_error");
+    assert!(message.contains("cloudify-crane-plugin"), "{message}");
+}
+
+#[test]
+fn a_validation_leaves_its_execution_and_nothing_else() {
+    let windlass = Windlass::start();
+    let admin = windlass.admin();
+    for (text, status) in [(CRANE, "terminated"), ("node_templates: {}", "failed")] {
+        let archive = Archive::blueprint(&[("crane.yaml", text)]).tar_gz();
+        let path = "/blueprints/crane/validate?application_file_name=crane.yaml";
+        let answer = admin
+            .raw("PUT", path, "application/json", archive)
+            .expect(201);
+        assert_eq!(answer["state"], "validating");
+        assert_eq!(answer["upload_execution"]["status"], status, "{answer}");
+        assert_eq!(answer["status"], status);
+        assert_eq!(answer["workflow_id"], "upload_blueprint");
+        let id = answer["upload_execution"]["id"].as_str().expect("an id");
+        let execution = admin.get(&format!("/executions/{id}")).expect(200);
+        assert_eq!(execution["status"], status);
+        admin
+            .get("/blueprints/crane")
+            .refused(404, "not_found_error");
+    }
+    samples::crane(admin, "crane");
+    let archive = Archive::blueprint(&[("crane.yaml", CRANE)]).tar_gz();
+    admin
+        .raw(
+            "PUT",
+            "/blueprints/crane/validate",
+            "application/json",
+            archive,
+        )
+        .refused(409, "conflict_error");
+}
+
+#[test]
+fn an_icon_is_set_and_removed_and_the_archive_can_be_restored() {
+    let windlass = Windlass::start();
+    let admin = windlass.admin();
+    let archive = Archive::blueprint(&[("crane.yaml", CRANE)]).zip();
+    admin
+        .upload_archive("crane", "crane.yaml", archive.clone())
+        .expect(201);
+    let download = || {
+        let answer = admin.get("/blueprints/crane/archive").expect_answer(200);
+        let name = answer.header("content-disposition").unwrap_or_default();
+        (name.to_owned(), answer.body)
+    };
+    let path = "/blueprints/crane/icon";
+    for (icon, name) in [("a picture", "crane.tar.gz"), ("", "crane.tar.gz")] {
+        admin
+            .raw("PATCH", path, "application/json", icon)
+            .expect(200);
+        let (disposition, bytes) = download();
+        assert!(disposition.contains(name), "{disposition}");
+        let mut text = Vec::new();
+        let mut decoder = flate2::read::GzDecoder::new(bytes.as_slice());
+        std::io::Read::read_to_end(&mut decoder, &mut text).expect("it is gzip");
+        let has_icon = text.windows(8).any(|eight| eight == b"icon.png");
+        assert_eq!(has_icon, !icon.is_empty());
+    }
+    admin
+        .raw(
+            "PUT",
+            "/blueprints/crane/archive",
+            "application/json",
+            "text",
+        )
+        .refused(400, "bad_parameters_error");
+    let put = admin.raw(
+        "PUT",
+        "/blueprints/crane/archive",
+        "application/json",
+        archive.clone(),
+    );
+    put.expect(200);
+    let (disposition, bytes) = download();
+    assert!(disposition.contains("crane.zip"), "{disposition}");
+    assert_eq!(bytes, archive);
+}

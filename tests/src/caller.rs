@@ -16,7 +16,9 @@ pub struct Caller<'a> {
     windlass: &'a Windlass,
     login: Option<(&'a str, &'a str)>,
     token: Option<&'a str>,
+    bearer: Option<&'a str>,
     tenant: Option<&'a str>,
+    base: &'a str,
 }
 
 impl<'a> Caller<'a> {
@@ -29,7 +31,9 @@ impl<'a> Caller<'a> {
             windlass,
             login,
             token: None,
+            bearer: None,
             tenant,
+            base: BASE,
         }
     }
 
@@ -92,6 +96,23 @@ impl<'a> Caller<'a> {
             token: Some(token),
             ..self
         }
+    }
+
+    /// The same caller, who shows a token as the other families' clients do.
+    #[must_use]
+    pub fn with_bearer(self, token: &'a str) -> Self {
+        Self {
+            login: None,
+            token: None,
+            bearer: Some(token),
+            ..self
+        }
+    }
+
+    /// The same caller, whose paths are taken as they are: those of the other families.
+    #[must_use]
+    pub fn at_root(self) -> Self {
+        Self { base: "", ..self }
     }
 
     /// Reads.
@@ -163,6 +184,15 @@ impl<'a> Caller<'a> {
         self.raw("PUT", &format!("/blueprints/{id}"), &content_type, body)
     }
 
+    /// Uploads a blueprint whose archive is elsewhere: a form of parameters alone.
+    pub fn upload_params(self, id: &str, params: &Value) -> Reply<'a> {
+        let body = format!(
+            "--form\r\ncontent-disposition: form-data; name=\"params\"\r\n\r\n{params}\r\n--form--\r\n"
+        );
+        let content_type = "multipart/form-data; boundary=form";
+        self.raw("PUT", &format!("/blueprints/{id}"), content_type, body)
+    }
+
     fn json(self, method: &str, path: &str, json: &Value) -> Reply<'a> {
         self.raw(method, path, "application/json", json.to_string())
     }
@@ -210,6 +240,9 @@ impl<'a> Caller<'a> {
         if let Some(token) = self.token {
             headers.push(("authentication-token".to_owned(), token.to_owned()));
         }
+        if let Some(token) = self.bearer {
+            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
+        }
         if let Some(tenant) = self.tenant {
             headers.push(("tenant".to_owned(), tenant.to_owned()));
         }
@@ -220,7 +253,7 @@ impl<'a> Caller<'a> {
         let path = if path.starts_with("/api/") {
             path.to_owned()
         } else {
-            format!("{BASE}{path}")
+            format!("{}{path}", self.base)
         };
         Outgoing {
             method: method.to_owned(),

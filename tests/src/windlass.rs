@@ -24,6 +24,7 @@ const TICKS: usize = 2000;
 pub struct Options {
     variables: Vec<(String, String)>,
     faults: Option<String>,
+    memory_mib: Option<u16>,
 }
 
 impl Default for Options {
@@ -32,6 +33,7 @@ impl Default for Options {
         Self {
             variables: variables.map(|(k, v)| (k.into(), v.into())).into(),
             faults: None,
+            memory_mib: None,
         }
     }
 }
@@ -49,6 +51,13 @@ impl Options {
     #[must_use]
     pub fn faults(mut self, faults: &str) -> Self {
         self.faults = Some(faults.into());
+        self
+    }
+
+    /// With instances that may have so much memory and no more: one that wants more dies.
+    #[must_use]
+    pub fn memory_mib(mut self, most: u16) -> Self {
+        self.memory_mib = Some(most);
         self
     }
 
@@ -135,6 +144,16 @@ impl Windlass {
         database
     }
 
+    /// The key-value store's own database, to see what is left in it.
+    pub fn open_key_value(&self) -> Connection {
+        let path = self.folder.0.join("sqlite_key_value.db");
+        let database = Connection::open(path).expect("the host made its store");
+        database
+            .busy_timeout(Duration::from_secs(10))
+            .expect("a setting of every SQLite");
+        database
+    }
+
     /// The administrator, in the default tenant.
     pub fn admin(&self) -> Caller<'_> {
         Caller::new(self, Some(("admin", PASSWORD)), Some("default_tenant"))
@@ -167,12 +186,12 @@ impl Windlass {
         panic!("there is still work after {TICKS} ticks\n{}", self.tail());
     }
 
-    /// Whether some tick has leased work and is not done with it.
+    /// Whether some tick has leased work and is not done with it, or was done just now and left more.
     fn is_work_held(&self) -> bool {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        let held = "select exists (select 1 from queue where lease_until > ?1)";
+        let held = "select exists (select 1 from queue where lease_until > ?1 or not_before <= ?1)";
         let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
         self.open_database()
             .query_row(held, [now], |row| row.get(0))
@@ -276,6 +295,9 @@ impl Process {
         command.args(["--listen", "127.0.0.1:0", "--no-cron"]);
         for (name, value) in &options.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        if let Some(most) = options.memory_mib {
+            command.arg("--max-memory-mib").arg(most.to_string());
         }
         match &options.faults {
             Some(faults) => command.env("WINDLASS_FAULT", faults),

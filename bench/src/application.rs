@@ -56,6 +56,9 @@ impl Application {
         command
             .arg("--variable")
             .arg(format!("self_url=http://{}", self.listen));
+        command
+            .arg("--variable")
+            .arg(format!("status_jwt_secret={}", crate::status::SECRET));
         let begun = Instant::now();
         self.server = Some(Server::start(command)?);
         self.call("GET", "/status", None, 200)?;
@@ -102,8 +105,19 @@ impl Application {
         ])
     }
 
-    /// One call of the API; an error for another status.
+    /// One call of Conductor's API; an error for another status.
     pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        want: u16,
+    ) -> Result<Value> {
+        self.call_at(method, &format!("/api/v3.1{path}"), body, want)
+    }
+
+    /// One call of any API.
+    pub fn call_at(
         &self,
         method: &str,
         path: &str,
@@ -112,10 +126,9 @@ impl Application {
     ) -> Result<Value> {
         let mut headers = self.headers();
         headers.push(("content-type".into(), "application/json".into()));
-        let path = format!("/api/v3.1{path}");
         let request = Outgoing {
             method: method.into(),
-            path,
+            path: path.into(),
             headers,
             body,
         };

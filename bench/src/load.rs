@@ -23,7 +23,9 @@ pub struct Case {
     path: String,
     headers: String,
     body: String,
-    status: u16,
+    statuses: &'static [u16],
+    period: u64,
+    repeats: u64,
 }
 
 impl Case {
@@ -45,29 +47,52 @@ impl Case {
             path: path.to_owned(),
             headers,
             body: String::new(),
-            status: 200,
+            statuses: &[200],
+            period: u64::MAX,
+            repeats: 1,
         }
     }
 
-    /// With a JSON body, answered by another status.
-    pub fn body(self, body: String, status: u16) -> Self {
+    /// The same request under another name.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// With numbers that start over: so many different requests.
+    pub fn period(self, period: u64) -> Self {
+        Self { period, ..self }
+    }
+
+    /// With a JSON body, answered by other statuses. `<>` in the body stands for the same number as
+    /// `{}` in the path.
+    pub fn body(self, body: String, statuses: &'static [u16]) -> Self {
         let headers = format!("{}content-type: application/json\r\n", self.headers);
         Self {
             body,
-            status,
+            statuses,
             headers,
             ..self
         }
     }
 
+    /// With each number used so many times.
+    pub fn repeats(self, repeats: u64) -> Self {
+        Self { repeats, ..self }
+    }
+
+    fn is_numbered(&self) -> bool {
+        self.path.contains("{}") || self.body.contains("<>")
+    }
+
     fn request(&self, number: u64) -> Vec<u8> {
-        let path = self.path.replace("{}", &number.to_string());
+        let number = (number / self.repeats % self.period).to_string();
+        let path = self.path.replace("{}", &number);
+        let body = self.body.replace("<>", &number);
         format!(
-            "{} {path} HTTP/1.1\r\nhost: localhost\r\n{}content-length: {}\r\n\r\n{}",
+            "{} {path} HTTP/1.1\r\nhost: localhost\r\n{}content-length: {}\r\n\r\n{body}",
             self.method,
             self.headers,
-            self.body.len(),
-            self.body
+            body.len(),
         )
         .into_bytes()
     }
@@ -80,6 +105,9 @@ pub struct Load {
     pub connections: usize,
     /// How long it is measured.
     pub time: Duration,
+    /// Requests a second at fixed moments, whose answers' times count from those moments; none:
+    /// as many as are answered.
+    pub pace: Option<u32>,
 }
 
 /// What was measured.
@@ -105,9 +133,12 @@ impl Load {
         let end = begun + self.time;
         let mut times: Vec<Duration> = local.block_on(&runtime, async {
             let clients: Vec<_> = (0..self.connections)
-                .map(|_| {
+                .map(|place| {
                     let (case, numbers) = (case.clone(), numbers.clone());
-                    tokio::task::spawn_local(client(server, case, numbers, begun, end))
+                    let pace = self
+                        .pace
+                        .map(|rate| Pace::new(rate, place, self.connections));
+                    tokio::task::spawn_local(client(server, case, numbers, pace, begun, end))
                 })
                 .collect();
             let mut times = Vec::new();
@@ -140,10 +171,40 @@ impl Load {
     }
 }
 
+/// The moments at which one of several connections sends.
+struct Pace {
+    next: Instant,
+    step: Duration,
+}
+
+impl Pace {
+    fn new(rate: u32, place: usize, connections: usize) -> Self {
+        let one = Duration::from_secs(1) / rate.max(1);
+        let times = |count: usize| one * u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            next: Instant::now() + times(place),
+            step: times(connections),
+        }
+    }
+
+    /// Waits for the next moment, from which the answer's time counts. The clock that wakes this
+    /// one is late by up to two milliseconds, which is not the server's doing.
+    async fn wait(&mut self) -> Instant {
+        let due = self.next;
+        self.next += self.step;
+        if Instant::now() >= due {
+            return due;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        Instant::now()
+    }
+}
+
 async fn client(
     server: SocketAddr,
     case: Case,
     numbers: Rc<Cell<u64>>,
+    mut pace: Option<Pace>,
     begun: Instant,
     end: Instant,
 ) -> Result<Vec<Duration>> {
@@ -152,19 +213,22 @@ async fn client(
     let mut times = Vec::new();
     let mut buffer = Vec::with_capacity(64 << 10);
     let mut request = case.request(0);
-    let is_numbered = case.path.contains("{}");
+    let is_numbered = case.is_numbered();
     loop {
         if is_numbered {
             numbers.set(numbers.get() + 1);
             request = case.request(numbers.get());
         }
-        let sent = Instant::now();
+        let sent = match &mut pace {
+            Some(pace) => pace.wait().await,
+            None => Instant::now(),
+        };
         if sent >= end {
             return Ok(times);
         }
         stream.write_all(&request).await?;
         let status = answer(&mut stream, &mut buffer).await?;
-        if status != case.status {
+        if !case.statuses.contains(&status) {
             bail!(
                 "{}: answered {status}: {}",
                 case.name,

@@ -2,7 +2,8 @@
 //! a workflow runs; beside a native server that runs the same SQL on the same database file.
 //!
 //! ```text
-//! windlass-bench            everything, in about a minute (scripts/bench builds and runs it)
+//! windlass-bench            everything, in some minutes (scripts/bench builds and runs it)
+//! windlass-bench status     the status page alone
 //! windlass-bench native ... the native server, started by the first form
 //! ```
 //!
@@ -12,9 +13,11 @@
 mod application;
 mod load;
 mod native;
+mod parsing;
 mod prepare;
 mod process;
 mod report;
+mod status;
 
 use anyhow::Result;
 use application::Application;
@@ -31,6 +34,8 @@ const DEPLOYMENTS: u32 = 10_000;
 /// A page as programs ask for it, without the fields that take work.
 const NARROW_PAGE: &str =
     "/api/v3.1/deployments?_size=20&_include=id,blueprint_id,created_at,deployment_status";
+/// Visitors of the status page, a second.
+const VISITORS: u32 = 100;
 /// Nodes of the workflow.
 const NODES: usize = 500;
 
@@ -38,16 +43,31 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("native") => native::serve(&arguments[1..]),
+        Some("status") => measure_status(),
         Some(other) => anyhow::bail!("unknown argument {other}"),
         None => measure(),
     }
 }
 
+/// As fast as the answers come.
+const LOAD: Load = Load {
+    connections: CONNECTIONS,
+    time: Duration::from_secs(SECONDS),
+    pace: None,
+};
+
+fn measure_status() -> Result<()> {
+    let mut report = Report::default();
+    let mut lines = Vec::new();
+    let application = Application::start()?;
+    status_page(&application, LOAD, &mut report, &mut lines)?;
+    report.lines = lines;
+    print!("{report}");
+    Ok(())
+}
+
 fn measure() -> Result<()> {
-    let load = Load {
-        connections: CONNECTIONS,
-        time: Duration::from_secs(SECONDS),
-    };
+    let load = LOAD;
     let mut report = Report::default();
 
     eprintln!("starting, and making {DEPLOYMENTS} deployments");
@@ -68,7 +88,7 @@ fn measure() -> Result<()> {
     let narrow = case("the same, four fields", "GET", NARROW_PAGE);
     let create = case("create a deployment", "PUT", "/api/v3.1/deployments/new-{}").body(
         serde_json::json!({ "blueprint_id": "bench" }).to_string(),
-        201,
+        &[201],
     );
     // The same request by both ways to log in: a password must not cost more once it was verified.
     let tenants = "/api/v3.1/tenants";
@@ -86,6 +106,8 @@ fn measure() -> Result<()> {
         });
     }
 
+    status_page(&application, load, &mut report, &mut lines)?;
+
     eprintln!("measuring: the native server");
     let native = native::Native::start(&application.database())?;
     for (line, path) in lines
@@ -102,6 +124,9 @@ fn measure() -> Result<()> {
     eprintln!("measuring: a workflow of {NODES} nodes");
     report.install = Some((NODES, prepare::install(&application, NODES)?));
 
+    eprintln!("measuring: the parser beside the original");
+    report.parsing = Some(parsing::measure(&application)?);
+
     eprintln!("measuring: starts");
     for _ in 0..3 {
         report.starts.push(application.restart()?);
@@ -109,5 +134,45 @@ fn measure() -> Result<()> {
     application.rest()?;
     report.memory("at rest, 10,000 deployments", application.memory()?);
     print!("{report}");
+    Ok(())
+}
+
+/// The status page at a steady pace and at full load, and what monitors post.
+fn status_page(
+    application: &Application,
+    load: Load,
+    report: &mut Report,
+    lines: &mut Vec<Line>,
+) -> Result<()> {
+    status::prepare(application)?;
+    let steady = Load {
+        pace: Some(VISITORS),
+        ..load
+    };
+    let short = Load {
+        time: Duration::from_secs(2),
+        ..load
+    };
+    let mut measure = |case: Case, load: Load| -> Result<()> {
+        eprintln!("measuring: {}", case.name);
+        let windlass = load.run(application.address(), &case)?;
+        report.memory(&format!("under load: {}", case.name), application.memory()?);
+        lines.push(Line {
+            name: case.name,
+            windlass,
+            native: None,
+        });
+        Ok(())
+    };
+    let [page, list] = status::reads();
+    measure(page.clone(), load)?;
+    measure(page.named("the same, 100 a second"), steady)?;
+    measure(list, load)?;
+    // These change what the others read.
+    for case in status::reports(application)? {
+        measure(case, short)?;
+    }
+    let open = status::reported(application)?;
+    eprintln!("{open} components are in an open incident now");
     Ok(())
 }

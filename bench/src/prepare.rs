@@ -103,7 +103,8 @@ fn demand_started(application: &Application, nodes: usize) -> Result<()> {
     Ok(())
 }
 
-fn upload(application: &Application, id: &str, text: &str) -> Result<()> {
+/// Uploads a blueprint of one file.
+pub fn upload(application: &Application, id: &str, text: &str) -> Result<()> {
     let archive = Archive::blueprint(&[("blueprint.yaml", text)]).tar_gz();
     application.call("PUT", &format!("/blueprints/{id}"), Some(archive), 201)?;
     Ok(())

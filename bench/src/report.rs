@@ -1,6 +1,7 @@
 //! The report: a table that can be pasted.
 
 use crate::load::Figures;
+use crate::parsing::{self, Parsing};
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// Nodes, and how long their install took.
     pub install: Option<(usize, Duration)>,
+    /// A large blueprint, and how long both parsers took.
+    pub parsing: Option<Parsing>,
     /// Second starts, until the first answer.
     pub starts: Vec<Duration>,
     memory: Vec<(String, u64)>,
@@ -74,6 +77,25 @@ impl Display for Report {
                 "| install of {nodes} nodes without operations | {:.2} s, {rate:.0} nodes/s |",
                 time.as_secs_f64()
             )?;
+        }
+        if let Some(Parsing { upload, original }) = &self.parsing {
+            let nodes = parsing::NODES;
+            let upload = upload.as_secs_f64();
+            writeln!(
+                f,
+                "| blueprint of {nodes} nodes, the whole upload | {upload:.3} s |"
+            )?;
+            match original.map(|time| time.as_secs_f64()) {
+                Some(original) => writeln!(
+                    f,
+                    "| the original parser alone | {original:.3} s, {:.0} times as long |",
+                    original / upload
+                )?,
+                None => writeln!(
+                    f,
+                    "| the original parser | scripts/setup --tests installs it |"
+                )?,
+            }
         }
         let mut starts = self.starts.clone();
         starts.sort_unstable();

@@ -1,0 +1,59 @@
+"""Makes what the fuzzer starts from: `seeds.py FOLDER` writes FOLDER/blueprint/* and FOLDER/archive/*.
+
+The blueprints are those of tests/oracle/corpus: one of each section, function and mistake.
+"""
+
+import io
+import pathlib
+import sys
+import tarfile
+import zipfile
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/oracle"))
+SMALL = b"tosca_definitions_version: cloudify_dsl_1_4\nimports: [cloudify/types/types.yaml]\nnode_templates:\n  a: {type: cloudify.nodes.Root}\n"
+FILES = {"bp/blueprint.yaml": SMALL, "bp/scripts/run.sh": b"echo\n", "bp/more/types.yaml": b"inputs: {}\n"}
+
+
+def tar(mode):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:
+        for name, content in FILES.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+        link = tarfile.TarInfo("bp/link.yaml")
+        link.type, link.linkname = tarfile.SYMTYPE, "blueprint.yaml"
+        archive.addfile(link)
+    return out.getvalue()
+
+
+def packed():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def main(folder):
+    folder = pathlib.Path(folder)
+    for name in ("blueprint", "archive"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, content in {"tar": tar("w"), "tar.gz": tar("w:gz"), "tar.bz2": tar("w:bz2"), "zip": packed()}.items():
+        (folder / "archive" / name).write_bytes(content)
+    from cases import CORPUS, Case
+
+    for path in sorted(CORPUS.glob("*.yaml")):
+        topic = yaml.safe_load(path.read_text("utf-8"))
+        if "cases" not in topic:
+            continue
+        for number, given in enumerate(topic["cases"]):
+            case = Case(path.stem, topic.get("header", ""), given)
+            text = case.files.get(case.main_file, "")
+            (folder / "blueprint" / f"{path.stem}-{number}").write_text(text, "utf-8")
+
+
+main(sys.argv[1])

@@ -144,7 +144,6 @@ fn status_page(
     report: &mut Report,
     lines: &mut Vec<Line>,
 ) -> Result<()> {
-    status::prepare(application)?;
     let steady = Load {
         pace: Some(VISITORS),
         ..load
@@ -165,9 +164,11 @@ fn status_page(
         Ok(())
     };
     let [page, list] = status::reads();
+    status::prepare_list(application)?;
+    measure(list, load)?;
+    status::prepare_page(application)?;
     measure(page.clone(), load)?;
     measure(page.named("the same, 100 a second"), steady)?;
-    measure(list, load)?;
     // These change what the others read.
     for case in status::reports(application)? {
         measure(case, short)?;

@@ -2,11 +2,16 @@
 //!
 //! Each request reads one number, `status_version`. As long as it is the one that an answer was made for,
 //! an instance gives the answer that it remembers, and a browser that has it already gets a 304.
+//!
+//! An instance lives for some requests only, and a new one gets several at once. So what is asked for
+//! without parameters, and was wanted twice, is also put into the key-value store, where a new
+//! instance finds it. While everything changes all the time nothing is put there.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use windlass_core::db::Db;
-use windlass_core::{Context, Request, Response, Result};
+use windlass_core::platform::kv;
+use windlass_core::{Context, Request, Response, Result, log};
 use windlass_store::status;
 
 /// How many bytes of answers an instance remembers at most.
@@ -16,24 +21,30 @@ const CAPACITY: usize = 4 << 20;
 struct Remembered {
     version: i64,
     bytes: usize,
-    answers: Vec<(String, Rc<Vec<u8>>)>,
+    answers: Vec<(String, Rc<Answer>)>,
+}
+
+struct Answer {
+    body: Vec<u8>,
+    /// Whether it is in the key-value store, or does not belong there.
+    is_shared: Cell<bool>,
 }
 
 thread_local! {
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
 }
 
-fn recall(version: i64, key: &str) -> Option<Rc<Vec<u8>>> {
+fn recall(version: i64, key: &str) -> Option<Rc<Answer>> {
     REMEMBERED.with_borrow(|known| {
         let mut answers = known.answers.iter().filter(|_| known.version == version);
         answers
             .find(|(of, _)| of == key)
-            .map(|(_, body)| body.clone())
+            .map(|(_, answer)| answer.clone())
     })
 }
 
-fn remember(version: i64, key: String, body: Rc<Vec<u8>>) {
-    let size = key.len() + body.len();
+fn remember(version: i64, key: String, answer: Rc<Answer>) {
+    let size = key.len() + answer.body.len();
     REMEMBERED.with_borrow_mut(|known| {
         if known.version != version || known.bytes + size > CAPACITY {
             *known = Remembered {
@@ -43,7 +54,7 @@ fn remember(version: i64, key: String, body: Rc<Vec<u8>>) {
         }
         if size <= CAPACITY {
             known.bytes += size;
-            known.answers.push((key, body));
+            known.answers.push((key, answer));
         }
     });
 }
@@ -68,15 +79,61 @@ pub async fn json<D: Db>(
     if has(&ctx.request, &tag) {
         return Ok(answered(Response::empty(304)));
     }
-    let body = match recall(version, &key) {
-        Some(body) => body,
+    let is_plain = ctx.request.query.is_empty() && !ctx.route.contains('{');
+    let answer = match recall(version, &key) {
+        Some(answer) => {
+            if !answer.is_shared.replace(true) {
+                share(version, &key, &answer.body).await;
+            }
+            answer
+        }
         None => {
-            let body = Rc::new(make().await?.into_bytes());
-            remember(version, key, body.clone());
-            body
+            let found = match is_plain {
+                true => shared(version, &key).await?,
+                false => None,
+            };
+            let is_shared = Cell::new(!is_plain || found.is_some());
+            let body = match found {
+                Some(body) => body,
+                None => make().await?.into_bytes(),
+            };
+            let answer = Rc::new(Answer { body, is_shared });
+            remember(version, key, answer.clone());
+            answer
         }
     };
-    Ok(answered(Response::json_text(200, body.as_slice())))
+    Ok(answered(Response::json_text(200, answer.body.as_slice())))
+}
+
+/// The largest answer that is shared: what the key-value store takes in one piece.
+const LARGEST: usize = 1 << 20;
+
+fn name(key: &str) -> String {
+    let plain = key.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    format!("status/answers/{plain}")
+}
+
+/// What another instance made of this version. In front of the answer stands its version.
+async fn shared(version: i64, key: &str) -> Result<Option<Vec<u8>>> {
+    let kept = kv::get(&name(key)).await?;
+    let of_version = |kept: Vec<u8>| Some(kept.strip_prefix(head(version).as_bytes())?.to_vec());
+    Ok(kept.and_then(of_version))
+}
+
+/// Lets other instances find an answer. Without that they make it themselves.
+async fn share(version: i64, key: &str, body: &[u8]) {
+    let mut kept = head(version).into_bytes();
+    kept.extend_from_slice(body);
+    if kept.len() > LARGEST {
+        return;
+    }
+    if let Err(error) = kv::set(&name(key), &kept).await {
+        log::error("an answer is not shared", &error);
+    }
+}
+
+fn head(version: i64) -> String {
+    format!("{version}\n")
 }
 
 /// Whether the client has the answer with this tag already.
@@ -91,7 +148,9 @@ pub fn has(request: &Request, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use windlass_core::db::NativeDb;
     use windlass_core::http::Method;
+    use windlass_core::{Error, Family};
 
     #[test]
     fn a_client_may_name_several_tags() {
@@ -111,10 +170,15 @@ mod tests {
 
     #[test]
     fn an_instance_remembers_one_version_and_not_too_much() {
-        let body = |size| Rc::new(vec![b'x'; size]);
+        let body = |size| {
+            Rc::new(Answer {
+                body: vec![b'x'; size],
+                is_shared: Cell::new(true),
+            })
+        };
         remember(1, "a".into(), body(10));
         remember(1, "b".into(), body(20));
-        assert_eq!(recall(1, "a").map(|body| body.len()), Some(10));
+        assert_eq!(recall(1, "a").map(|answer| answer.body.len()), Some(10));
         assert!(recall(2, "a").is_none());
         remember(1, "c".into(), body(CAPACITY - 20));
         assert!(recall(1, "a").is_none());
@@ -122,5 +186,48 @@ mod tests {
         remember(2, "d".into(), body(CAPACITY + 1));
         assert!(recall(2, "d").is_none());
         assert!(recall(1, "c").is_none());
+    }
+
+    #[test]
+    fn a_new_instance_finds_what_another_one_was_asked_for_twice() {
+        pollster::block_on(async {
+            let db = NativeDb::in_memory();
+            windlass_store::migrations::apply(&db).await.unwrap();
+            let (request, nobody) = (
+                Request::new(Method::GET, "/list"),
+                Err(Error::unauthorized("nobody")),
+            );
+            let (family, id) = (Family::StatusDashboard, String::new());
+            let mut ctx = Context::new(db, family, request, "/list", Vec::new(), id, nobody);
+            let made = Cell::new(0);
+            let ask = async |ctx: &Context<NativeDb>| {
+                let make = async || {
+                    made.set(made.get() + 1);
+                    Ok(made.get().to_string())
+                };
+                let key = format!("list {:?}", ctx.request.query);
+                let response = json(ctx, key, make).await.unwrap();
+                String::from_utf8(response.body).unwrap()
+            };
+            let new_instance =
+                || REMEMBERED.with_borrow_mut(|known| *known = Remembered::default());
+            assert_eq!(ask(&ctx).await, "1");
+            new_instance();
+            assert_eq!(ask(&ctx).await, "2", "wanted once: nobody else has it");
+            assert_eq!(ask(&ctx).await, "2");
+            new_instance();
+            assert_eq!(ask(&ctx).await, "2", "wanted twice: shared");
+            ctx.db
+                .execute("update status_version set version = version + 1", &[])
+                .await
+                .unwrap();
+            assert_eq!(ask(&ctx).await, "3", "something changed");
+            ctx.request.query = vec![("name".into(), "a".into())];
+            for _ in 0..2 {
+                assert_eq!(ask(&ctx).await, "4");
+            }
+            new_instance();
+            assert_eq!(ask(&ctx).await, "5", "one of endlessly many is not shared");
+        });
     }
 }

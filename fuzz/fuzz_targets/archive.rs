@@ -9,6 +9,7 @@ const LIMITS: Limits = Limits {
     max_unpacked_bytes: 1 << 20,
     max_depth: 10,
     max_ratio: 200,
+    max_yaml_bytes: 1 << 20,
 };
 
 fuzz_target!(|bytes: &[u8]| {

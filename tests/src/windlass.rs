@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The password of every user in a story.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -188,13 +188,12 @@ impl Windlass {
 
     /// Whether some tick has leased work and is not done with it, or was done just now and left more.
     fn is_work_held(&self) -> bool {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let held = "select exists (select 1 from queue where lease_until > ?1 or not_before <= ?1)";
-        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        // The database's clock, which is read after its rows are fixed: work that is queued while this
+        // looks would else be due a moment later than it looked.
+        let held = "with clock (now) as (select cast(round(unixepoch('subsec') * 1000) as integer))
+                    select exists (select 1 from queue, clock where lease_until > now or not_before <= now)";
         self.open_database()
-            .query_row(held, [now], |row| row.get(0))
+            .query_row(held, [], |row| row.get(0))
             .expect("the queue is there")
     }
 

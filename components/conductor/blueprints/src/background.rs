@@ -19,8 +19,8 @@ use windlass_blueprint::archive::ArchiveError;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::Db;
 use windlass_core::permission::PermissionSet;
-use windlass_core::platform::{self, TICK_TOKEN_HEADER, tick_token};
-use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp, credentials};
+use windlass_core::platform::{self, TICK_TOKEN_HEADER, demand_tick_token};
+use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp};
 use windlass_store::blueprints::{self, Archive, State, UnderWay, Upload};
 use windlass_store::{blobs, queue};
 
@@ -42,14 +42,7 @@ struct Lent {
 /// `POST /blueprints/{blueprint_id}/continue-upload`. No caller and no permission: the scheduler
 /// has the tick's token.
 pub async fn continue_upload(ctx: &Context<impl Db>) -> Result<Response> {
-    let wanted = tick_token().await?;
-    let given = ctx.request.get_header(TICK_TOKEN_HEADER);
-    if !matches!((&wanted, given), (Some(wanted), Some(given)) if credentials::same(wanted, given))
-    {
-        return Err(Error::unauthorized(format!(
-            "the header {TICK_TOKEN_HEADER} is missing or wrong"
-        )));
-    }
+    demand_tick_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
     let body = Body::from(ctx.json_object()?);
     let key = body.integer("key")?;
     let lent = Lent {

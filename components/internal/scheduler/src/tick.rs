@@ -3,30 +3,20 @@
 use crate::platform::{Network, SystemClock};
 use crate::work::Work;
 use windlass_core::db::Db;
-use windlass_core::platform::{TICK_TOKEN_HEADER, tick_token, variable};
-use windlass_core::{Context, Error, Response, Result, credentials};
+use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token, variable};
+use windlass_core::{Context, Response, Result};
 use windlass_engine::TickOptions;
 
 /// `POST /internal/tick`: work on what is due. No caller and no permission: the token is all that
 /// a clock can have.
 pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
-    demand_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
+    demand_tick_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
     let options = options().await;
     let report = windlass_engine::tick(&ctx.db, &Network, &SystemClock, &Work, &options).await?;
     let idle = report.ran == 0;
     let response = ctx.ok(report)?;
     // A clock ticks every second, mostly for nothing.
     Ok(if idle { response.quiet() } else { response })
-}
-
-async fn demand_token(given: Option<&str>) -> Result<()> {
-    let wanted = tick_token().await?;
-    match (wanted, given) {
-        (Some(wanted), Some(given)) if credentials::same(&wanted, given) => Ok(()),
-        _ => Err(Error::unauthorized(format!(
-            "the header {TICK_TOKEN_HEADER} is missing or wrong"
-        ))),
-    }
 }
 
 /// The operator's settings over the standard ones.
@@ -47,7 +37,7 @@ mod tests {
     use super::*;
     use windlass_core::db::NativeDb;
     use windlass_core::platform::{TICK_TOKEN_KEY, kv};
-    use windlass_core::{Family, Request};
+    use windlass_core::{Error, Family, Request};
 
     fn ask(token: Option<&str>) -> Result<Response> {
         pollster::block_on(async {

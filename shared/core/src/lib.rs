@@ -11,18 +11,17 @@ pub mod caller;
 #[cfg(target_arch = "wasm32")]
 pub mod component;
 pub mod context;
-pub mod credentials;
 pub mod db;
 pub mod error;
 pub mod family;
+pub mod hashing;
 pub mod ids;
-pub mod jwt;
 pub mod limits;
 pub mod list;
 pub mod log;
+pub mod outbound;
 pub mod permission;
 pub mod platform;
-pub mod project_roles;
 pub mod request;
 pub mod response;
 pub mod router;
@@ -53,7 +52,7 @@ pub use wasip3;
 /// ```text
 /// windlass_core::component! {
 ///     family: Conductor,
-///     identity: windlass_store::Identity,
+///     identity: windlass_identity::Identity,
 ///     base: "/api/v3.1",
 ///     routes: {
 ///         GET "/blueprints" => blueprints::list,

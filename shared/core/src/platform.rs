@@ -166,7 +166,7 @@ pub async fn tick_token() -> Result<Option<String>> {
 /// 401, also when there is no token yet.
 pub async fn demand_tick_token(given: Option<&str>) -> Result<()> {
     match (tick_token().await?, given) {
-        (Some(wanted), Some(given)) if crate::credentials::same(&wanted, given) => Ok(()),
+        (Some(wanted), Some(given)) if crate::hashing::same(&wanted, given) => Ok(()),
         _ => Err(Error::unauthorized(format!(
             "the header {TICK_TOKEN_HEADER} is missing or wrong"
         ))),

@@ -4,8 +4,8 @@
 //! derived from the application's: the variable `encryption_key`, or the one made on first use.
 //! Whoever has the database alone learns nothing but lengths.
 
-use crate::credentials;
 use crate::error::{Error, Result};
+use crate::hashing;
 use crate::ids;
 use crate::platform::{self, kv};
 use base64::Engine as _;
@@ -63,7 +63,7 @@ pub async fn open(sealed: &str) -> Result<Vec<u8>> {
 }
 
 async fn cipher() -> Result<XChaCha20Poly1305> {
-    let key = credentials::keyed(&encryption_key().await?, &["sealed values"]);
+    let key = hashing::keyed(&encryption_key().await?, &["sealed values"]);
     Ok(XChaCha20Poly1305::new(&key.into()))
 }
 

@@ -7,7 +7,6 @@
 use crate::graph::{Call, OperationState, Related};
 use crate::http_plugin::{self, Exchange};
 use crate::lookup::DeploymentLookup;
-use crate::outbound::Outbound;
 use crate::queue_kinds::OPERATION_TIMEOUT;
 use crate::step::{CallError, Outcome, Report};
 use crate::texts::{self, TaskEvent};
@@ -18,6 +17,7 @@ use std::collections::hash_map::Entry;
 use windlass_blueprint::functions::{self, Context, Needs};
 use windlass_blueprint::operations::HTTP_PLUGIN;
 use windlass_core::db::Db;
+use windlass_core::outbound::Outbound;
 use windlass_core::{Result, Timestamp};
 use windlass_store::events;
 use windlass_store::executions::{self, Status};

@@ -4,11 +4,11 @@
 //! to send, which answer is good and what of it becomes runtime properties. The name after the
 //! plugin's (`windlass-http.create_bucket`) is free: it is what events show.
 
-use crate::address_rule;
-use crate::outbound::{OutboundRequest, OutboundResponse};
 use crate::step::{CallError, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use windlass_core::outbound::address;
+use windlass_core::outbound::{OutboundRequest, OutboundResponse};
 
 /// The most seconds a request may take.
 const LONGEST: f64 = 300.0;
@@ -52,7 +52,7 @@ pub fn prepare(
     let given = |name: &str| inputs.get(name).filter(|value| !value.is_null());
     let url =
         text(given("url"), "url")?.ok_or_else(|| CallError::fatal("The input `url` is missing"))?;
-    address_rule::check(&url, allow_private).map_err(CallError::fatal)?;
+    address::check(&url, allow_private).map_err(CallError::fatal)?;
     let method = text(given("method"), "method")?
         .unwrap_or_else(|| "GET".into())
         .to_uppercase();

@@ -5,22 +5,17 @@
 //! the [`mod@tick`] does the work that is queued. Handlers use [`start`] and [`control`] inside their own
 //! transaction and nudge the scheduler after the commit. A crash at any point resumes.
 
-pub mod address_rule;
 mod calls;
 pub mod control;
 pub mod dequeue;
 pub mod driver;
-pub mod environment;
 pub mod graph;
 pub mod handlers;
 pub mod http_plugin;
 mod lookup;
-pub mod notify;
-pub mod outbound;
 pub mod plan;
 pub mod queue_kinds;
 pub mod start;
-pub mod status;
 pub mod step;
 pub mod texts;
 pub mod tick;

@@ -7,7 +7,6 @@
 use crate::calls::{self, Begun};
 use crate::driver;
 use crate::handlers::Handlers;
-use crate::outbound::{Clock, Outbound};
 use crate::queue_kinds::{EXECUTION, OPERATION, OPERATION_TIMEOUT};
 use crate::step::{CallError, Outcome, Report};
 use futures_util::FutureExt;
@@ -17,6 +16,7 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::pin::pin;
 use windlass_core::db::Db;
+use windlass_core::outbound::{Clock, Outbound};
 use windlass_core::{Error, Kind, Result, Timestamp, ids, log};
 use windlass_store::operations;
 use windlass_store::queue::{self, Leased};
@@ -402,22 +402,14 @@ impl<'a, D: Db, O: Outbound, C: Clock, H: Handlers<D>> Tick<'a, D, O, C, H> {
         }
         log::error(
             "queued work failed",
-            &Error::internal(format!("{} {}: {error}", row.kind, row.subject)),
+            &Error::internal(format!("{} {}: {}", row.kind, row.subject, error.to_string())),
         );
         if row.attempts >= self.options.attempts {
             return self.give_up(row, row.attempts, error.message()).await;
         }
         let seconds = 1_i64 << row.attempts.clamp(0, 8);
         let later = now.plus_seconds(seconds);
-        queue::give_back(
-            self.db,
-            self.holder,
-            row.key,
-            later,
-            &error.to_string(),
-            true,
-        )
-        .await
+        queue::give_back(self.db, self.holder, row.key, later, &error.to_string(), true).await
     }
 
     /// Records that work cannot be done.

@@ -231,7 +231,7 @@ fn a_start_is_refused_for_unknown_things() {
             ..StartRequest::default()
         };
         let refusal = world.try_start(request).unwrap_err();
-        assert_eq!(refusal.kind(), kind, "{deployment} {workflow}: {refusal}");
+        assert_eq!(refusal.kind(), kind, "{deployment} {workflow}: {refusal:?}");
     }
 }
 

@@ -51,12 +51,15 @@ pub struct Setting {
     pub updater_name: Option<String>,
 }
 
+/// What stands where a value must not be shown.
+pub const MASK: &str = "********";
+
 impl Setting {
     /// The setting as this caller may see it.
     #[must_use]
     pub fn shown_to(mut self, caller: &Caller) -> Self {
         if self.admin_only && !caller.is_admin() {
-            self.value = crate::tokens::MASK.into();
+            self.value = MASK.into();
         }
         self
     }

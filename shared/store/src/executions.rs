@@ -5,11 +5,10 @@
 
 pub mod deployment_status;
 
-use crate::status::bindings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_core::db::{Db, Row};
-use windlass_core::{Caller, Error, Permission, Result, Scope, Timestamp, params};
+use windlass_core::{Caller, Error, Permission, Result, Scope, params};
 
 /// One execution, as the engine sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -288,35 +287,7 @@ pub async fn save(db: &impl Db, execution: &Execution, was: &str) -> Result<()> 
             execution.id
         )));
     }
-    tell_status_page(db, execution, was).await
-}
-
-/// Tells the status page that an execution ended, well or not: its deployment may be bound to a
-/// component.
-async fn tell_status_page(db: &impl Db, execution: &Execution, was: &str) -> Result<()> {
-    let (Some(deployment), false) = (&execution.deployment_id, execution.is_dry_run) else {
-        return Ok(());
-    };
-    let error = match execution.status()? {
-        _ if execution.status == was => return Ok(()),
-        Status::Terminated => None,
-        Status::Failed => Some(execution.error.as_deref().unwrap_or_default()),
-        _ => return Ok(()),
-    };
-    let now = Timestamp::now();
-    let at = match &execution.ended_at {
-        Some(text) => Timestamp::parse("ended_at", text)?,
-        None => now,
-    };
-    let ended = bindings::Ended {
-        execution: &execution.id,
-        tenant: &execution.tenant_name,
-        deployment,
-        workflow: &execution.workflow_id,
-        error,
-        at,
-    };
-    bindings::execution_ended(db, &ended, now).await
+    Ok(())
 }
 
 /// What has to be known of a deployment to run something on it.

@@ -12,9 +12,7 @@ pub mod events;
 pub mod events_list;
 pub mod executions;
 pub mod executions_list;
-pub mod identity;
 pub mod labels;
-pub mod ldap;
 pub mod migrations;
 pub mod node_instances;
 pub mod node_instances_list;
@@ -24,11 +22,16 @@ pub mod operations_list;
 pub mod overview;
 pub mod permissions;
 pub mod queue;
-pub mod status;
 pub mod tasks_graphs;
 pub mod tenants;
-pub mod tokens;
 pub mod user_groups;
 pub mod users;
 
-pub use identity::{Families, Identity};
+/// A database as an installation has it after its first use.
+#[cfg(test)]
+pub(crate) async fn fresh_database() -> windlass_core::db::NativeDb {
+    let db = windlass_core::db::NativeDb::in_memory();
+    migrations::apply(&db).await.unwrap();
+    users::insert_first_administrator(&db, "-").await.unwrap();
+    db
+}

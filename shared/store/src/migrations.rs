@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (7, "ldap", include_str!("../schema/007_ldap.sql")),
     (8, "blobs", include_str!("../schema/008_blobs.sql")),
+    (
+        9,
+        "status_runs",
+        include_str!("../schema/009_status_runs.sql"),
+    ),
 ];
 
 /// The version this build expects.

@@ -227,6 +227,28 @@ pub async fn insert(db: &impl Db, scope: &Scope, user: &NewUser<'_>) -> Result<(
     audit::insert(db, scope, "user_create", "User", user.username).await
 }
 
+/// Makes the first administrator and the tenant `default_tenant`, which every installation has.
+/// Nobody asks for it and nothing is audited: there is nobody yet who could.
+pub async fn insert_first_administrator(db: &impl Db, password_hash: &str) -> Result<()> {
+    let now = Timestamp::now();
+    db.execute(
+        "insert into tenants (id, name, created_at) values (0, 'default_tenant', ?1)",
+        params![now],
+    )
+    .await?;
+    db.execute(
+        "insert into users (id, username, password_hash, role, created_at)
+         values (?1, 'admin', ?2, 'sys_admin', ?3)",
+        params![BOOTSTRAP_ADMIN, password_hash, now],
+    )
+    .await?;
+    db.execute(
+        "insert into tenant_users (tenant_name, user_id, role) values ('default_tenant', ?1, 'user')",
+        params![BOOTSTRAP_ADMIN],
+    )
+    .await
+}
+
 /// Changes a user. Whoever was remembered by the password of before has to log in again.
 ///
 /// # Errors

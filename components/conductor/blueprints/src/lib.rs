@@ -17,7 +17,7 @@ mod visibility;
 
 windlass_core::component! {
     family: Conductor,
-    identity: windlass_store::Identity,
+    identity: windlass_identity::Identity,
     base: "/api/v3.1",
     routes: {
         GET "/blueprints" => blueprints::list;

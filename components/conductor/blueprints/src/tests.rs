@@ -7,7 +7,8 @@ use windlass_core::http::Method;
 use windlass_core::platform::{TICK_TOKEN_HEADER, TICK_TOKEN_KEY, kv};
 use windlass_core::router::Router;
 use windlass_core::{Family, Request, Response, params};
-use windlass_store::{Identity, blueprints, queue};
+use windlass_identity::Identity;
+use windlass_store::{blueprints, queue};
 
 const CRANE: &str = "tosca_definitions_version: cloudify_dsl_1_4
 imports: [cloudify/types/types.yaml]
@@ -73,7 +74,7 @@ impl Application {
             (
                 "insert into tokens (id, user_id, secret_hash, created_at)
                  select ?1, id, ?2, '2024' from users where username = ?1",
-                params![user, windlass_core::credentials::digest("secret")],
+                params![user, windlass_core::hashing::digest("secret")],
             ),
         ] {
             self.db.execute(sql, parameters).await.unwrap();

@@ -9,7 +9,7 @@ mod version;
 
 windlass_core::component! {
     family: Conductor,
-    identity: windlass_store::Identity,
+    identity: windlass_identity::Identity,
     base: "",
     routes: {
         GET "/" => root::root;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};
-use windlass_engine::environment;
+use windlass_deployment::environment;
 use windlass_store::deployments::{self, DEPLOYMENT, Deployment, PLAN_COLUMNS};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, LabelOwner};

@@ -5,7 +5,7 @@ use crate::given;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, Visibility, ids};
-use windlass_engine::environment::{self, Outcome, Prepared, Wanted};
+use windlass_deployment::environment::{self, Outcome, Prepared, Wanted};
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::DEPLOYMENT;
 use windlass_store::labels;

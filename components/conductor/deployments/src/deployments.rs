@@ -3,7 +3,7 @@
 use windlass_core::db::{Db, Value};
 use windlass_core::list::{ListQuery, Sort, like_pattern};
 use windlass_core::{Context, Error, Permission, Request, Response, Result, Scope};
-use windlass_engine::environment::{self, Removal};
+use windlass_deployment::environment::{self, Removal};
 use windlass_store::deployments::{self, DEPLOYMENT, DEPLOYMENT_SHALLOW};
 use windlass_store::labels;
 

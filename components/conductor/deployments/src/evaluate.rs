@@ -7,7 +7,7 @@ use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, Page};
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};
-use windlass_engine::environment::{self, World};
+use windlass_deployment::environment::{self, World};
 use windlass_store::deployments;
 
 /// `POST /evaluate/functions`: the payload with every function in it replaced by its value.

@@ -15,7 +15,7 @@ mod workflows;
 
 windlass_core::component! {
     family: Conductor,
-    identity: windlass_store::Identity,
+    identity: windlass_identity::Identity,
     base: "/api/v3.1",
     routes: {
         GET "/deployments" => deployments::list;

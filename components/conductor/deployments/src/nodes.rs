@@ -6,7 +6,7 @@ use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
-use windlass_engine::environment::{self, new_node};
+use windlass_deployment::environment::{self, new_node};
 use windlass_store::nodes::{self, CHANGEABLE, NODE, NewNode};
 use windlass_store::{audit, deployments};
 

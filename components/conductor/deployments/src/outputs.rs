@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};
-use windlass_engine::environment::World;
+use windlass_deployment::environment::World;
 use windlass_store::deployments::{self, Deployment};
 
 /// `GET /deployments/{deployment_id}/outputs`.

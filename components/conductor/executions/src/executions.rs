@@ -210,7 +210,7 @@ mod tests {
             (json!({ "to_datetime": "yesterday" }), "is not a time"),
         ] {
             let refusal = removal(&Body::inner(&body, "body").unwrap()).unwrap_err();
-            assert!(refusal.message().contains(text), "{body}: {refusal}");
+            assert!(refusal.message().contains(text), "{body}: {refusal:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ mod tests;
 
 windlass_core::component! {
     family: Conductor,
-    identity: windlass_store::Identity,
+    identity: windlass_identity::Identity,
     base: "/api/v3.1",
     routes: {
         GET "/executions" => executions::list;

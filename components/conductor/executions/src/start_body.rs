@@ -236,7 +236,7 @@ mod tests {
             for key in ["scheduled_time", "schedule"] {
                 let body = Body::inner(&json!({ key: text }), "body").unwrap();
                 let refusal = refuse_schedule(&body).unwrap_err();
-                assert!(refusal.message().contains(part), "{text}: {refusal}");
+                assert!(refusal.message().contains(part), "{text}: {refusal:?}");
             }
         }
         let body = json!({ "scheduled_time": null, "schedule": "" });

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use windlass_core::db::Db;
 use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token};
 use windlass_core::{Body, Context, Error, Kind, Response, Result, log};
-use windlass_store::ldap::{self, Settings};
+use windlass_identity::ldap::{self, Settings};
 
 pub use client::Server;
 pub use filter::check as check_filter;

@@ -9,7 +9,8 @@ use windlass_core::db::Db;
 use windlass_core::list::python_list;
 use windlass_core::request::parse_bool;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, secretbox};
-use windlass_store::{ldap, users};
+use windlass_identity::ldap;
+use windlass_store::users;
 
 /// The settings that are plain text.
 const TEXTS: [&str; 15] = [

@@ -12,7 +12,7 @@ mod users;
 
 windlass_core::component! {
     family: Conductor,
-    identity: windlass_store::Identity,
+    identity: windlass_identity::Identity,
     base: "/api/v3.1",
     routes: {
         GET "/tokens" => tokens::list;

@@ -11,7 +11,7 @@ use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::router::Router;
 use windlass_core::{Family, Request, Response, params};
-use windlass_store::Identity;
+use windlass_identity::Identity;
 
 /// An application with an administrator and Ann, who is a user of nothing yet. Both have tokens.
 struct Application {
@@ -44,7 +44,7 @@ impl Application {
     }
 
     async fn token_for(&self, name: &str) {
-        let digest = windlass_core::credentials::digest("secret");
+        let digest = windlass_core::hashing::digest("secret");
         self.db
             .execute(
                 "insert into tokens (id, user_id, secret_hash, created_at)

@@ -9,7 +9,7 @@ use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, Timestamp};
-use windlass_store::tokens::{self, Format, NewToken, TOKENS};
+use windlass_identity::tokens::{self, Format, NewToken, TOKENS};
 
 /// The longest description, in characters.
 const MAX_DESCRIPTION: usize = 1024;
@@ -176,7 +176,7 @@ mod tests {
             let parsed = Body::inner(&body, "body").unwrap();
             match (scopes(&parsed, held), want) {
                 (Ok(got), Ok(want)) => assert_eq!(got, want, "{body}"),
-                (Err(got), Err(part)) => assert!(got.message().starts_with(part), "{got}"),
+                (Err(got), Err(part)) => assert!(got.message().starts_with(part), "{got:?}"),
                 (got, _) => panic!("{body}: {got:?}"),
             }
         }
@@ -200,7 +200,7 @@ mod tests {
         ] {
             match (expiration(text), refusal) {
                 (Ok(_), None) => {}
-                (Err(error), Some(part)) => assert!(error.message().contains(part), "{error}"),
+                (Err(error), Some(part)) => assert!(error.message().contains(part), "{error:?}"),
                 (got, _) => panic!("{text:?}: {got:?}"),
             }
         }

@@ -8,9 +8,8 @@ use crate::body;
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
-use windlass_core::{
-    Body, Context, Error, Kind, Permission, Response, Result, Scope, credentials, ids,
-};
+use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, ids};
+use windlass_identity::credentials;
 use windlass_store::permissions::{RoleType, demand_role};
 use windlass_store::users::{
     self, Changes, DETAILED_USERS, DETAILED_USERS_WITH_HASH, NewUser, USERS, USERS_WITH_HASH,

@@ -11,7 +11,7 @@ mod work;
 
 windlass_core::component! {
     family: Conductor,
-    identity: windlass_store::Identity,
+    identity: windlass_identity::Identity,
     base: "/internal",
     routes: {
         POST "/tick" => tick::run;

@@ -1,8 +1,8 @@
 //! The engine's clock and network, as the platform has them.
 
 use windlass_core::Timestamp;
+use windlass_core::outbound::{Clock, Outbound};
 use windlass_core::platform::{self, OutboundRequest, OutboundResponse};
-use windlass_engine::outbound::{Clock, Outbound};
 
 /// The platform's outbound HTTP.
 pub struct Network;

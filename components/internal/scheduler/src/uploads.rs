@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 use windlass_core::db::Db;
+use windlass_core::outbound::Outbound;
 use windlass_core::platform::{OutboundRequest, TICK_TOKEN_HEADER, tick_token};
 use windlass_core::{Error, Result};
-use windlass_engine::outbound::Outbound;
 use windlass_store::blueprints;
 use windlass_store::queue::Leased;
 

@@ -2,8 +2,8 @@
 
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Result, Scope, Timestamp};
-use windlass_store::status::TENANT;
-use windlass_store::status::events::View;
+use windlass_status::TENANT;
+use windlass_status::events::View;
 
 /// The most numbers of components that one request names.
 const COMPONENTS: usize = 1000;

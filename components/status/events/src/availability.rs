@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::availability::{self, Availability};
+use windlass_status::availability::{self, Availability};
 
 /// `GET /availability`: the last twelve months of every component, the current one first.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {

@@ -3,10 +3,10 @@
 use crate::asked;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, ids};
+use windlass_status::bindings::{self, Subject};
+use windlass_status::components_list;
+use windlass_status::incidents::IMPACTS;
 use windlass_store::deployments;
-use windlass_store::status::bindings::{self, Subject};
-use windlass_store::status::components_list;
-use windlass_store::status::incidents::IMPACTS;
 
 /// How bad a failure is, unless the binding says otherwise.
 const IMPACT: i64 = 2;

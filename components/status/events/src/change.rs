@@ -3,9 +3,9 @@
 use crate::asked::{self, Role};
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Timestamp, platform};
-use windlass_store::status::events::{self, View};
-use windlass_store::status::incidents::EventKind;
-use windlass_store::status::lifecycle::Patch;
+use windlass_status::events::{self, View};
+use windlass_status::incidents::EventKind;
+use windlass_status::lifecycle::Patch;
 
 /// `PATCH /events/{event_id}`: tell what became of it. Answers the event.
 pub async fn change(ctx: &Context<impl Db>) -> Result<Response> {

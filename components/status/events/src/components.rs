@@ -3,8 +3,8 @@
 use crate::asked;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp};
-use windlass_store::status::components::Attribute;
-use windlass_store::status::{TENANT, components_list};
+use windlass_status::components::Attribute;
+use windlass_status::{TENANT, components_list};
 
 /// The attributes of a component that is made here: each of them, once.
 const ATTRIBUTES: [&str; 3] = ["type", "region", "category"];

@@ -4,7 +4,7 @@ use crate::asked;
 use crate::filter;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::events;
+use windlass_status::events;
 
 /// The most events of the list without pages.
 const WITHOUT_PAGES: i64 = 1000;

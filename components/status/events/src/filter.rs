@@ -3,9 +3,9 @@
 use crate::asked;
 use windlass_core::request::parse_bool;
 use windlass_core::{Error, Request, Result, Timestamp};
-use windlass_store::status::events::Filter;
-use windlass_store::status::incidents::EventKind;
-use windlass_store::status::lifecycle;
+use windlass_status::events::Filter;
+use windlass_status::incidents::EventKind;
+use windlass_status::lifecycle;
 
 /// How many events a page may have; the last is how many it has if nobody says.
 const SIZES: [i64; 3] = [10, 20, 50];

@@ -15,7 +15,7 @@ mod open;
 
 windlass_core::component! {
     family: StatusDashboardV2,
-    identity: windlass_store::Families,
+    identity: windlass_identity::Families,
     base: "/v2",
     also: "/api/v2/status",
     routes: {

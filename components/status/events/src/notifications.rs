@@ -2,8 +2,8 @@
 
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, Timestamp, platform};
+use windlass_status::{TENANT, outbox, subscriptions};
 use windlass_store::audit;
-use windlass_store::status::{TENANT, outbox, subscriptions};
 
 /// How many items a page has, unless the request says otherwise, and at most.
 const SIZE: (i64, i64) = (50, 500);

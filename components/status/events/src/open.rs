@@ -4,13 +4,13 @@ use crate::asked::{self, Role};
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp, platform};
-use windlass_store::status::components_list;
-use windlass_store::status::events::{self, NewEvent, Opened, Placed};
-use windlass_store::status::incidents::EventKind;
-use windlass_store::status::lifecycle::{
+use windlass_status::components_list;
+use windlass_status::events::{self, NewEvent, Opened, Placed};
+use windlass_status::incidents::EventKind;
+use windlass_status::lifecycle::{
     check_contact, check_description, check_new, check_system_title, check_title,
 };
-use windlass_store::status::reports::{self, Outcome, Report, Subject};
+use windlass_status::reports::{self, Outcome, Report, Subject};
 
 /// `POST /events`: tell of something new. Answers where each of its components is told of now.
 pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {

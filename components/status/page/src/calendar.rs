@@ -6,8 +6,8 @@ use icalendar::{Calendar, Component, Event, EventLike, EventStatus, Property};
 use windlass_core::db::Db;
 use windlass_core::http::Uri;
 use windlass_core::{Context, Error, Response, Result, Timestamp};
-use windlass_engine::notify::public_url;
-use windlass_store::status::feeds::{self, Date, Filter};
+use windlass_delivery::public_url;
+use windlass_status::feeds::{self, Date, Filter};
 
 /// `GET /status/calendar.ics`: the maintenances to come and those of the last year, of all components or
 /// of those in a `region`, or with the name `component`.

@@ -6,8 +6,8 @@ use crate::versioned;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Request, Response, Result, limits};
-use windlass_store::status::TENANT;
-use windlass_store::status::catalogue::{Entry, list_json, replace};
+use windlass_status::TENANT;
+use windlass_status::catalogue::{Entry, list_json, replace};
 
 /// The largest catalogue, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -100,7 +100,7 @@ mod tests {
             ("text/yaml", "a: *b", "unknown anchor"),
         ] {
             let refusal = put(content_type, body).unwrap_err();
-            assert!(refusal.message().contains(want), "{body}: {refusal}");
+            assert!(refusal.message().contains(want), "{body}: {refusal:?}");
         }
         assert_eq!(put("text/yaml", "").unwrap(), Value::Null);
         let large = format!("{{\"components\":[]}}{}", " ".repeat(LARGEST));

@@ -3,9 +3,7 @@
 use crate::{paging, versioned};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Kind, Response, Result};
-use windlass_store::status::components::{
-    Attribute, Window, find_with_incidents, list_with_incidents,
-};
+use windlass_status::components::{Attribute, Window, find_with_incidents, list_with_incidents};
 
 /// `GET /api/v1/component_status`: components with everything that ever happened to them. With an
 /// attribute's name and value it is one component, as in the original, else a list by the beginning

@@ -4,7 +4,7 @@
 use crate::versioned;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
-use windlass_store::status;
+use windlass_status as status;
 
 /// Answers 200 with what `make` makes, or 304 to whoever has it.
 pub async fn tagged<D: Db>(

@@ -3,7 +3,7 @@
 use crate::{paging, versioned};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::incidents::{Window, list_json};
+use windlass_status::incidents::{Window, list_json};
 
 /// `GET /api/v1/incidents`: incidents and maintenances, open and closed, the newest of them.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {

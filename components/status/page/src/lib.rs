@@ -18,7 +18,7 @@ mod view;
 
 windlass_core::component! {
     family: StatusDashboard,
-    identity: windlass_store::Families,
+    identity: windlass_identity::Families,
     base: "",
     routes: {
         POST "/api/v1/component_status" => reports::report;

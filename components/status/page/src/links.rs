@@ -9,7 +9,7 @@ use crate::view::{self, Section};
 use maud::html;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::subscriptions::{self, Link};
+use windlass_status::subscriptions::{self, Link};
 
 /// `GET /status/subscriptions/confirm`: the button.
 pub async fn show_confirm(ctx: &Context<impl Db>) -> Result<Response> {

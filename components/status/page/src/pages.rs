@@ -24,7 +24,7 @@ use crate::view;
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
-use windlass_store::status::overview::Listed;
+use windlass_status::overview::Listed;
 
 /// `GET /status/favicon.svg`: the icon in a browser's tab.
 pub async fn favicon(_ctx: &Context<impl Db>) -> Result<Response> {

@@ -5,8 +5,8 @@ mod posted;
 use posted::Posted;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
-use windlass_store::status::reports::{self, Outcome, Report, Subject};
-use windlass_store::status::{TENANT, incidents};
+use windlass_status::reports::{self, Outcome, Report, Subject};
+use windlass_status::{TENANT, incidents};
 
 /// The impacts that a report may have: a maintenance is announced by people.
 const IMPACTS: std::ops::RangeInclusive<i64> = 1..=3;

@@ -6,9 +6,9 @@ use rss::{Channel, Guid, Item};
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result, Timestamp};
-use windlass_engine::notify::public_url;
-use windlass_store::status::feeds::{self, Filter};
-use windlass_store::status::incidents::{escape, impact_name};
+use windlass_delivery::public_url;
+use windlass_status::feeds::{self, Filter};
+use windlass_status::incidents::{escape, impact_name};
 
 /// What the original says to whoever asks for nothing in particular.
 const HELP: &str = "Status Dashboard RSS feed<br>Please read the documentation to<br>make the \

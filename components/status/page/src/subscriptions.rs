@@ -8,13 +8,14 @@ mod form;
 pub use form::{form, told};
 
 use windlass_core::db::Db;
+use windlass_core::outbound::address;
 use windlass_core::platform::{self, variable};
 use windlass_core::request::parse_query;
 use windlass_core::{Body, Context, Error, Kind, Response, Result, Timestamp};
-use windlass_engine::address_rule;
-use windlass_engine::notify::{Settings, mail, texts};
-use windlass_store::identity::client_address;
-use windlass_store::status::subscriptions::{self, Channel, NewSubscription, Secret};
+use windlass_delivery::{Settings, mail};
+use windlass_identity::client_address;
+use windlass_status::notices::texts;
+use windlass_status::subscriptions::{self, Channel, NewSubscription, Secret};
 
 /// What is answered about every address.
 const MAIL_COMES: &str = "If this address can be subscribed, a mail with a link is on its way. The \
@@ -142,7 +143,7 @@ fn check_target(wanted: &Wanted, settings: &Settings) -> Result<()> {
                 let text = format!("The URL is longer than {URL} bytes");
                 return Err(refusal("url", &text));
             }
-            address_rule::check(&wanted.target, settings.allow_private)
+            address::check(&wanted.target, settings.allow_private)
                 .map_err(|text| refusal("url", &text))?;
         }
     }

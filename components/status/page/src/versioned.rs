@@ -12,7 +12,7 @@ use std::rc::Rc;
 use windlass_core::db::Db;
 use windlass_core::platform::kv;
 use windlass_core::{Context, Request, Response, Result, log};
-use windlass_store::status;
+use windlass_status as status;
 
 /// How many bytes of answers an instance remembers at most.
 const CAPACITY: usize = 4 << 20;

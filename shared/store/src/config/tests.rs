@@ -1,14 +1,12 @@
 use super::*;
 use serde_json::json;
 use std::rc::Rc;
-use windlass_core::app::Identity as _;
 use windlass_core::caller::{AuthMethod, Reach};
 use windlass_core::db::NativeDb;
 use windlass_core::permission::PermissionSet;
 
 async fn fresh() -> NativeDb {
-    let db = NativeDb::in_memory();
-    crate::Identity::prepare(&db).await.unwrap();
+    let db = crate::fresh_database().await;
     db
 }
 

@@ -233,7 +233,7 @@ fn unusable_parameters_are_refused() {
         (long.as_str(), "longer than 1000 bytes"),
     ] {
         let error = parse(text).unwrap_err();
-        assert!(error.message().contains(refusal), "{text}: {error}");
+        assert!(error.message().contains(refusal), "{text}: {error:?}");
         assert_eq!(error.kind(), windlass_core::Kind::BadParameters);
     }
 }

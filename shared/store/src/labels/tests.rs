@@ -104,7 +104,7 @@ fn labels_of_another_shape_are_refused() {
         (json!(many), "at most 1000 labels"),
     ] {
         let refusal = parse(&given).unwrap_err();
-        assert!(refusal.message().contains(part), "{given}: {refusal}");
+        assert!(refusal.message().contains(part), "{given}: {refusal:?}");
     }
 }
 

@@ -1,10 +1,8 @@
 use super::*;
-use windlass_core::app::Identity as _;
 use windlass_core::db::NativeDb;
 
 async fn fresh() -> NativeDb {
-    let db = NativeDb::in_memory();
-    crate::Identity::prepare(&db).await.unwrap();
+    let db = crate::fresh_database().await;
     db
 }
 

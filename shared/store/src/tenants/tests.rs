@@ -3,14 +3,12 @@ use crate::users::{DETAILED_USERS, USERS};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use windlass_core::Timestamp;
-use windlass_core::app::Identity as _;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::NativeDb;
 use windlass_core::permission::PermissionSet;
 
 async fn harbour() -> NativeDb {
-    let db = NativeDb::in_memory();
-    crate::Identity::prepare(&db).await.unwrap();
+    let db = crate::fresh_database().await;
     for sql in [
         "insert into users (id, username, password_hash, role, created_at)
          values (7, 'ann', '-', 'default', '2024-01-01T00:00:00.000Z')",

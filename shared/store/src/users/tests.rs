@@ -2,13 +2,11 @@ use super::*;
 use crate::permissions::{PERMISSIONS, RoleType, demand_role};
 use crate::tenants::{Member, MemberKind};
 use crate::user_groups::{self, DETAILED_USER_GROUPS, USER_GROUPS};
-use windlass_core::app::Identity as _;
 use windlass_core::db::NativeDb;
 use windlass_core::list::ListQuery;
 
 async fn fresh() -> (NativeDb, Scope) {
-    let db = NativeDb::in_memory();
-    crate::Identity::prepare(&db).await.unwrap();
+    let db = crate::fresh_database().await;
     (db, Scope::system("admin", ""))
 }
 

@@ -5,8 +5,8 @@ use windlass_core::app::{self, Identity as _};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::router::Router;
-use windlass_core::{Family, Request, credentials, params};
-use windlass_store::Identity;
+use windlass_core::{Family, Request, hashing, params};
+use windlass_identity::Identity;
 
 const WORKFLOWS: &str = r#"[
     {"name": "paint", "plugin": "p", "operation": "p.paint", "is_cascading": false,
@@ -46,8 +46,8 @@ impl Application {
             db,
             router: Router::new(crate::routes()).unwrap(),
         };
-        let secret = credentials::digest("secret");
-        let run_token = credentials::digest("run-token");
+        let secret = hashing::digest("secret");
+        let run_token = hashing::digest("run-token");
         let set_up: [(&str, &[windlass_core::db::Value]); 8] = [
             (
                 "insert into tenants (name, created_at) values ('quay', '')",

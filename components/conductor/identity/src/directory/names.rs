@@ -4,7 +4,7 @@
 
 use super::filter;
 use ldap3_proto::proto::LdapFilter;
-use windlass_store::ldap::{Settings, dn};
+use windlass_identity::ldap::{Settings, dn};
 
 /// The settings of a directory, with what they leave empty.
 pub struct Names<'s> {

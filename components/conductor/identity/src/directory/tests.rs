@@ -11,7 +11,7 @@ use ldap3_proto::proto::{
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use tokio_util::codec::{Decoder as _, Encoder as _};
-use windlass_store::ldap::Settings;
+use windlass_identity::ldap::Settings;
 
 /// An entry of the directory: its name, its password, its attributes.
 type Entry = (

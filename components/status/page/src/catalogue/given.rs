@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use windlass_core::{Error, Result};
-use windlass_store::status::catalogue::Entry;
-use windlass_store::status::components::{Attribute, attributes_key};
+use windlass_status::catalogue::Entry;
+use windlass_status::components::{Attribute, attributes_key};
 
 /// The most components of a catalogue.
 const MOST_COMPONENTS: usize = 10_000;

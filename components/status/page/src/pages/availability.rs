@@ -5,7 +5,7 @@ use crate::view::{self, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
-use windlass_store::status::availability::{self as store, Availability, Month};
+use windlass_status::availability::{self as store, Availability, Month};
 
 /// Above this a month was good, and below that it was bad, in percent.
 const GOOD: f64 = 99.95;

@@ -6,7 +6,7 @@ use crate::view;
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result};
-use windlass_store::status::overview::{self, Current, Listed, State};
+use windlass_status::overview::{self, Current, Listed, State};
 
 /// The width of a letter, about; the picture has no font of its own.
 const LETTER: usize = 7;

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp};
-use windlass_store::status::availability::{self, Days, day_of, start_of};
-use windlass_store::status::overview::{self, Current, Event, Listed, State};
+use windlass_status::availability::{self, Days, day_of, start_of};
+use windlass_status::overview::{self, Current, Event, Listed, State};
 
 /// The impact of an outage, the only one that counts as downtime.
 const OUTAGE: usize = 3;
@@ -199,7 +199,7 @@ fn name(component: &Listed, components: &[Listed]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use windlass_store::status::components::Attribute;
+    use windlass_status::components::Attribute;
 
     fn listed(id: i64, name: &str, region: &str, category: Option<&str>) -> Listed {
         Listed {

@@ -5,7 +5,7 @@ use crate::view::{self, Month, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::overview::{self, Event, PAGE};
+use windlass_status::overview::{self, Event, PAGE};
 
 /// The last page of a month that can be asked for.
 const LAST_PAGE: i64 = 10_000;

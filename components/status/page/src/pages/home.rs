@@ -6,7 +6,7 @@ use crate::view::{self, Picture, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::overview::{self, Current, Event, Listed, State};
+use windlass_status::overview::{self, Current, Event, Listed, State};
 
 /// How many open incidents get a box; of those beyond there is the title.
 const BOXES: usize = 20;

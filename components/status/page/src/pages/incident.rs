@@ -6,7 +6,7 @@ use maud::html;
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_store::status::overview::{self, Event, Stage};
+use windlass_status::overview::{self, Event, Stage};
 
 /// `GET /incidents/{id}`: what it is about, and every update.
 pub async fn incident(ctx: &Context<impl Db>) -> Result<Response> {

@@ -8,8 +8,8 @@ use crate::versioned;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result, Timestamp, credentials};
-use windlass_store::status;
+use windlass_core::{Context, Response, Result, Timestamp, hashing};
+use windlass_status as status;
 
 /// The most pages that are remembered, and the most bytes of their bodies.
 const PAGES: usize = 256;
@@ -77,7 +77,7 @@ pub async fn remembered<D: Db>(
         return Ok(response);
     }
     let text = String::from_utf8_lossy(&response.body);
-    let digest = credentials::digest(&text);
+    let digest = hashing::digest(&text);
     let etag = format!("\"{}\"", digest.get(..20).unwrap_or(&digest));
     let response = response.header("etag", etag.clone());
     let page = Page { etag, response };

@@ -5,7 +5,7 @@ use super::remember::remembered;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
-use windlass_store::status::overview::{self, Event, State};
+use windlass_status::overview::{self, Event, State};
 
 /// `GET /status/summary.json`: how everything is, each component's state, what goes on and what is
 /// planned. Pages of any origin may read it.

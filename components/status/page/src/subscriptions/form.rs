@@ -5,8 +5,8 @@ use crate::view::{self, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result};
-use windlass_store::status::components::Component;
-use windlass_store::status::subscriptions;
+use windlass_status::components::Component;
+use windlass_status::subscriptions;
 
 /// `GET /status/subscribe`: the form.
 pub async fn form(ctx: &Context<impl Db>) -> Result<Response> {

@@ -9,7 +9,7 @@ use super::states::label;
 use super::times::{day_name, duration};
 use maud::{Markup, html};
 use std::fmt::Write as _;
-use windlass_store::status::overview::State;
+use windlass_status::overview::State;
 
 /// How many days are shown, today among them.
 pub const DAYS: i64 = 90;

@@ -1,7 +1,7 @@
 //! States in words and pictures. A colour never stands alone: each state has a shape and a word.
 
 use maud::{Markup, html};
-use windlass_store::status::overview::State;
+use windlass_status::overview::State;
 
 /// What there is a picture of: a state, or what is no state but has one all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use windlass_core::{Error, Result, Timestamp};
-use windlass_store::status::availability::start_of;
+use windlass_status::availability::start_of;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -156,7 +156,7 @@ impl std::fmt::Display for Month {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use windlass_store::status::availability::day_of;
+    use windlass_status::availability::day_of;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse("time", text).unwrap()

@@ -1,0 +1,32 @@
+//! How work that reaches other servers does so, and how it knows the time: given from outside,
+//! so that tests have networks and clocks of their own. [`address`] says which servers may be reached.
+
+pub mod address;
+
+pub use crate::platform::{OutboundRequest, OutboundResponse};
+
+/// Sends requests to other servers.
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Outbound {
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// A text for people: not allowed, not reachable, too slow, too large.
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String>;
+}
+
+/// The time.
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Clock {
+    /// The present moment.
+    fn now(&self) -> crate::Timestamp;
+
+    /// Waits.
+    async fn sleep(&self, millis: i64);
+}

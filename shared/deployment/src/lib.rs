@@ -1,0 +1,5 @@
+//! Deployments: what becomes of a blueprint's plan when it is put to use.
+//!
+//! [`environment`] makes the nodes and node instances of a deployment and takes them away again.
+
+pub mod environment;

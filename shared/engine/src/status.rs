@@ -1,3 +1,0 @@
-//! What happens on the status page by itself.
-
-pub mod maintenance;

@@ -1,0 +1,103 @@
+//! Passwords, hashed and compared, and the header that carries one.
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use windlass_core::{Error, Result, ids};
+
+/// Hashes a password with argon2id (19 MiB, 2 passes: the first choice of OWASP's table), in PHC form.
+pub fn hash_password(password: &str) -> Result<String> {
+    let salt = SaltString::encode_b64(&ids::random_bytes::<16>()).map_err(Error::internal)?;
+    hasher()
+        .hash_password(password.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(Error::internal)
+}
+
+/// Whether the password is the one that was hashed. A hash that cannot be read matches nothing.
+pub fn verify_password(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+/// Whether this is a hash that [`verify_password`] can compare with, at a cost like that of our own: a
+/// hash names its cost itself, and a large one would take the memory of all requests.
+pub fn is_usable_hash(hash: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| {
+        hash.algorithm == Algorithm::Argon2id.ident()
+            && hash.salt.is_some()
+            && hash.hash.is_some()
+            && Params::try_from(&hash).is_ok_and(|cost| {
+                cost.m_cost() <= 64 * 1024 && cost.t_cost() <= 10 && cost.p_cost() <= 16
+            })
+    })
+}
+
+fn hasher() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+/// The user name and password of `Authorization: Basic`, if the header holds them.
+pub fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(encoded.trim())
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (username, password) = text.split_once(':')?;
+    Some((username.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_matches_its_own_hash_only() {
+        let hash = hash_password("correct horse").unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert!(verify_password("correct horse", &hash));
+        assert!(!verify_password("correct house", &hash));
+        assert!(!verify_password("", "no hash at all"));
+    }
+
+    #[test]
+    fn a_hash_from_elsewhere_is_usable_when_it_costs_no_more_than_ours() {
+        let own = hash_password("correct horse").unwrap();
+        assert!(is_usable_hash(&own));
+        for (from, to) in [
+            ("m=19456", "m=4194304"),
+            ("t=2", "t=2000"),
+            ("argon2id", "argon2i"),
+            ("argon2id", "pbkdf2-sha256"),
+        ] {
+            assert!(!is_usable_hash(&own.replace(from, to)), "{to}");
+        }
+        assert!(!is_usable_hash("$argon2id$v=19$m=19456,t=2,p=1"));
+        assert!(!is_usable_hash("correct horse"));
+    }
+
+    #[test]
+    fn basic_headers_are_read() {
+        for (header, want) in [
+            ("Basic YWRtaW46cGE6c3M=", Some(("admin", "pa:ss"))),
+            ("basic YWRtaW46", Some(("admin", ""))),
+            ("Basic YWRtaW4=", None),
+            ("Basic ***", None),
+            ("Bearer YWRtaW46cGE6c3M=", None),
+            ("Basic", None),
+        ] {
+            let got = basic(header);
+            let got = got
+                .as_ref()
+                .map(|(name, password)| (name.as_str(), password.as_str()));
+            assert_eq!(got, want, "{header}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Finding the caller for Adjutant, Opsera and the Status Dashboard: by what is in one header.
+//!
+//! All take the tokens that users make for themselves; the Status Dashboard also takes what its
+//! monitors sign, and names with passwords. Their clients cannot name a tenant as Conductor's do, so a request without the header is
+//! about the token's tenant, or about the only one that its user is in.
+
+use super::attempts::Attempts;
+use super::{Recognised, by_password, memory, names_somebody, single, tenant_header, user_tokens};
+use crate::jwt::{self, Refusal};
+use serde_json::Value;
+use std::rc::Rc;
+use windlass_core::context::{Identified, TenantHeader};
+use windlass_core::db::Db;
+use windlass_core::token_scope::TokenScope;
+use windlass_core::{Caller, Error, Family, Request, Result, hashing, log, platform};
+
+/// The claim that makes a token a monitor's, unless the variable `status_jwt_claim` says otherwise.
+const MONITOR_CLAIM: &str = "stackmon";
+
+/// The longest name of a monitor, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// The caller of a request in a family that takes one token.
+pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Result<Identified> {
+    let Some(offer) = offered(family, request)? else {
+        return Err(nothing());
+    };
+    let tenant = single(request, "tenant")?.unwrap_or_default();
+    let attempts = Attempts::read(db, request).await?;
+    let name = format!("{family:?}");
+    let key = hashing::memory_key(&[&name, offer.text(), tenant]);
+    if let Some(known) = memory::recall(&key, attempts.version) {
+        return Ok(known);
+    }
+    attempts.demand_few()?;
+    let Recognised {
+        caller,
+        until,
+        tenant: of_token,
+    } = match offer.recognise(db, family).await {
+        Ok(found) => found,
+        Err(refusal) => return Err(attempts.note(db, refusal).await),
+    };
+    let tenant = match (tenant, of_token) {
+        ("", of_token) => of_token
+            .or_else(|| only_tenant(&caller))
+            .map_or(TenantHeader::Absent, TenantHeader::Known),
+        (named, _) => tenant_header(db, named).await?,
+    };
+    let identified = Identified {
+        caller: Rc::new(caller),
+        tenant,
+    };
+    // A monitor's signature is cheap to verify, and its secret may change at any time.
+    if identified.caller.monitor().is_none() {
+        memory::remember(key, identified.clone(), attempts.version, until);
+    }
+    Ok(identified)
+}
+
+/// What a request offers as proof.
+enum Offer<'r> {
+    Token(&'r str),
+    /// The whole header.
+    Basic(&'r str),
+}
+
+impl Offer<'_> {
+    fn text(&self) -> &str {
+        let (Self::Token(text) | Self::Basic(text)) = self;
+        text
+    }
+
+    async fn recognise(&self, db: &impl Db, family: Family) -> Result<Recognised> {
+        match self {
+            Self::Token(token) => by_token(db, family, token).await,
+            Self::Basic(header) => by_password(db, header).await?.ok_or_else(nothing),
+        }
+    }
+}
+
+fn nothing() -> Error {
+    Error::unauthorized("No authentication info provided")
+}
+
+fn is_status_dashboard(family: Family) -> bool {
+    matches!(family, Family::StatusDashboard | Family::StatusDashboardV2)
+}
+
+/// The proof in the family's header. A token without any scheme counts where clients send it so.
+fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
+    if family == Family::Adjutant {
+        // What Adjutant's client sends where it was told to use none.
+        let token = single(request, "x-auth-token")?.filter(|token| *token != "notused");
+        if token.is_some_and(|token| !token.trim().is_empty()) {
+            return Ok(token.map(str::trim).map(Offer::Token));
+        }
+    }
+    let Some(header) = single(request, "authorization")?.map(str::trim) else {
+        return Ok(None);
+    };
+    if is_status_dashboard(family) && names_somebody(header) {
+        return Ok(Some(Offer::Basic(header)));
+    }
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        None if family == Family::Opsera => header,
+        _ => "",
+    };
+    Ok(Some(token)
+        .filter(|token| !token.is_empty())
+        .map(Offer::Token))
+}
+
+async fn by_token(db: &impl Db, family: Family, token: &str) -> Result<Recognised> {
+    if is_status_dashboard(family)
+        && let Some(caller) = monitor(token).await
+    {
+        return Ok(Recognised {
+            caller,
+            until: None,
+            tenant: None,
+        });
+    }
+    let found = user_tokens::find(db, token).await?;
+    let found = found.ok_or_else(|| Error::unauthorized("Invalid token structure"))?;
+    found.caller.demand_scope(TokenScope::of_family(family))?;
+    Ok(found)
+}
+
+/// The monitor that signed a token with the secret of the operator's.
+async fn monitor(token: &str) -> Option<Caller> {
+    let secret = platform::variable("status_jwt_secret").await?;
+    let claims = match jwt::verify(&secret, token) {
+        Ok(claims) => claims,
+        Err(Refusal::ShortSecret) => {
+            let text = format!(
+                "status_jwt_secret is shorter than {} bytes, no monitor can log in",
+                jwt::SHORTEST_SECRET
+            );
+            log::line(log::Level::Warning, "monitors", [("message", text.into())]);
+            return None;
+        }
+        Err(Refusal::Expired | Refusal::Endless | Refusal::Invalid) => return None,
+    };
+    let claim = platform::variable("status_jwt_claim").await;
+    let claim = claim.as_deref().unwrap_or(MONITOR_CLAIM);
+    let name = match claims.get(claim)? {
+        Value::String(name) if is_name(name) => name,
+        Value::Null | Value::Bool(false) | Value::String(_) => return None,
+        Value::Number(number) if number.as_f64() == Some(0.0) => return None,
+        Value::Array(items) if items.is_empty() => return None,
+        Value::Object(fields) if fields.is_empty() => return None,
+        // The claim says that it is a monitor, but not which one.
+        Value::Bool(true) | Value::Number(_) | Value::Array(_) | Value::Object(_) => claim,
+    };
+    Some(Caller::of_monitor(name))
+}
+
+/// Whether a text can stand for a monitor in the log and the audit trail.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty()
+        && text.chars().count() <= LONGEST_NAME
+        && !text.chars().any(char::is_control)
+}
+
+/// The tenant of somebody who is in one.
+fn only_tenant(caller: &Caller) -> Option<String> {
+    let mut names = caller.tenants.keys();
+    match (names.next(), names.next()) {
+        (Some(name), None) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "families_tests.rs"]
+mod tests;

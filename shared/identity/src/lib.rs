@@ -1,0 +1,348 @@
+//! Finding the caller: passwords, tokens and execution tokens against the tables of identity, and
+//! passwords against a directory.
+//!
+//! An instance remembers whom it has recognised, because a password costs tens of milliseconds to
+//! verify. The number in `identity_version` changes with everything such a memory depends on and
+//! is read for every request, so a change counts from the next request on, in every instance.
+
+mod attempts;
+mod bootstrap;
+pub mod credentials;
+mod directory;
+mod families;
+pub mod jwt;
+pub mod ldap;
+mod memory;
+mod passwords;
+pub mod project_roles;
+pub mod tokens;
+mod user_tokens;
+mod verified;
+
+use attempts::Attempts;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use windlass_core::caller::{AuthMethod, BOOTSTRAP_ADMIN, Caller, Membership};
+use windlass_core::context::{Identified, TenantHeader};
+use windlass_core::db::Db;
+use windlass_core::permission::{Permission, PermissionSet};
+use windlass_core::token_scope::TokenScope;
+use windlass_core::{Error, Family, Kind, Request, Result, Timestamp, app, hashing, params};
+
+pub use attempts::client_address;
+pub use bootstrap::ADMIN_PASSWORD_KEY;
+use bootstrap::token_signing_key;
+pub use passwords::FAILED_LOGINS_BEFORE_LOCK;
+
+/// The identity of Conductor's components.
+pub struct Identity;
+
+/// The identity of the other families' components. Apart from Conductor's, so that only they
+/// carry the reading of signed claims.
+pub struct Families;
+
+impl app::Identity for Identity {
+    async fn prepare(db: &impl Db) -> Result<()> {
+        prepare(db).await
+    }
+
+    async fn authenticate(db: &impl Db, _family: Family, request: &Request) -> Result<Identified> {
+        conductor(db, request).await
+    }
+}
+
+impl app::Identity for Families {
+    async fn prepare(db: &impl Db) -> Result<()> {
+        prepare(db).await
+    }
+
+    async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Result<Identified> {
+        families::authenticate(db, family, request).await
+    }
+}
+
+async fn prepare(db: &impl Db) -> Result<()> {
+    // Every new instance asks, so the usual answer costs one statement.
+    let ready = "select count(*), exists (select 1 from users where id = ?1)
+         from schema_versions where version <= ?2";
+    let values = params![BOOTSTRAP_ADMIN, windlass_store::migrations::latest()];
+    if let Ok(Some(row)) = db.first(ready, values).await
+        && row.integer(0)? >= windlass_store::migrations::count()
+        && row.boolean(1)?
+    {
+        return Ok(());
+    }
+    windlass_store::migrations::apply(db).await?;
+    bootstrap::run(db).await
+}
+
+/// What a request offers as proof.
+enum Proof<'r> {
+    Basic { header: &'r str },
+    Token { value: &'r str },
+    ExecutionToken { value: &'r str },
+}
+
+impl<'r> Proof<'r> {
+    /// The usable ones, in the order of the original: execution token, Basic, token. The first
+    /// that names somebody counts.
+    fn all(request: &'r Request) -> Result<Vec<Self>> {
+        let execution = single(request, "execution-token")?;
+        let basic = single(request, "authorization")?.filter(|header| names_somebody(header));
+        let token = single(request, "authentication-token")?;
+        let proofs = [
+            execution.map(|value| Self::ExecutionToken { value }),
+            basic.map(|header| Self::Basic { header }),
+            token.map(|value| Self::Token { value }),
+        ];
+        Ok(proofs.into_iter().flatten().collect())
+    }
+
+    fn parts(&self) -> [&str; 2] {
+        match self {
+            Self::Basic { header } => ["basic", header],
+            Self::Token { value } => ["token", value],
+            Self::ExecutionToken { value } => ["execution", value],
+        }
+    }
+}
+
+/// Whether a header is a name with a password, and the name one that somebody may have.
+fn names_somebody(header: &str) -> bool {
+    credentials::basic(header)
+        .is_some_and(|(name, _)| name.starts_with(|first: char| first.is_ascii_alphabetic()))
+}
+
+/// The value of a header that decides who calls or where. Given twice, a proxy in front may have
+/// checked the one and this application would believe the other: then it is refused.
+fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
+    let mut values = request.headers.iter().filter(|(known, _)| known == name);
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Error::bad_parameters(format!(
+            "The header {name} is given more than once"
+        ))),
+        (first, None) => Ok(first.map(|(_, value)| value.as_str())),
+    }
+}
+
+/// The refusal of a text that may have been meant as either kind of token: the original says when
+/// it has the shape of none.
+fn misshapen(value: &str, refusal: Error) -> Error {
+    if refusal.kind() != Kind::Unauthorized || value.splitn(3, '-').count() == 3 {
+        return refusal;
+    }
+    Error::unauthorized("Invalid token structure")
+}
+
+/// A caller who was recognised.
+struct Recognised {
+    caller: Caller,
+    /// Until when that may be remembered.
+    until: Option<Timestamp>,
+    /// The tenant that a request is about when it names none.
+    tenant: Option<String>,
+}
+
+async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
+    let proofs = Proof::all(request)?;
+    if proofs.is_empty() {
+        return Err(Error::unauthorized("No authentication info provided"));
+    }
+    let tenant = single(request, "tenant")?.unwrap_or_default();
+    let attempts = Attempts::read(db, request).await?;
+    match first_of(db, proofs, tenant, &attempts).await {
+        Ok(found) => Ok(found),
+        Err(refusal) => Err(attempts.note(db, refusal).await),
+    }
+}
+
+/// Who the first proof that names somebody names.
+async fn first_of(
+    db: &impl Db,
+    proofs: Vec<Proof<'_>>,
+    tenant: &str,
+    attempts: &Attempts,
+) -> Result<Identified> {
+    let version = attempts.version;
+    for proof in proofs {
+        let [kind, value] = proof.parts();
+        let key = hashing::memory_key(&[kind, value, tenant]);
+        if let Some(known) = memory::recall(&key, version) {
+            return Ok(known);
+        }
+        attempts.demand_few()?;
+        let found = match proof {
+            Proof::ExecutionToken { value } => return by_execution_token(db, value, tenant).await,
+            Proof::Basic { header } => by_password(db, header).await?,
+            Proof::Token { value } => match user_tokens::find(db, value).await? {
+                Some(found) => {
+                    let needed = TokenScope::of_family(Family::Conductor);
+                    found.caller.demand_scope(needed)?;
+                    Some(found)
+                }
+                None => {
+                    let found = by_execution_token(db, value, tenant).await;
+                    return found.map_err(|error| misshapen(value, error));
+                }
+            },
+        };
+        let Some(Recognised { caller, until, .. }) = found else {
+            continue;
+        };
+        let caller = Rc::new(caller);
+        let identified = Identified {
+            caller,
+            tenant: tenant_header(db, tenant).await?,
+        };
+        memory::remember(key, identified.clone(), version, until);
+        return Ok(identified);
+    }
+    Err(Error::unauthorized("No authentication info provided"))
+}
+
+async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
+    if name.is_empty() {
+        return Ok(TenantHeader::Absent);
+    }
+    let known = db
+        .first("select 1 from tenants where name = ?1", params![name])
+        .await?;
+    Ok(if known.is_some() {
+        TenantHeader::Known(name.to_owned())
+    } else {
+        TenantHeader::Unknown(name.to_owned())
+    })
+}
+
+/// The user whose name and password these are; nothing when nobody has the name. Where there is a
+/// directory it decides, but for the first administrator.
+async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
+    let (username, password) = credentials::basic(header).unwrap_or_default();
+    let (id, until) = match directory::settings_for(db, &username).await? {
+        Some(settings) => {
+            let (id, until) = directory::verify(db, &username, &password, &settings).await?;
+            (id, Some(until))
+        }
+        None => match passwords::verify(db, &username, &password).await? {
+            Some(id) => (id, None),
+            None => return Ok(None),
+        },
+    };
+    let caller = caller(db, id, AuthMethod::Basic, None).await?;
+    Ok(Some(Recognised {
+        caller,
+        until,
+        tenant: None,
+    }))
+}
+
+/// Whether a time of last use is old enough to be written again: once a minute is enough.
+fn is_stale(last: Option<&str>) -> Result<bool> {
+    let Some(last) = last else { return Ok(true) };
+    Ok(Timestamp::parse("last use", last)?.plus_seconds(60) < Timestamp::now())
+}
+
+/// The creator of the execution whose token this is, while the execution may still act.
+/// Never remembered: what the token may do ends with the execution.
+async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<Identified> {
+    let row = db
+        .first(
+            "select e.id, u.id, e.tenant_name from executions e
+             join users u on u.username = e.created_by
+             where e.token_hash = ?1 and u.active and (e.status in ('pending', 'started',
+                 'cancelling', 'force_cancelling', 'kill_cancelling')
+                 or (e.status = 'scheduled' and e.scheduled_for > ?2)
+                 or (e.status = 'cancelled' and e.finished_operations < e.total_operations))",
+            params![hashing::digest(value), Timestamp::now().plus_seconds(-60)],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Err(Error::unauthorized(
+            "Authentication failed, invalid Execution Token",
+        ));
+    };
+    let execution = row.text(0)?.to_owned();
+    let caller = caller(
+        db,
+        row.integer(1)?,
+        AuthMethod::ExecutionToken,
+        Some(execution),
+    )
+    .await?;
+    let tenant = if tenant.is_empty() {
+        row.text(2)?
+    } else {
+        tenant
+    };
+    Ok(Identified {
+        caller: Rc::new(caller),
+        tenant: tenant_header(db, tenant).await?,
+    })
+}
+
+/// A user with all that their roles permit: their own and those of their groups, in the system and
+/// in each tenant.
+async fn caller(
+    db: &impl Db,
+    user_id: i64,
+    method: AuthMethod,
+    execution_id: Option<String>,
+) -> Result<Caller> {
+    let row = db
+        .first(
+            "with system_roles (role) as (
+                 select role from users where id = ?1
+                 union select g.role from group_users m join user_groups g on g.id = m.group_id
+                     where m.user_id = ?1),
+             memberships (tenant_name, role) as (
+                 select tenant_name, role from tenant_users where user_id = ?1
+                 union select g.tenant_name, g.role from group_users m
+                     join tenant_groups g on g.group_id = m.group_id where m.user_id = ?1)
+             select u.username, u.role, (select json_group_array(role) from system_roles),
+                 (select json_group_array(json_array(tenant_name, role)) from memberships),
+                 (select json_group_array(json_array(p.role, p.permission)) from permissions p
+                  where p.role in (select role from system_roles union select role from memberships))
+             from users u where u.id = ?1",
+            params![user_id],
+        )
+        .await?
+        .ok_or_else(|| Error::unauthorized("Unauthorized"))?;
+    let mut of_role: BTreeMap<String, PermissionSet> = BTreeMap::new();
+    for (role, name) in row.json::<Vec<(String, String)>>(4)? {
+        if let Some(permission) = Permission::find(&name) {
+            of_role.entry(role).or_default().insert(permission);
+        }
+    }
+    let mut role = row.text(1)?.to_owned();
+    let mut system = PermissionSet::default();
+    for system_role in row.json::<Vec<String>>(2)? {
+        if let Some(permissions) = of_role.get(&system_role) {
+            system.extend(permissions);
+        }
+        // The rules that name the role itself do not ask where it comes from.
+        if system_role == "sys_admin" {
+            role = system_role;
+        }
+    }
+    let mut tenants: BTreeMap<String, Membership> = BTreeMap::new();
+    for (tenant, role) in row.json::<Vec<(String, String)>>(3)? {
+        let membership = tenants.entry(tenant).or_default();
+        if let Some(permissions) = of_role.get(&role) {
+            membership.permissions.extend(permissions);
+        }
+        membership.roles.push(role);
+    }
+    Ok(Caller {
+        user_id,
+        username: row.text(0)?.to_owned(),
+        system,
+        role,
+        method,
+        tenants,
+        execution_id,
+    })
+}
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

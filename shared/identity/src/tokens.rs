@@ -1,0 +1,276 @@
+//! Tokens: what stands for a user instead of name and password.
+//!
+//! A token is `ctok-<id>-<secret>`. Only SHA-256 of the secret is stored, so its value can be shown
+//! once, when it is made. The exception are the implicit tokens that `GET /tokens` hands out: their
+//! secret is derived from the id under the application's key, so the same one can be shown again
+//! for an hour without being stored.
+//!
+//! Where a client wants to read who it is, the token is a JWT instead; the digest of the whole is
+//! stored, so another one with the same claims and a good signature is still not this token.
+
+use crate::{jwt, token_signing_key};
+use serde_json::{Map, Value, json};
+use windlass_core::db::Db;
+use windlass_core::list::{self, Field, ListQuery, Page, Resource};
+use windlass_core::token_scope::TokenScopes;
+use windlass_core::{
+    Error, Kind, Permission, Result, Scope, Timestamp, hashing, ids, params, secretbox,
+};
+use windlass_store::audit;
+
+/// How long an implicit token lives, in seconds.
+const IMPLICIT_LIFETIME: i64 = 10 * 3600;
+
+/// How long an implicit token is handed out again, in seconds.
+const IMPLICIT_REUSE: i64 = 3600;
+
+/// The lengths of a token's id and of its secret.
+const LENGTHS: (usize, usize) = (10, 40);
+
+/// How long a signed token lives that does not say, in seconds: one without an end would not do.
+const SIGNED_LIFETIME: i64 = 30 * 24 * 3600;
+
+/// Tokens as lists show them.
+pub static TOKENS: Resource = Resource {
+    name: "Token",
+    table: "(select k.key, k.id, k.user_id, k.is_implicit, k.expiration_date, k.last_used,
+                 k.description, k.scopes, k.tenant_name, u.username, u.role
+             from tokens k join users u on u.id = k.user_id) t",
+    fields: &[
+        Field::text("id", "t.id"),
+        Field::text("username", "t.username"),
+        Field::text("value", "'********'"),
+        Field::text("role", "t.role"),
+        Field::text("expiration_date", "t.expiration_date"),
+        Field::text("last_used", "t.last_used"),
+        Field::text("description", "t.description"),
+        Field::json("scopes", "t.scopes"),
+        Field::text("tenant_name", "t.tenant_name"),
+    ],
+    search: None,
+    of_tenant: false,
+};
+
+/// Which tokens a caller may see and delete, as a condition with two values.
+const WITHIN_REACH: &str = "t.id = {} and (t.user_id = {} or {})";
+
+/// One page: the caller's own tokens, or everybody's for who may manage them. Implicit tokens
+/// are not listed: clients that ask for one would fill their own lists.
+pub async fn list(db: &impl Db, scope: &Scope, mut query: ListQuery) -> Result<Page> {
+    let caller = scope.caller()?;
+    query.and("t.is_implicit = 0", []);
+    if !caller.holds(Permission::ManageOthersTokens) {
+        query.and("t.user_id = {}", [caller.user_id.into()]);
+    }
+    list::page(db, &TOKENS.page_statement(scope, &query)).await
+}
+
+/// A token as JSON, masked. One of somebody else is not found, never forbidden.
+pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Value> {
+    let caller = scope.caller()?;
+    let others = caller.holds(Permission::ManageOthersTokens);
+    let values = [id.into(), caller.user_id.into(), others.into()];
+    let statement = TOKENS.find_statement(scope, None, WITHIN_REACH, values);
+    let row = db.first(&statement.sql, &statement.parameters).await?;
+    row.ok_or_else(|| not_found(id))?.json(0)
+}
+
+fn not_found(id: &str) -> Error {
+    Error::new(Kind::NotFound, format!("Could not find token {id}"))
+}
+
+/// How the value of a token looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `ctok-<id>-<secret>`.
+    #[default]
+    Opaque,
+    /// A JWT that says whose it is and until when it counts.
+    Signed,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewToken<'t> {
+    /// What it is for, in its user's words.
+    pub description: Option<&'t str>,
+    /// When it ends, if ever.
+    pub expiration: Option<Timestamp>,
+    /// What it may be used for.
+    pub scopes: TokenScopes,
+    /// The tenant that its requests are about when they name none.
+    pub tenant: Option<&'t str>,
+    /// How its value looks.
+    pub format: Format,
+}
+
+/// Makes a token for the caller and answers it with its value, which nobody can learn later.
+/// The caller's expired tokens go first.
+///
+/// # Errors
+/// 403 for a tenant that there is not, or that the caller is not in.
+pub async fn insert(db: &impl Db, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
+    let id = ids::random_text(LENGTHS.0);
+    let caller = scope.caller()?;
+    if let Some(tenant) = token.tenant {
+        demand_tenant(db, scope, tenant).await?;
+    }
+    let (value, digest) = match token.format {
+        Format::Opaque => {
+            let secret = ids::random_text(LENGTHS.1);
+            (value(&id, &secret), hashing::digest(&secret))
+        }
+        Format::Signed => {
+            let value = signed(scope, &id, &mut token).await?;
+            let digest = hashing::digest(&value);
+            (value, digest)
+        }
+    };
+    insert_row(db, scope, &id, &digest, &token, false).await?;
+    Ok(json!({
+        "id": id,
+        "username": caller.username,
+        "value": value,
+        "role": caller.role,
+        "expiration_date": token.expiration,
+        "last_used": null,
+        "description": token.description,
+        "scopes": token.scopes.names(),
+        "tenant_name": token.tenant,
+    }))
+}
+
+/// A token whose user may not be in its tenant would be refused at its first use.
+async fn demand_tenant(db: &impl Db, scope: &Scope, tenant: &str) -> Result<()> {
+    let caller = scope.caller()?;
+    let known = db
+        .first("select 1 from tenants where name = ?1", params![tenant])
+        .await?;
+    let is_in = caller.tenants.contains_key(tenant) || caller.holds(Permission::AllTenants);
+    if known.is_some() && is_in {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "Authorization failed: Tried to authenticate with invalid tenant name: {tenant}"
+    )))
+}
+
+/// The value of a signed token. Its end is a whole second, in the row as in the claims.
+async fn signed(scope: &Scope, id: &str, token: &mut NewToken<'_>) -> Result<String> {
+    let now = Timestamp::now();
+    let end = token
+        .expiration
+        .unwrap_or_else(|| now.plus_seconds(SIGNED_LIFETIME));
+    let end = Timestamp::from_millis(end.millis() / 1000 * 1000);
+    token.expiration = Some(end);
+    let caller = scope.caller()?;
+    let mut claims = Map::new();
+    claims.insert("owner".into(), token.tenant.unwrap_or("windlass").into());
+    claims.insert("userName".into(), caller.username.clone().into());
+    claims.insert("userId".into(), caller.user_id.to_string().into());
+    if let Some(names) = token.scopes.names() {
+        claims.insert("scope".into(), names.join(" ").into());
+    }
+    claims.insert("tokenId".into(), id.into());
+    jwt::sign(&token_signing_key().await?, claims, now, end)
+}
+
+/// Removes a token that the caller may see.
+pub async fn delete(db: &impl Db, scope: &Scope, id: &str) -> Result<()> {
+    find(db, scope, id).await?;
+    db.execute("delete from tokens where id = ?1", params![id])
+        .await?;
+    audit::insert(db, scope, "delete_token", "Token", id).await
+}
+
+/// The value of a usable token of the caller's: one of the last hour, or a new one for ten.
+pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
+    if let Some(value) = recent_implicit(db, scope).await? {
+        return Ok(value);
+    }
+    db.transaction(async |db| {
+        if let Some(value) = recent_implicit(db, scope).await? {
+            return Ok(value);
+        }
+        let id = ids::random_text(LENGTHS.0);
+        let secret = derived_secret(&id).await?;
+        let token = NewToken {
+            expiration: Some(Timestamp::now().plus_seconds(IMPLICIT_LIFETIME)),
+            ..NewToken::default()
+        };
+        insert_row(db, scope, &id, &hashing::digest(&secret), &token, true).await?;
+        Ok(value(&id, &secret))
+    })
+    .await
+}
+
+async fn recent_implicit(db: &impl Db, scope: &Scope) -> Result<Option<String>> {
+    let row = db
+        .first(
+            "select id, secret_hash from tokens
+             where is_implicit = 1 and user_id = ?1 and created_at > ?2
+             order by created_at desc limit 1",
+            params![
+                scope.caller()?.user_id,
+                Timestamp::now().plus_seconds(-IMPLICIT_REUSE)
+            ],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let id = row.text(0)?;
+    let secret = derived_secret(id).await?;
+    // Another key since then derives another secret: that token is of no use any more.
+    let usable = hashing::digest(&secret) == row.text(1)?;
+    Ok(usable.then(|| value(id, &secret)))
+}
+
+/// The secret of an implicit token, which only the application's key can make again.
+async fn derived_secret(id: &str) -> Result<String> {
+    let mac = hashing::mac(&secretbox::encryption_key().await?, &["implicit token", id]);
+    Ok(mac.chars().take(LENGTHS.1).collect())
+}
+
+fn value(id: &str, secret: &str) -> String {
+    format!("ctok-{id}-{secret}")
+}
+
+async fn insert_row(
+    db: &impl Db,
+    scope: &Scope,
+    id: &str,
+    digest: &str,
+    token: &NewToken<'_>,
+    is_implicit: bool,
+) -> Result<()> {
+    let user_id = scope.caller()?.user_id;
+    let now = Timestamp::now();
+    let scopes = token.scopes.names().map(|names| json!(names).to_string());
+    db.execute(
+        "delete from tokens where user_id = ?1 and expiration_date <= ?2",
+        params![user_id, now],
+    )
+    .await?;
+    db.execute(
+        "insert into tokens
+             (id, user_id, secret_hash, description, expiration_date, is_implicit, created_at,
+              scopes, tenant_name)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            id,
+            user_id,
+            digest,
+            token.description,
+            token.expiration,
+            is_implicit,
+            now,
+            scopes,
+            token.tenant
+        ],
+    )
+    .await?;
+    audit::insert(db, scope, "create_token", "Token", id).await
+}
+
+#[cfg(test)]
+#[path = "tokens/tests.rs"]
+mod tests;

@@ -1,0 +1,81 @@
+//! Events that begin and end by themselves.
+//!
+//! Whoever gives an event a window queues a row of work for the window's next moment, in the same
+//! transaction. The row is about the event as it is when the row runs, so it may come late or twice.
+
+use super::stored;
+use crate::incidents::{self, EventKind, NewUpdate};
+use crate::{TENANT, lifecycle};
+use serde_json::json;
+use windlass_core::db::Db;
+use windlass_core::{Kind, Result, Scope, Timestamp, params};
+use windlass_store::{audit, queue};
+
+/// The kind of queued work that begins and ends events. Subject: the event's number.
+pub const CLOCK: &str = "status_maintenance";
+
+/// Who the clock is where people's names are; no user's name holds a colon.
+const BY: &str = "clock:status";
+
+/// Brings an event to where its window says it is by now, and waits for what comes next. One that
+/// is there, is over, or is gone stays as it is.
+pub async fn advance(db: &impl Db, event: i64, now: Timestamp) -> Result<()> {
+    let stored = match stored::find(db, event).await {
+        Ok(stored) => stored,
+        Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let standing = &stored.standing;
+    let (steps, _) = lifecycle::due(
+        standing.kind,
+        &standing.status,
+        standing.started_at,
+        standing.ended_at,
+        now,
+    );
+    for step in &steps {
+        // The row first: who is told of the update reads the event as it is then.
+        db.execute(
+            "update status_incidents set status = ?2, updated_at = ?3 where id = ?1",
+            params![event, step.status, now],
+        )
+        .await?;
+        let update = NewUpdate {
+            status: step.status,
+            text: step.text,
+            is_markup: false,
+            at: step.at,
+        };
+        incidents::add_update(db, event, &update, BY, now).await?;
+        let scope = Scope::system(BY, TENANT);
+        let action = format!("status_event_{}", step.status);
+        audit::insert(db, &scope, &action, "Event", &event.to_string()).await?;
+    }
+    schedule(db, event, now).await.map(drop)
+}
+
+/// Queues the next moment of an event's window, or forgets the one that was queued when there is
+/// none. Whether something is due now.
+pub(super) async fn schedule(db: &impl Db, event: i64, now: Timestamp) -> Result<bool> {
+    let standing = stored::find(db, event).await?.standing;
+    if standing.kind == EventKind::Incident {
+        return Ok(false);
+    }
+    let (steps, next) = lifecycle::due(
+        standing.kind,
+        &standing.status,
+        standing.started_at,
+        standing.ended_at,
+        now,
+    );
+    let is_due = !steps.is_empty();
+    let subject = event.to_string();
+    match next.filter(|_| !is_due).or(is_due.then_some(now)) {
+        Some(next) => {
+            let item = json!([subject, next.millis()]);
+            queue::push_all(db, CLOCK, &[item], now).await?;
+        }
+        None => queue::remove_all(db, CLOCK, &[&subject]).await?,
+    }
+    Ok(is_due)
+}

@@ -1,0 +1,34 @@
+//! The status page: components, and the incidents and maintenances on them.
+//!
+//! All of it belongs to the installation. Who may change it holds the permission in [`TENANT`];
+//! what everybody may see needs none.
+
+pub mod availability;
+pub mod bindings;
+pub mod catalogue;
+pub mod components;
+pub mod components_list;
+pub mod events;
+pub mod feeds;
+pub mod incidents;
+pub mod lifecycle;
+pub mod maintenance;
+pub mod notices;
+pub mod outbox;
+pub mod overview;
+pub mod reports;
+pub mod subscriptions;
+
+use windlass_core::db::Db;
+use windlass_core::{Error, Result};
+
+/// The tenant in which a caller's roles count for the status page.
+pub const TENANT: &str = "default_tenant";
+
+/// A number that changes with everything that a page or a list shows.
+pub async fn version(db: &impl Db) -> Result<i64> {
+    db.first("select version from status_version", &[])
+        .await?
+        .ok_or_else(|| Error::internal("status_version has one row"))?
+        .integer(0)
+}

@@ -1,0 +1,310 @@
+//! Telling the status page's subscribers: asking for confirmations, fanning out, delivering.
+//!
+//! Everything here is work of the queue. What is sent carries an id that stays the same however often
+//! it is tried, so a crash between sending and recording is a repetition that the receiver can
+//! drop. Deliveries count their own attempts: a receiver may be away for a day.
+
+pub mod texts;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use crate::bindings;
+use crate::outbox::{self, Delivery};
+use crate::subscriptions::{self, Channel, Subscription};
+use serde_json::Value;
+use windlass_core::db::Db;
+use windlass_core::outbound::address;
+use windlass_core::outbound::{Clock, Outbound};
+use windlass_core::{Error, Result, Timestamp, log};
+use windlass_delivery::webhook::{conclude, conclude_challenge};
+use windlass_delivery::{Sent, Settings, mail};
+use windlass_store::queue::{self, Leased};
+
+/// How long after each failed attempt the next one comes, in seconds: about a day in all.
+const DELAYS: [i64; 10] = [30, 120, 300, 900, 1800, 3600, 7200, 14_400, 21_600, 36_000];
+
+/// How often somebody is asked to confirm where asking fails.
+const QUESTIONS: i64 = 8;
+
+/// How long a webhook may fail before nobody calls it any more, in seconds.
+const PATIENCE: i64 = 7 * 86_400;
+
+/// Whether a kind of work is done here.
+pub fn handles(kind: &str) -> bool {
+    matches!(
+        kind,
+        outbox::NOTIFICATION
+            | outbox::DELIVERY
+            | subscriptions::CONFIRMATION
+            | subscriptions::EXPIRY
+            | bindings::RUN
+    )
+}
+
+/// Whether a kind needs nothing but the database.
+pub fn is_local(kind: &str) -> bool {
+    handles(kind) && !matches!(kind, outbox::DELIVERY | subscriptions::CONFIRMATION)
+}
+
+/// Does the work of a row.
+///
+/// # Errors
+/// Of the database; the row is tried again. What the other side says is recorded, not an error.
+pub async fn run<D: Db>(
+    db: &D,
+    outbound: &impl Outbound,
+    clock: &impl Clock,
+    holder: &str,
+    row: &Leased,
+) -> Result<()> {
+    let now = clock.now();
+    match row.kind.as_str() {
+        outbox::NOTIFICATION => {
+            finishing(db, holder, row, async |db| match row.subject.parse() {
+                Ok(incident) => outbox::fan_out(db, incident, &row.payload, now)
+                    .await
+                    .map(drop),
+                Err(_) => Ok(()),
+            })
+            .await
+        }
+        bindings::RUN => {
+            finishing(db, holder, row, async |db| {
+                bindings::run_queued(db, &row.payload).await
+            })
+            .await
+        }
+        subscriptions::EXPIRY => expire(db, holder, row, now).await,
+        subscriptions::CONFIRMATION => {
+            let settings = Settings::load().await;
+            confirm(db, outbound, clock, &settings, holder, row).await
+        }
+        outbox::DELIVERY => {
+            let settings = Settings::load().await;
+            deliver(db, outbound, clock, &settings, holder, row).await
+        }
+        kind => Err(Error::internal(format!("nobody handles {kind}"))),
+    }
+}
+
+/// Records that a row was given up, and finishes it.
+///
+/// # Errors
+/// Of the database.
+pub async fn give_up<D: Db>(
+    db: &D,
+    holder: &str,
+    row: &Leased,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let text = format!("{} of {} was given up: {why}", row.kind, row.subject);
+    log::error("queue", &Error::internal(text));
+    finishing(db, holder, row, async |db| {
+        if row.kind == outbox::DELIVERY {
+            outbox::failed(db, &row.subject, why, now).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Does something in the transaction that finishes a row, if the row is still this holder's.
+async fn finishing<D: Db>(
+    db: &D,
+    holder: &str,
+    row: &Leased,
+    work: impl AsyncFnOnce(&D::Tx) -> Result<()>,
+) -> Result<()> {
+    db.transaction(async |db| {
+        if queue::finish(db, holder, &[row.key]).await?.is_empty() {
+            return Ok(());
+        }
+        work(db).await
+    })
+    .await
+}
+
+async fn expire<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
+    finishing(db, holder, row, async |db| {
+        if let Some(end) = subscriptions::expire(db, &row.subject, now).await? {
+            queue::push(db, &row.kind, &row.subject, &Value::Null, end, now).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Asks for a confirmation: with a mail, or with a challenge.
+async fn confirm<D: Db>(
+    db: &D,
+    outbound: &impl Outbound,
+    clock: &impl Clock,
+    settings: &Settings,
+    holder: &str,
+    row: &Leased,
+) -> Result<()> {
+    let subscription = match subscriptions::find(db, &row.subject).await? {
+        Some(found) if !found.is_confirmed && !found.is_disabled => found,
+        _ => return finish(db, holder, row).await,
+    };
+    let sent = match subscription.channel {
+        Channel::Email => {
+            let mail = texts::confirmation(&subscription, settings);
+            mail::send(&mail, settings, outbound).await
+        }
+        Channel::Webhook => {
+            let request = webhook::challenge(&subscription, clock.now());
+            match allowed(&subscription, settings) {
+                Ok(()) => conclude_challenge(
+                    outbound.send(request).await,
+                    &subscription.secret.confirm_token(),
+                ),
+                Err(why) => Sent::Never(why),
+            }
+        }
+    };
+    let now = clock.now();
+    let id = subscription.id.as_str();
+    let (why, wait) = match &sent {
+        Sent::Delivered => {
+            subscriptions::note_asked(db, id, None, now).await?;
+            if subscription.channel == Channel::Webhook {
+                subscriptions::confirm(db, id, now).await?;
+            }
+            return finish(db, holder, row).await;
+        }
+        Sent::Never(why) | Sent::Gone(why) => (why, None),
+        Sent::Later(_, _) if subscription.asked_times + 1 >= QUESTIONS => {
+            (&"it failed too often".to_owned(), None)
+        }
+        Sent::Later(why, wait) => (why, Some(delay(subscription.asked_times, *wait))),
+    };
+    subscriptions::note_asked(db, id, Some(why), now).await?;
+    again_or_not(db, holder, row, wait, why, now).await
+}
+
+/// Brings a notice to one subscriber.
+async fn deliver<D: Db>(
+    db: &D,
+    outbound: &impl Outbound,
+    clock: &impl Clock,
+    settings: &Settings,
+    holder: &str,
+    row: &Leased,
+) -> Result<()> {
+    let Some(delivery) = outbox::find_pending(db, &row.subject).await? else {
+        return finish(db, holder, row).await;
+    };
+    let subscription = match subscriptions::find(db, &delivery.subscription).await? {
+        Some(found) if found.is_confirmed && !found.is_disabled => found,
+        _ => {
+            let why = "the subscription ended";
+            outbox::failed(db, &delivery.id, why, clock.now()).await?;
+            return finish(db, holder, row).await;
+        }
+    };
+    let sent = attempt(outbound, clock, settings, &subscription, &delivery).await;
+    record(db, clock.now(), holder, row, &subscription, &delivery, sent).await
+}
+
+async fn attempt(
+    outbound: &impl Outbound,
+    clock: &impl Clock,
+    settings: &Settings,
+    subscription: &Subscription,
+    delivery: &Delivery,
+) -> Sent {
+    match subscription.channel {
+        Channel::Email => {
+            let mail = texts::notice(subscription, delivery, settings);
+            mail::send(&mail, settings, outbound).await
+        }
+        Channel::Webhook => match allowed(subscription, settings) {
+            Ok(()) => {
+                let request = webhook::request(subscription, delivery, settings, clock.now());
+                conclude(outbound.send(request).await)
+            }
+            Err(why) => Sent::Never(why),
+        },
+    }
+}
+
+/// The rule for users' URLs holds with every request: the operator may have changed it.
+fn allowed(subscription: &Subscription, settings: &Settings) -> Result<(), String> {
+    address::check(&subscription.target, settings.allow_private)
+}
+
+/// Records what came of an attempt, then finishes the row or gives it back. No transaction: see
+/// `Handlers::is_local` of the engine. Whoever dies in between repeats an attempt, or finds it recorded.
+async fn record<D: Db>(
+    db: &D,
+    now: Timestamp,
+    holder: &str,
+    row: &Leased,
+    subscription: &Subscription,
+    delivery: &Delivery,
+    sent: Sent,
+) -> Result<()> {
+    let (id, to) = (delivery.id.as_str(), subscription.id.as_str());
+    let (why, wait) = match &sent {
+        Sent::Delivered => {
+            outbox::delivered(db, id, now).await?;
+            subscriptions::note_success(db, to).await?;
+            return finish(db, holder, row).await;
+        }
+        Sent::Later(why, _) if delivery.attempts + 1 >= attempts() => (why, None),
+        Sent::Later(why, wait) => (why, Some(delay(delivery.attempts, *wait))),
+        Sent::Never(why) | Sent::Gone(why) => (why, None),
+    };
+    match wait {
+        Some(_) => outbox::postponed(db, id, why).await?,
+        None => outbox::failed(db, id, why, now).await?,
+    }
+    subscriptions::note_failure(db, to, why, now).await?;
+    if subscription.channel == Channel::Webhook {
+        let failing = subscription.failing_since;
+        if matches!(sent, Sent::Gone(_)) {
+            subscriptions::disable(db, to, "the receiver answered 410 Gone", now).await?;
+        } else if failing.is_some_and(|since| since.plus_seconds(PATIENCE) <= now) {
+            let reason = format!("nothing could be delivered for seven days: {why}");
+            subscriptions::disable(db, to, &reason, now).await?;
+        }
+    }
+    again_or_not(db, holder, row, wait, why, now).await
+}
+
+async fn finish(db: &impl Db, holder: &str, row: &Leased) -> Result<()> {
+    queue::finish(db, holder, &[row.key]).await.map(drop)
+}
+
+/// Gives a row back to be tried again in so many seconds, or finishes it.
+async fn again_or_not(
+    db: &impl Db,
+    holder: &str,
+    row: &Leased,
+    wait: Option<i64>,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    match wait {
+        Some(seconds) => {
+            let later = now.plus_seconds(seconds);
+            queue::give_back(db, holder, row.key, later, why, false).await
+        }
+        None => finish(db, holder, row).await,
+    }
+}
+
+/// How often a delivery is attempted.
+fn attempts() -> i64 {
+    i64::try_from(DELAYS.len()).unwrap_or(i64::MAX) + 1
+}
+
+/// How long to wait after so many failed attempts and one more; longer if the other side asks for it.
+fn delay(failed: i64, asked: Option<i64>) -> i64 {
+    let place = usize::try_from(failed).unwrap_or(0).min(DELAYS.len() - 1);
+    DELAYS[place].max(asked.unwrap_or(0).clamp(0, 86_400))
+}

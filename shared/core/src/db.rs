@@ -13,9 +13,9 @@ pub mod native;
 pub mod spin;
 
 #[cfg(feature = "native")]
-pub use native::NativeDb;
+pub use native::{NativeDb, NativeTransaction};
 #[cfg(target_arch = "wasm32")]
-pub use spin::SpinDb;
+pub use spin::{SpinDb, SpinTransaction};
 
 /// A value of a statement's parameter or of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,7 +142,7 @@ fn unexpected(column: usize, wanted: &str, got: Option<&Value>) -> Error {
 )]
 pub trait Db {
     /// What a transaction hands to its work.
-    type Tx: Db;
+    type Tx: Tx;
 
     /// Runs one statement and answers its rows.
     ///
@@ -178,6 +178,10 @@ pub trait Db {
     }
 }
 
+/// A transaction under way. Only [`Db::transaction`] hands one out, so whatever takes `&impl Tx`
+/// happens as a whole with what its caller does, or not at all.
+pub trait Tx: Db<Tx = Self> + Sized {}
+
 /// The failure of a statement, from the database's own text.
 #[cfg(any(feature = "native", target_arch = "wasm32"))]
 pub(crate) fn failure(text: &str, sql: &str) -> Error {
@@ -207,8 +211,8 @@ mod tests {
     fn a_column_of_the_wrong_type_is_named_without_its_value() {
         let row = Row(vec![Value::Text("a secret".into()), Value::Null]);
         let failure = row.integer(0).unwrap_err();
-        assert!(!failure.to_string().contains("secret"), "{failure}");
-        assert!(failure.to_string().contains("text"), "{failure}");
+        assert!(!failure.for_log().contains("secret"), "{failure:?}");
+        assert!(failure.for_log().contains("text"), "{failure:?}");
         assert!(row.text(2).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! The database on native SQLite: for tests of the SQL, which is only checked when it runs.
 
-use super::{Db, Row, Value, failure};
+use super::{Db, Row, Tx, Value, failure};
 use crate::error::Result;
 use rusqlite::{Connection, types::ValueRef};
 use std::cell::RefCell;
@@ -10,7 +10,12 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub struct NativeDb {
     connection: Rc<RefCell<Connection>>,
-    in_transaction: bool,
+}
+
+/// A transaction under way on a [`NativeDb`].
+#[derive(Clone)]
+pub struct NativeTransaction {
+    connection: Rc<RefCell<Connection>>,
 }
 
 impl NativeDb {
@@ -30,7 +35,6 @@ impl NativeDb {
             .expect("a pragma of every SQLite");
         Self {
             connection: Rc::new(RefCell::new(connection)),
-            in_transaction: false,
         }
     }
 
@@ -45,59 +49,61 @@ impl NativeDb {
     }
 }
 
+/// Runs one statement on a connection and reads all of its rows.
+fn run(connection: &RefCell<Connection>, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+    let connection = connection.borrow();
+    let run = || -> rusqlite::Result<Vec<Row>> {
+        let mut statement = connection.prepare_cached(sql)?;
+        for (index, value) in parameters.iter().enumerate() {
+            use rusqlite::types::Value as Native;
+            statement.raw_bind_parameter(
+                index + 1,
+                match value {
+                    Value::Null => Native::Null,
+                    Value::Integer(number) => Native::Integer(*number),
+                    Value::Real(number) => Native::Real(*number),
+                    Value::Text(text) => Native::Text(text.clone()),
+                    Value::Blob(bytes) => Native::Blob(bytes.clone()),
+                },
+            )?;
+        }
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        let mut answer = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut values = Vec::with_capacity(columns);
+            for column in 0..columns {
+                values.push(match row.get_ref(column)? {
+                    ValueRef::Null => Value::Null,
+                    ValueRef::Integer(number) => Value::Integer(number),
+                    ValueRef::Real(number) => Value::Real(number),
+                    ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                    ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+                });
+            }
+            answer.push(Row(values));
+        }
+        Ok(answer)
+    };
+    run().map_err(|error| failure(&error.to_string(), sql))
+}
+
 impl Db for NativeDb {
-    type Tx = Self;
+    type Tx = NativeTransaction;
 
     async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
-        let connection = self.connection.borrow();
-        let run = || -> rusqlite::Result<Vec<Row>> {
-            let mut statement = connection.prepare_cached(sql)?;
-            for (index, value) in parameters.iter().enumerate() {
-                use rusqlite::types::Value as Native;
-                statement.raw_bind_parameter(
-                    index + 1,
-                    match value {
-                        Value::Null => Native::Null,
-                        Value::Integer(number) => Native::Integer(*number),
-                        Value::Real(number) => Native::Real(*number),
-                        Value::Text(text) => Native::Text(text.clone()),
-                        Value::Blob(bytes) => Native::Blob(bytes.clone()),
-                    },
-                )?;
-            }
-            let columns = statement.column_count();
-            let mut rows = statement.raw_query();
-            let mut answer = Vec::new();
-            while let Some(row) = rows.next()? {
-                let mut values = Vec::with_capacity(columns);
-                for column in 0..columns {
-                    values.push(match row.get_ref(column)? {
-                        ValueRef::Null => Value::Null,
-                        ValueRef::Integer(number) => Value::Integer(number),
-                        ValueRef::Real(number) => Value::Real(number),
-                        ValueRef::Text(text) => {
-                            Value::Text(String::from_utf8_lossy(text).into_owned())
-                        }
-                        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-                    });
-                }
-                answer.push(Row(values));
-            }
-            Ok(answer)
-        };
-        run().map_err(|error| failure(&error.to_string(), sql))
+        run(&self.connection, sql, parameters)
     }
 
-    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
-        if self.in_transaction {
-            return work(self).await;
-        }
-        let inner = Self {
+    async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&NativeTransaction) -> Result<T>,
+    ) -> Result<T> {
+        let transaction = NativeTransaction {
             connection: self.connection.clone(),
-            in_transaction: true,
         };
         self.execute("begin immediate", &[]).await?;
-        match work(&inner).await {
+        match work(&transaction).await {
             Ok(value) => {
                 self.execute("commit", &[]).await?;
                 Ok(value)
@@ -109,3 +115,17 @@ impl Db for NativeDb {
         }
     }
 }
+
+impl Db for NativeTransaction {
+    type Tx = Self;
+
+    async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        run(&self.connection, sql, parameters)
+    }
+
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        work(self).await
+    }
+}
+
+impl Tx for NativeTransaction {}

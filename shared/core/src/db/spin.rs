@@ -4,7 +4,7 @@
 //! single statements, a few idle ones for transactions. A connection whose transaction did not
 //! reach its end is thrown away, which rolls it back.
 
-use super::{Db, Row, Value, failure};
+use super::{Db, Row, Tx, Value, failure};
 use crate::error::{Error, Result};
 use spin_sdk::sqlite::{Connection, Error as SpinError, Value as SpinValue};
 use std::cell::RefCell;
@@ -140,3 +140,5 @@ impl Db for SpinTransaction {
         work(self).await
     }
 }
+
+impl Tx for SpinTransaction {}

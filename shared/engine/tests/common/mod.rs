@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
-use windlass_core::db::{Db, NativeDb, Row, Value as DbValue};
+use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Tx, Value as DbValue};
+use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
-use windlass_engine::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_engine::{NoHandlers, StartRequest, TickOptions, TickReport};
 use windlass_store::executions::Execution;
 
@@ -135,23 +135,38 @@ pub struct DyingDb {
     pub left: Rc<Cell<i64>>,
 }
 
+/// A transaction on it.
+pub struct DyingTransaction {
+    inner: NativeTransaction,
+    left: Rc<Cell<i64>>,
+}
+
+/// Counts a statement.
+fn live_on(left: &Cell<i64>) -> Result<()> {
+    left.set(left.get() - 1);
+    if left.get() < 0 {
+        return Err(Error::internal("killed"));
+    }
+    Ok(())
+}
+
 impl Db for DyingDb {
-    type Tx = Self;
+    type Tx = DyingTransaction;
 
     async fn query(&self, sql: &str, parameters: &[DbValue]) -> Result<Vec<Row>> {
-        self.left.set(self.left.get() - 1);
-        if self.left.get() < 0 {
-            return Err(Error::internal("killed"));
-        }
+        live_on(&self.left)?;
         self.inner.query(sql, parameters).await
     }
 
-    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+    async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&DyingTransaction) -> Result<T>,
+    ) -> Result<T> {
         let left = self.left.clone();
         self.inner
-            .transaction(async |db| {
-                work(&Self {
-                    inner: db.clone(),
+            .transaction(async |tx| {
+                work(&DyingTransaction {
+                    inner: tx.clone(),
                     left,
                 })
                 .await
@@ -159,6 +174,21 @@ impl Db for DyingDb {
             .await
     }
 }
+
+impl Db for DyingTransaction {
+    type Tx = Self;
+
+    async fn query(&self, sql: &str, parameters: &[DbValue]) -> Result<Vec<Row>> {
+        live_on(&self.left)?;
+        self.inner.query(sql, parameters).await
+    }
+
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        work(self).await
+    }
+}
+
+impl Tx for DyingTransaction {}
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     pollster::block_on(future)

@@ -49,12 +49,7 @@ pub async fn handle<I: Identity, D: Db>(
     let found = match found {
         Ok(found) => found,
         Err(error) => {
-            let mut response = failure(family, &error);
-            if error.kind() == Kind::MethodNotAllowed
-                && let Some((_, allowed)) = error.message().rsplit_once("only ")
-            {
-                response = response.header("allow", allowed);
-            }
+            let response = failure(family, &error);
             write_line::<D>(
                 &method,
                 &request.path,
@@ -118,6 +113,10 @@ pub fn failure(family: Family, error: &Error) -> Response {
         Kind::Unavailable | Kind::TooManyRequests => {
             response.header("retry-after", error.seconds_to_wait().to_string())
         }
+        Kind::MethodNotAllowed => match error.allow() {
+            Some(methods) => response.header("allow", methods.to_owned()),
+            None => response,
+        },
         _ => response,
     }
 }

@@ -187,9 +187,11 @@ impl io::Read for Reader {
         if self.at >= self.size || buffer.is_empty() {
             return Ok(0);
         }
-        let chunk = self
-            .chunk(self.at / CHUNK as u64)
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let chunk = self.chunk(self.at / CHUNK as u64).map_err(|error| {
+            // The text of an `io::Error` may reach a client.
+            crate::log::error("a blob cannot be read", &error);
+            io::Error::other(error.message().to_owned())
+        })?;
         let within = usize::try_from(self.at % CHUNK as u64).map_err(io::Error::other)?;
         let left = chunk.get(within..).unwrap_or_default();
         let length = io::Read::read(&mut &*left, buffer)?;

@@ -144,6 +144,7 @@ struct Inner {
     fields: Vec<FieldError>,
     extra: Map<String, Value>,
     retry_after: u32,
+    allow: Option<String>,
 }
 
 /// The result of everything that can be refused.
@@ -159,6 +160,7 @@ impl Error {
             fields: Vec::new(),
             extra: Map::new(),
             retry_after: 1,
+            allow: None,
         }))
     }
 
@@ -211,6 +213,27 @@ impl Error {
     /// What only the log may say.
     pub fn log_context(&self) -> Option<&str> {
         self.0.context.as_deref()
+    }
+
+    /// Both texts, the public and the private one: for logs and for what only operators read.
+    /// There is no `Display`, so that no text for clients can hold the private one by accident.
+    pub fn for_log(&self) -> String {
+        match &self.0.context {
+            Some(context) => format!("{} ({context})", self.0.message),
+            None => self.0.message.to_string(),
+        }
+    }
+
+    /// Says which methods a path has, for the header `allow` of a 405.
+    #[must_use]
+    pub fn allowing(mut self, methods: &[&str]) -> Self {
+        self.0.allow = Some(methods.join(", "));
+        self
+    }
+
+    /// The value of the header `allow`.
+    pub fn allow(&self) -> Option<&str> {
+        self.0.allow.as_deref()
     }
 
     /// The refused fields.
@@ -305,15 +328,3 @@ pub fn python_type(value: &Value) -> &'static str {
         Value::Object(_) => "dict",
     }
 }
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.message)?;
-        match &self.0.context {
-            Some(context) => write!(f, " ({context})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

@@ -102,7 +102,7 @@ mod tests {
             ("ünicode", "contains illegal characters"),
         ] {
             let refusal = check("blueprint_id", id).unwrap_err();
-            assert!(refusal.message().contains(part), "{id}: {refusal}");
+            assert!(refusal.message().contains(part), "{id}: {refusal:?}");
         }
         assert!(check("blueprint_id", "a-b_c.d~9").is_ok());
         assert!(check_characters("deployment_id", "9lives").is_ok());

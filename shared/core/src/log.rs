@@ -72,7 +72,7 @@ pub fn without_tokens(text: &str) -> Cow<'_, str> {
 
 /// An error line about something that has no request to answer.
 pub fn error(text: &str, error: &crate::Error) {
-    line(Level::Error, text, [("error", error.to_string().into())]);
+    line(Level::Error, text, [("error", error.for_log().into())]);
 }
 
 #[cfg(test)]

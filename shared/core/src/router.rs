@@ -127,7 +127,8 @@ impl<D: Db> Router<D> {
                     "The method {method} is not allowed here, only {}",
                     allowed.join(", ")
                 ),
-            ));
+            )
+            .allowing(&allowed));
         };
         let decode = |text: &str| {
             percent_encoding::percent_decode_str(text)

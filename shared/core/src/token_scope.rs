@@ -166,7 +166,7 @@ mod tests {
         ] {
             match (TokenScopes::parse(names), want) {
                 (Ok(got), Ok(want)) => assert_eq!(got.names(), Some(want), "{names:?}"),
-                (Err(got), Err(part)) => assert!(got.message().starts_with(part), "{got}"),
+                (Err(got), Err(part)) => assert!(got.message().starts_with(part), "{got:?}"),
                 (got, _) => panic!("{names:?}: {got:?}"),
             }
         }

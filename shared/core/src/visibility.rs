@@ -212,7 +212,7 @@ mod tests {
         ] {
             match (Visibility::for_creation(visibility, private), want) {
                 (Ok(got), Ok(want)) => assert_eq!(got, want, "{visibility:?} {private:?}"),
-                (Err(got), Err(want)) => assert!(got.message().contains(want), "{got}"),
+                (Err(got), Err(want)) => assert!(got.message().contains(want), "{got:?}"),
                 (got, _) => panic!("{visibility:?} {private:?}: {got:?}"),
             }
         }

@@ -397,19 +397,19 @@ impl<'a, D: Db, O: Outbound, C: Clock, H: Handlers<D>> Tick<'a, D, O, C, H> {
         let now = self.clock.now();
         if error.kind() == Kind::Unavailable {
             let later = now.plus_seconds(1);
-            let why = error.to_string();
+            let why = error.for_log();
             return queue::give_back(self.db, self.holder, row.key, later, &why, false).await;
         }
         log::error(
             "queued work failed",
-            &Error::internal(format!("{} {}: {}", row.kind, row.subject, error.to_string())),
+            &Error::internal(format!("{} {}: {}", row.kind, row.subject, error.for_log())),
         );
         if row.attempts >= self.options.attempts {
             return self.give_up(row, row.attempts, error.message()).await;
         }
         let seconds = 1_i64 << row.attempts.clamp(0, 8);
         let later = now.plus_seconds(seconds);
-        queue::give_back(self.db, self.holder, row.key, later, &error.to_string(), true).await
+        queue::give_back(self.db, self.holder, row.key, later, &error.for_log(), true).await
     }
 
     /// Records that work cannot be done.
@@ -435,7 +435,7 @@ impl<'a, D: Db, O: Outbound, C: Clock, H: Handlers<D>> Tick<'a, D, O, C, H> {
         if let Err(error) = result {
             log::error("work could not even be given up", &error);
             let later = now.plus_seconds(300);
-            queue::give_back(self.db, holder, key, later, &error.to_string(), true).await?;
+            queue::give_back(self.db, holder, key, later, &error.for_log(), true).await?;
         }
         Ok(())
     }

@@ -221,7 +221,7 @@ impl<'n> Batch<'n> {
         .map_err(|error| {
             if error.is_unique_violation() {
                 let text = format!("Deployment `{}` already has a node of this name", owner.id);
-                return Error::conflict(text).context(error);
+                return Error::conflict(text).context(error.for_log());
             }
             error
         })

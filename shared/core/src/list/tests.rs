@@ -226,7 +226,7 @@ fn unknown_names_and_bad_numbers_are_refused_before_any_sql() {
         let request = Request::new(Method::GET, &format!("/things?{query}"));
         let refusal = ListQuery::parse(&THINGS, &request, &[]).unwrap_err();
         assert_eq!(refusal.kind(), kind, "{query}");
-        assert!(refusal.message().contains(text), "{query}: {refusal}");
+        assert!(refusal.message().contains(text), "{query}: {refusal:?}");
     }
 }
 

@@ -3,6 +3,12 @@
 //! `storage_id` grows with every row and `timestamp` never goes back within an execution, so both
 //! together give the true order.
 
+mod list;
+mod report;
+
+pub use list::{EventQuery, Kinds, delete, list};
+pub use report::{NewEvent, insert};
+
 use crate::executions::Execution;
 use serde_json::Value;
 use windlass_core::db::Db;

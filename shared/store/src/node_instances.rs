@@ -1,172 +1,19 @@
-//! Node instances, and what the engine reads of the nodes they are instances of.
+//! Node instances: what of a deployment's nodes runs, and in which state it is.
+//!
+//! What checks of status and drift find is in `system_properties`; triggers keep the two flags and
+//! the deployment's sums in step with it.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use std::collections::HashMap;
-use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp, params};
-
-/// The operations of a JSON object that have an implementation, or one of the names in `?2`.
-/// Short names are left out: each stands for a full one.
-fn implemented(operations: &str) -> String {
-    format!(
-        "json((select json_group_object(o.key, json(o.value)) from json_each({operations}) o
-               where (instr(o.key, '.') > 0 and coalesce(o.value ->> '$.operation', '') <> '')
-                  or o.key in (select value from json_each(?2))))"
-    )
-}
-
-/// The nodes of a deployment as the engine plans with them: a list of objects with `id`, `types`,
-/// `operations`, `relationships`, `install_agent`, `install_method`. No-op operations are left
-/// out but for those named, because a plan consists of little else.
-pub async fn nodes_for_engine<T: DeserializeOwned>(
-    db: &impl Db,
-    deployment_key: i64,
-    named_operations: &[&str],
-) -> Result<Vec<T>> {
-    let sql = format!(
-        "select coalesce(json_group_array(json_object(
-             'id', id, 'types', json(type_hierarchy),
-             'operations', {operations},
-             'relationships', json((
-                 select json_group_array(json_object(
-                     'target_id', r.value ->> '$.target_id', 'type', r.value ->> '$.type',
-                     'operation', r.value ->> '$.properties.operation',
-                     'source_operations', {source}, 'target_operations', {target}))
-                 from json_each(relationships) r)),
-             'install_agent', properties -> '$.install_agent',
-             'install_method', properties -> '$.agent_config.install_method')), '[]')
-         from (select * from nodes where deployment_key = ?1 order by key)",
-        operations = implemented("operations"),
-        source = implemented("coalesce(r.value -> '$.source_operations', '{}')"),
-        target = implemented("coalesce(r.value -> '$.target_operations', '{}')"),
-    );
-    let named = Value::from(named_operations);
-    Ok(db
-        .first_json(&sql, params![deployment_key, &named])
-        .await?
-        .unwrap_or_default())
-}
-
-/// The instances of a deployment as the engine plans with them: a list of objects with `id`,
-/// `node_id`, `host_id`, `state`, `relationships`.
-pub async fn for_engine<T: DeserializeOwned>(db: &impl Db, deployment_key: i64) -> Result<Vec<T>> {
-    let sql = "select coalesce(json_group_array(json_object('id', id, 'node_id', node_id,
-                   'host_id', host_id, 'state', state, 'relationships', json(relationships))), '[]')
-               from (select * from node_instances where deployment_key = ?1 order by key)";
-    Ok(db
-        .first_json(sql, params![deployment_key])
-        .await?
-        .unwrap_or_default())
-}
-
-/// The instances of a deployment with all that functions may ask for.
-pub async fn for_evaluation<T: DeserializeOwned>(
-    db: &impl Db,
-    deployment_key: i64,
-) -> Result<Vec<T>> {
-    let sql = "select coalesce(json_group_array(json_object('id', id, 'node_id', node_id,
-                   'host_id', host_id, 'index', \"index\", 'state', state,
-                   'relationships', json(relationships), 'scaling_groups', json(scaling_groups),
-                   'runtime_properties', json(runtime_properties))), '[]')
-               from (select * from node_instances where deployment_key = ?1 order by key)";
-    Ok(db
-        .first_json(sql, params![deployment_key])
-        .await?
-        .unwrap_or_default())
-}
-
-/// The properties of a deployment's nodes, by node.
-pub async fn node_properties(db: &impl Db, deployment_key: i64) -> Result<HashMap<String, Value>> {
-    let sql = "select json_group_object(id, json(properties)) from nodes where deployment_key = ?1";
-    Ok(db
-        .first_json(sql, params![deployment_key])
-        .await?
-        .unwrap_or_default())
-}
-
-/// The states that occur among a deployment's instances.
-pub async fn states(db: &impl Db, deployment_key: i64) -> Result<Vec<String>> {
-    let sql = "select distinct state from node_instances where deployment_key = ?1";
-    let rows = db.query(sql, params![deployment_key]).await?;
-    rows.iter()
-        .map(|row| row.text(0).map(str::to_owned))
-        .collect()
-}
-
-/// The types that occur among a deployment's nodes, with those they derive from.
-pub async fn node_types(db: &impl Db, deployment_key: i64) -> Result<Vec<String>> {
-    let sql = "select distinct t.value from nodes, json_each(nodes.type_hierarchy) t
-               where deployment_key = ?1";
-    let rows = db.query(sql, params![deployment_key]).await?;
-    rows.iter()
-        .map(|row| row.text(0).map(str::to_owned))
-        .collect()
-}
-
-/// The runtime properties of some instances of a tenant, by instance.
-pub async fn runtime_properties(
-    db: &impl Db,
-    tenant: &str,
-    ids: &[&str],
-) -> Result<HashMap<String, serde_json::Map<String, Value>>> {
-    let sql = "select coalesce(json_group_object(id, json(runtime_properties)), '{}')
-               from node_instances
-               where tenant_name = ?1 and id in (select value from json_each(?2))";
-    Ok(db
-        .first_json(sql, params![tenant, &Value::from(ids)])
-        .await?
-        .unwrap_or_default())
-}
-
-/// The `+` keeps the tenant's index out: each change has to find its row by the id, or all
-/// instances of the tenant would be compared with all changes.
-const UPDATE_ALL: &str = "update node_instances set
-         state = coalesce(change.value ->> 1, state),
-         version = version + (change.value ->> 2) - coalesce(change.value ->> 6 = state, 0),
-         runtime_properties = coalesce(change.value ->> 3, runtime_properties),
-         system_properties = case
-             when change.value ->> 4 and change.value ->> 5 then
-                 json_set(system_properties, '$.status', json(?3), '$.previous_status', null,
-                     '$.configuration_drift', json(?3))
-             when change.value ->> 4 then
-                 json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
-             when change.value ->> 5 then
-                 json_set(system_properties, '$.configuration_drift', json(?3))
-             else system_properties end
-     from json_each(?2) as change
-     where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 0";
-
-/// Changes instances of a tenant. Each change is a list: id, last new state or null, how many
-/// changes it stands for, runtime properties or null, whether it was started, whether it was
-/// configured, the first new state or null. Started and configured leave their mark in the system
-/// properties. A first new state that it has already is no change and raises no version.
-pub async fn update_all(
-    db: &impl Db,
-    tenant: &str,
-    changes: &[Value],
-    now: Timestamp,
-) -> Result<()> {
-    let mark = serde_json::json!({ "ok": true, "result": null, "task": null, "timestamp": now });
-    for chunk in changes.chunks(4000) {
-        db.execute(UPDATE_ALL, params![tenant, &Value::from(chunk), &mark])
-            .await?;
-    }
-    Ok(())
-}
-
+mod creation;
+mod engine;
+mod list;
+mod row;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use windlass_core::db::NativeDb;
+mod tests;
 
-    #[test]
-    fn changes_find_their_instances_by_id() {
-        pollster::block_on(async {
-            let db = NativeDb::in_memory();
-            crate::migrations::apply(&db).await.unwrap();
-            let plan = db.plan(UPDATE_ALL, params!["t", "[]", "{}"]).await.unwrap();
-            assert!(plan.iter().any(|line| line.contains("(id=?)")), "{plan:?}");
-        });
-    }
-}
+pub use creation::{NewInstance, insert_many};
+pub use engine::{
+    for_engine, for_evaluation, node_properties, node_types, nodes_for_engine, owns_instance,
+    runtime_properties, states, update_all,
+};
+pub use list::{DEPLOYMENT_KEY, NODE_INSTANCE};
+pub use row::{Record, delete, find, save};

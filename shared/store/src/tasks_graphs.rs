@@ -1,5 +1,12 @@
 //! Tasks graphs: the operations of an execution, or of one part of it.
 
+mod client;
+mod list;
+
+pub(crate) use client::taken;
+pub use client::{ClientGraph, find_graph, insert_graph};
+pub use list::TASKS_GRAPHS;
+
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Timestamp, params};
 

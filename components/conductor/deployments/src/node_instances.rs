@@ -7,7 +7,7 @@ use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
 use windlass_deployment::environment;
-use windlass_store::node_instances_list::{self as instances, NODE_INSTANCE, NewInstance, Record};
+use windlass_store::node_instances::{self as instances, NODE_INSTANCE, NewInstance, Record};
 use windlass_store::{audit, deployments};
 
 /// `GET /node-instances`, optionally with the functions in their runtime properties evaluated.

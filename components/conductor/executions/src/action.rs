@@ -7,8 +7,7 @@ use windlass_core::{
     Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, platform,
 };
 use windlass_engine::{control, dequeue, queue_kinds};
-use windlass_store::executions::{self, Execution, Status, deployment_status};
-use windlass_store::executions_list::EXECUTIONS;
+use windlass_store::executions::{self, EXECUTIONS, Execution, Status, deployment_status};
 use windlass_store::{audit, queue};
 
 /// The actions, as a refusal names them.

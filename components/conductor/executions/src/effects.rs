@@ -6,10 +6,10 @@ use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Timestamp};
 use windlass_engine::texts::{self, TaskEvent};
-use windlass_store::events_list::{self, NewEvent};
+use windlass_store::events::{self, NewEvent};
 use windlass_store::executions::Execution;
 use windlass_store::node_instances;
-use windlass_store::operations_list::{self, Operation};
+use windlass_store::operations::ClientOperation;
 
 /// What is reported about an operation.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl<'b> Outcome<'b> {
 pub async fn apply(
     db: &impl Db,
     execution: &Execution,
-    operation: &Operation,
+    operation: &ClientOperation,
     outcome: &Outcome<'_>,
 ) -> Result<()> {
     let kwargs = operation
@@ -86,7 +86,7 @@ pub async fn apply(
         }
         _ => return Ok(()),
     };
-    events_list::insert(db, execution, &[row]).await
+    events::insert(db, execution, &[row]).await
 }
 
 /// Moves an instance of the execution's deployment to a state; a dry run leaves it as it is.
@@ -96,7 +96,7 @@ async fn set_instance_state(
     id: &str,
     state: &str,
 ) -> Result<()> {
-    if !operations_list::owns_instance(db, execution, id).await? {
+    if !node_instances::owns_instance(db, execution, id).await? {
         return Err(Error::not_found("NodeInstance", id));
     }
     if execution.is_dry_run {
@@ -114,7 +114,11 @@ async fn set_instance_state(
 }
 
 /// The event about a task's new state, for the states that have one.
-fn task_event(execution: &Execution, operation: &Operation, outcome: &Outcome) -> Option<NewEvent> {
+fn task_event(
+    execution: &Execution,
+    operation: &ClientOperation,
+    outcome: &Outcome,
+) -> Option<NewEvent> {
     let (event, detail) = match outcome.state {
         "sending" => (TaskEvent::Sending, None),
         "started" => (TaskEvent::Started, None),

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
-use windlass_store::events_list::{self, EventQuery, Kinds, NewEvent};
+use windlass_store::events::{self, EventQuery, Kinds, NewEvent};
 use windlass_store::{audit, deployments, executions};
 
 /// `GET /events`: a page of events, of logs or of the two.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::EventList)?;
     let query = EventQuery::parse(&ctx.request, EventQuery::kinds(&ctx.request)?)?;
-    events_list::list(&ctx.db, &scope, &query).await
+    events::list(&ctx.db, &scope, &query).await
 }
 
 /// `POST /events`: reports events and logs of one execution. They are a trail themselves, so
@@ -33,7 +33,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
             let execution = executions::find(db, &scope, &execution_id).await?;
             demand_own(ctx, &execution.id, Permission::EventCreate)?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            events_list::insert(db, &execution, &rows).await
+            events::insert(db, &execution, &rows).await
         })
         .await?;
     Response::json(201, &Value::Null)
@@ -60,7 +60,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let found = deployments::find(db, &scope, deployment).await?;
             scope.demand_own_tenant(&found.id, &found.tenant_name)?;
-            let count = events_list::delete(db, &scope, &query).await?;
+            let count = events::delete(db, &scope, &query).await?;
             audit::insert(db, &scope, "event_delete", "Deployment", deployment).await?;
             Ok(count)
         })

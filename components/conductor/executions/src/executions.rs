@@ -5,8 +5,7 @@ use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{ListQuery, python_list};
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
-use windlass_store::executions::{self, Execution, Status};
-use windlass_store::executions_list::{self, EXECUTIONS, Removal};
+use windlass_store::executions::{self, EXECUTIONS, Execution, Removal, Status};
 
 /// `GET /executions`: a page, without system workflows unless they are asked for.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -19,7 +18,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
         .query_bool("_include_system_workflows")?
         .unwrap_or(false);
     if !asked_for && !included {
-        executions_list::without_system_workflows(&mut query);
+        executions::without_system_workflows(&mut query);
     }
     ctx.page(&EXECUTIONS, &scope, &query).await
 }
@@ -49,7 +48,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     demand_ended(ctx)?;
     let count = ctx
         .db
-        .transaction(async |db| executions_list::delete(db, &scope, &query, removal).await)
+        .transaction(async |db| executions::delete(db, &scope, &query, removal).await)
         .await?;
     let ListQuery { offset, size, .. } = query;
     ctx.ok(json!({

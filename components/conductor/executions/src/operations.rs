@@ -6,8 +6,8 @@ use serde_json::Value;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
-use windlass_store::operations_list::{self, Declared, NewOperation, OPERATIONS};
-use windlass_store::{audit, deployments, executions};
+use windlass_store::operations::{self, Declared, NewOperation, OPERATIONS};
+use windlass_store::{audit, deployments, executions, tasks_graphs};
 
 /// `GET /operations`: those of a graph or of an execution.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -26,7 +26,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
             ));
         }
         (Some(id), None) => {
-            let graph = operations_list::find_graph(&ctx.db, &scope, id).await?;
+            let graph = tasks_graphs::find_graph(&ctx.db, &scope, id).await?;
             query.and("t.tasks_graph_key = {}", [graph.key.into()]);
         }
         (None, Some(id)) => {
@@ -75,8 +75,8 @@ pub async fn bulk_action(ctx: &Context<impl Db>) -> Result<Response> {
                 operation,
                 relationship,
             };
-            let (node, inputs) = operations_list::declared_inputs(db, &declared).await?;
-            operations_list::set_inputs(db, key, &node, operation, &inputs).await?;
+            let (node, inputs) = operations::declared_inputs(db, &declared).await?;
+            operations::set_inputs(db, key, &node, operation, &inputs).await?;
             audit::insert(db, &scope, "operations", "Deployment", deployment_id).await
         })
         .await?;
@@ -102,11 +102,10 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let operation = new_operation(id, &body, Timestamp::now())?;
     ctx.db
         .transaction(async |db| {
-            let graph = operations_list::find_graph(db, &scope, graph_id).await?;
+            let graph = tasks_graphs::find_graph(db, &scope, graph_id).await?;
             let execution = executions::find(db, &scope, &graph.execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            operations_list::insert(db, &execution, &graph, std::slice::from_ref(&operation))
-                .await?;
+            operations::insert(db, &execution, &graph, std::slice::from_ref(&operation)).await?;
             audit::insert(db, &scope, "operations", "Operation", id).await
         })
         .await?;
@@ -129,12 +128,12 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let outcome = Outcome::of(&body)?;
     ctx.db
         .transaction(async |db| {
-            let operation = operations_list::find(db, &scope, id).await?;
+            let operation = operations::find(db, &scope, id).await?;
             demand_own(ctx, &operation.execution_id, Permission::Operations)?;
             let execution = executions::find(db, &scope, &operation.execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
             let (manager, agent) = (outcome.manager_name, outcome.agent_name);
-            operations_list::set_state(db, &operation, outcome.state, manager, agent).await?;
+            operations::set_state(db, &operation, outcome.state, manager, agent).await?;
             if speaks_for(ctx, &execution.id) {
                 return effects::apply(db, &execution, &operation, &outcome).await;
             }
@@ -152,10 +151,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let id = ctx.path("operation_id");
     ctx.db
         .transaction(async |db| {
-            let operation = operations_list::find(db, &scope, id).await?;
+            let operation = operations::find(db, &scope, id).await?;
             let execution = executions::find(db, &scope, &operation.execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            operations_list::delete(db, &operation).await?;
+            operations::delete(db, &operation).await?;
             audit::insert(db, &scope, "operations", "Operation", id).await
         })
         .await?;

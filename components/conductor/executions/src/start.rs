@@ -11,8 +11,7 @@ use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, T
 use windlass_engine::start::start as start_execution;
 use windlass_store::audit;
 use windlass_store::deployments::{self, Deployment};
-use windlass_store::executions::{self, Execution};
-use windlass_store::executions_list::{self, EXECUTIONS};
+use windlass_store::executions::{self, EXECUTIONS, Execution};
 
 /// The workflows that others who use a deployment would suffer from.
 const DISRUPTIVE: [&str; 4] = ["stop", "uninstall", "update", "heal"];
@@ -28,7 +27,7 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
     demand_not_cancelling(ctx, &scope).await?;
     let mut body = StartBody::of(ctx, &Body::of(ctx)?)?;
     if let Some(username) = &mut body.created_by {
-        *username = executions_list::creator(&ctx.db, username).await?;
+        *username = executions::creator(&ctx.db, username).await?;
     }
     let id = ctx
         .db
@@ -77,7 +76,7 @@ async fn run<D: Db>(
         demand_independent(db, &deployment, body).await?;
     }
     let execution = started?;
-    executions_list::set_origin(
+    executions::set_origin(
         db,
         execution.key,
         body.created_by.as_deref(),

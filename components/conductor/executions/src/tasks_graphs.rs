@@ -4,7 +4,8 @@ use crate::operations::new_operation;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
-use windlass_store::operations_list::{self, NewOperation, TASKS_GRAPHS};
+use windlass_store::operations::{self, NewOperation};
+use windlass_store::tasks_graphs::{self, TASKS_GRAPHS};
 use windlass_store::{audit, executions};
 
 /// `GET /tasks_graphs`: the graphs of an execution.
@@ -40,9 +41,8 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let execution = executions::find(db, &scope, execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            let graph =
-                operations_list::insert_graph(db, &execution, &id, name, created_at).await?;
-            operations_list::insert(db, &execution, &graph, &operations).await?;
+            let graph = tasks_graphs::insert_graph(db, &execution, &id, name, created_at).await?;
+            operations::insert(db, &execution, &graph, &operations).await?;
             audit::insert(db, &scope, "operations", "TasksGraph", &id).await
         })
         .await?;

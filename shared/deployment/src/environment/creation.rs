@@ -18,7 +18,7 @@ use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::{self, Creation, NewDeployment, Owner};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, LabelOwner};
-use windlass_store::node_instances_list::{self as node_instances, NewInstance};
+use windlass_store::node_instances::{self as node_instances, NewInstance};
 use windlass_store::nodes::{self, NewNode};
 
 use super::known::World;

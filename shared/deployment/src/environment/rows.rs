@@ -7,7 +7,7 @@ use std::sync::Arc;
 use windlass_blueprint::workflows::is_available;
 use windlass_blueprint::{DeploymentPlan, Fields, NodeInstance, Part};
 use windlass_store::deployments::SITUATIONS;
-use windlass_store::node_instances_list::NewInstance;
+use windlass_store::node_instances::NewInstance;
 use windlass_store::nodes::{Counts, NewNode};
 
 /// Texts of parts that many nodes share, each made once.

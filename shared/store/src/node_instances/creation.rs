@@ -1,119 +1,15 @@
-//! Node instances as clients see, make, change and delete them.
-//!
-//! Two writers never overwrite each other unseen: every change raises `version`, and one that was
-//! made on an older version is refused. What checks of status and drift find is in
-//! `system_properties`; triggers keep the two flags and the deployment's sums in step with it.
+//! New node instances: of a new deployment, or added to one by a workflow.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{HashMap, HashSet};
 use windlass_core::db::Db;
-use windlass_core::list::{COMMON, Field, Resource, concat};
-use windlass_core::{Error, Result, Scope, ids, params};
+use windlass_core::{Result, ids, params};
 
 use crate::deployments::Owner;
 
 /// How many instances go into one statement.
 const BATCH: usize = 2000;
-
-static FIELDS: [Field; 18] = concat(
-    &[
-        Field::text("id", "t.id"),
-        Field::text("node_id", "t.node_id"),
-        Field::text("deployment_id", "t.deployment_id"),
-        Field::text("host_id", "t.host_id"),
-        Field::integer("index", "t.\"index\""),
-        Field::json("relationships", "t.relationships"),
-        Field::json("scaling_groups", "t.scaling_groups"),
-        Field::json("runtime_properties", "t.runtime_properties"),
-        Field::json("system_properties", "t.system_properties"),
-        Field::text("state", "t.state"),
-        Field::integer("version", "t.version"),
-        Field::boolean("is_status_check_ok", "coalesce(t.is_status_check_ok, 0)"),
-        Field::boolean("has_configuration_drift", "t.has_configuration_drift"),
-    ],
-    &COMMON,
-);
-
-/// Node instances, as they are listed.
-pub static NODE_INSTANCE: Resource = Resource {
-    name: "NodeInstance",
-    table: "node_instances t",
-    fields: &FIELDS,
-    search: Some("t.id"),
-    of_tenant: true,
-};
-
-/// The row of an instance's deployment: not shown, but asked for where functions are evaluated.
-pub static DEPLOYMENT_KEY: Field = Field::integer("_deployment_key", "t.deployment_key");
-
-/// One instance, to change it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Record {
-    /// The row.
-    pub key: i64,
-    /// The tenant.
-    pub tenant_name: String,
-    /// The deployment's row.
-    pub deployment_key: i64,
-    /// The state.
-    pub state: String,
-    /// Raised by every change.
-    pub version: i64,
-    /// What operations have written.
-    pub runtime_properties: Json,
-    /// What the server has found out.
-    pub system_properties: Json,
-    /// The relationships to other instances.
-    pub relationships: Json,
-}
-
-/// An instance that the caller can see.
-///
-/// # Errors
-/// 404.
-pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Record> {
-    let sql = format!(
-        "select json_object('key', key, 'tenant_name', tenant_name, 'deployment_key', deployment_key,
-             'state', state, 'version', version, 'runtime_properties', json(runtime_properties),
-             'system_properties', json(system_properties), 'relationships', json(relationships))
-         from node_instances where {} and id = ?4 order by tenant_name = ?1 desc",
-        Scope::VISIBLE
-    );
-    db.first_json(&sql, &scope.with(params![id]))
-        .await?
-        .ok_or_else(|| Error::not_found("NodeInstance", id))
-}
-
-/// Saves an instance that was read before, and raises its version.
-///
-/// # Errors
-/// 409 when somebody else was faster.
-pub async fn save(db: &impl Db, record: &Record) -> Result<()> {
-    let row = db
-        .first(
-            "update node_instances set state = ?3, runtime_properties = ?4, system_properties = ?5,
-                 relationships = ?6, version = version + 1
-             where key = ?1 and version = ?2 returning version",
-            params![
-                record.key,
-                record.version,
-                &record.state,
-                &record.runtime_properties,
-                &record.system_properties,
-                &record.relationships
-            ],
-        )
-        .await?;
-    row.map(drop)
-        .ok_or_else(|| Error::conflict("Node instance update conflict"))
-}
-
-/// Deletes an instance.
-pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
-    db.execute("delete from node_instances where key = ?1", params![key])
-        .await
-}
 
 /// An instance to be stored.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -234,7 +130,3 @@ async fn taken(db: &impl Db, owner: &Owner, instances: &[NewInstance]) -> Result
         .map(|row| row.text(0).map(str::to_owned))
         .collect()
 }
-
-#[cfg(test)]
-#[path = "node_instances_list/tests.rs"]
-mod tests;

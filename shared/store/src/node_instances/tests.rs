@@ -1,9 +1,10 @@
 use super::*;
 use crate::nodes::tests::deployment;
+use serde_json::{Map, Value as Json, json};
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::list::{ListQuery, page};
-use windlass_core::{Kind, Request};
+use windlass_core::{Kind, Request, Scope};
 
 fn instance(id: &str) -> NewInstance {
     NewInstance {

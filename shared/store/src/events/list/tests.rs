@@ -1,5 +1,6 @@
 use super::*;
-use crate::executions_list::tests::{database, scope};
+use crate::events::{NewEvent, insert};
+use crate::executions::tests::{database, scope};
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::{Request, params};

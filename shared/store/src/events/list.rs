@@ -6,10 +6,8 @@
 //! an index in the order of the answer and stops at the page's end.
 
 mod query;
-mod report;
 
 pub use query::{EventQuery, Kinds};
-pub use report::{NewEvent, insert};
 
 use windlass_core::db::{Db, Value};
 use windlass_core::list::{Field, FieldKind, Page, Statement, page};
@@ -155,5 +153,4 @@ fn item_sql(query: &EventQuery) -> String {
 }
 
 #[cfg(test)]
-#[path = "events_list/tests.rs"]
 mod tests;

@@ -1,62 +1,13 @@
-//! Executions as clients list, read and clear them away.
-//!
-//! Starting and running one is the engine's business; here is what an execution looks like from
-//! outside, and the removal of those that have ended. Executions of system workflows stay out of
-//! lists unless somebody asks for them, as in the original API.
-
-mod transitions;
+//! Executions that have ended are cleared away, with all that belongs to them.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::caller::Reach;
 use windlass_core::db::{Db, Value};
-use windlass_core::list::{self, COMMON, Field, ListQuery, Resource, concat};
-use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_core::list::{self, ListQuery};
+use windlass_core::{Result, Scope, Timestamp};
 
-static FIELDS: [Field; 24] = concat(
-    &[
-        Field::text("id", "t.id"),
-        Field::text("workflow_id", "t.workflow_id"),
-        Field::text("deployment_id", "t.deployment_id"),
-        Field::text(
-            "deployment_display_name",
-            "(select d.display_name from deployments d where d.key = t.deployment_key)",
-        ),
-        Field::text("blueprint_id", "t.blueprint_id"),
-        Field::text("status", "t.status"),
-        Field::text(
-            "status_display",
-            "case t.status when 'terminated' then 'completed' else t.status end",
-        ),
-        Field::text("error", "t.error"),
-        Field::json("parameters", "t.parameters"),
-        Field::boolean("is_system_workflow", "t.is_system_workflow"),
-        Field::boolean("is_dry_run", "t.is_dry_run"),
-        Field::text("created_at", "t.created_at"),
-        Field::text("started_at", "t.started_at"),
-        Field::text("ended_at", "t.ended_at"),
-        Field::text("scheduled_for", "t.scheduled_for"),
-        Field::boolean("allow_custom_parameters", "t.allow_custom_parameters"),
-        Field::boolean("resume", "t.resume"),
-        Field::integer("total_operations", "t.total_operations"),
-        Field::integer("finished_operations", "t.finished_operations"),
-    ],
-    &COMMON,
-);
-
-/// Executions as the API shows them.
-pub static EXECUTIONS: Resource = Resource {
-    name: "Execution",
-    table: "executions t",
-    fields: &FIELDS,
-    search: None,
-    of_tenant: true,
-};
-
-/// Leaves executions of system workflows out of a list.
-pub fn without_system_workflows(query: &mut ListQuery) {
-    query.and("t.is_system_workflow = 0", []);
-}
+use super::EXECUTIONS;
 
 /// Which of the ended executions that match a query are to be removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,43 +19,6 @@ pub enum Removal {
     Before(Timestamp),
     /// All but so many of the most recent ones.
     AllBut(u64),
-}
-
-/// The name of a user as it is stored, which may differ in letter case from what was given.
-///
-/// # Errors
-/// 400 when there is no such user.
-pub async fn creator(db: &impl Db, username: &str) -> Result<String> {
-    let row = db
-        .first(
-            "select username from users where username = ?1",
-            params![username],
-        )
-        .await?;
-    match row {
-        Some(row) => Ok(row.text(0)?.to_owned()),
-        None => Err(Error::bad_parameters(format!(
-            "User {username} does not exist."
-        ))),
-    }
-}
-
-/// Gives an execution another creator and another time of creation, where they are given.
-pub async fn set_origin(
-    db: &impl Db,
-    key: i64,
-    created_by: Option<&str>,
-    created_at: Option<Timestamp>,
-) -> Result<()> {
-    if created_by.is_none() && created_at.is_none() {
-        return Ok(());
-    }
-    db.execute(
-        "update executions set created_by = coalesce(?2, created_by),
-             created_at = coalesce(?3, created_at) where key = ?1",
-        params![key, created_by, created_at],
-    )
-    .await
 }
 
 /// What a removal has to know of an execution.
@@ -213,7 +127,3 @@ fn removable(ended: &[Ended], removal: Removal) -> Vec<&str> {
         .map(|execution| execution.id.as_str())
         .collect()
 }
-
-#[cfg(test)]
-#[path = "executions_list/tests.rs"]
-pub(crate) mod tests;

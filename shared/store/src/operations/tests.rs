@@ -1,6 +1,8 @@
 use super::*;
+use crate::executions::tests::{database, scope};
 use crate::executions::{self, Execution};
-use crate::executions_list::tests::{database, scope};
+use crate::node_instances::owns_instance;
+use crate::tasks_graphs::{ClientGraph, TASKS_GRAPHS, find_graph, insert_graph};
 use serde_json::{Map, Value, json};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
@@ -47,7 +49,7 @@ async fn progress(db: &NativeDb, id: &str) -> (i64, i64) {
 }
 
 /// An execution with a graph of four operations, one of which does nothing.
-async fn kept() -> (NativeDb, Execution, Graph) {
+async fn kept() -> (NativeDb, Execution, ClientGraph) {
     let db = database().await;
     let execution = execution(&db, "e1").await;
     let now = Timestamp::now();

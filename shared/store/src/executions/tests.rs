@@ -1,10 +1,14 @@
 use super::*;
 use std::rc::Rc;
+use windlass_core::caller::Reach;
 use windlass_core::caller::{AuthMethod, Caller};
+use windlass_core::db::Db;
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
+use windlass_core::list::{self, ListQuery};
 use windlass_core::permission::PermissionSet;
 use windlass_core::{Request, params};
+use windlass_core::{Scope, Timestamp};
 
 pub async fn database() -> NativeDb {
     let db = NativeDb::in_memory();

@@ -1,0 +1,22 @@
+//! Tasks graphs as clients list and read them.
+
+use windlass_core::list::{COMMON, Field, Resource, concat};
+
+static FIELDS: [Field; 9] = concat(
+    &[
+        Field::text("id", "t.id"),
+        Field::text("name", "t.name"),
+        Field::text("execution_id", "t.execution_id"),
+        Field::text("created_at", "t.created_at"),
+    ],
+    &COMMON,
+);
+
+/// Tasks graphs as the API shows them.
+pub static TASKS_GRAPHS: Resource = Resource {
+    name: "TasksGraph",
+    table: "tasks_graphs t",
+    fields: &FIELDS,
+    search: None,
+    of_tenant: true,
+};

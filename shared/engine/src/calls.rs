@@ -7,7 +7,6 @@
 use crate::graph::{Call, OperationState, Related};
 use crate::http_plugin::{self, Exchange};
 use crate::lookup::DeploymentLookup;
-use crate::queue_kinds::OPERATION_TIMEOUT;
 use crate::step::{CallError, Outcome, Report};
 use crate::texts::{self, TaskEvent};
 use crate::{driver, workflows};
@@ -22,7 +21,7 @@ use windlass_core::{Result, Timestamp};
 use windlass_store::events;
 use windlass_store::executions::{self, Status};
 use windlass_store::operations::{self, DueCall};
-use windlass_store::queue::{self, Leased};
+use windlass_store::queue::{self, Due, Leased, Work};
 
 /// A call that has begun.
 pub(crate) struct Begun {
@@ -62,8 +61,10 @@ pub(crate) async fn begin(
         if !is_ours {
             beginning.finished.push(row.key);
             if let Some(seconds) = context_of(&call)["timeout"].as_f64() {
-                let due = now.plus_millis(workflows::milliseconds(seconds)).millis();
-                beginning.timeouts.push(json!([call.id, due]));
+                beginning.timeouts.push(Due {
+                    not_before: now.plus_millis(workflows::milliseconds(seconds)),
+                    subject: call.id,
+                });
             }
             continue;
         }
@@ -102,7 +103,7 @@ fn context_of(call: &DueCall) -> &Value {
 struct Beginning {
     finished: Vec<i64>,
     changes: Vec<Value>,
-    timeouts: Vec<Value>,
+    timeouts: Vec<Due>,
     events: Vec<(String, Vec<Value>)>,
     lookups: HashMap<i64, DeploymentLookup>,
 }
@@ -153,7 +154,7 @@ impl Beginning {
                 events::insert_all(db, &execution, &texts, now).await?;
             }
         }
-        queue::push_all(db, OPERATION_TIMEOUT, &self.timeouts, now).await?;
+        queue::push_all(db, Work::OperationTimeout, &self.timeouts, now).await?;
         if !self.finished.is_empty() {
             queue::finish(db, holder, &self.finished).await?;
         }

@@ -3,13 +3,13 @@
 //! Each only writes the wish and queues the work; the driver fulfils it. So a wish that came
 //! back as accepted survives any crash.
 
-use crate::queue_kinds::{EXECUTION, OPERATION};
 use crate::{driver, texts};
 use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope, Timestamp};
 use windlass_store::executions::{self, Execution, Status, deployment_status};
-use windlass_store::{events, operations, queue, tasks_graphs};
+use windlass_store::queue::{self, Work};
+use windlass_store::{events, operations, tasks_graphs};
 
 /// Cancels an execution: what runs is waited for, nothing more starts.
 ///
@@ -92,7 +92,7 @@ async fn stop(
     }
     next.name().clone_into(&mut execution.status);
     executions::save(db, &execution, &was).await?;
-    queue::push(db, EXECUTION, id, &Value::Null, now, now).await?;
+    queue::push(db, Work::Execution, id, &Value::Null, now, now).await?;
     Ok(execution)
 }
 
@@ -148,11 +148,11 @@ async fn go_on(
             .filter(|known| !still.contains(known))
             .map(|(id, _)| id.as_str())
             .collect();
-        queue::remove_all(db, OPERATION, &gone).await?;
+        queue::remove_all(db, Work::Operation, &gone).await?;
         for (operation, queue_name) in &still {
             if queue_name.is_none() {
                 // A call that was under way when the execution ended has lost its row.
-                queue::push(db, OPERATION, operation, &Value::Null, now, now).await?;
+                queue::push(db, Work::Operation, operation, &Value::Null, now, now).await?;
             }
         }
     }
@@ -161,7 +161,7 @@ async fn go_on(
     execution.error = None;
     execution.ended_at = None;
     executions::save(db, &execution, &was).await?;
-    queue::push(db, EXECUTION, id, &Value::Null, now, now).await?;
+    queue::push(db, Work::Execution, id, &Value::Null, now, now).await?;
     Ok(execution)
 }
 

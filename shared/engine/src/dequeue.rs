@@ -1,11 +1,11 @@
 //! Queued executions start by themselves when nothing is in their way any more.
 
-use crate::queue_kinds::EXECUTION;
 use crate::start::{self, Prepared};
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp};
+use windlass_store::events;
 use windlass_store::executions::{self, Execution, Status, deployment_status};
-use windlass_store::{events, queue};
+use windlass_store::queue::{self, Work};
 
 /// How many start at a time.
 const AT_ONCE: i64 = 5;
@@ -63,7 +63,7 @@ async fn start(db: &impl Db, mut execution: Execution, now: Timestamp) -> Result
             Status::Pending.name().clone_into(&mut execution.status);
             executions::save(db, &execution, &was).await?;
             let nothing = serde_json::Value::Null;
-            queue::push(db, EXECUTION, &execution.id, &nothing, now, now).await?;
+            queue::push(db, Work::Execution, &execution.id, &nothing, now, now).await?;
             Ok(true)
         }
         Some(text) => {

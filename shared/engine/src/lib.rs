@@ -8,20 +8,19 @@
 mod calls;
 pub mod control;
 pub mod dequeue;
+pub mod dispatch;
 pub mod driver;
 pub mod graph;
-pub mod handlers;
 pub mod http_plugin;
 mod lookup;
 pub mod plan;
-pub mod queue_kinds;
 pub mod start;
 pub mod step;
 pub mod texts;
 pub mod tick;
 pub mod workflows;
 
-pub use handlers::{Handlers, NoHandlers};
+pub use dispatch::{Dispatch, Run};
 pub use lookup::DeploymentLookup;
 pub use start::{StartRequest, start};
 pub use tick::{TickOptions, TickReport, tick};

@@ -4,7 +4,6 @@
 //! the work; the caller nudges the scheduler after the commit. No request waits for a workflow.
 
 use crate::lookup::DeploymentLookup;
-use crate::queue_kinds::EXECUTION;
 use crate::texts;
 use serde_json::{Map, Value, json};
 use windlass_blueprint::functions::{self, Context};
@@ -12,7 +11,8 @@ use windlass_blueprint::workflows;
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, ids};
 use windlass_store::executions::{self, Execution, Status};
-use windlass_store::{events, node_instances, queue};
+use windlass_store::queue::{self, Work};
+use windlass_store::{events, node_instances};
 
 /// What a caller asks for.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +90,7 @@ pub async fn start(
         let event = json!(["workflow_queued", text, null, null, null, null, null]);
         events::insert_all(db, &execution, &[event], now).await?;
     } else {
-        queue::push(db, EXECUTION, &execution.id, &Value::Null, now, now).await?;
+        queue::push(db, Work::Execution, &execution.id, &Value::Null, now, now).await?;
     }
     Ok(execution)
 }

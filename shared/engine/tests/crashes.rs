@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Answer, DyingDb, World, http, run};
+use common::{Answer, DyingDb, EngineOnly, World, http, run};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::cell::Cell;
@@ -11,8 +11,7 @@ use std::rc::Rc;
 use std::time::Instant;
 use windlass_core::db::Db;
 use windlass_core::params;
-use windlass_engine::NoHandlers;
-use windlass_store::queue;
+use windlass_store::queue::{self, Work};
 
 fn two_nodes() -> World {
     let world = World::new();
@@ -81,7 +80,7 @@ fn a_death_between_any_two_statements_changes_nothing_in_the_end() {
             &dying,
             &world.net,
             &world.clock,
-            &NoHandlers,
+            &EngineOnly(world.clock.clone()),
             &world.options,
         )
         .now_or_never();
@@ -186,16 +185,30 @@ fn two_holders_never_get_the_same_row() {
         let now = world.now();
         for subject in 0..50 {
             let subject = subject.to_string();
-            queue::push(&world.db, "mail", &subject, &json!({}), now, now)
-                .await
-                .unwrap();
-        }
-        let later = now.plus_seconds(60);
-        queue::push(&world.db, "mail", "later", &json!({}), later, now)
+            queue::push(
+                &world.db,
+                Work::StatusDelivery,
+                &subject,
+                &json!({}),
+                now,
+                now,
+            )
             .await
             .unwrap();
+        }
+        let later = now.plus_seconds(60);
+        queue::push(
+            &world.db,
+            Work::StatusDelivery,
+            "later",
+            &json!({}),
+            later,
+            now,
+        )
+        .await
+        .unwrap();
         // Pushing twice makes it due once, at the earlier moment.
-        queue::push(&world.db, "mail", "0", &json!({}), later, now)
+        queue::push(&world.db, Work::StatusDelivery, "0", &json!({}), later, now)
             .await
             .unwrap();
         let mut seen = BTreeSet::new();
@@ -239,17 +252,17 @@ fn work_that_kills_its_holder_is_given_up_in_the_end() {
 fn work_of_unknown_kinds_waits_for_somebody_who_knows_it() {
     let world = World::new();
     let now = world.now();
-    run(queue::push(
-        &world.db,
-        "telegram",
-        "1",
-        &json!({}),
-        now,
-        now,
+    run(world.db.execute(
+        "insert into queue (kind, subject, not_before, created_at) values ('telegram', '1', ?1, ?2)",
+        params![now.millis(), now],
     ))
     .unwrap();
     assert_eq!(world.tick().unwrap().next_due, Some(60_000));
     assert_eq!(world.text("select attempts || '' from queue"), "0");
+    assert_eq!(
+        world.text("select last_error from queue"),
+        "this version does not know the work `telegram` of 1"
+    );
 }
 
 #[test]

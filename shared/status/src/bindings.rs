@@ -13,10 +13,6 @@ use windlass_core::db::{Db, Row};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
-/// An execution of a bound deployment ended: queued by a trigger on `executions`. Subject: its id and
-/// the time.
-pub const RUN: &str = "status_run";
-
 /// The longest error that an update repeats, in characters.
 const ERROR: usize = 300;
 

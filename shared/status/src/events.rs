@@ -17,7 +17,7 @@ mod stored;
 mod tests;
 
 pub use change::{change, rewrite_update};
-pub use clock::{CLOCK, advance};
+pub use clock::advance;
 pub use open::{NewEvent, Opened, Placed, open};
 pub use split::extract;
 

@@ -9,20 +9,15 @@ use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp};
 use windlass_store::queue::{self, Leased};
 
-/// Brings the event of a row of the kind [`events::CLOCK`] to where its window says it is.
+/// Brings the event of a row to where its window says it is. A row that was lost is somebody
+/// else's, or about a window that was moved since.
 ///
 /// # Errors
 /// Of the database; the row is tried again.
 pub async fn run<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
-    db.transaction(async |db| {
-        // A row that was lost is somebody else's, or about a window that was moved since.
-        if queue::finish(db, holder, &[row.key]).await?.is_empty() {
-            return Ok(());
-        }
-        match row.subject.parse() {
-            Ok(event) => events::advance(db, event, now).await,
-            Err(_) => Ok(()),
-        }
+    queue::finishing(db, holder, row, async |tx| match row.subject.parse() {
+        Ok(event) => events::advance(tx, event, now).await,
+        Err(_) => Ok(()),
     })
     .await
 }

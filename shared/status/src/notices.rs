@@ -17,7 +17,7 @@ use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
 use windlass_core::outbound::{Clock, Outbound};
-use windlass_core::{Error, Result, Timestamp, log};
+use windlass_core::{Result, Timestamp};
 use windlass_delivery::webhook::{conclude, conclude_challenge};
 use windlass_delivery::{Sent, Settings, mail};
 use windlass_store::queue::{self, Leased};
@@ -31,121 +31,74 @@ const QUESTIONS: i64 = 8;
 /// How long a webhook may fail before nobody calls it any more, in seconds.
 const PATIENCE: i64 = 7 * 86_400;
 
-/// Whether a kind of work is done here.
-pub fn handles(kind: &str) -> bool {
-    matches!(
-        kind,
-        outbox::NOTIFICATION
-            | outbox::DELIVERY
-            | subscriptions::CONFIRMATION
-            | subscriptions::EXPIRY
-            | bindings::RUN
-    )
-}
-
-/// Whether a kind needs nothing but the database.
-pub fn is_local(kind: &str) -> bool {
-    handles(kind) && !matches!(kind, outbox::DELIVERY | subscriptions::CONFIRMATION)
-}
-
-/// Does the work of a row.
+/// Finds those who are to be told of what happened to an event.
 ///
 /// # Errors
-/// Of the database; the row is tried again. What the other side says is recorded, not an error.
-pub async fn run<D: Db>(
-    db: &D,
-    outbound: &impl Outbound,
-    clock: &impl Clock,
-    holder: &str,
-    row: &Leased,
-) -> Result<()> {
-    let now = clock.now();
-    match row.kind.as_str() {
-        outbox::NOTIFICATION => {
-            finishing(db, holder, row, async |db| match row.subject.parse() {
-                Ok(incident) => outbox::fan_out(db, incident, &row.payload, now)
-                    .await
-                    .map(drop),
-                Err(_) => Ok(()),
-            })
+/// Of the database; the row is tried again.
+pub async fn fan_out<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
+    queue::finishing(db, holder, row, async |tx| match row.subject.parse() {
+        Ok(incident) => outbox::fan_out(tx, incident, &row.payload, now)
             .await
-        }
-        bindings::RUN => {
-            finishing(db, holder, row, async |db| {
-                bindings::run_queued(db, &row.payload).await
-            })
-            .await
-        }
-        subscriptions::EXPIRY => expire(db, holder, row, now).await,
-        subscriptions::CONFIRMATION => {
-            let settings = Settings::load().await;
-            confirm(db, outbound, clock, &settings, holder, row).await
-        }
-        outbox::DELIVERY => {
-            let settings = Settings::load().await;
-            deliver(db, outbound, clock, &settings, holder, row).await
-        }
-        kind => Err(Error::internal(format!("nobody handles {kind}"))),
-    }
+            .map(drop),
+        Err(_) => Ok(()),
+    })
+    .await
 }
 
-/// Records that a row was given up, and finishes it.
+/// Lets components follow an execution that ended.
+///
+/// # Errors
+/// Of the database; the row is tried again.
+pub async fn follow_run<D: Db>(db: &D, holder: &str, row: &Leased) -> Result<()> {
+    queue::finishing(db, holder, row, async |tx| {
+        bindings::run_queued(tx, &row.payload).await
+    })
+    .await
+}
+
+/// Ends a subscription that was not confirmed in time, or waits until it is time.
+///
+/// # Errors
+/// Of the database; the row is tried again.
+pub async fn expire<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
+    queue::finishing(db, holder, row, async |tx| {
+        if let Some(end) = subscriptions::expire(tx, &row.subject, now).await? {
+            queue::push(tx, row.work, &row.subject, &Value::Null, end, now).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Records that a delivery was given up, and finishes its row.
 ///
 /// # Errors
 /// Of the database.
-pub async fn give_up<D: Db>(
+pub async fn give_up_delivery<D: Db>(
     db: &D,
     holder: &str,
     row: &Leased,
     why: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let text = format!("{} of {} was given up: {why}", row.kind, row.subject);
-    log::error("queue", &Error::internal(text));
-    finishing(db, holder, row, async |db| {
-        if row.kind == outbox::DELIVERY {
-            outbox::failed(db, &row.subject, why, now).await?;
-        }
-        Ok(())
-    })
-    .await
-}
-
-/// Does something in the transaction that finishes a row, if the row is still this holder's.
-async fn finishing<D: Db>(
-    db: &D,
-    holder: &str,
-    row: &Leased,
-    work: impl AsyncFnOnce(&D::Tx) -> Result<()>,
-) -> Result<()> {
-    db.transaction(async |db| {
-        if queue::finish(db, holder, &[row.key]).await?.is_empty() {
-            return Ok(());
-        }
-        work(db).await
-    })
-    .await
-}
-
-async fn expire<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
-    finishing(db, holder, row, async |db| {
-        if let Some(end) = subscriptions::expire(db, &row.subject, now).await? {
-            queue::push(db, &row.kind, &row.subject, &Value::Null, end, now).await?;
-        }
-        Ok(())
+    queue::finishing(db, holder, row, async |tx| {
+        outbox::failed(tx, &row.subject, why, now).await
     })
     .await
 }
 
 /// Asks for a confirmation: with a mail, or with a challenge.
-async fn confirm<D: Db>(
-    db: &D,
+///
+/// # Errors
+/// Of the database; the row is tried again. What the other side says is recorded, not an error.
+pub async fn confirm(
+    db: &impl Db,
     outbound: &impl Outbound,
     clock: &impl Clock,
-    settings: &Settings,
     holder: &str,
     row: &Leased,
 ) -> Result<()> {
+    let settings = &Settings::load().await;
     let subscription = match subscriptions::find(db, &row.subject).await? {
         Some(found) if !found.is_confirmed && !found.is_disabled => found,
         _ => return finish(db, holder, row).await,
@@ -187,14 +140,17 @@ async fn confirm<D: Db>(
 }
 
 /// Brings a notice to one subscriber.
-async fn deliver<D: Db>(
-    db: &D,
+///
+/// # Errors
+/// Of the database; the row is tried again. What the other side says is recorded, not an error.
+pub async fn deliver(
+    db: &impl Db,
     outbound: &impl Outbound,
     clock: &impl Clock,
-    settings: &Settings,
     holder: &str,
     row: &Leased,
 ) -> Result<()> {
+    let settings = &Settings::load().await;
     let Some(delivery) = outbox::find_pending(db, &row.subject).await? else {
         return finish(db, holder, row).await;
     };
@@ -238,7 +194,7 @@ fn allowed(subscription: &Subscription, settings: &Settings) -> Result<(), Strin
 }
 
 /// Records what came of an attempt, then finishes the row or gives it back. No transaction: see
-/// `Handlers::is_local` of the engine. Whoever dies in between repeats an attempt, or finds it recorded.
+/// `Run::Beside` of the engine. Whoever dies in between repeats an attempt, or finds it recorded.
 async fn record<D: Db>(
     db: &D,
     now: Timestamp,

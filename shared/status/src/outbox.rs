@@ -6,16 +6,10 @@
 
 use super::components::Component;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Timestamp, params};
-use windlass_store::queue;
-
-/// Something happened to an event. Subject: its number. Triggers write this word.
-pub const NOTIFICATION: &str = "status_notification";
-
-/// A notice is to be brought to a subscriber. Subject: the delivery's id.
-pub const DELIVERY: &str = "status_delivery";
+use windlass_store::queue::{self, Due, Work};
 
 /// How long deliveries that have ended are kept, in seconds.
 const KEPT: i64 = 30 * 86_400;
@@ -316,12 +310,16 @@ async fn insert(db: &impl Db, notice: &Notice, now: Timestamp) -> Result<i64> {
             params![id, notice.id, now],
         )
         .await?;
-    let due = now.millis();
-    let items: Vec<Value> = rows
+    let items: Vec<Due> = rows
         .iter()
-        .map(|row| row.text(0).map(|id| json!([id, due])))
+        .map(|row| {
+            Ok(Due {
+                subject: row.text(0)?.to_owned(),
+                not_before: now,
+            })
+        })
         .collect::<Result<_>>()?;
-    queue::push_all(db, DELIVERY, &items, now).await?;
+    queue::push_all(db, Work::StatusDelivery, &items, now).await?;
     Ok(i64::try_from(items.len()).unwrap_or(i64::MAX))
 }
 
@@ -401,12 +399,16 @@ pub async fn redrive(db: &impl Db, id: Option<&str>, now: Timestamp) -> Result<u
             params![id],
         )
         .await?;
-    let due = now.millis();
-    let items: Vec<Value> = rows
+    let items: Vec<Due> = rows
         .iter()
-        .map(|row| row.text(0).map(|id| json!([id, due])))
+        .map(|row| {
+            Ok(Due {
+                subject: row.text(0)?.to_owned(),
+                not_before: now,
+            })
+        })
         .collect::<Result<_>>()?;
-    queue::push_all(db, DELIVERY, &items, now).await?;
+    queue::push_all(db, Work::StatusDelivery, &items, now).await?;
     Ok(items.len())
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::incidents::{self, EventKind, NewIncident, NewUpdate};
 use crate::subscriptions::Channel;
 use crate::subscriptions::tests::{confirmed, stage};
+use serde_json::json;
 use windlass_core::db::NativeDb;
 
 fn incident(components: &[i64]) -> NewIncident<'_> {
@@ -185,7 +186,7 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
         let rows = db
             .query(
                 "select subject from queue where kind = ?1",
-                params![DELIVERY],
+                params![Work::StatusDelivery],
             )
             .await;
         let ids: Vec<String> = rows

@@ -8,13 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use windlass_core::db::{Db, Row};
 use windlass_core::{Error, Kind, Result, Timestamp, hashing, ids, params, secretbox};
-use windlass_store::queue;
-
-/// A confirmation is to be asked for. Subject: the subscription's id.
-pub const CONFIRMATION: &str = "status_confirmation";
-
-/// A subscription may have waited long enough for its confirmation. Subject: its id.
-pub const EXPIRY: &str = "status_subscription_expiry";
+use windlass_store::queue::{self, Work};
 
 /// How long a subscription waits for its confirmation, in seconds.
 pub const LIFETIME: i64 = 48 * 3600;
@@ -262,9 +256,17 @@ pub async fn ask(
         Channel::Email => when_in_peace(db, &key, now).await?,
         Channel::Webhook => now,
     };
-    queue::push(db, CONFIRMATION, &id, &json!({}), at, now).await?;
+    queue::push(db, Work::StatusConfirmation, &id, &json!({}), at, now).await?;
     let end = now.plus_seconds(LIFETIME);
-    queue::push(db, EXPIRY, &id, &json!({}), end, now).await?;
+    queue::push(
+        db,
+        Work::StatusSubscriptionExpiry,
+        &id,
+        &json!({}),
+        end,
+        now,
+    )
+    .await?;
     Ok(Asked { id: Some(id) })
 }
 
@@ -303,9 +305,17 @@ async fn ask_again(db: &impl Db, known: &Known, key: &str, now: Timestamp) -> Re
     )
     .await?;
     let at = when_in_peace(db, key, now).await?;
-    queue::push(db, CONFIRMATION, &known.id, &json!({}), at, now).await?;
+    queue::push(db, Work::StatusConfirmation, &known.id, &json!({}), at, now).await?;
     let end = now.plus_seconds(LIFETIME);
-    queue::push(db, EXPIRY, &known.id, &json!({}), end, now).await
+    queue::push(
+        db,
+        Work::StatusSubscriptionExpiry,
+        &known.id,
+        &json!({}),
+        end,
+        now,
+    )
+    .await
 }
 
 /// When an address may be asked to confirm something: now, or [`PEACE`] after the last time, also
@@ -317,7 +327,7 @@ async fn when_in_peace(db: &impl Db, key: &str, now: Timestamp) -> Result<Timest
              from status_subscriptions s
              left join queue q on q.kind = ?2 and q.subject = s.id
              where s.kind = 'email' and s.target_key = ?1",
-            params![key, CONFIRMATION],
+            params![key, Work::StatusConfirmation],
         )
         .await?;
     let Some(row) = row else { return Ok(now) };
@@ -397,18 +407,17 @@ pub async fn confirm(db: &impl Db, id: &str, now: Timestamp) -> Result<()> {
         params![id, now],
     )
     .await?;
-    queue::remove_all(db, EXPIRY, &[id]).await?;
-    queue::remove_all(db, CONFIRMATION, &[id]).await
+    queue::remove_all(db, Work::StatusSubscriptionExpiry, &[id]).await?;
+    queue::remove_all(db, Work::StatusConfirmation, &[id]).await
 }
 
 /// Deletes a subscription and what waits for it. Answers whether there was one.
 pub async fn delete(db: &impl Db, id: &str) -> Result<bool> {
-    queue::remove_all(db, EXPIRY, &[id]).await?;
-    queue::remove_all(db, CONFIRMATION, &[id]).await?;
+    queue::remove_all(db, Work::StatusSubscriptionExpiry, &[id]).await?;
+    queue::remove_all(db, Work::StatusConfirmation, &[id]).await?;
     let sql = "delete from queue where kind = ?2 and subject in
                    (select id from status_deliveries where subscription_id = ?1)";
-    db.execute(sql, params![id, super::outbox::DELIVERY])
-        .await?;
+    db.execute(sql, params![id, Work::StatusDelivery]).await?;
     let sql = "delete from status_subscriptions where id = ?1 returning id";
     Ok(db.first(sql, params![id]).await?.is_some())
 }

@@ -80,7 +80,10 @@ fn a_link_confirms_and_another_ends_it() {
         let id = asked.id.unwrap();
         assert_eq!(
             waiting(&db, now).await,
-            [(CONFIRMATION.to_owned(), 0), (EXPIRY.to_owned(), LIFETIME)]
+            [
+                (Work::StatusConfirmation.name().to_owned(), 0),
+                (Work::StatusSubscriptionExpiry.name().to_owned(), LIFETIME)
+            ]
         );
         let found = find(&db, &id).await.unwrap().unwrap();
         assert_eq!(found.secret, secret, "it is read back from its encryption");
@@ -148,7 +151,9 @@ fn an_address_is_asked_once_an_hour() {
         .await;
         assert_eq!(again.unwrap().id, None, "it is the same address");
         let due = |rows: Vec<(String, i64)>| -> Vec<i64> {
-            let asked = rows.into_iter().filter(|(kind, _)| kind == CONFIRMATION);
+            let asked = rows
+                .into_iter()
+                .filter(|(kind, _)| kind == Work::StatusConfirmation.name());
             asked.map(|(_, due)| due).collect()
         };
         assert_eq!(due(waiting(&db, now).await), [0]);

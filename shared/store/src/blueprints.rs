@@ -14,7 +14,7 @@ pub use change::{
     Changes, demand_execution, demand_visibility, save, save_archive, set_visibility, username,
 };
 pub use delete::{delete, dependent_deployments, is_imported};
-pub use under_way::{UPLOAD_WORK, UnderWay, advance, end, find_under_way, give_up, take_archive};
+pub use under_way::{UnderWay, advance, end, find_under_way, give_up, take_archive};
 pub use upload::{
     PlanTexts, Upload, UploadExecution, demand_absent, demand_free, insert, insert_validation,
 };

@@ -23,6 +23,11 @@ pub mod tenants;
 pub mod user_groups;
 pub mod users;
 
+/// Rows on their way into a statement, which reads them by name with `json_each`.
+pub(crate) fn json_text(rows: &(impl serde::Serialize + ?Sized)) -> windlass_core::Result<String> {
+    serde_json::to_string(rows).map_err(windlass_core::Error::internal)
+}
+
 /// A database as an installation has it after its first use.
 #[cfg(test)]
 pub(crate) async fn fresh_database() -> windlass_core::db::NativeDb {

@@ -5,17 +5,23 @@
 //! least once. A row is always about the present state of its subject, so pushing one that is
 //! there already only makes it due.
 
+mod work;
+
+pub use work::Work;
+
+use crate::json_text;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use windlass_core::db::{Db, Row};
-use windlass_core::{Result, Timestamp, params};
+use windlass_core::db::Db;
+use windlass_core::{Error, Result, Timestamp, log, params};
 
 /// A row that somebody holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leased {
     /// Its key.
     pub key: i64,
-    /// What kind of work it is.
-    pub kind: String,
+    /// What is to be done.
+    pub work: Work,
     /// What it is about.
     pub subject: String,
     /// What else its handler wants to know.
@@ -26,11 +32,29 @@ pub struct Leased {
     pub last_error: Option<String>,
 }
 
+/// A piece of work to be queued with others of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Due {
+    /// What it is about.
+    pub subject: String,
+    /// When it is to be done.
+    #[serde(serialize_with = "as_millis")]
+    pub not_before: Timestamp,
+}
+
+/// The queue compares times with `now` on every tick, so there they are numbers.
+fn as_millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(time.millis())
+}
+
+/// After how many seconds a row of a kind that this version does not know is looked at again.
+const UNKNOWN_AGAIN: i64 = 60;
+
 /// Makes work due at `not_before`. One of the same kind and subject becomes due at the earlier of
 /// both moments; a lease on it stays.
 pub async fn push(
     db: &impl Db,
-    kind: &str,
+    work: Work,
     subject: &str,
     payload: &Value,
     not_before: Timestamp,
@@ -41,35 +65,36 @@ pub async fn push(
          values (?1, ?2, ?3, ?4, ?5)
          on conflict (kind, subject) do update set
              payload = excluded.payload, not_before = min(not_before, excluded.not_before)",
-        params![kind, subject, payload, not_before.millis(), now],
+        params![work, subject, payload, not_before.millis(), now],
     )
     .await
 }
 
-/// Makes many pieces of work of one kind due. Each is a list: subject, milliseconds since 1970.
-/// One that is there already starts over: its attempts and its lease are forgotten.
-pub async fn push_all(db: &impl Db, kind: &str, items: &[Value], now: Timestamp) -> Result<()> {
+/// Makes many pieces of work of one kind due. One that is there already starts over: its attempts
+/// and its lease are forgotten.
+pub async fn push_all(db: &impl Db, work: Work, items: &[Due], now: Timestamp) -> Result<()> {
     if items.is_empty() {
         return Ok(());
     }
     db.execute(
         "insert into queue (kind, subject, not_before, created_at)
-         select ?1, value ->> 0, value ->> 1, ?3 from json_each(?2) where true
+         select ?1, value ->> 'subject', value ->> 'not_before', ?3
+         from json_each(?2) where true
          on conflict (kind, subject) do update set not_before = excluded.not_before, attempts = 0,
              lease_until = null, lease_holder = null, last_error = null",
-        params![kind, &Value::from(items), now],
+        params![work, json_text(items)?, now],
     )
     .await
 }
 
 /// Removes work of one kind, leased or not.
-pub async fn remove_all(db: &impl Db, kind: &str, subjects: &[&str]) -> Result<()> {
+pub async fn remove_all(db: &impl Db, work: Work, subjects: &[&str]) -> Result<()> {
     if subjects.is_empty() {
         return Ok(());
     }
     db.execute(
         "delete from queue where kind = ?1 and subject in (select value from json_each(?2))",
-        params![kind, &Value::from(subjects)],
+        params![work, json_text(subjects)?],
     )
     .await
 }
@@ -83,7 +108,7 @@ pub async fn is_due(db: &impl Db, now: Timestamp) -> Result<bool> {
 
 /// Leases at most `limit` due rows, the longest due first, as one statement. A row that was
 /// leased several times without an end is lent for longer, so that work which kills its holder
-/// does not do so every few seconds.
+/// does not do so every few seconds. What this version does not know goes back at once.
 pub async fn lease(
     db: &impl Db,
     holder: &str,
@@ -99,25 +124,60 @@ pub async fn lease(
                  select key from queue
                  where not_before <= ?2 and (lease_until is null or lease_until <= ?2)
                  order by not_before, key limit ?4)
-             returning key, kind, subject, payload, attempts, last_error",
+             returning json_object('key', key, 'kind', kind, 'subject', subject,
+                 'payload', payload, 'attempts', attempts, 'last_error', last_error)",
             params![holder, now.millis(), lease_millis, limit],
         )
         .await?;
-    let mut leased = rows.iter().map(leased).collect::<Result<Vec<_>>>()?;
+    let mut leased = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let row: LeasedRow = row.json(0)?;
+        match Work::named(&row.kind) {
+            Some(work) => leased.push(row.into_leased(work)),
+            None => give_unknown_back(db, holder, &row, now).await?,
+        }
+    }
     leased.sort_by_key(|row| row.key);
     Ok(leased)
 }
 
-fn leased(row: &Row) -> Result<Leased> {
-    Ok(Leased {
-        key: row.integer(0)?,
-        kind: row.text(1)?.to_owned(),
-        subject: row.text(2)?.to_owned(),
-        // Only its handler can tell what a broken payload means.
-        payload: row.json(3).unwrap_or_default(),
-        attempts: row.integer(4)?,
-        last_error: row.optional_text(5)?.map(str::to_owned),
-    })
+/// A row as it is read, before its kind is known.
+#[derive(Deserialize)]
+struct LeasedRow {
+    key: i64,
+    kind: String,
+    subject: String,
+    payload: String,
+    attempts: i64,
+    last_error: Option<String>,
+}
+
+impl LeasedRow {
+    fn into_leased(self, work: Work) -> Leased {
+        Leased {
+            key: self.key,
+            work,
+            subject: self.subject,
+            // Only its handler can tell what a broken payload means.
+            payload: serde_json::from_str(&self.payload).unwrap_or_default(),
+            attempts: self.attempts,
+            last_error: self.last_error,
+        }
+    }
+}
+
+/// Perhaps a newer version, which runs beside this one, knows it. The attempt does not count.
+async fn give_unknown_back(
+    db: &impl Db,
+    holder: &str,
+    row: &LeasedRow,
+    now: Timestamp,
+) -> Result<()> {
+    let (kind, subject) = (&row.kind, &row.subject);
+    let why = format!("this version does not know the work `{kind}` of {subject}");
+    log::error("queue", &Error::internal(&why));
+    let later = now.plus_seconds(UNKNOWN_AGAIN);
+    give_back(db, holder, row.key, later, &why, false).await
 }
 
 /// Holds leases for longer. Answers the keys that are still this holder's.
@@ -132,23 +192,42 @@ pub async fn renew(
         .query(
             "update queue set lease_until = max(lease_until, ?3 + ?4)
              where lease_holder = ?1 and key in (select value from json_each(?2)) returning key",
-            params![holder, &Value::from(keys), now.millis(), lease_millis],
+            params![holder, json_text(keys)?, now.millis(), lease_millis],
         )
         .await?;
     rows.iter().map(|row| row.integer(0)).collect()
 }
 
 /// Removes finished work. Answers the keys that were this holder's: the result of any other
-/// counts for nothing. To be called in the transaction that records the result.
+/// counts for nothing. What the result changes belongs into the same transaction.
 pub async fn finish(db: &impl Db, holder: &str, keys: &[i64]) -> Result<Vec<i64>> {
     let rows = db
         .query(
             "delete from queue where lease_holder = ?1
              and key in (select value from json_each(?2)) returning key",
-            params![holder, &Value::from(keys)],
+            params![holder, json_text(keys)?],
         )
         .await?;
     rows.iter().map(|row| row.integer(0)).collect()
+}
+
+/// Does something in the transaction that finishes a row, if the row is still this holder's.
+///
+/// # Errors
+/// Of the work and of the database; the row stays then.
+pub async fn finishing<D: Db>(
+    db: &D,
+    holder: &str,
+    row: &Leased,
+    work: impl AsyncFnOnce(&D::Tx) -> Result<()>,
+) -> Result<()> {
+    db.transaction(async |tx| {
+        if finish(tx, holder, &[row.key]).await?.is_empty() {
+            return Ok(());
+        }
+        work(tx).await
+    })
+    .await
 }
 
 /// Gives a row back, to be tried again at `not_before`. With `counts`, this attempt counts.

@@ -8,7 +8,7 @@ use windlass_core::platform::{TICK_TOKEN_HEADER, TICK_TOKEN_KEY, kv};
 use windlass_core::router::Router;
 use windlass_core::{Family, Request, Response, params};
 use windlass_identity::Identity;
-use windlass_store::{blueprints, queue};
+use windlass_store::queue;
 
 const CRANE: &str = "tosca_definitions_version: cloudify_dsl_1_4
 imports: [cloudify/types/types.yaml]
@@ -108,7 +108,7 @@ impl Application {
         kv::set(TICK_TOKEN_KEY, b"tick").await.unwrap();
         let rows = queue::lease(&self.db, "holder", 10, 5000, now).await;
         for row in rows.unwrap() {
-            assert_eq!(row.kind, blueprints::UPLOAD_WORK);
+            assert_eq!(row.work, queue::Work::BlueprintUpload);
             let path = format!("/api/v3.1/blueprints/{}/continue-upload", row.subject);
             let mut request = Request::new(Method::POST, &path).header(TICK_TOKEN_HEADER, "tick");
             let body = json!({ "holder": "holder", "key": row.key });

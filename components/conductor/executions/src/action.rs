@@ -6,9 +6,10 @@ use windlass_core::list::python_list;
 use windlass_core::{
     Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, platform,
 };
-use windlass_engine::{control, dequeue, queue_kinds};
+use windlass_engine::{control, dequeue};
+use windlass_store::audit;
 use windlass_store::executions::{self, EXECUTIONS, Execution, Status, deployment_status};
-use windlass_store::{audit, queue};
+use windlass_store::queue::{self, Work};
 
 /// The actions, as a refusal names them.
 const ACTIONS: [&str; 6] = [
@@ -131,15 +132,7 @@ async fn report(
     if next.is_active() {
         // The engine takes it from here, if it has anything to do with it.
         let nothing = serde_json::Value::Null;
-        queue::push(
-            db,
-            queue_kinds::EXECUTION,
-            &execution.id,
-            &nothing,
-            now,
-            now,
-        )
-        .await?;
+        queue::push(db, Work::Execution, &execution.id, &nothing, now, now).await?;
     }
     if let Some(deployment) = execution.deployment_key {
         if next == Status::Started {

@@ -1,7 +1,7 @@
 //! `/internal/tick`: one tick of the queue, for those who have its token.
 
 use crate::platform::{Network, SystemClock};
-use crate::work::Work;
+use crate::work::Workers;
 use windlass_core::db::Db;
 use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token, variable};
 use windlass_core::{Context, Response, Result};
@@ -12,7 +12,7 @@ use windlass_engine::TickOptions;
 pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
     demand_tick_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
     let options = options().await;
-    let report = windlass_engine::tick(&ctx.db, &Network, &SystemClock, &Work, &options).await?;
+    let report = windlass_engine::tick(&ctx.db, &Network, &SystemClock, &Workers, &options).await?;
     let idle = report.ran == 0;
     let response = ctx.ok(report)?;
     // A clock ticks every second, mostly for nothing.

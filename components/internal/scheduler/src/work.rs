@@ -1,50 +1,81 @@
-//! Which queued work that is not the engine's own is done here, and by what.
+//! Who does which work of the queue: every kind, in one place.
 //!
-//! A new kind is one arm in each of the two functions: `handles`, and `run`.
+//! A new kind is a variant of [`Work`], and does not compile until it has an arm in each of the two
+//! functions: how it is done, and what it means to give it up.
 
 use crate::platform::{Network, SystemClock};
 use crate::uploads;
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Timestamp};
-use windlass_engine::Handlers;
-use windlass_status::events;
-use windlass_status::maintenance;
-use windlass_status::notices;
-use windlass_store::blueprints::UPLOAD_WORK;
-use windlass_store::queue::{self, Leased};
+use windlass_core::outbound::Clock;
+use windlass_core::{Error, Result, log};
+use windlass_engine::{Dispatch, Run, dispatch};
+use windlass_status::{maintenance, notices};
+use windlass_store::queue::{self, Leased, Work};
 
-/// All kinds of work beside executions and their operations.
-pub struct Work;
+/// All kinds of work, by the platform's clock and over its network.
+pub struct Workers;
 
-impl<D: Db> Handlers<D> for Work {
-    fn handles(&self, kind: &str) -> bool {
-        matches!(kind, events::CLOCK | UPLOAD_WORK) || notices::handles(kind)
-    }
-
-    fn is_local(&self, kind: &str) -> bool {
-        kind == events::CLOCK || notices::is_local(kind)
-    }
-
-    async fn run(&self, db: &D, holder: &str, row: &Leased) -> Result<()> {
-        match row.kind.as_str() {
-            events::CLOCK => maintenance::run(db, holder, row, Timestamp::now()).await,
-            UPLOAD_WORK => uploads::run(&Network, holder, row).await,
-            kind if notices::handles(kind) => {
-                notices::run(db, &Network, &SystemClock, holder, row).await
+impl<D: Db> Dispatch<D> for Workers {
+    fn run<'a>(&'a self, db: &'a D, holder: &'a str, row: Leased) -> Run<'a> {
+        let now = || SystemClock.now();
+        match row.work {
+            Work::Operation => Run::Call,
+            Work::Execution => {
+                Run::here(async move { dispatch::drive_execution(db, holder, &row, now()).await })
             }
-            kind => Err(Error::internal(format!("nobody handles {kind}"))),
+            Work::OperationTimeout => {
+                Run::here(async move { dispatch::time_out_call(db, holder, &row, now()).await })
+            }
+            Work::BlueprintUpload => {
+                Run::beside(async move { uploads::run(&Network, holder, &row).await })
+            }
+            Work::StatusMaintenance => {
+                Run::here(async move { maintenance::run(db, holder, &row, now()).await })
+            }
+            Work::StatusNotification => {
+                Run::here(async move { notices::fan_out(db, holder, &row, now()).await })
+            }
+            Work::StatusRun => {
+                Run::here(async move { notices::follow_run(db, holder, &row).await })
+            }
+            Work::StatusSubscriptionExpiry => {
+                Run::here(async move { notices::expire(db, holder, &row, now()).await })
+            }
+            Work::StatusConfirmation => Run::beside(async move {
+                notices::confirm(db, &Network, &SystemClock, holder, &row).await
+            }),
+            Work::StatusDelivery => Run::beside(async move {
+                notices::deliver(db, &Network, &SystemClock, holder, &row).await
+            }),
         }
     }
 
     async fn give_up(&self, db: &D, holder: &str, row: &Leased, why: &str) -> Result<()> {
-        if notices::handles(&row.kind) {
-            return notices::give_up(db, holder, row, why, Timestamp::now()).await;
+        let now = SystemClock.now();
+        match row.work {
+            Work::Execution => dispatch::give_up_execution(db, holder, row, why, now).await,
+            Work::Operation | Work::OperationTimeout => {
+                dispatch::give_up_call(db, holder, row, why, now).await
+            }
+            Work::BlueprintUpload => uploads::give_up(db, holder, row, why).await,
+            Work::StatusDelivery => {
+                tell(row, why);
+                notices::give_up_delivery(db, holder, row, why, now).await
+            }
+            // What is left undone shows in no row of its own, so the log is all that tells of it.
+            Work::StatusMaintenance
+            | Work::StatusNotification
+            | Work::StatusRun
+            | Work::StatusSubscriptionExpiry
+            | Work::StatusConfirmation => {
+                tell(row, why);
+                queue::finish(db, holder, &[row.key]).await.map(drop)
+            }
         }
-        if row.kind == UPLOAD_WORK {
-            return uploads::give_up(db, holder, row, why).await;
-        }
-        let text = format!("{} of {} was given up: {why}", row.kind, row.subject);
-        windlass_core::log::error("queue", &Error::internal(text));
-        queue::finish(db, holder, &[row.key]).await.map(drop)
     }
+}
+
+fn tell(row: &Leased, why: &str) {
+    let text = format!("{} of {} was given up: {why}", row.work, row.subject);
+    log::error("queue", &Error::internal(text));
 }

@@ -2,14 +2,14 @@
 
 use super::rows;
 use crate::graph::Graph;
-use crate::queue_kinds::{OPERATION, OPERATION_TIMEOUT};
 use crate::step::{Command, End};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp};
 use windlass_store::executions::Execution;
-use windlass_store::{events, node_instances, queue};
+use windlass_store::queue::{self, Due, Work};
+use windlass_store::{events, node_instances};
 
 /// Everything that one transaction writes besides operations and the execution itself.
 pub struct Effects {
@@ -18,8 +18,8 @@ pub struct Effects {
     events: Vec<Value>,
     changes: Vec<(String, InstanceChange)>,
     places: HashMap<String, usize>,
-    calls: Vec<Value>,
-    timeouts: Vec<Value>,
+    calls: Vec<Due>,
+    timeouts: Vec<Due>,
     withdrawn: Vec<String>,
 }
 
@@ -88,12 +88,16 @@ impl Effects {
                     let Some(call) = operation.call() else {
                         continue;
                     };
-                    let due = self.now.plus_millis(after).millis();
+                    let mut due = Due {
+                        subject: operation.id.clone(),
+                        not_before: self.now.plus_millis(after),
+                    };
                     if call.queue.is_none() || after > 0 {
-                        self.calls.push(json!([operation.id, due]));
+                        self.calls.push(due);
                     } else if let Some(timeout) = call.timeout {
-                        let due = due + crate::workflows::milliseconds(timeout);
-                        self.timeouts.push(json!([operation.id, due]));
+                        let millis = crate::workflows::milliseconds(timeout);
+                        due.not_before = due.not_before.plus_millis(millis);
+                        self.timeouts.push(due);
                     }
                 }
                 Command::Withdraw { operation } => {
@@ -147,12 +151,18 @@ impl Effects {
         }
         let withdrawn = std::mem::take(&mut self.withdrawn);
         let withdrawn: Vec<&str> = withdrawn.iter().map(String::as_str).collect();
-        queue::remove_all(db, OPERATION, &withdrawn).await?;
-        queue::remove_all(db, OPERATION_TIMEOUT, &withdrawn).await?;
-        queue::push_all(db, OPERATION, &std::mem::take(&mut self.calls), self.now).await?;
+        queue::remove_all(db, Work::Operation, &withdrawn).await?;
+        queue::remove_all(db, Work::OperationTimeout, &withdrawn).await?;
         queue::push_all(
             db,
-            OPERATION_TIMEOUT,
+            Work::Operation,
+            &std::mem::take(&mut self.calls),
+            self.now,
+        )
+        .await?;
+        queue::push_all(
+            db,
+            Work::OperationTimeout,
             &std::mem::take(&mut self.timeouts),
             self.now,
         )

@@ -10,8 +10,9 @@ use std::rc::Rc;
 use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Tx, Value as DbValue};
 use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
-use windlass_engine::{NoHandlers, StartRequest, TickOptions, TickReport};
+use windlass_engine::{Dispatch, Run, StartRequest, TickOptions, TickReport, dispatch};
 use windlass_store::executions::Execution;
+use windlass_store::queue::{Leased, Work};
 
 /// The moment at which every test begins.
 pub const BEGIN: i64 = 1_700_000_000_000;
@@ -48,6 +49,38 @@ pub fn http(name: &str) -> Value {
         name,
         json!({ "url": format!("https://api.example/{name}") }),
     )
+}
+
+/// The engine's own kinds of work, by the test's clock.
+pub struct EngineOnly(pub FakeClock);
+
+impl<D: Db> Dispatch<D> for EngineOnly {
+    fn run<'a>(&'a self, db: &'a D, holder: &'a str, row: Leased) -> Run<'a> {
+        match row.work {
+            Work::Operation => Run::Call,
+            Work::Execution => {
+                Run::here(
+                    async move { dispatch::drive_execution(db, holder, &row, self.0.now()).await },
+                )
+            }
+            Work::OperationTimeout => {
+                Run::here(
+                    async move { dispatch::time_out_call(db, holder, &row, self.0.now()).await },
+                )
+            }
+            other => Run::here(async move { Err(Error::internal(format!("nobody does {other}"))) }),
+        }
+    }
+
+    async fn give_up(&self, db: &D, holder: &str, row: &Leased, why: &str) -> Result<()> {
+        let now = self.0.now();
+        match row.work {
+            Work::Operation | Work::OperationTimeout => {
+                dispatch::give_up_call(db, holder, row, why, now).await
+            }
+            _ => dispatch::give_up_execution(db, holder, row, why, now).await,
+        }
+    }
 }
 
 pub struct World {
@@ -422,7 +455,8 @@ impl World {
     /// One tick, as far as it comes without waiting; nothing when it waits for something: then it
     /// is dropped there, as if it had been killed.
     pub fn tick(&self) -> Option<TickReport> {
-        windlass_engine::tick(&self.db, &self.net, &self.clock, &NoHandlers, &self.options)
+        let engine = EngineOnly(self.clock.clone());
+        windlass_engine::tick(&self.db, &self.net, &self.clock, &engine, &self.options)
             .now_or_never()
             .map(|report| report.unwrap())
     }

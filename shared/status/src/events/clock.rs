@@ -6,13 +6,10 @@
 use super::stored;
 use crate::incidents::{self, EventKind, NewUpdate};
 use crate::{TENANT, lifecycle};
-use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Kind, Result, Scope, Timestamp, params};
-use windlass_store::{audit, queue};
-
-/// The kind of queued work that begins and ends events. Subject: the event's number.
-pub const CLOCK: &str = "status_maintenance";
+use windlass_store::audit;
+use windlass_store::queue::{self, Due, Work};
 
 /// Who the clock is where people's names are; no user's name holds a colon.
 const BY: &str = "clock:status";
@@ -72,10 +69,13 @@ pub(super) async fn schedule(db: &impl Db, event: i64, now: Timestamp) -> Result
     let subject = event.to_string();
     match next.filter(|_| !is_due).or(is_due.then_some(now)) {
         Some(next) => {
-            let item = json!([subject, next.millis()]);
-            queue::push_all(db, CLOCK, &[item], now).await?;
+            let item = Due {
+                subject,
+                not_before: next,
+            };
+            queue::push_all(db, Work::StatusMaintenance, &[item], now).await?;
         }
-        None => queue::remove_all(db, CLOCK, &[&subject]).await?,
+        None => queue::remove_all(db, Work::StatusMaintenance, &[&subject]).await?,
     }
     Ok(is_due)
 }

@@ -6,7 +6,7 @@ use crate::{TENANT, components_list};
 use serde_json::json;
 use windlass_core::Scope;
 use windlass_core::db::NativeDb;
-use windlass_store::queue;
+use windlass_store::queue::{self, Work};
 
 mod lists;
 mod moves;
@@ -119,7 +119,7 @@ impl Stage {
             .db
             .first(
                 "select not_before from queue where kind = ?1 and subject = ?2",
-                params![CLOCK, id.to_string()],
+                params![Work::StatusMaintenance, id.to_string()],
             )
             .await
             .unwrap();

@@ -558,7 +558,7 @@ fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
         begun.execution.as_mut().unwrap().parameters = json!({ "url": "http://a/b" });
         insert(&db, &scope, &begun).await.unwrap();
         let row = lent(&db, "one").await;
-        assert_eq!(row.kind, UPLOAD_WORK);
+        assert_eq!(row.work, crate::queue::Work::BlueprintUpload);
         assert_eq!(find_under_way(&db, "two", row.key).await.unwrap(), None);
         let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
         assert_eq!(under_way.url.as_deref(), Some("http://a/b"));

@@ -4,13 +4,10 @@
 
 use super::upload::{Upload, insert_labels, save_plan};
 use super::{Archive, Blueprint, COLUMNS, State};
-use crate::queue::{self, Leased};
+use crate::queue::{self, Leased, Work};
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Result, Scope, Timestamp, params};
-
-/// The kind of such work in the queue. Its subject is the blueprint's key.
-pub const UPLOAD_WORK: &str = "blueprint-upload";
 
 /// What whoever takes up an upload has to know beside its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +34,8 @@ pub(super) async fn push(db: &impl Db, scope: &Scope, key: i64, upload: &Upload)
         "has_labels": !upload.labels.is_empty(),
         "sees_private": scope.sees_private(),
     });
-    queue::push(db, UPLOAD_WORK, &key.to_string(), &payload, now, now).await
+    let subject = key.to_string();
+    queue::push(db, Work::BlueprintUpload, &subject, &payload, now, now).await
 }
 
 /// The upload that a row of the queue is about, while this holder has the row. None when
@@ -57,7 +55,7 @@ pub async fn find_under_way(
         columns.join(", ")
     );
     let Some(row) = db
-        .first(&sql, params![queue_key, UPLOAD_WORK, holder])
+        .first(&sql, params![queue_key, Work::BlueprintUpload, holder])
         .await?
     else {
         return Ok(None);

@@ -1,0 +1,138 @@
+//! The rows that a tick holds: taken, kept, given back.
+
+use super::TickOptions;
+use windlass_core::db::Db;
+use windlass_core::{Error, Kind, Result, Timestamp, log};
+use windlass_store::queue::{self, Leased};
+
+/// In how many seconds what could not even be given up is looked at again.
+const ASIDE: i64 = 300;
+
+/// What a tick holds.
+pub struct Leases<'a, D> {
+    /// Where the queue is.
+    pub db: &'a D,
+    /// The tick's name.
+    pub holder: &'a str,
+    options: &'a TickOptions,
+    held: Vec<i64>,
+    renewed: Timestamp,
+}
+
+/// What becomes of work that failed.
+pub enum Fate {
+    /// It went back to the queue.
+    TriedAgain,
+    /// It failed too often.
+    GivenUp,
+}
+
+impl<'a, D: Db> Leases<'a, D> {
+    /// Nothing yet.
+    pub fn new(db: &'a D, holder: &'a str, options: &'a TickOptions, now: Timestamp) -> Self {
+        Self {
+            db,
+            holder,
+            options,
+            held: Vec::new(),
+            renewed: now,
+        }
+    }
+
+    /// How long a holder may be silent before it says that it is still there, in milliseconds.
+    pub fn sign_of_life(&self) -> i64 {
+        self.options.lease_millis / 3
+    }
+
+    /// Whether a result says that the database was busy, so that trying again may help.
+    pub fn is_busy<T>(result: &Result<T>) -> bool {
+        matches!(result, Err(error) if error.kind() == Kind::Unavailable)
+    }
+
+    /// Takes as many due rows as there is room for.
+    pub async fn take(&mut self, now: Timestamp) -> Result<Vec<Leased>> {
+        let room = self.options.at_once.saturating_sub(self.held.len());
+        if room == 0 || !queue::is_due(self.db, now).await? {
+            return Ok(Vec::new());
+        }
+        let millis = self.options.lease_millis;
+        let leased = queue::lease(self.db, self.holder, room, millis, now).await;
+        if Self::is_busy(&leased) {
+            // Others are faster with the same rows.
+            return Ok(Vec::new());
+        }
+        let leased = leased?;
+        self.held.extend(leased.iter().map(|row| row.key));
+        Ok(leased)
+    }
+
+    /// Why a row is not even tried: whoever held it was gone too often.
+    pub fn is_hopeless(&self, row: &Leased) -> Option<String> {
+        if row.attempts <= self.options.deaths {
+            return None;
+        }
+        let why = row.last_error.clone();
+        Some(why.unwrap_or_else(|| "whoever worked on it never came back".into()))
+    }
+
+    /// Forgets a row: it was finished, or is given back.
+    pub fn release(&mut self, key: i64) {
+        self.held.retain(|held| *held != key);
+    }
+
+    /// Says that the holder is still there, when it is time to. Answers what was lost meanwhile.
+    pub async fn renew(&mut self, now: Timestamp) -> Result<Vec<i64>> {
+        let age = now.millis() - self.renewed.millis();
+        if age < self.sign_of_life() {
+            return Ok(Vec::new());
+        }
+        self.renew_now(now).await
+    }
+
+    /// The same without looking at the time. What is lost stays held while its work goes on.
+    pub async fn renew_now(&mut self, now: Timestamp) -> Result<Vec<i64>> {
+        self.renewed = now;
+        if self.held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let millis = self.options.lease_millis;
+        let ours = queue::renew(self.db, self.holder, &self.held, millis, now).await;
+        if Self::is_busy(&ours) {
+            return Ok(Vec::new());
+        }
+        let ours = ours?;
+        let held = self.held.iter().copied();
+        Ok(held.filter(|key| !ours.contains(key)).collect())
+    }
+
+    /// Gives a row back that was not begun.
+    pub async fn return_unbegun(&mut self, row: &Leased, now: Timestamp) -> Result<()> {
+        self.release(row.key);
+        let why = row.last_error.as_deref().unwrap_or_default();
+        queue::give_back(self.db, self.holder, row.key, now, why, false).await
+    }
+
+    /// Puts a row back to be tried again, unless it failed too often.
+    pub async fn failed(&self, row: &Leased, error: &Error, now: Timestamp) -> Result<Fate> {
+        let why = error.for_log();
+        let (later, counts) = if error.kind() == Kind::Unavailable {
+            (now.plus_seconds(1), false)
+        } else {
+            let text = format!("{} {}: {why}", row.work, row.subject);
+            log::error("queued work failed", &Error::internal(text));
+            if row.attempts >= self.options.attempts {
+                return Ok(Fate::GivenUp);
+            }
+            (now.plus_seconds(1_i64 << row.attempts.clamp(0, 8)), true)
+        };
+        queue::give_back(self.db, self.holder, row.key, later, &why, counts).await?;
+        Ok(Fate::TriedAgain)
+    }
+
+    /// Puts a row aside that could not even be given up.
+    pub async fn put_aside(&self, row: &Leased, error: &Error, now: Timestamp) -> Result<()> {
+        let later = now.plus_seconds(ASIDE);
+        let why = error.for_log();
+        queue::give_back(self.db, self.holder, row.key, later, &why, true).await
+    }
+}

@@ -1,0 +1,126 @@
+//! The kinds of queued work: every word that the column `kind` can hold.
+//!
+//! Who does what is decided in one place, the scheduler's `work.rs`; a variant that nobody handles
+//! there does not compile.
+
+use windlass_core::db::Value;
+
+/// What a row of the queue wants done. The comment of each says what the row's subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// An execution has something to do: it starts, is cancelled, is resumed. Subject: its id.
+    Execution,
+    /// A call is due: of a built-in plugin, or of a worker's after a failed try. Subject: the
+    /// operation's id.
+    Operation,
+    /// A call that waits for a worker, or is with one, took too long. Subject: the operation's id.
+    OperationTimeout,
+    /// The rest of an upload whose client was answered already. Subject: the blueprint's key.
+    BlueprintUpload,
+    /// A maintenance or an announcement of the status page begins or ends. Subject: the event's
+    /// number.
+    StatusMaintenance,
+    /// Something happened to an event of the status page: subscribers are to be found. Subject: the
+    /// event's number. Triggers queue it.
+    StatusNotification,
+    /// A notice is to be brought to a subscriber. Subject: the delivery's id.
+    StatusDelivery,
+    /// Somebody is to be asked whether they want a subscription. Subject: the subscription's id.
+    StatusConfirmation,
+    /// A subscription may have waited long enough for its confirmation. Subject: its id.
+    StatusSubscriptionExpiry,
+    /// An execution of a deployment that a component of the status page follows has ended. Subject:
+    /// the execution's id and the time. A trigger queues it.
+    StatusRun,
+}
+
+impl Work {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Execution,
+        Self::Operation,
+        Self::OperationTimeout,
+        Self::BlueprintUpload,
+        Self::StatusMaintenance,
+        Self::StatusNotification,
+        Self::StatusDelivery,
+        Self::StatusConfirmation,
+        Self::StatusSubscriptionExpiry,
+        Self::StatusRun,
+    ];
+
+    /// The word in the database. Rows outlive the version that wrote them, so a word never changes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Execution => "execution",
+            Self::Operation => "operation",
+            Self::OperationTimeout => "operation-timeout",
+            Self::BlueprintUpload => "blueprint-upload",
+            Self::StatusMaintenance => "status_maintenance",
+            Self::StatusNotification => "status_notification",
+            Self::StatusDelivery => "status_delivery",
+            Self::StatusConfirmation => "status_confirmation",
+            Self::StatusSubscriptionExpiry => "status_subscription_expiry",
+            Self::StatusRun => "status_run",
+        }
+    }
+
+    /// The kind of this word; none for a word of a newer version.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|work| work.name() == name)
+    }
+}
+
+impl std::fmt::Display for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Work> for Value {
+    fn from(work: Work) -> Self {
+        Self::from(work.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::db::Db;
+
+    #[test]
+    fn every_kind_has_a_word_of_its_own() {
+        for work in Work::ALL {
+            assert_eq!(Work::named(work.name()), Some(work));
+        }
+        assert_eq!(Work::named("telegram"), None);
+    }
+
+    /// Triggers write words as text, where no compiler looks.
+    #[test]
+    fn the_words_in_triggers_are_kinds() {
+        pollster::block_on(async {
+            let db = crate::fresh_database().await;
+            let triggers = db
+                .query(
+                    "select name, sql from sqlite_schema
+                     where type = 'trigger' and sql like '%into queue%'",
+                    &[],
+                )
+                .await
+                .unwrap();
+            let mut words = 0;
+            for trigger in &triggers {
+                let (name, sql) = (trigger.text(0).unwrap(), trigger.text(1).unwrap());
+                for insert in sql.split("into queue").skip(1) {
+                    assert!(insert.trim_start().starts_with("(kind,"), "{name}: {sql}");
+                    let (_, values) = insert.split_once("values").unwrap();
+                    let word = values.split('\'').nth(1).unwrap();
+                    assert!(Work::named(word).is_some(), "{name}: {word}");
+                    words += 1;
+                }
+            }
+            assert!(words >= 4, "only {words} were found");
+        });
+    }
+}

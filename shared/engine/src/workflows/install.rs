@@ -3,8 +3,9 @@
 //! Which steps an instance still needs depends on its state, so a second install goes on where
 //! the first one stopped.
 
-use super::relationships::{self, Direction};
-use super::steps::{Selection, Steps, Subject};
+use super::instance_steps::{InstanceSteps, subgraphs};
+use super::relationships::{self, Direction, Order};
+use super::steps::{Selection, Steps};
 use super::{INTERFACE, host};
 use crate::graph::Builder;
 use crate::plan::Topology;
@@ -12,16 +13,7 @@ use crate::plan::Topology;
 /// Builds the graph: one subgraph for each instance. Instances that are left alone establish
 /// their relationships to installed ones again.
 pub fn build(topology: &Topology, selection: &Selection, builder: &mut Builder) {
-    let subgraphs: Vec<usize> = (0..topology.len())
-        .map(|place| {
-            if selection.contains(place) {
-                instance(topology, place, builder)
-            } else {
-                let id = &topology.instance(place).id;
-                builder.subgraph(None, format!("stub_{id}"))
-            }
-        })
-        .collect();
+    let subgraphs = subgraphs(topology, selection, builder, instance);
     relationships::order_and_run(
         topology,
         selection,
@@ -33,35 +25,39 @@ pub fn build(topology: &Topology, selection: &Selection, builder: &mut Builder) 
 }
 
 fn instance(topology: &Topology, place: usize, builder: &mut Builder) -> usize {
-    let subject = Subject::at(topology, place);
-    let subgraph = builder.subgraph(None, format!("install_{}", subject.instance.id));
-    let mut steps = Steps::default();
-    steps.tasks([subject.state("initializing")]);
-    let mut anything = create(&subject, builder, &mut steps);
-    anything |= configure(topology, place, subgraph, builder, &mut steps);
-    anything |= start(topology, place, subgraph, builder, &mut steps);
+    let name = format!("install_{}", topology.instance(place).id);
+    let mut steps = InstanceSteps::new(topology, place, builder, name);
+    let initializing = steps.subject.state("initializing");
+    steps.steps.tasks([initializing]);
+    let mut anything = create(&mut steps);
+    anything |= configure(&mut steps);
+    anything |= start(&mut steps);
     if anything {
-        steps.tasks([
-            subject.state("started"),
-            subject.event("Node instance started"),
-        ]);
+        steps.enter("started", "Node instance started");
     } else {
-        steps = Steps::default();
-        steps.tasks([
-            subject.state("started"),
-            subject.event("Node instance started (nothing to do)"),
-        ]);
+        steps.steps = Steps::default();
+        steps.enter("started", "Node instance started (nothing to do)");
     }
-    steps.into_sequence(builder, subgraph);
-    subgraph
+    steps.finish()
 }
 
-fn nothing(steps: &mut Steps, subject: &Subject, what: &str) {
-    steps.tasks([subject.event(&format!("{what}: nothing to do"))]);
+/// An operation between two texts, where it is wanted; the text before it says so when there is
+/// nothing to do. Answers whether there is.
+fn optional(
+    steps: &mut InstanceSteps,
+    is_wanted: bool,
+    operation: &str,
+    [before, after]: [&str; 2],
+) -> bool {
+    let anything = is_wanted && steps.around(before, operation, after);
+    if !anything {
+        steps.nothing(before);
+    }
+    anything
 }
 
-fn create(subject: &Subject, builder: &Builder, steps: &mut Steps) -> bool {
-    let is_new = !subject.is_in(&[
+fn create(steps: &mut InstanceSteps) -> bool {
+    let is_new = !steps.subject.is_in(&[
         "started",
         "starting",
         "created",
@@ -69,189 +65,98 @@ fn create(subject: &Subject, builder: &Builder, steps: &mut Steps) -> bool {
         "configured",
         "configuring",
     ]);
-    let call =
-        |wanted: bool, operation: &str| wanted.then(|| subject.call(builder, operation)).flatten();
-    let validates = steps.around(
-        [subject.event("Validating node instance before creation")],
-        call(is_new, "cloudify.interfaces.validation.create"),
-        [subject.event("Node instance validated before creation")],
-    );
-    if !validates {
-        nothing(steps, subject, "Validating node instance before creation");
-    }
-    let precreates = steps.around(
-        [subject.event("Precreating node instance")],
-        call(is_new, &format!("{INTERFACE}.precreate")),
-        [subject.event("Node instance precreated")],
-    );
-    if !precreates {
-        nothing(steps, subject, "Precreating node instance");
-    }
-    let is_created = subject.is_in(&[
+    let texts = [
+        "Validating node instance before creation",
+        "Node instance validated before creation",
+    ];
+    let validation = "cloudify.interfaces.validation.create";
+    let validates = optional(steps, is_new, validation, texts);
+    let texts = ["Precreating node instance", "Node instance precreated"];
+    let precreates = optional(steps, is_new, &format!("{INTERFACE}.precreate"), texts);
+    let is_created = steps.subject.is_in(&[
         "started",
         "starting",
         "created",
         "configuring",
         "configured",
     ]);
-    let creating = call(!is_created, &format!("{INTERFACE}.create"));
-    let creates = creating.is_some();
-    if let Some(creating) = creating {
-        steps.tasks([
-            subject.event("Creating node instance"),
-            subject.state("creating"),
-        ]);
-        steps.tasks([creating]);
-        steps.tasks([
-            subject.event("Node instance created"),
-            subject.state("created"),
-        ]);
-    } else {
-        nothing(steps, subject, "Creating node instance");
-    }
-    validates || precreates || creates
-}
-
-fn configure(
-    topology: &Topology,
-    place: usize,
-    subgraph: usize,
-    builder: &mut Builder,
-    steps: &mut Steps,
-) -> bool {
-    let subject = Subject::at(topology, place);
-    let is_configured = subject.is_in(&["started", "starting", "configured"]);
-    let mut anything = false;
-    if !is_configured {
-        let texts = [
-            "Pre-configuring relationships",
-            "Relationships pre-configured",
-        ];
-        anything |= related(
-            topology,
-            place,
-            subgraph,
-            "preconfigure",
-            texts,
-            false,
-            builder,
-            steps,
-        );
-    }
-    let call = if is_configured {
-        None
-    } else {
-        subject.call(builder, &format!("{INTERFACE}.configure"))
+    let call = steps
+        .subject
+        .call(steps.builder, &format!("{INTERFACE}.create"));
+    let Some(call) = call.filter(|_| !is_created) else {
+        steps.nothing("Creating node instance");
+        return validates || precreates;
     };
-    if let Some(call) = call {
-        steps.tasks([
-            subject.state("configuring"),
-            subject.event("Configuring node instance"),
-        ]);
-        steps.tasks([call]);
-        steps.tasks([
-            subject.state("configured"),
-            subject.event("Node instance configured"),
-        ]);
-        anything = true;
-    } else {
-        nothing(steps, &subject, "Configuring node instance");
-    }
-    anything
+    let subject = steps.subject;
+    let steps = &mut steps.steps;
+    steps.tasks([
+        subject.event("Creating node instance"),
+        subject.state("creating"),
+    ]);
+    steps.tasks([call]);
+    steps.tasks([
+        subject.event("Node instance created"),
+        subject.state("created"),
+    ]);
+    true
 }
 
-fn start(
-    topology: &Topology,
-    place: usize,
-    subgraph: usize,
-    builder: &mut Builder,
-    steps: &mut Steps,
-) -> bool {
-    let subject = Subject::at(topology, place);
-    if subject.is_in(&["started"]) {
-        nothing(steps, &subject, "Starting node instance");
-        nothing(steps, &subject, "Poststarting node instance");
+fn configure(steps: &mut InstanceSteps) -> bool {
+    let what = "Configuring node instance";
+    if steps.subject.is_in(&["started", "starting", "configured"]) {
+        steps.nothing(what);
+        return false;
+    }
+    let texts = [
+        "Pre-configuring relationships",
+        "Relationships pre-configured",
+    ];
+    let anything = steps.related("preconfigure", texts, Order::Template);
+    let call = steps
+        .subject
+        .call(steps.builder, &format!("{INTERFACE}.configure"));
+    let Some(call) = call else {
+        steps.nothing(what);
+        return anything;
+    };
+    steps.enter("configuring", what);
+    steps.steps.tasks([call]);
+    steps.enter("configured", "Node instance configured");
+    true
+}
+
+fn start(steps: &mut InstanceSteps) -> bool {
+    if steps.subject.is_in(&["started"]) {
+        steps.nothing("Starting node instance");
+        steps.nothing("Poststarting node instance");
         return false;
     }
     let texts = [
         "Post-configuring relationships",
         "Relationships post-configured",
     ];
-    let mut anything = related(
-        topology,
-        place,
-        subgraph,
-        "postconfigure",
-        texts,
-        false,
-        builder,
-        steps,
-    );
-    if let Some(call) = subject.call(builder, &format!("{INTERFACE}.start")) {
-        steps.tasks([
-            subject.state("starting"),
-            subject.event("Starting node instance"),
-        ]);
-        steps.tasks([call]);
+    let mut anything = steps.related("postconfigure", texts, Order::Template);
+    if let Some(call) = steps
+        .subject
+        .call(steps.builder, &format!("{INTERFACE}.start"))
+    {
+        steps.enter("starting", "Starting node instance");
+        steps.steps.tasks([call]);
         anything = true;
     } else {
-        nothing(steps, &subject, "Starting node instance");
+        steps.nothing("Starting node instance");
     }
-    if subject.node.is_host() {
-        host::after_start(&subject, builder, steps);
+    if steps.subject.node.is_host() {
+        host::after_start(&steps.subject, steps.builder, &mut steps.steps);
         // A host always has a start of its own, even one whose operations are all no-ops.
         anything = true;
     }
-    let poststarts = steps.around(
-        [subject.event("Poststarting node instance")],
-        subject.call(builder, &format!("{INTERFACE}.poststart")),
-        [subject.event("Node instance poststarted")],
-    );
-    if !poststarts {
-        nothing(steps, &subject, "Poststarting node instance");
-    }
-    anything |= poststarts;
-    anything |= steps.around(
-        [],
-        subject.call(builder, "cloudify.interfaces.monitoring.start"),
-        [],
-    );
+    let texts = ["Poststarting node instance", "Node instance poststarted"];
+    anything |= optional(steps, true, &format!("{INTERFACE}.poststart"), texts);
+    let monitoring = "cloudify.interfaces.monitoring.start";
+    let monitors = steps.subject.call(steps.builder, monitoring);
+    anything |= steps.steps.around([], monitors, []);
     let texts = ["Establishing relationships", "Relationships established"];
-    anything |= related(
-        topology,
-        place,
-        subgraph,
-        "establish",
-        texts,
-        false,
-        builder,
-        steps,
-    );
+    anything |= steps.related("establish", texts, Order::Template);
     anything
-}
-
-/// A relationship operation with its two texts; answers whether there is anything to run.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "all of them name different things of one step"
-)]
-pub fn related(
-    topology: &Topology,
-    place: usize,
-    subgraph: usize,
-    operation: &str,
-    [before, after]: [&str; 2],
-    reverse: bool,
-    builder: &mut Builder,
-    steps: &mut Steps,
-) -> bool {
-    let subject = Subject::at(topology, place);
-    let inner = relationships::subgraph(topology, builder, subgraph, place, operation, reverse);
-    let Some(inner) = inner else {
-        return false;
-    };
-    steps.tasks([subject.event(before)]);
-    steps.place(inner);
-    steps.tasks([subject.event(after)]);
-    true
 }

@@ -43,7 +43,7 @@ pub fn subgraph(
     inside: usize,
     place: usize,
     operation: &str,
-    reverse: bool,
+    order: Order,
 ) -> Option<usize> {
     let mut groups: Vec<(&str, Vec<(String, Task)>)> = Vec::new();
     for (relationship, target) in topology.relationships(place) {
@@ -57,7 +57,7 @@ pub fn subgraph(
     if groups.is_empty() {
         return None;
     }
-    if reverse {
+    if order == Order::Reverse {
         groups.reverse();
     }
     let name = format!("{INTERFACE}.{operation}_subgraph");
@@ -67,6 +67,15 @@ pub fn subgraph(
         sequence.fork(builder, group);
     }
     Some(subgraph)
+}
+
+/// In which order the relationships of one instance are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As the template lists them.
+    Template,
+    /// The last one first.
+    Reverse,
 }
 
 /// Which way instances wait for each other.
@@ -108,7 +117,10 @@ pub fn order_and_run(
         if direction == Direction::DependentsFirst {
             relationships.reverse();
         }
-        let mut sequence = Sequence::new(subgraphs[place]);
+        let Some(subgraph) = subgraphs.get(place) else {
+            continue;
+        };
+        let mut sequence = Sequence::new(*subgraph);
         for (relationship, target) in relationships {
             if !selection.contains(target) {
                 continue;
@@ -128,9 +140,12 @@ fn wait(
     builder: &mut Builder,
 ) {
     for (relationship, target) in topology.relationships(place) {
-        let (later, earlier, about) = match direction {
-            Direction::TargetsFirst => (subgraphs[place], subgraphs[target], target),
-            Direction::DependentsFirst => (subgraphs[target], subgraphs[place], place),
+        let (after, about) = match direction {
+            Direction::TargetsFirst => (place, target),
+            Direction::DependentsFirst => (target, place),
+        };
+        let (Some(&later), Some(&earlier)) = (subgraphs.get(after), subgraphs.get(about)) else {
+            continue;
         };
         let Some(operation) = &relationship.operation else {
             builder.depend(later, earlier);

@@ -66,8 +66,11 @@ pub fn clean_up_before(
         // The install's subgraph may be open already, so its waiting members wait themselves.
         builder.depend_like(subgraph, install);
         builder.depend(install, subgraph);
-        let members: Vec<usize> = (0..subgraph)
-            .filter(|member| builder.graph().operations[*member].subgraph == Some(install))
+        let operations = builder.graph().operations.iter().take(subgraph);
+        let members: Vec<usize> = operations
+            .enumerate()
+            .filter(|(_, member)| member.subgraph == Some(install))
+            .map(|(place, _)| place)
             .collect();
         for member in members {
             builder.depend(member, subgraph);

@@ -27,12 +27,12 @@ impl Selection {
 
     /// The places of the selected instances.
     pub fn places(&self) -> impl Iterator<Item = usize> {
-        (0..self.selected.len()).filter(|place| self.selected[*place])
+        (0..self.selected.len()).filter(|place| self.contains(*place))
     }
 
     /// The places of the others.
     pub fn others(&self) -> impl Iterator<Item = usize> {
-        (0..self.selected.len()).filter(|place| !self.selected[*place])
+        (0..self.selected.len()).filter(|place| !self.contains(*place))
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! The rows stay, so a later install starts from them.
 
-use super::install::related;
-use super::relationships::{self, Direction};
-use super::steps::{Selection, Steps, Subject};
+use super::instance_steps::{InstanceSteps, subgraphs};
+use super::relationships::{self, Direction, Order};
+use super::steps::Selection;
 use super::{INTERFACE, host};
 use crate::graph::Builder;
 use crate::plan::Topology;
@@ -18,16 +18,7 @@ pub fn build(
     builder: &mut Builder,
 ) {
     builder.ignore_failure = ignore_failure;
-    let subgraphs: Vec<usize> = (0..topology.len())
-        .map(|place| {
-            if selection.contains(place) {
-                instance(topology, place, builder)
-            } else {
-                let id = &topology.instance(place).id;
-                builder.subgraph(None, format!("stub_{id}"))
-            }
-        })
-        .collect();
+    let subgraphs = subgraphs(topology, selection, builder, instance);
     builder.ignore_failure = true;
     relationships::order_and_run(
         topology,
@@ -41,99 +32,88 @@ pub fn build(
 }
 
 fn instance(topology: &Topology, place: usize, builder: &mut Builder) -> usize {
-    let subject = Subject::at(topology, place);
-    let subgraph = builder.subgraph(None, subject.instance.id.clone());
-    let mut steps = Steps::default();
-    stop(&subject, builder, &mut steps);
-    delete(topology, place, subgraph, builder, &mut steps);
-    steps.into_sequence(builder, subgraph);
-    subgraph
+    let name = topology.instance(place).id.clone();
+    let mut steps = InstanceSteps::new(topology, place, builder, name);
+    stop(&mut steps);
+    delete(&mut steps);
+    steps.finish()
 }
 
-fn stop(subject: &Subject, builder: &Builder, steps: &mut Steps) {
-    let state = &subject.instance.state;
-    let runs = !subject.is_in(&[
+fn stop(steps: &mut InstanceSteps) {
+    let runs = !steps.subject.is_in(&[
         "stopped",
         "deleting",
         "deleted",
         "uninitialized",
         "configured",
     ]);
-    let call = |operation: &str| runs.then(|| subject.call(builder, operation)).flatten();
     if runs {
-        steps.tasks([
-            subject.state("stopping"),
-            subject.event("Stopping node instance"),
-        ]);
-    }
-    let validates = steps.around(
-        [subject.event("Validating node instance before deletion")],
-        call("cloudify.interfaces.validation.delete"),
-        [subject.event("Node instance validated before deletion")],
-    );
-    if !validates {
+        stop_running(steps);
+    } else {
         // "after" is what the original says here.
-        steps.tasks([subject.event("Validating node instance after deletion: nothing to do")]);
+        steps.nothing("Validating node instance after deletion");
+        let state = &steps.subject.instance.state;
+        steps.tell(&format!("Stop: instance already {state}"));
     }
-    steps.around([], call("cloudify.interfaces.monitoring.stop"), []);
-    steps.around(
-        [subject.event("Prestopping node instance")],
-        call(&format!("{INTERFACE}.prestop")),
-        [subject.event("Node instance prestopped")],
-    );
-    if runs && subject.node.is_host() {
-        host::before_stop(subject, builder, steps);
-    }
-    let stops = steps.around(
-        [],
-        call(&format!("{INTERFACE}.stop")),
-        [subject.event("Stopped node instance")],
-    );
-    if !runs {
-        steps.tasks([subject.event(&format!("Stop: instance already {state}"))]);
-    } else if !stops {
-        steps.tasks([subject.event("Stopped node instance: nothing to do")]);
-    }
-    if !subject.is_in(&["stopped", "deleting", "deleted"]) {
-        steps.tasks([subject.state("stopped")]);
+    if !steps.subject.is_in(&["stopped", "deleting", "deleted"]) {
+        let stopped = steps.subject.state("stopped");
+        steps.steps.tasks([stopped]);
     }
 }
 
-fn delete(
-    topology: &Topology,
-    place: usize,
-    subgraph: usize,
-    builder: &mut Builder,
-    steps: &mut Steps,
-) {
-    let subject = Subject::at(topology, place);
-    let state = &subject.instance.state;
-    if subject.is_in(&["deleted", "uninitialized"]) {
-        steps.tasks([subject.event(&format!("Delete: instance already {state}"))]);
+fn stop_running(steps: &mut InstanceSteps) {
+    steps.enter("stopping", "Stopping node instance");
+    let validates = steps.around(
+        "Validating node instance before deletion",
+        "cloudify.interfaces.validation.delete",
+        "Node instance validated before deletion",
+    );
+    if !validates {
+        steps.nothing("Validating node instance after deletion");
+    }
+    let monitoring = "cloudify.interfaces.monitoring.stop";
+    let monitors = steps.subject.call(steps.builder, monitoring);
+    steps.steps.around([], monitors, []);
+    steps.around(
+        "Prestopping node instance",
+        &format!("{INTERFACE}.prestop"),
+        "Node instance prestopped",
+    );
+    if steps.subject.node.is_host() {
+        host::before_stop(&steps.subject, steps.builder, &mut steps.steps);
+    }
+    let stop = steps
+        .subject
+        .call(steps.builder, &format!("{INTERFACE}.stop"));
+    let stopped = steps.subject.event("Stopped node instance");
+    if !steps.steps.around([], stop, [stopped]) {
+        steps.nothing("Stopped node instance");
+    }
+}
+
+fn delete(steps: &mut InstanceSteps) {
+    if steps.subject.is_in(&["deleted", "uninitialized"]) {
+        let state = &steps.subject.instance.state;
+        steps.tell(&format!("Delete: instance already {state}"));
     } else {
         let texts = ["Unlinking relationships", "Relationships unlinked"];
-        related(
-            topology, place, subgraph, "unlink", texts, true, builder, steps,
-        );
-        if let Some(call) = subject.call(builder, &format!("{INTERFACE}.delete")) {
-            steps.tasks([
-                subject.state("deleting"),
-                subject.event("Deleting node instance"),
-            ]);
-            steps.tasks([call]);
+        steps.related("unlink", texts, Order::Reverse);
+        let call = steps
+            .subject
+            .call(steps.builder, &format!("{INTERFACE}.delete"));
+        if let Some(call) = call {
+            steps.enter("deleting", "Deleting node instance");
+            steps.steps.tasks([call]);
         } else {
-            steps.tasks([subject.event("Deleting node instance: nothing to do")]);
+            steps.nothing("Deleting node instance");
         }
         steps.around(
-            [subject.event("Postdeleting node instance")],
-            subject.call(builder, &format!("{INTERFACE}.postdelete")),
-            [subject.event("Node instance postdeleted")],
+            "Postdeleting node instance",
+            &format!("{INTERFACE}.postdelete"),
+            "Node instance postdeleted",
         );
     }
-    if !subject.is_in(&["deleted"]) {
-        steps.tasks([
-            subject.state("deleted"),
-            subject.event("Deleted node instance"),
-        ]);
+    if !steps.subject.is_in(&["deleted"]) {
+        steps.enter("deleted", "Deleted node instance");
     }
 }

@@ -6,6 +6,8 @@
 mod execute_operation;
 mod host;
 mod install;
+mod instance_steps;
+mod parameters;
 mod relationships;
 mod resume;
 mod steps;
@@ -16,6 +18,7 @@ pub use steps::milliseconds;
 
 use crate::graph::{Builder, Graph, RetryDefaults};
 use crate::plan::Topology;
+use parameters::Parameters;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use steps::Selection;
@@ -74,81 +77,26 @@ impl Workflow {
         definition: &Value,
         parameters: &Map<String, Value>,
     ) -> Result<Self, Refusal> {
-        let plugin = definition["plugin"].as_str().unwrap_or_default();
-        let mapping = definition["operation"].as_str().unwrap_or_default();
-        let unknown = || {
-            Refusal(format!(
+        let text = |key: &str| definition.get(key).and_then(Value::as_str);
+        let plugin = text("plugin").unwrap_or_default();
+        let mapping = text("operation").unwrap_or_default();
+        let parameters = Parameters(parameters);
+        let known = mapping.strip_prefix(MAPPING).filter(|_| plugin == PLUGIN);
+        let parts = match known {
+            Some(workflow) => parts(workflow, &parameters)?,
+            None => None,
+        };
+        let Some(parts) = parts else {
+            return Err(Refusal(format!(
                 "The workflow `{name}` ({plugin}: {mapping}) cannot be run: this control plane runs \
                  install, uninstall, reinstall, start, stop, restart, pull and execute_operation"
-            ))
-        };
-        if plugin != PLUGIN {
-            return Err(unknown());
-        }
-        let flag = |key: &str| parameters.get(key).and_then(truth).unwrap_or(false);
-        let inputs = |key: &str| match parameters.get(key) {
-            None | Some(Value::Null) => Ok(Map::new()),
-            Some(Value::Object(inputs)) => Ok(inputs.clone()),
-            Some(_) => Err(Refusal(format!("The parameter `{key}` must be a map"))),
-        };
-        let lifecycle = |operation: &str, key: &str| {
-            let part = Part::Operation {
-                operation: format!("{INTERFACE}.{operation}"),
-                inputs: inputs(key)?,
-                allow_override: true,
-                by_dependency: flag("run_by_dependency_order"),
-            };
-            Ok((format!("execute_operation_{INTERFACE}.{operation}"), part))
-        };
-        let ignore_failure = flag("ignore_failure");
-        let parts = match mapping.strip_prefix(MAPPING).ok_or_else(unknown)? {
-            "install" => vec![("install".to_owned(), Part::Install)],
-            "uninstall" if flag("recursive") => {
-                return Err(Refusal(
-                    "The parameter `recursive` of uninstall is not supported yet: uninstall the \
-                     service deployments first"
-                        .into(),
-                ));
-            }
-            "uninstall" => vec![("uninstall".to_owned(), Part::Uninstall { ignore_failure })],
-            "reinstall" => vec![
-                (
-                    "reinstall-uninstall".to_owned(),
-                    Part::Uninstall { ignore_failure },
-                ),
-                ("reinstall-install".to_owned(), Part::Install),
-            ],
-            operation @ ("start" | "stop" | "pull") => {
-                vec![lifecycle(operation, "operation_parms")?]
-            }
-            "restart" => {
-                vec![
-                    lifecycle("stop", "stop_parms")?,
-                    lifecycle("start", "start_parms")?,
-                ]
-            }
-            "execute_operation" => {
-                let operation = parameters.get("operation").and_then(Value::as_str);
-                let operation = operation
-                    .filter(|operation| !operation.is_empty())
-                    .ok_or_else(|| Refusal("The parameter `operation` must be a text".into()))?;
-                let part = Part::Operation {
-                    operation: operation.to_owned(),
-                    inputs: inputs("operation_kwargs")?,
-                    allow_override: flag("allow_kwargs_override"),
-                    by_dependency: flag("run_by_dependency_order"),
-                };
-                vec![(format!("execute_operation_{operation}"), part)]
-            }
-            _ => return Err(unknown()),
+            )));
         };
         Ok(Self {
             parts,
-            type_names: texts(parameters.get("type_names"))?,
-            node_ids: texts(parameters.get("node_ids"))?.into_iter().collect(),
-            node_instance_ids: texts(parameters.get("node_instance_ids"))?
-                .into_iter()
-                .collect(),
+            type_names: parameters.texts("type_names")?,
+            node_ids: parameters.texts("node_ids")?.into_iter().collect(),
+            node_instance_ids: parameters.texts("node_instance_ids")?.into_iter().collect(),
         })
     }
 
@@ -214,25 +162,61 @@ impl Workflow {
     }
 }
 
-fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(truth) => Some(*truth),
-        Value::String(text) => Some(text.eq_ignore_ascii_case("true")),
-        _ => None,
-    }
+/// The graphs of a built-in workflow; nothing for one that is none.
+fn parts(workflow: &str, parameters: &Parameters) -> Result<Option<Vec<(String, Part)>>, Refusal> {
+    let uninstall = || Part::Uninstall {
+        ignore_failure: parameters.flag("ignore_failure"),
+    };
+    Ok(Some(match workflow {
+        "install" => vec![("install".to_owned(), Part::Install)],
+        "uninstall" if parameters.flag("recursive") => {
+            return Err(Refusal(
+                "The parameter `recursive` of uninstall is not supported yet: uninstall the \
+                 service deployments first"
+                    .into(),
+            ));
+        }
+        "uninstall" => vec![("uninstall".to_owned(), uninstall())],
+        "reinstall" => vec![
+            ("reinstall-uninstall".to_owned(), uninstall()),
+            ("reinstall-install".to_owned(), Part::Install),
+        ],
+        operation @ ("start" | "stop" | "pull") => {
+            vec![lifecycle(operation, "operation_parms", parameters)?]
+        }
+        "restart" => vec![
+            lifecycle("stop", "stop_parms", parameters)?,
+            lifecycle("start", "start_parms", parameters)?,
+        ],
+        "execute_operation" => {
+            let operation = parameters
+                .text("operation")
+                .ok_or_else(|| Refusal("The parameter `operation` must be a text".into()))?;
+            let part = Part::Operation {
+                operation: operation.to_owned(),
+                inputs: parameters.inputs("operation_kwargs")?,
+                allow_override: parameters.flag("allow_kwargs_override"),
+                by_dependency: parameters.flag("run_by_dependency_order"),
+            };
+            vec![(format!("execute_operation_{operation}"), part)]
+        }
+        _ => return Ok(None),
+    }))
 }
 
-fn texts(value: Option<&Value>) -> Result<Vec<String>, Refusal> {
-    match value {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![text.clone()]),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| Refusal("Filters of a workflow must be lists of texts".into())),
-        Some(_) => Err(Refusal(
-            "Filters of a workflow must be lists of texts".into(),
-        )),
-    }
+/// The graph that runs one lifecycle operation, with its inputs in a parameter of this name.
+fn lifecycle(
+    operation: &str,
+    inputs: &str,
+    parameters: &Parameters,
+) -> Result<(String, Part), Refusal> {
+    let operation = format!("{INTERFACE}.{operation}");
+    let name = format!("execute_operation_{operation}");
+    let part = Part::Operation {
+        operation,
+        inputs: parameters.inputs(inputs)?,
+        allow_override: true,
+        by_dependency: parameters.flag("run_by_dependency_order"),
+    };
+    Ok((name, part))
 }

@@ -12,7 +12,7 @@ mod offset;
 const RANGE: (i64, i64) = (-62_167_219_200_000, 253_402_300_799_999);
 
 /// A moment, to the millisecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {

@@ -10,17 +10,17 @@ use crate::lookup::DeploymentLookup;
 use crate::step::{CallError, Outcome, Report};
 use crate::texts::{self, TaskEvent};
 use crate::{driver, workflows};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use windlass_blueprint::functions::{self, Context, Needs};
 use windlass_blueprint::operations::HTTP_PLUGIN;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::outbound::Outbound;
-use windlass_core::{Result, Timestamp};
-use windlass_store::events;
+use windlass_core::{Result, Scope, Timestamp};
+use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, Status};
-use windlass_store::operations::{self, DueCall};
+use windlass_store::operations::{self, DueCall, OperationChange};
 use windlass_store::queue::{self, Due, Leased, Work};
 
 /// A call that has begun.
@@ -34,16 +34,16 @@ pub(crate) struct Begun {
 }
 
 /// Begins the calls of leased rows: states, events, evaluated inputs. Rows whose call is not wanted
-/// any more, or is a worker's, are finished here. To be called inside a transaction.
+/// any more, or is a worker's, are finished here.
 pub(crate) async fn begin(
-    db: &impl Db,
+    tx: &impl Tx,
     holder: &str,
     rows: Vec<Leased>,
     allow_private: bool,
     now: Timestamp,
 ) -> Result<Vec<Begun>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.subject.as_str()).collect();
-    let mut calls: HashMap<String, DueCall> = operations::find_due(db, &ids)
+    let mut calls: HashMap<String, DueCall> = operations::find_due(tx, &Scope::engine(), &ids)
         .await?
         .into_iter()
         .map(|call| (call.id.clone(), call))
@@ -68,21 +68,21 @@ pub(crate) async fn begin(
             }
             continue;
         }
-        let exchange = exchange(db, &call, allow_private, &mut beginning.lookups).await?;
+        let exchange = exchange(tx, &call, allow_private, &mut beginning.lookups).await?;
         begun.push(Begun {
             row,
             execution_id: call.execution_id,
             exchange,
         });
     }
-    beginning.write(db, holder, now).await?;
+    beginning.write(tx, holder, now).await?;
     Ok(begun)
 }
 
 /// A call that is still to be run, with its state.
 fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
     let state = OperationState::named(&call.state)?;
-    let wanted = match (Status::named(&call.execution_status)?, state) {
+    let wanted = match (call.execution_status, state) {
         (Status::Started, OperationState::Sent | OperationState::Rescheduled) => true,
         // It ran when its holder died: it is finished even if the execution is being cancelled.
         (
@@ -102,9 +102,9 @@ fn context_of(call: &DueCall) -> &Value {
 #[derive(Default)]
 struct Beginning {
     finished: Vec<i64>,
-    changes: Vec<Value>,
+    changes: Vec<(String, OperationState)>,
     timeouts: Vec<Due>,
-    events: Vec<(String, Vec<Value>)>,
+    events: Vec<(String, Vec<EngineEvent>)>,
     lookups: HashMap<i64, DeploymentLookup>,
 }
 
@@ -116,7 +116,7 @@ impl Beginning {
         let mut say = |event: TaskEvent| {
             let (retries, total) = (number("current_retries"), number("total_retries"));
             let text = texts::task(event, &due.name, false, None, retries, total, false);
-            texts.push(driver::event_of(Some(&call), event.name(), &text, None));
+            texts.push(driver::event_of(Some(&call), event.name(), text, None));
         };
         if state == OperationState::Rescheduled {
             say(TaskEvent::Sending);
@@ -130,7 +130,7 @@ impl Beginning {
             OperationState::Sent
         };
         if state != next {
-            self.changes.push(json!([due.id, next.name(), null, null]));
+            self.changes.push((due.id.clone(), next));
         }
         match self
             .events
@@ -142,21 +142,31 @@ impl Beginning {
         }
     }
 
-    async fn write(self, db: &impl Db, holder: &str, now: Timestamp) -> Result<()> {
-        operations::update_all(db, &self.changes, now).await?;
+    async fn write(self, tx: &impl Tx, holder: &str, now: Timestamp) -> Result<()> {
+        let changes: Vec<OperationChange> = self
+            .changes
+            .iter()
+            .map(|(id, state)| OperationChange {
+                id,
+                state: *state,
+                retries: None,
+                error: None,
+            })
+            .collect();
+        operations::update_all(tx, &changes, now).await?;
         for (id, texts) in self.events {
             if texts.is_empty() {
                 continue;
             }
-            if let Some(execution) = executions::find_for_engine(db, &id).await? {
-                let newest = events::newest(db, &id).await?;
+            if let Some(execution) = executions::find_if_any(tx, &Scope::engine(), &id).await? {
+                let newest = events::newest(tx, &execution).await?;
                 let now = newest.map_or(now, |newest| newest.max(now));
-                events::insert_all(db, &execution, &texts, now).await?;
+                events::insert_all(tx, &execution, &texts, now).await?;
             }
         }
-        queue::push_all(db, Work::OperationTimeout, &self.timeouts, now).await?;
+        queue::push_all(tx, Work::OperationTimeout, &self.timeouts, now).await?;
         if !self.finished.is_empty() {
-            queue::finish(db, holder, &self.finished).await?;
+            queue::finish(tx, holder, &self.finished).await?;
         }
         Ok(())
     }
@@ -255,9 +265,9 @@ pub(crate) async fn run(begun: &Begun, outbound: &impl Outbound) -> Report {
     }
 }
 
-/// Ends a call whose time is over. To be called inside a transaction.
-pub(crate) async fn time_out(db: &impl Db, operation_id: &str, now: Timestamp) -> Result<()> {
-    let due = operations::find_due(db, &[operation_id])
+/// Ends a call whose time is over.
+pub(crate) async fn time_out(tx: &impl Tx, operation_id: &str, now: Timestamp) -> Result<()> {
+    let due = operations::find_due(tx, &Scope::engine(), &[operation_id])
         .await?
         .into_iter()
         .next();
@@ -285,7 +295,7 @@ pub(crate) async fn time_out(db: &impl Db, operation_id: &str, now: Timestamp) -
         operation: due.id.clone(),
         outcome: Outcome::Failed(error),
     };
-    driver::drive(db, &due.execution_id, vec![report], now)
+    driver::drive(tx, &due.execution_id, vec![report], now)
         .await
         .map(drop)
 }

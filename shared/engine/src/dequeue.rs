@@ -1,9 +1,9 @@
 //! Queued executions start by themselves when nothing is in their way any more.
 
 use crate::start::{self, Prepared};
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Result, Timestamp};
-use windlass_store::events;
+use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, Execution, Status, deployment_status};
 use windlass_store::queue::{self, Work};
 
@@ -14,32 +14,32 @@ const AT_ONCE: i64 = 5;
 const RUNNING: i64 = 20;
 
 /// Lets waiting executions become pending: a system workflow alone, else some of the oldest, one
-/// of each deployment. To be called in the transaction that ended another one, or that made
-/// room in some other way.
+/// of each deployment. What ended another one, or made room in some other way, is in the same
+/// transaction.
 ///
 /// # Errors
 /// Of the database.
-pub async fn start_waiting(db: &impl Db, now: Timestamp) -> Result<()> {
-    let running = executions::count_active(db).await?;
-    let system = executions::startable(db, 1, true).await?;
+pub async fn start_waiting(tx: &impl Tx, now: Timestamp) -> Result<()> {
+    let running = executions::count_active(tx).await?;
+    let system = executions::startable(tx, 1, true).await?;
     if !system.is_empty() {
         // It waits until nothing else runs, and everything else waits for it.
         if running == 0 {
             for execution in system {
-                start(db, execution, now).await?;
+                start(tx, execution, now).await?;
             }
         }
         return Ok(());
     }
-    if executions::system_is_busy(db).await? || running >= RUNNING {
+    if executions::system_is_busy(tx).await? || running >= RUNNING {
         return Ok(());
     }
     let limit = AT_ONCE.min(RUNNING - running);
     // One that fails to start ends at once, and another may take its place.
     for _ in 0..10 {
         let mut failed = 0;
-        for execution in executions::startable(db, limit, false).await? {
-            failed += i64::from(!start(db, execution, now).await?);
+        for execution in executions::startable(tx, limit, false).await? {
+            failed += i64::from(!start(tx, execution, now).await?);
         }
         if failed == 0 {
             break;
@@ -49,42 +49,28 @@ pub async fn start_waiting(db: &impl Db, now: Timestamp) -> Result<()> {
 }
 
 /// Makes a queued execution pending, its parameters merged again; answers whether it will start.
-async fn start(db: &impl Db, mut execution: Execution, now: Timestamp) -> Result<bool> {
-    let was = execution.status.clone();
-    let refused = match start::prepare(db, &execution).await? {
+async fn start(tx: &impl Tx, mut execution: Execution, now: Timestamp) -> Result<bool> {
+    let was = execution.status;
+    match start::prepare(tx, &execution).await? {
         Ok(Prepared { parameters }) => {
             execution.parameters = parameters;
-            None
-        }
-        Err(error) => Some(error.message().to_owned()),
-    };
-    match refused {
-        None => {
-            Status::Pending.name().clone_into(&mut execution.status);
-            executions::save(db, &execution, &was).await?;
+            execution.status = Status::Pending;
+            executions::save(tx, &execution, was).await?;
             let nothing = serde_json::Value::Null;
-            queue::push(db, Work::Execution, &execution.id, &nothing, now, now).await?;
+            queue::push(tx, Work::Execution, &execution.id, &nothing, now, now).await?;
             Ok(true)
         }
-        Some(text) => {
-            let error = format!("Error dequeueing execution: {text}");
-            let event = serde_json::json!([
-                "workflow_failed",
-                crate::texts::workflow_failed(&execution.workflow_id, &error, execution.is_dry_run),
-                null,
-                null,
-                null,
-                null,
-                null
-            ]);
-            Status::Failed.name().clone_into(&mut execution.status);
+        Err(refusal) => {
+            let error = format!("Error dequeueing execution: {}", refusal.message());
+            let workflow = &execution.workflow_id;
+            let text = crate::texts::workflow_failed(workflow, &error, execution.is_dry_run);
+            execution.status = Status::Failed;
             execution.error = Some(error);
-            execution.ended_at = Some(now.to_string());
-            executions::save(db, &execution, &was).await?;
-            events::insert_all(db, &execution, &[event], now).await?;
-            if let Some(deployment) = execution.deployment_key {
-                deployment_status::recompute(db, deployment).await?;
-            }
+            execution.ended_at = Some(now);
+            executions::save(tx, &execution, was).await?;
+            let event = EngineEvent::of_execution("workflow_failed", text);
+            events::insert_all(tx, &execution, &[event], now).await?;
+            deployment_status::execution_ended(tx, &execution).await?;
             Ok(false)
         }
     }

@@ -7,7 +7,7 @@ use crate::driver;
 use crate::step::{CallError, Outcome, Report};
 use futures_util::future::LocalBoxFuture;
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Result, Timestamp};
+use windlass_core::{Result, Scope, Timestamp};
 use windlass_store::operations;
 use windlass_store::queue::{self, Leased};
 
@@ -142,5 +142,5 @@ pub async fn give_up_call<D: Db>(
 /// Finishes the row of a call, and answers the execution that it belongs to.
 async fn finish_call(tx: &impl Tx, holder: &str, row: &Leased) -> Result<Option<String>> {
     queue::finish(tx, holder, &[row.key]).await?;
-    operations::execution_of(tx, &row.subject).await
+    operations::execution_of(tx, &Scope::engine(), &row.subject).await
 }

@@ -17,11 +17,11 @@ use crate::texts;
 use crate::workflows::{self, Part, Refusal, Workflow};
 use effects::Effects;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use windlass_core::db::Db;
-use windlass_core::{Error, Result, Timestamp, ids};
+use windlass_core::db::Tx;
+use windlass_core::{Error, Result, Scope, Timestamp, ids};
 use windlass_store::executions::{Execution, Status, deployment_status};
-use windlass_store::tasks_graphs::TasksGraph;
+use windlass_store::operations::NewDependencies;
+use windlass_store::tasks_graphs::{NewTasksGraph, TasksGraph};
 use windlass_store::{config, events, executions, node_instances, operations, tasks_graphs};
 
 /// What the engine keeps with a graph.
@@ -36,8 +36,8 @@ struct GraphState {
 }
 
 /// Takes an execution as far as it goes: starts a pending one, applies reports to a started
-/// one, ends a cancelled one. To be called inside a transaction. Answers its status afterwards;
-/// nothing when it does not exist (its deployment was deleted).
+/// one, ends a cancelled one. Answers its status afterwards; nothing when it does not exist
+/// (its deployment was deleted).
 ///
 /// Reports for operations that do not run, and reports for an execution that is over, change
 /// nothing. `now` is moved forward where events of the execution are newer.
@@ -45,82 +45,83 @@ struct GraphState {
 /// # Errors
 /// Of the database, and for rows that cannot be read.
 pub async fn drive(
-    db: &impl Db,
+    tx: &impl Tx,
     execution_id: &str,
     reports: Vec<Report>,
     now: Timestamp,
 ) -> Result<Option<Status>> {
-    let Some(execution) = executions::find_for_engine(db, execution_id).await? else {
+    let Some(execution) = executions::find_if_any(tx, &Scope::engine(), execution_id).await? else {
         return Ok(None);
     };
     // A resumed execution begins anew before what was still under way ends.
-    if execution.status()? == Status::Pending && !reports.is_empty() {
-        drive_once(db, execution, Vec::new(), now).await?;
-        let Some(execution) = executions::find_for_engine(db, execution_id).await? else {
+    if execution.status == Status::Pending && !reports.is_empty() {
+        drive_once(tx, execution, Vec::new(), now).await?;
+        let Some(execution) = executions::find_if_any(tx, &Scope::engine(), execution_id).await?
+        else {
             return Ok(None);
         };
-        return drive_once(db, execution, reports, now).await;
+        return drive_once(tx, execution, reports, now).await;
     }
-    drive_once(db, execution, reports, now).await
+    drive_once(tx, execution, reports, now).await
 }
 
 async fn drive_once(
-    db: &impl Db,
+    tx: &impl Tx,
     execution: Execution,
     reports: Vec<Report>,
     now: Timestamp,
 ) -> Result<Option<Status>> {
-    let status = execution.status()?;
+    let status = execution.status;
     if status.has_ended() || matches!(status, Status::Queued | Status::Scheduled) {
         return Ok(Some(status));
     }
-    let now = events::newest(db, &execution.id)
+    let now = events::newest(tx, &execution)
         .await?
         .map_or(now, |newest| newest.max(now));
-    let mut drive = Drive::new(db, execution, now);
+    let mut drive = Drive::new(tx, execution, now);
     match status {
         Status::ForceCancelling | Status::KillCancelling => drive.abandon().await?,
         Status::Pending => drive.begin().await?,
         _ => drive.go_on(reports).await?,
     }
-    let status = drive.execution.status()?;
+    let status = drive.execution.status;
     drive.save().await?;
     Ok(Some(status))
 }
 
 /// Ends an execution as failed without looking at its graph: the last resort for one that cannot
-/// be driven. To be called inside a transaction.
+/// be driven.
 ///
 /// # Errors
 /// Of the database.
-pub async fn give_up(db: &impl Db, execution_id: &str, error: &str, now: Timestamp) -> Result<()> {
-    let Some(execution) = executions::find_for_engine(db, execution_id).await? else {
+pub async fn give_up(tx: &impl Tx, execution_id: &str, error: &str, now: Timestamp) -> Result<()> {
+    let Some(execution) = executions::find_if_any(tx, &Scope::engine(), execution_id).await? else {
         return Ok(());
     };
-    if execution.status()?.has_ended() {
+    if execution.status.has_ended() {
         return Ok(());
     }
-    let mut drive = Drive::new(db, execution, now);
+    let mut drive = Drive::new(tx, execution, now);
     drive.withdraw_running().await?;
     drive.end(End::Failed(error.to_owned()));
     drive.save().await
 }
 
-struct Drive<'a, D: Db> {
-    db: &'a D,
+struct Drive<'a, T: Tx> {
+    tx: &'a T,
     execution: Execution,
-    was: String,
+    was: Status,
     now: Timestamp,
     effects: Effects,
     begins: bool,
 }
 
-impl<'a, D: Db> Drive<'a, D> {
-    fn new(db: &'a D, execution: Execution, now: Timestamp) -> Self {
-        let was = execution.status.clone();
+impl<'a, T: Tx> Drive<'a, T> {
+    fn new(tx: &'a T, execution: Execution, now: Timestamp) -> Self {
+        let was = execution.status;
         let effects = Effects::new(now, execution.is_dry_run);
         Self {
-            db,
+            tx,
             execution,
             was,
             now,
@@ -131,8 +132,8 @@ impl<'a, D: Db> Drive<'a, D> {
 
     async fn begin(&mut self) -> Result<()> {
         let execution = &mut self.execution;
-        Status::Started.name().clone_into(&mut execution.status);
-        execution.started_at = Some(self.now.to_string());
+        execution.status = Status::Started;
+        execution.started_at = Some(self.now);
         self.begins = true;
         let text = texts::workflow_started(
             &execution.workflow_id,
@@ -147,7 +148,7 @@ impl<'a, D: Db> Drive<'a, D> {
                 return Ok(());
             }
         };
-        match tasks_graphs::find_current(self.db, self.execution.key).await? {
+        match tasks_graphs::find_current(self.tx, &self.execution).await? {
             Some(row) => self.resume(&workflow, row).await,
             None => self.run_from(&workflow, 0).await,
         }
@@ -156,7 +157,7 @@ impl<'a, D: Db> Drive<'a, D> {
     async fn workflow(&self) -> Result<Result<Workflow, Refusal>> {
         let name = &self.execution.workflow_id;
         let definition = match self.execution.deployment_key {
-            Some(deployment) => executions::workflow(self.db, deployment, name).await?,
+            Some(deployment) => executions::workflow(self.tx, deployment, name).await?,
             None => None,
         };
         let Some(definition) = definition else {
@@ -168,8 +169,8 @@ impl<'a, D: Db> Drive<'a, D> {
 
     async fn defaults(&self) -> Result<RetryDefaults> {
         let standard = RetryDefaults::default();
-        let retries = config::integer(self.db, "task_retries").await?;
-        let after = config::integer(self.db, "task_retry_interval").await?;
+        let retries = config::integer(self.tx, "task_retries").await?;
+        let after = config::integer(self.tx, "task_retry_interval").await?;
         Ok(RetryDefaults {
             retries: retries.unwrap_or(standard.retries),
             after: after.map_or(standard.after, |seconds| seconds.clamp(0, 86_400) * 1000),
@@ -181,8 +182,8 @@ impl<'a, D: Db> Drive<'a, D> {
             return Ok(Topology::default());
         };
         let named = workflow.named_operations();
-        let nodes = node_instances::nodes_for_engine(self.db, deployment, &named).await?;
-        let instances = node_instances::for_engine(self.db, deployment).await?;
+        let nodes = node_instances::nodes_for_engine(self.tx, deployment, &named).await?;
+        let instances = node_instances::for_engine(self.tx, deployment).await?;
         Ok(Topology::new(nodes, instances))
     }
 
@@ -193,7 +194,7 @@ impl<'a, D: Db> Drive<'a, D> {
         for part in first..workflow.parts.len().max(1) {
             if part > first && !self.execution.is_dry_run {
                 // The states that this part starts from were changed by the one before.
-                self.effects.write(self.db, &self.execution).await?;
+                self.effects.write(self.tx, &self.execution).await?;
                 topology = self.topology(workflow).await?;
             }
             let graph = match workflow.build(part, &topology, defaults, &mut ids::new_uuid) {
@@ -229,16 +230,16 @@ impl<'a, D: Db> Drive<'a, D> {
         let name = workflow
             .parts
             .get(part)
-            .map_or_else(String::new, |(name, _)| name.clone());
-        let row = TasksGraph {
-            key: 0,
-            id: ids::new_uuid(),
+            .map_or("", |(name, _)| name.as_str());
+        let new = NewTasksGraph {
+            id: &ids::new_uuid(),
             name,
-            state: json_text(&kept)?,
+            state: &json_text(&kept)?,
+            created_at: self.now,
         };
-        let key = tasks_graphs::insert(self.db, &self.execution, &row, self.now).await?;
+        let graph = tasks_graphs::insert(self.tx, &self.execution, &new).await?;
         let rows = rows::to_rows(&self.execution, &state.graph, 0);
-        operations::insert_all(self.db, &self.execution, (key, &row.id), &rows, self.now).await
+        operations::insert_all(self.tx, &self.execution, &graph, &rows, self.now).await
     }
 
     /// One step; its commands become effects.
@@ -249,7 +250,7 @@ impl<'a, D: Db> Drive<'a, D> {
         events: Vec<Event>,
         topology: Option<&mut Topology>,
     ) -> (State, Option<End>) {
-        let mode = if self.execution.status == Status::Started.name() {
+        let mode = if self.execution.status == Status::Started {
             Mode::Running
         } else {
             Mode::Cancelling
@@ -285,7 +286,7 @@ impl<'a, D: Db> Drive<'a, D> {
     /// Goes on with the last graph after a resume.
     async fn resume(&mut self, workflow: &Workflow, row: TasksGraph) -> Result<()> {
         let kept = graph_state(&row)?;
-        let open = operations::open_of_graph(self.db, row.key).await?;
+        let open = operations::open_of_graph(self.tx, &row).await?;
         let mut graph = rows::from_rows(open)?;
         let stored = graph.operations.len();
         if matches!(workflow.parts.get(kept.part), Some((_, Part::Install))) {
@@ -305,8 +306,8 @@ impl<'a, D: Db> Drive<'a, D> {
     }
 
     async fn go_on(&mut self, reports: Vec<Report>) -> Result<()> {
-        let cancelling = self.execution.status == Status::Cancelling.name();
-        let Some(row) = tasks_graphs::find_current(self.db, self.execution.key).await? else {
+        let cancelling = self.execution.status == Status::Cancelling;
+        let Some(row) = tasks_graphs::find_current(self.tx, &self.execution).await? else {
             if cancelling {
                 self.end(End::Cancelled);
                 return Ok(());
@@ -315,7 +316,7 @@ impl<'a, D: Db> Drive<'a, D> {
             return self.begin().await;
         };
         let kept = graph_state(&row)?;
-        let graph = rows::from_rows(operations::open_of_graph(self.db, row.key).await?)?;
+        let graph = rows::from_rows(operations::open_of_graph(self.tx, &row).await?)?;
         let stored = graph.operations.len();
         let mut events: Vec<Event> = reports.into_iter().map(Event::Reported).collect();
         if cancelling {
@@ -339,25 +340,24 @@ impl<'a, D: Db> Drive<'a, D> {
         let (state, end) = self.step(graph, failures.clone(), events, None);
         self.count(&state.graph, stored);
         let changes = rows::to_changes(&state.graph, stored);
-        operations::update_all(self.db, &changes, self.now).await?;
+        operations::update_all(self.tx, &changes, self.now).await?;
         if state.graph.operations.len() > stored {
             let new = rows::to_rows(&self.execution, &state.graph, stored);
-            let graph = (row.key, row.id.as_str());
-            operations::insert_all(self.db, &self.execution, graph, &new, self.now).await?;
-            rows_wait_for_new(self.db, &state.graph, stored).await?;
+            operations::insert_all(self.tx, &self.execution, &row, &new, self.now).await?;
+            rows_wait_for_new(self.tx, &state.graph, stored).await?;
         }
         if state.failures != failures || self.begins {
             let kept = GraphState {
                 part,
                 failures: state.failures,
             };
-            tasks_graphs::save_state(self.db, row.key, &json_text(&kept)?).await?;
+            tasks_graphs::save_state(self.tx, &row, &json_text(&kept)?).await?;
         }
         if end == Some(End::Succeeded)
             && let Ok(workflow) = self.workflow().await?
             && part + 1 < workflow.parts.len()
         {
-            self.effects.write(self.db, &self.execution).await?;
+            self.effects.write(self.tx, &self.execution).await?;
             return self.run_from(&workflow, part + 1).await;
         }
         if let Some(end) = end {
@@ -374,9 +374,10 @@ impl<'a, D: Db> Drive<'a, D> {
     }
 
     async fn withdraw_running(&mut self) -> Result<()> {
-        if let Some(row) = tasks_graphs::find_current(self.db, self.execution.key).await? {
-            let running = operations::on_their_way(self.db, row.key).await?;
-            self.effects.withdraw(running.into_iter().map(|(id, _)| id));
+        if let Some(row) = tasks_graphs::find_current(self.tx, &self.execution).await? {
+            let running = operations::on_their_way(self.tx, &row).await?;
+            self.effects
+                .withdraw(running.into_iter().map(|call| call.id));
         }
         Ok(())
     }
@@ -402,27 +403,24 @@ impl<'a, D: Db> Drive<'a, D> {
             }
         };
         self.effects.tell(event, &text);
-        status.name().clone_into(&mut self.execution.status);
+        self.execution.status = status;
         self.execution.error = error;
-        self.execution.ended_at = Some(self.now.to_string());
+        self.execution.ended_at = Some(self.now);
     }
 
     /// Writes what is left, then what the new status means for the deployment and for others
     /// that wait.
     async fn save(mut self) -> Result<()> {
-        self.effects.write(self.db, &self.execution).await?;
-        executions::save(self.db, &self.execution, &self.was).await?;
-        let has_ended = self.execution.status()?.has_ended();
-        if let Some(deployment) = self.execution.deployment_key {
-            if self.begins {
-                let id = &self.execution.id;
-                deployment_status::execution_started(self.db, deployment, id).await?;
-            } else if has_ended {
-                deployment_status::recompute(self.db, deployment).await?;
-            }
+        self.effects.write(self.tx, &self.execution).await?;
+        executions::save(self.tx, &self.execution, self.was).await?;
+        let has_ended = self.execution.status.has_ended();
+        if self.begins {
+            deployment_status::execution_started(self.tx, &self.execution).await?;
+        } else if has_ended {
+            deployment_status::execution_ended(self.tx, &self.execution).await?;
         }
         if has_ended {
-            dequeue::start_waiting(self.db, self.now).await?;
+            dequeue::start_waiting(self.tx, self.now).await?;
         }
         Ok(())
     }
@@ -438,20 +436,22 @@ fn json_text(kept: &GraphState) -> Result<String> {
 }
 
 /// Stored operations that wait for new ones say so in their rows.
-async fn rows_wait_for_new(db: &impl Db, graph: &Graph, stored: usize) -> Result<()> {
-    let waiting: Vec<Value> = graph
+async fn rows_wait_for_new(tx: &impl Tx, graph: &Graph, stored: usize) -> Result<()> {
+    let waiting: Vec<NewDependencies> = graph
         .operations
         .iter()
         .take(stored)
-        .filter_map(|operation| {
-            let new: Vec<&str> = operation
+        .map(|operation| NewDependencies {
+            id: &operation.id,
+            dependencies: operation
                 .dependencies
                 .iter()
                 .filter(|place| **place >= stored)
-                .map(|place| graph.operations[*place].id.as_str())
-                .collect();
-            (!new.is_empty()).then(|| serde_json::json!([operation.id, new]))
+                .filter_map(|place| graph.operations.get(*place))
+                .map(|new| new.id.as_str())
+                .collect(),
         })
+        .filter(|item| !item.dependencies.is_empty())
         .collect();
-    operations::add_dependencies(db, &waiting).await
+    operations::add_dependencies(tx, &waiting).await
 }

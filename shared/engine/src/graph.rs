@@ -6,63 +6,7 @@
 
 use serde_json::{Map, Value};
 
-/// Where an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperationState {
-    /// Waits for what it depends on.
-    Pending,
-    /// On its way to whoever runs it.
-    Sending,
-    /// Waits for whoever runs it.
-    Sent,
-    /// Runs.
-    Started,
-    /// Has an answer that was not applied yet: other engines use it, this one never does.
-    ResponseSent,
-    /// Failed, and waits to be tried again.
-    Rescheduled,
-    /// Ended well.
-    Succeeded,
-    /// Ended badly.
-    Failed,
-}
-
-impl OperationState {
-    /// The word in the database and the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Started => "started",
-            Self::ResponseSent => "response-sent",
-            Self::Rescheduled => "rescheduled",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The state of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        [
-            Self::Pending,
-            Self::Sending,
-            Self::Sent,
-            Self::Started,
-            Self::ResponseSent,
-            Self::Rescheduled,
-            Self::Succeeded,
-            Self::Failed,
-        ]
-        .into_iter()
-        .find(|state| state.name() == name)
-    }
-
-    /// Whether it is over for good.
-    pub const fn has_ended(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed)
-    }
-}
+pub use windlass_store::operations::OperationState;
 
 /// The other end of a relationship operation.
 #[derive(Clone, Debug, PartialEq)]

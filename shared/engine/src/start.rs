@@ -5,14 +5,22 @@
 
 use crate::lookup::DeploymentLookup;
 use crate::texts;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use windlass_blueprint::functions::{self, Context};
 use windlass_blueprint::workflows;
-use windlass_core::db::Db;
-use windlass_core::{Error, Kind, Result, Scope, Timestamp, ids};
-use windlass_store::executions::{self, Execution, Status};
+use windlass_core::db::{Db, Tx};
+use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
+use windlass_store::deployments;
+use windlass_store::events::{self, EngineEvent};
+use windlass_store::executions::{self, DeploymentToRun, Execution, Status};
+use windlass_store::node_instances;
 use windlass_store::queue::{self, Work};
-use windlass_store::{events, node_instances};
+
+/// The workflows that others who use a deployment would suffer from.
+const DISRUPTIVE: [&str; 4] = ["stop", "uninstall", "update", "heal"];
+
+/// How many of those who depend on a deployment a refusal names.
+const NAMED_DEPENDENTS: usize = 3;
 
 /// What a caller asks for.
 #[derive(Clone, Debug, Default)]
@@ -25,14 +33,18 @@ pub struct StartRequest {
     pub parameters: Map<String, Value>,
     /// Whether parameters that are not declared are allowed.
     pub allow_custom_parameters: bool,
-    /// Whether availability and other executions are passed over.
+    /// Whether dependents, availability and other executions are passed over.
     pub force: bool,
     /// Whether it may wait for other executions.
     pub queue: bool,
     /// Whether operations are passed over.
     pub dry_run: bool,
     /// The visibility, where it is not the deployment's.
-    pub visibility: Option<String>,
+    pub visibility: Option<Visibility>,
+    /// In whose name it runs, where that is not the caller.
+    pub created_by: Option<String>,
+    /// When it was made, where that was not now.
+    pub created_at: Option<Timestamp>,
 }
 
 /// What has to be known about a run before it can be pending.
@@ -41,58 +53,71 @@ pub(crate) struct Prepared {
     pub parameters: Map<String, Value>,
 }
 
-/// Stores an execution and queues its work: steps 7 to 10, 13 and 14 of the start. To be
-/// called inside a transaction, under a scope that may start executions.
+/// Stores an execution and queues its work. The scope may start executions.
+///
+/// The refusals come in the order of the original, because clients tell them apart.
 ///
 /// # Errors
-/// 404 for an unknown deployment, 400 for one whose environment was not made, for an unknown
-/// or unavailable workflow, for parameters that do not fit, and when another execution is in
-/// the way of one that may not wait.
+/// 404 for an unknown deployment, 403 for one of another tenant, 400 for one whose environment was
+/// not made, for an unknown workflow, for parameters that do not fit, when others depend on the
+/// deployment, when another execution is in the way of one that may not wait, and for a workflow
+/// that is not available.
 pub async fn start(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     request: StartRequest,
     now: Timestamp,
 ) -> Result<Execution> {
-    let deployment = executions::deployment_to_run(db, scope, &request.deployment_id).await?;
+    let deployment = executions::deployment_to_run(tx, scope, &request.deployment_id).await?;
     demand_environment(&deployment)?;
-    let mut execution = Execution {
+    let (may_wait, mut execution) = new_execution(scope, &deployment, request, now);
+    let workflow = workflow_of(tx, &execution).await?;
+    let parameters = merged(tx, &execution, &workflow).await?;
+    demand_independent(tx, &deployment, &execution).await?;
+    let waits = must_wait(tx, &execution, may_wait).await?;
+    demand_available(tx, &execution, &workflow).await?;
+    if waits {
+        // The parameters are merged again when it starts.
+        execution.status = Status::Queued;
+    }
+    execution.parameters = parameters;
+    execution.key = executions::start(tx, scope, &execution).await?;
+    if waits {
+        let text = texts::workflow_queued(&execution.workflow_id);
+        let event = EngineEvent::of_execution("workflow_queued", text);
+        events::insert_all(tx, &execution, &[event], now).await?;
+    } else {
+        queue::push(tx, Work::Execution, &execution.id, &Value::Null, now, now).await?;
+    }
+    Ok(execution)
+}
+
+/// Whether it may wait for others, and the execution as it would run at once.
+fn new_execution(
+    scope: &Scope,
+    deployment: &DeploymentToRun,
+    request: StartRequest,
+    now: Timestamp,
+) -> (bool, Execution) {
+    let creator = request.created_by;
+    let execution = Execution {
         id: ids::new_uuid(),
         tenant_name: deployment.tenant_name.clone(),
-        created_by: scope.username().to_owned(),
-        visibility: request
-            .visibility
-            .unwrap_or_else(|| deployment.visibility.clone()),
-        created_at: now.to_string(),
+        created_by: creator.unwrap_or_else(|| scope.username().to_owned()),
+        visibility: request.visibility.unwrap_or(deployment.visibility),
+        created_at: request.created_at.unwrap_or(now),
         deployment_key: Some(deployment.key),
         deployment_id: Some(deployment.id.clone()),
         blueprint_id: Some(deployment.blueprint_id.clone()),
         workflow_id: request.workflow_id,
-        status: Status::Pending.name().to_owned(),
+        status: Status::Pending,
         parameters: request.parameters,
         is_dry_run: request.dry_run,
         allow_custom_parameters: request.allow_custom_parameters,
         force: request.force,
         ..Execution::default()
     };
-    let workflow = workflow_of(db, &execution).await?;
-    let parameters = merged(db, &execution, &workflow).await?;
-    let waits = must_wait(db, &execution, &deployment.id, request.queue).await?;
-    demand_available(db, &execution, &workflow).await?;
-    if waits {
-        // Kept as they were given: they are merged again when it starts.
-        Status::Queued.name().clone_into(&mut execution.status);
-    }
-    execution.parameters = parameters;
-    execution.key = executions::insert(db, &execution).await?;
-    if waits {
-        let text = texts::workflow_queued(&execution.workflow_id);
-        let event = json!(["workflow_queued", text, null, null, null, null, null]);
-        events::insert_all(db, &execution, &[event], now).await?;
-    } else {
-        queue::push(db, Work::Execution, &execution.id, &Value::Null, now, now).await?;
-    }
-    Ok(execution)
+    (request.queue, execution)
 }
 
 /// The checks that are repeated when an execution leaves the queue.
@@ -109,10 +134,10 @@ pub(crate) async fn prepare(db: &impl Db, execution: &Execution) -> Result<Resul
     }
 }
 
-fn demand_environment(deployment: &executions::DeploymentToRun) -> Result<()> {
+fn demand_environment(deployment: &DeploymentToRun) -> Result<()> {
     let id = &deployment.id;
     let refuse = |kind, text: String| Err(Error::new(kind, text));
-    match deployment.create_status.as_deref().and_then(Status::named) {
+    match deployment.create_status {
         None | Some(Status::Terminated) => Ok(()),
         Some(Status::Pending | Status::Queued | Status::Scheduled) => refuse(
             Kind::DeploymentEnvironmentCreationPending,
@@ -129,6 +154,40 @@ fn demand_environment(deployment: &executions::DeploymentToRun) -> Result<()> {
             ),
         ),
     }
+}
+
+/// Refuses a workflow that those who depend on the deployment would suffer from.
+async fn demand_independent(
+    db: &impl Db,
+    deployment: &DeploymentToRun,
+    execution: &Execution,
+) -> Result<()> {
+    let workflow = execution.workflow_id.as_str();
+    let recursive = execution.parameters.get("recursive") == Some(&Value::Bool(true));
+    let takes_them_along = workflow == "uninstall" && recursive;
+    if execution.force || !DISRUPTIVE.contains(&workflow) || takes_them_along {
+        return Ok(());
+    }
+    let id = &deployment.id;
+    let children = deployments::children(db, &deployment.tenant_name, id).await?;
+    if children.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = (1..)
+        .zip(&children)
+        .take(NAMED_DEPENDENTS)
+        .map(|(at, (_, child))| {
+            format!("[{at}] Deployment `{id}` is the parent of deployment `{child}`")
+        })
+        .collect();
+    Err(Error::new(
+        Kind::DependentExists,
+        format!(
+            "Can't execute workflow `{workflow}` on deployment {id} - existing installations \
+             depend on it:\n{}",
+            lines.join("\n")
+        ),
+    ))
 }
 
 async fn workflow_of(db: &impl Db, execution: &Execution) -> Result<Value> {
@@ -183,22 +242,14 @@ async fn merged(
 }
 
 /// Whether the execution has to wait for others.
-async fn must_wait(
-    db: &impl Db,
-    execution: &Execution,
-    deployment_id: &str,
-    may_wait: bool,
-) -> Result<bool> {
+async fn must_wait(db: &impl Db, execution: &Execution, may_wait: bool) -> Result<bool> {
     if executions::system_is_busy(db).await? {
         return Ok(true);
     }
     if execution.force {
         return Ok(false);
     }
-    let Some(deployment) = execution.deployment_key else {
-        return Ok(false);
-    };
-    let others = executions::in_the_way(db, deployment, None).await?;
+    let others = executions::in_the_way(db, execution).await?;
     if others.is_empty() {
         return Ok(false);
     }
@@ -210,8 +261,9 @@ async fn must_wait(
         format!(
             "The following executions are currently running for this deployment: {}. To execute \
              this workflow anyway, pass \"force=true\" as a query parameter to this request \
-             (deployment id: {deployment_id})",
-            texts::python_text(&Value::from(others))
+             (deployment id: {})",
+            texts::python_text(&Value::from(others)),
+            execution.deployment_id.as_deref().unwrap_or_default()
         ),
     ))
 }

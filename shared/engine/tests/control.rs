@@ -6,7 +6,9 @@ use common::{Answer, World, http, run};
 use serde_json::json;
 use windlass_core::Kind;
 use windlass_core::db::Db;
-use windlass_engine::{StartRequest, control};
+use windlass_engine::StartRequest;
+use windlass_engine::control::Action;
+use windlass_store::executions::Status;
 
 #[test]
 fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
@@ -18,13 +20,12 @@ fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
     );
     let id = world.start("install", json!({}));
     world.until_under_way();
-    let now = world.now();
-    let cancelled = run(control::cancel(&world.db, &world.scope, &id, now)).unwrap();
-    assert_eq!(cancelled.status, "cancelling");
+    let cancelled = world.act(Action::Cancel, &id).unwrap();
+    assert_eq!(cancelled.status, Status::Cancelling);
     // The lease of the killed tick still holds, so nobody knows how the call ends.
     assert_eq!(world.tick().unwrap().ran, 1);
     assert_eq!(world.status(&id), "cancelling");
-    let again = run(control::cancel(&world.db, &world.scope, &id, now)).unwrap_err();
+    let again = world.act(Action::Cancel, &id).unwrap_err();
     assert_eq!(
         again.message(),
         format!("Can't cancel execution {id} because it's in status cancelling")
@@ -38,7 +39,7 @@ fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
     );
     assert_eq!(world.net.paths(), ["create", "create"]);
 
-    run(control::resume(&world.db, &world.scope, &id, world.now())).unwrap();
+    world.act(Action::Resume, &id).unwrap();
     world.work();
     assert_eq!(world.status(&id), "terminated");
     assert_eq!(
@@ -53,33 +54,30 @@ fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
 
 #[test]
 fn cancelling_by_force_does_not_wait() {
-    for action in ["force-cancel", "kill"] {
+    for (action, status) in [
+        (Action::ForceCancel, Status::ForceCancelling),
+        (Action::Kill, Status::KillCancelling),
+    ] {
         let world = World::new();
         world.node("vm", json!({ "create": http("create") }), &[]);
         let id = world.start("install", json!({}));
         world.until_under_way();
-        let now = world.now();
-        let (db, scope) = (&world.db, &world.scope);
-        let asked = if action == "kill" {
-            run(control::kill(db, scope, &id, now))
-        } else {
-            run(control::force_cancel(db, scope, &id, now))
-        };
-        assert!(asked.unwrap().status.ends_with("_cancelling"), "{action}");
+        let asked = world.act(action, &id).unwrap();
+        assert_eq!(asked.status, status);
         world.work();
-        assert_eq!(world.status(&id), "cancelled", "{action}");
-        assert_eq!(world.states(), ["vm_1 creating"], "{action}");
+        assert_eq!(world.status(&id), "cancelled", "{action:?}");
+        assert_eq!(world.states(), ["vm_1 creating"], "{action:?}");
         assert_eq!(
             world.net.paths(),
             ["create"],
-            "{action}: its result does not matter"
+            "{action:?}: its result does not matter"
         );
-        let refusal = run(control::kill(db, scope, &id, now)).unwrap_err();
-        assert_eq!(refusal.kind(), Kind::IllegalAction, "{action}");
-        run(control::force_resume(db, scope, &id, now)).unwrap();
+        let refusal = world.act(Action::Kill, &id).unwrap_err();
+        assert_eq!(refusal.kind(), Kind::IllegalAction, "{action:?}");
+        world.act(Action::ForceResume, &id).unwrap();
         world.work();
-        assert_eq!(world.status(&id), "terminated", "{action}");
-        assert_eq!(world.states(), ["vm_1 started"], "{action}");
+        assert_eq!(world.status(&id), "terminated", "{action:?}");
+        assert_eq!(world.states(), ["vm_1 started"], "{action:?}");
     }
 }
 
@@ -88,7 +86,7 @@ fn a_cancel_before_the_start_and_between_tries() {
     let world = World::new();
     world.node("vm", json!({ "create": http("create") }), &[]);
     let id = world.start("install", json!({}));
-    run(control::cancel(&world.db, &world.scope, &id, world.now())).unwrap();
+    world.act(Action::Cancel, &id).unwrap();
     world.work();
     assert_eq!(
         world.events(&id),
@@ -99,7 +97,7 @@ fn a_cancel_before_the_start_and_between_tries() {
     world.net.answers(|_, _| Answer::Refused);
     let id = world.start("install", json!({}));
     assert_eq!(world.tick().unwrap().next_due, Some(15_000));
-    run(control::cancel(&world.db, &world.scope, &id, world.now())).unwrap();
+    world.act(Action::Cancel, &id).unwrap();
     let report = world.tick().unwrap();
     assert_eq!(
         (report.next_due, world.status(&id)),
@@ -124,16 +122,11 @@ fn a_failed_install_cleans_up_before_it_goes_on() {
     let id = world.start("install", json!({}));
     world.work();
     assert_eq!(world.status(&id), "failed");
-    let refused = run(control::force_cancel(
-        &world.db,
-        &world.scope,
-        &id,
-        world.now(),
-    ));
+    let refused = world.act(Action::ForceCancel, &id);
     assert!(refused.is_err());
-    let resumed = run(control::resume(&world.db, &world.scope, &id, world.now())).unwrap();
+    let resumed = world.act(Action::Resume, &id).unwrap();
     assert_eq!(
-        (resumed.status.as_str(), resumed.resume, resumed.error),
+        (resumed.status.name(), resumed.resume, resumed.error),
         ("pending", true, None)
     );
     world.work();
@@ -149,7 +142,7 @@ fn a_failed_install_cleans_up_before_it_goes_on() {
             && at("vm: Deleted node instance")
                 < at("vm: Finished rolling back, now resuming install")
     );
-    let refusal = run(control::resume(&world.db, &world.scope, &id, world.now())).unwrap_err();
+    let refusal = world.act(Action::Resume, &id).unwrap_err();
     assert_eq!(
         refusal.message(),
         format!("Cannot resume execution: `{id}` in state: `terminated`")
@@ -172,15 +165,9 @@ fn executions_of_a_deployment_wait_for_each_other() {
     let refusal = world.try_start(request(false)).unwrap_err();
     assert_eq!(refusal.kind(), Kind::ExistingRunningExecution);
     let second = world.try_start(request(true)).unwrap();
-    assert_eq!(second.status, "queued");
+    assert_eq!(second.status, Status::Queued);
     let third = world.try_start(request(true)).unwrap();
-    run(control::cancel(
-        &world.db,
-        &world.scope,
-        &third.id,
-        world.now(),
-    ))
-    .unwrap();
+    world.act(Action::Cancel, &third.id).unwrap();
     assert_eq!(world.status(&third.id), "cancelled");
     world.work();
     assert_eq!(world.status(&first), "terminated");
@@ -251,7 +238,8 @@ fn availability_may_depend_on_the_types_of_nodes() {
     let refusal = world.try_start(request.clone()).unwrap_err();
     assert_eq!(refusal.kind(), Kind::UnavailableWorkflow);
     world.node_of("d", "host", "cloudify.nodes.Compute", json!({}), &[]);
-    assert_eq!(world.try_start(request).unwrap().status, "pending");
+    let started = world.try_start(request).unwrap();
+    assert_eq!(started.status, Status::Pending);
 }
 
 #[test]

@@ -24,6 +24,8 @@ use windlass_core::db::{Db, Value};
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
+use crate::executions::Status;
+
 /// Whose nodes and instances these are: what their rows repeat.
 #[derive(Clone, Debug)]
 pub struct Owner {
@@ -380,9 +382,11 @@ pub async fn is_failed_creation(db: &impl Db, key: i64) -> Result<bool> {
 pub async fn unfinished_executions(db: &impl Db, key: i64) -> Result<Vec<String>> {
     let rows = db
         .query(
-            "select id from executions where deployment_key = ?1 and status in ('pending',
-                 'started', 'cancelling', 'force_cancelling', 'kill_cancelling', 'queued')
-             order by key",
+            &format!(
+                "select id from executions where deployment_key = ?1 and status in {}
+                 order by key",
+                Status::sql_list(Status::is_in_progress)
+            ),
             params![key],
         )
         .await?;
@@ -421,8 +425,10 @@ pub async fn is_update_execution(db: &impl Db, execution: &str) -> Result<bool> 
 pub async fn is_cancelling(db: &impl Db, execution: &str) -> Result<bool> {
     let row = db
         .first(
-            "select 1 from executions where id = ?1
-                 and status in ('cancelling', 'force_cancelling', 'kill_cancelling')",
+            &format!(
+                "select 1 from executions where id = ?1 and status in {}",
+                Status::sql_list(Status::is_cancelling)
+            ),
             params![execution],
         )
         .await?;

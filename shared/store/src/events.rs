@@ -10,16 +10,19 @@ pub use list::{EventQuery, Kinds, delete, list};
 pub use report::{NewEvent, insert};
 
 use crate::executions::Execution;
+use crate::json_text;
+use serde::Serialize;
 use serde_json::Value;
-use windlass_core::db::Db;
+use std::borrow::Cow;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Timestamp, params};
 
 /// When the newest event of an execution happened.
-pub async fn newest(db: &impl Db, execution_id: &str) -> Result<Option<Timestamp>> {
+pub async fn newest(db: &impl Db, execution: &Execution) -> Result<Option<Timestamp>> {
     let row = db
         .first(
             "select max(timestamp) from events where execution_id = ?1",
-            params![execution_id],
+            params![&execution.id],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -28,31 +31,67 @@ pub async fn newest(db: &impl Db, execution_id: &str) -> Result<Option<Timestamp
         .transpose()
 }
 
-/// Inserts events of an execution in the order given. Each is a list: event type, message, node
-/// instance, operation, source, target, error causes. The node's name is looked up.
+/// Something that the control plane did with an execution. What it leaves open is null in the table,
+/// and absent from the JSON on the way there: reading that is most of the work of inserting.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct EngineEvent {
+    /// Such as `workflow_started`.
+    pub event_type: Cow<'static, str>,
+    /// The text that people read.
+    pub message: String,
+    /// The instance it is about; the node's name is looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_instance_id: Option<String>,
+    /// The full name of the operation it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The source of a relationship operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// The target of a relationship operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<String>,
+    /// Why a task failed: a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_causes: Option<Value>,
+}
+
+impl EngineEvent {
+    /// An event about a whole execution.
+    pub fn of_execution(event_type: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            event_type: event_type.into(),
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Inserts what the control plane did with an execution, in the order given.
 pub async fn insert_all(
-    db: &impl Db,
+    tx: &impl Tx,
     execution: &Execution,
-    events: &[Value],
+    events: &[EngineEvent],
     now: Timestamp,
 ) -> Result<()> {
     for chunk in events.chunks(4000) {
-        db.execute(
+        tx.execute(
             "insert into events (tenant_name, visibility, created_by, type, timestamp,
                  reported_timestamp, blueprint_id, deployment_key, deployment_id, execution_id,
                  workflow_id, event_type, message, node_instance_id, node_name, operation,
                  source_id, target_id, error_causes)
              select ?1, ?2, ?3, 'cloudify_event', ?4, ?4, ?5, ?6, ?7, ?8, ?9,
-                 event.value ->> 0, event.value ->> 1, event.value ->> 2,
-                 case when event.value ->> 2 is not null then (
+                 event.value ->> 'event_type', event.value ->> 'message',
+                 event.value ->> 'node_instance_id',
+                 case when event.value ->> 'node_instance_id' is not null then (
                      select node_id from node_instances
-                     where tenant_name = ?1 and id = event.value ->> 2) end,
-                 event.value ->> 3, event.value ->> 4, event.value ->> 5,
-                 nullif(event.value -> 6, 'null')
+                     where tenant_name = ?1 and id = event.value ->> 'node_instance_id') end,
+                 event.value ->> 'operation', event.value ->> 'source_id',
+                 event.value ->> 'target_id', event.value -> 'error_causes'
              from json_each(?10) as event",
             params![
                 &execution.tenant_name,
-                &execution.visibility,
+                execution.visibility,
                 &execution.created_by,
                 now,
                 execution.blueprint_id.as_deref(),
@@ -60,7 +99,7 @@ pub async fn insert_all(
                 execution.deployment_id.as_deref(),
                 &execution.id,
                 &execution.workflow_id,
-                &Value::from(chunk),
+                json_text(chunk)?,
             ],
         )
         .await?;

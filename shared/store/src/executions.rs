@@ -16,8 +16,9 @@ mod waiting;
 
 pub use deployment_to_run::{DeploymentToRun, deployment_to_run, workflow};
 pub use list::{EXECUTIONS, without_system_workflows};
-pub use origin::{creator, set_origin};
+pub use origin::creator;
 pub use removal::{Removal, delete};
-pub use row::{Execution, find, find_for_engine, insert, save};
+pub(crate) use row::insert;
+pub use row::{Execution, find, find_if_any, note_requeue, save, save_for, start};
 pub use status::Status;
 pub use waiting::{count_active, in_the_way, startable, system_is_busy};

@@ -10,10 +10,10 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-pub use creation::{NewInstance, insert_many};
+pub use creation::{NewInstance, add_many, insert_many};
 pub use engine::{
-    for_engine, for_evaluation, node_properties, node_types, nodes_for_engine, owns_instance,
-    runtime_properties, states, update_all,
+    InstanceChange, for_engine, for_evaluation, node_properties, node_types, nodes_for_engine,
+    owns_instance, runtime_properties, states, update_all,
 };
 pub use list::{DEPLOYMENT_KEY, NODE_INSTANCE};
 pub use row::{Record, delete, find, save};

@@ -7,13 +7,19 @@ mod client;
 mod engine;
 mod inputs;
 mod list;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientOperation, NewOperation, delete, find, insert, set_state};
-pub use engine::{
-    DueCall, add_dependencies, execution_of, find_due, insert_all, on_their_way, open_of_graph,
-    reset, update_all,
+pub(crate) use client::insert;
+pub use client::{
+    ClientOperation, NewOperation, StateReport, create, delete, find, report, set_state,
 };
-pub use inputs::{Declared, declared_inputs, set_inputs};
+pub use engine::{
+    CallOnItsWay, DueCall, EngineOperation, NewDependencies, OpenOperation, OperationChange,
+    add_dependencies, execution_of, find_due, insert_all, on_their_way, open_of_graph, reset,
+    update_all,
+};
+pub use inputs::{Declared, DeclaredInputs, declared_inputs, set_inputs};
 pub use list::OPERATIONS;
+pub use state::OperationState;

@@ -3,19 +3,7 @@
 use windlass_core::db::Db;
 use windlass_core::{Result, Scope, Timestamp, params};
 
-/// Every status of an execution, so that a metric exists before its first event.
-const EXECUTION_STATUSES: [&str; 10] = [
-    "pending",
-    "queued",
-    "scheduled",
-    "started",
-    "cancelling",
-    "force_cancelling",
-    "kill_cancelling",
-    "terminated",
-    "failed",
-    "cancelled",
-];
+use crate::executions::Status;
 
 /// What waits in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,9 +61,11 @@ pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
         return Ok(Counts::default());
     };
     let mut found: std::collections::BTreeMap<String, i64> = row.json(2)?;
-    let mut executions: Vec<(String, i64)> = EXECUTION_STATUSES
-        .iter()
-        .map(|status| ((*status).to_owned(), found.remove(*status).unwrap_or(0)))
+    // Every status, so that a metric exists before its first event.
+    let mut executions: Vec<(String, i64)> = Status::ALL
+        .into_iter()
+        .map(Status::name)
+        .map(|status| (status.to_owned(), found.remove(status).unwrap_or(0)))
         .collect();
     executions.extend(found);
     Ok(Counts {

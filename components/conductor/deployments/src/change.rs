@@ -5,7 +5,7 @@ use crate::deployments::show;
 use crate::given;
 use serde_json::{Map, Value};
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};
 use windlass_deployment::environment;
 use windlass_store::deployments::{self, DEPLOYMENT, Deployment, PLAN_COLUMNS};
@@ -109,7 +109,7 @@ async fn set_fixed(
 
 /// Replaces the labels. New parents come to know the deployment, former ones forget it.
 async fn set_labels(
-    db: &impl Db,
+    db: &impl Tx,
     scope: &Scope,
     deployment: &Deployment,
     given: &[(String, String)],

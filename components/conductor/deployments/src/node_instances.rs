@@ -7,8 +7,8 @@ use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
 use windlass_deployment::environment;
+use windlass_store::deployments;
 use windlass_store::node_instances::{self as instances, NODE_INSTANCE, NewInstance, Record};
-use windlass_store::{audit, deployments};
 
 /// `GET /node-instances`, optionally with the functions in their runtime properties evaluated.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -152,8 +152,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
             if !change.apply(&mut record) {
                 return Ok(());
             }
-            instances::save(db, &record).await?;
-            audit::insert(db, &scope, "node_instance_update", "NodeInstance", id).await
+            instances::save(db, &scope, &record).await
         })
         .await?;
     ctx.one(&NODE_INSTANCE, &scope, id, "t.id = {}", [id.into()])
@@ -189,8 +188,7 @@ pub async fn create_many(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let deployment = deployments::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            instances::insert_many(db, &deployment.owner(), new).await?;
-            audit::insert(db, &scope, "node_instance_create", "Deployment", id).await
+            instances::add_many(db, &scope, &deployment.owner(), new).await
         })
         .await?;
     Ok(Response::json_text(201, "null"))
@@ -217,8 +215,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let record = instances::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &record.tenant_name)?;
-            instances::delete(db, record.key).await?;
-            audit::insert(db, &scope, "node_instance_delete", "NodeInstance", id).await
+            instances::delete(db, &scope, &record).await
         })
         .await?;
     Ok(Response::empty(204))

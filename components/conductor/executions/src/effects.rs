@@ -1,25 +1,21 @@
 //! What an operation's new state means, when the execution it belongs to reports it: the same
 //! rows and events that the engine makes of the operations it runs itself.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Error, Result, Timestamp};
 use windlass_engine::texts::{self, TaskEvent};
 use windlass_store::events::{self, NewEvent};
 use windlass_store::executions::Execution;
-use windlass_store::node_instances;
-use windlass_store::operations::ClientOperation;
+use windlass_store::node_instances::{self, InstanceChange};
+use windlass_store::operations::{ClientOperation, StateReport};
 
 /// What is reported about an operation.
 #[derive(Clone, Debug)]
 pub struct Outcome<'b> {
-    /// Its new state.
-    pub state: &'b str,
-    /// Who ran it.
-    pub manager_name: Option<&'b str>,
-    /// Who ran it.
-    pub agent_name: Option<&'b str>,
+    /// Its new state, and who ran it.
+    pub reported: StateReport<'b>,
     result: &'b Value,
     exception: &'b Value,
     causes: Value,
@@ -32,9 +28,11 @@ impl<'b> Outcome<'b> {
     /// 400 for a missing state and for values of the wrong type.
     pub fn of(body: &'b Body) -> Result<Self> {
         Ok(Self {
-            state: body.required_text("state")?,
-            manager_name: body.text("manager_name")?,
-            agent_name: body.text("agent_name")?,
+            reported: StateReport {
+                state: body.required_text("state")?,
+                manager_name: body.text("manager_name")?,
+                agent_name: body.text("agent_name")?,
+            },
             result: body.get("result").unwrap_or(&Value::Null),
             exception: body.get("exception").unwrap_or(&Value::Null),
             causes: body
@@ -45,15 +43,15 @@ impl<'b> Outcome<'b> {
 
     fn row(&self, event: &str, text: String) -> NewEvent {
         let mut row = NewEvent::event(event, text.replace('\0', "<NUL>"));
-        row.manager_name = self.manager_name.map(str::to_owned);
-        row.agent_name = self.agent_name.map(str::to_owned);
+        row.manager_name = self.reported.manager_name.map(str::to_owned);
+        row.agent_name = self.reported.agent_name.map(str::to_owned);
         row
     }
 }
 
 /// Does what the operation stands for, and tells about it.
 pub async fn apply(
-    db: &impl Db,
+    tx: &impl Tx,
     execution: &Execution,
     operation: &ClientOperation,
     outcome: &Outcome<'_>,
@@ -63,12 +61,12 @@ pub async fn apply(
         .get("task_kwargs")
         .unwrap_or(&Value::Null);
     let text = |name: &str| kwargs.get(name).and_then(Value::as_str);
-    let row = match (operation.kind.as_str(), outcome.state) {
+    let row = match (operation.kind.as_str(), outcome.reported.state) {
         ("SetNodeInstanceStateTask", "succeeded") => {
             let (Some(id), Some(state)) = (text("node_instance_id"), text("state")) else {
                 return Ok(());
             };
-            return set_instance_state(db, execution, id, state).await;
+            return set_instance_state(tx, execution, id, state).await;
         }
         ("SendNodeEventTask", "succeeded") => {
             let Some(message) = text("event") else {
@@ -86,31 +84,31 @@ pub async fn apply(
         }
         _ => return Ok(()),
     };
-    events::insert(db, execution, &[row]).await
+    events::insert(tx, execution, &[row]).await
 }
 
 /// Moves an instance of the execution's deployment to a state; a dry run leaves it as it is.
 async fn set_instance_state(
-    db: &impl Db,
+    tx: &impl Tx,
     execution: &Execution,
     id: &str,
     state: &str,
 ) -> Result<()> {
-    if !node_instances::owns_instance(db, execution, id).await? {
+    if !node_instances::owns_instance(tx, execution, id).await? {
         return Err(Error::not_found("NodeInstance", id));
     }
     if execution.is_dry_run {
         return Ok(());
     }
-    let change = json!([
-        id,
-        state,
-        1,
-        null,
-        state == "started",
-        state == "configured"
-    ]);
-    node_instances::update_all(db, &execution.tenant_name, &[change], Timestamp::now()).await
+    let change = InstanceChange {
+        id: id.to_owned(),
+        state: Some(state.to_owned()),
+        times: 1,
+        was_started: state == "started",
+        was_configured: state == "configured",
+        ..InstanceChange::default()
+    };
+    node_instances::update_all(tx, execution, &[change], Timestamp::now()).await
 }
 
 /// The event about a task's new state, for the states that have one.
@@ -119,7 +117,7 @@ fn task_event(
     operation: &ClientOperation,
     outcome: &Outcome,
 ) -> Option<NewEvent> {
-    let (event, detail) = match outcome.state {
+    let (event, detail) = match outcome.reported.state {
         "sending" => (TaskEvent::Sending, None),
         "started" => (TaskEvent::Started, None),
         "succeeded" => (TaskEvent::Succeeded, texts::result(outcome.result)),

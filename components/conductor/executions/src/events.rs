@@ -9,7 +9,7 @@ use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::events::{self, EventQuery, Kinds, NewEvent};
-use windlass_store::{audit, deployments, executions};
+use windlass_store::{deployments, executions};
 
 /// `GET /events`: a page of events, of logs or of the two.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -29,11 +29,11 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
         return Ok(Response::empty(204));
     }
     ctx.db
-        .transaction(async |db| {
-            let execution = executions::find(db, &scope, &execution_id).await?;
+        .transaction(async |tx| {
+            let execution = executions::find(tx, &scope, &execution_id).await?;
             demand_own(ctx, &execution.id, Permission::EventCreate)?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            events::insert(db, &execution, &rows).await
+            events::insert(tx, &execution, &rows).await
         })
         .await?;
     Response::json(201, &Value::Null)
@@ -57,12 +57,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let query = EventQuery::parse(&ctx.request, kinds)?;
     let count = ctx
         .db
-        .transaction(async |db| {
-            let found = deployments::find(db, &scope, deployment).await?;
+        .transaction(async |tx| {
+            let found = deployments::find(tx, &scope, deployment).await?;
             scope.demand_own_tenant(&found.id, &found.tenant_name)?;
-            let count = events::delete(db, &scope, &query).await?;
-            audit::insert(db, &scope, "event_delete", "Deployment", deployment).await?;
-            Ok(count)
+            events::delete(tx, &scope, &found.owner(), &query).await
         })
         .await?;
     ctx.ok(json!({

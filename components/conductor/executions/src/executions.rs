@@ -48,7 +48,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     demand_ended(ctx)?;
     let count = ctx
         .db
-        .transaction(async |db| executions::delete(db, &scope, &query, removal).await)
+        .transaction(async |tx| executions::delete(tx, &scope, &query, removal).await)
         .await?;
     let ListQuery { offset, size, .. } = query;
     ctx.ok(json!({
@@ -70,18 +70,13 @@ fn of_group(ctx: &Context<impl Db>) -> Result<()> {
 
 async fn is_free(db: &impl Db, execution: &Execution) -> Result<bool> {
     if execution.is_system_workflow {
-        let itself = i64::from(execution.status()?.is_active());
+        let itself = i64::from(execution.status.is_active());
         return Ok(executions::count_active(db).await? == itself);
     }
     if executions::system_is_busy(db).await? {
         return Ok(false);
     }
-    match execution.deployment_key {
-        Some(key) => Ok(executions::in_the_way(db, key, Some(execution.key))
-            .await?
-            .is_empty()),
-        None => Ok(true),
-    }
+    Ok(executions::in_the_way(db, execution).await?.is_empty())
 }
 
 /// Which executions a removal spares.

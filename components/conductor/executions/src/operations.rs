@@ -7,7 +7,7 @@ use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
 use windlass_store::operations::{self, Declared, NewOperation, OPERATIONS};
-use windlass_store::{audit, deployments, executions, tasks_graphs};
+use windlass_store::{deployments, executions, tasks_graphs};
 
 /// `GET /operations`: those of a graph or of an execution.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -26,7 +26,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
             ));
         }
         (Some(id), None) => {
-            let graph = tasks_graphs::find_graph(&ctx.db, &scope, id).await?;
+            let graph = tasks_graphs::find(&ctx.db, &scope, id).await?;
             query.and("t.tasks_graph_key = {}", [graph.key.into()]);
         }
         (None, Some(id)) => {
@@ -65,19 +65,19 @@ pub async fn bulk_action(ctx: &Context<impl Db>) -> Result<Response> {
     let operation = body.required_text("operation")?;
     let relationship = relationship(&body)?;
     ctx.db
-        .transaction(async |db| {
-            let deployment = deployments::find(db, &scope, deployment_id).await?;
+        .transaction(async |tx| {
+            let deployment = deployments::find(tx, &scope, deployment_id).await?;
             scope.demand_own_tenant(&deployment.id, &deployment.tenant_name)?;
-            let key = deployment.key;
+            let owner = deployment.owner();
             let declared = Declared {
-                deployment_key: key,
                 node_id,
                 operation,
                 relationship,
             };
-            let (node, inputs) = operations::declared_inputs(db, &declared).await?;
-            operations::set_inputs(db, key, &node, operation, &inputs).await?;
-            audit::insert(db, &scope, "operations", "Deployment", deployment_id).await
+            let declared = operations::declared_inputs(tx, &owner, &declared).await?;
+            operations::set_inputs(tx, &scope, &owner, &declared)
+                .await
+                .map(drop)
         })
         .await?;
     Ok(Response::empty(204))
@@ -101,12 +101,11 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let graph_id = body.required_text("graph_id")?;
     let operation = new_operation(id, &body, Timestamp::now())?;
     ctx.db
-        .transaction(async |db| {
-            let graph = tasks_graphs::find_graph(db, &scope, graph_id).await?;
-            let execution = executions::find(db, &scope, &graph.execution_id).await?;
+        .transaction(async |tx| {
+            let graph = tasks_graphs::find(tx, &scope, graph_id).await?;
+            let execution = executions::find(tx, &scope, &graph.execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            operations::insert(db, &execution, &graph, std::slice::from_ref(&operation)).await?;
-            audit::insert(db, &scope, "operations", "Operation", id).await
+            operations::create(tx, &scope, &execution, &graph, &operation).await
         })
         .await?;
     let stored = ctx
@@ -127,17 +126,16 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let body = Body::of(ctx)?;
     let outcome = Outcome::of(&body)?;
     ctx.db
-        .transaction(async |db| {
-            let operation = operations::find(db, &scope, id).await?;
+        .transaction(async |tx| {
+            let operation = operations::find(tx, &scope, id).await?;
             demand_own(ctx, &operation.execution_id, Permission::Operations)?;
-            let execution = executions::find(db, &scope, &operation.execution_id).await?;
+            let execution = executions::find(tx, &scope, &operation.execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            let (manager, agent) = (outcome.manager_name, outcome.agent_name);
-            operations::set_state(db, &operation, outcome.state, manager, agent).await?;
             if speaks_for(ctx, &execution.id) {
-                return effects::apply(db, &execution, &operation, &outcome).await;
+                operations::report(tx, &operation, &outcome.reported).await?;
+                return effects::apply(tx, &execution, &operation, &outcome).await;
             }
-            audit::insert(db, &scope, "operations", "Operation", id).await
+            operations::set_state(tx, &scope, &operation, &outcome.reported).await
         })
         .await?;
     // The original answers an empty object; the operation is more than clients ask for.
@@ -150,12 +148,11 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let id = ctx.path("operation_id");
     ctx.db
-        .transaction(async |db| {
-            let operation = operations::find(db, &scope, id).await?;
-            let execution = executions::find(db, &scope, &operation.execution_id).await?;
+        .transaction(async |tx| {
+            let operation = operations::find(tx, &scope, id).await?;
+            let execution = executions::find(tx, &scope, &operation.execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            operations::delete(db, &operation).await?;
-            audit::insert(db, &scope, "operations", "Operation", id).await
+            operations::delete(tx, &scope, &operation).await
         })
         .await?;
     Ok(Response::empty(204))

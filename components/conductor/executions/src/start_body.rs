@@ -26,7 +26,7 @@ pub struct StartBody {
     /// Whether it may wait for others.
     pub queue: bool,
     /// The status of a restored execution.
-    pub force_status: Option<String>,
+    pub force_status: Option<Status>,
     /// The id of a restored execution.
     pub id: Option<String>,
     /// The error of a restored execution.
@@ -77,7 +77,9 @@ impl StartBody {
             force: self.force,
             queue: self.queue,
             dry_run: self.dry_run,
-            ..StartRequest::default()
+            visibility: None,
+            created_by: self.created_by.clone(),
+            created_at: self.created_at,
         }
     }
 
@@ -102,13 +104,10 @@ impl StartBody {
         let owned = |name| body.filled_text(name).map(|text| text.map(str::to_owned));
         self.created_by = owned("created_by")?;
         self.created_at = body.zoned_time("created_at")?;
-        self.force_status = owned("force_status")?;
-        if let Some(status) = &self.force_status {
-            if Status::named(status).is_none() {
-                return Err(Error::bad_parameters(format!(
-                    "Invalid force_status: {status}"
-                )));
-            }
+        if let Some(status) = body.filled_text("force_status")? {
+            let known = Status::named(status)
+                .ok_or_else(|| Error::bad_parameters(format!("Invalid force_status: {status}")))?;
+            self.force_status = Some(known);
             if schedule(body)?.is_some() {
                 return Err(Error::bad_parameters(
                     "force_status can't be used together with a scheduled start",

@@ -4,9 +4,9 @@ use crate::operations::new_operation;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
-use windlass_store::operations::{self, NewOperation};
-use windlass_store::tasks_graphs::{self, TASKS_GRAPHS};
-use windlass_store::{audit, executions};
+use windlass_store::executions;
+use windlass_store::operations::NewOperation;
+use windlass_store::tasks_graphs::{self, CLIENTS, NewTasksGraph, TASKS_GRAPHS};
 
 /// `GET /tasks_graphs`: the graphs of an execution.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -38,12 +38,16 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
         .map(|item| listed_operation(&Body::inner(item, "operations")?, created_at))
         .collect::<Result<Vec<NewOperation>>>()?;
     ctx.db
-        .transaction(async |db| {
-            let execution = executions::find(db, &scope, execution_id).await?;
+        .transaction(async |tx| {
+            let execution = executions::find(tx, &scope, execution_id).await?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
-            let graph = tasks_graphs::insert_graph(db, &execution, &id, name, created_at).await?;
-            operations::insert(db, &execution, &graph, &operations).await?;
-            audit::insert(db, &scope, "operations", "TasksGraph", &id).await
+            let graph = NewTasksGraph {
+                id: &id,
+                name,
+                state: CLIENTS,
+                created_at,
+            };
+            tasks_graphs::create(tx, &scope, &execution, &graph, &operations).await
         })
         .await?;
     let key = id.as_str();

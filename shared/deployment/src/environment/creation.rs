@@ -11,7 +11,7 @@ use windlass_blueprint::{
     DeploymentPlan, Error as Problem, InputProblem, Plan, check_inputs, instantiate,
     prepare_deployment,
 };
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
 use windlass_store::audit;
 use windlass_store::blueprints::{self, Blueprint};
@@ -257,7 +257,7 @@ async fn check_parent_capabilities(
 /// In the order of the API: 400 for missing plugins, 403 for what may not be global, 409 for an
 /// id in use, 400 for inputs, 404 and 409 for parents. [`Outcome::Failed`] is none of them: it is
 /// to be committed.
-pub async fn create(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
+pub async fn create(db: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
     delete_failed(db, scope, &wanted.id).await?;
     demand_plugins(&prepared.missing_plugins)?;
@@ -287,7 +287,7 @@ pub async fn create(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<
     Ok(outcome)
 }
 
-async fn store(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
+async fn store(db: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
     let failure = match &prepared.environment {
         Err(reason) => Some(reason.clone()),
@@ -352,7 +352,7 @@ fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
 }
 
 /// Clears the way for another try where the first one failed.
-async fn delete_failed(db: &impl Db, scope: &Scope, id: &str) -> Result<()> {
+async fn delete_failed(db: &impl Tx, scope: &Scope, id: &str) -> Result<()> {
     let Some(old) = deployments::find_optional(db, scope, id).await? else {
         return Ok(());
     };

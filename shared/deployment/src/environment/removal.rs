@@ -1,6 +1,6 @@
 //! Taking a deployment away, with all that belongs to it.
 
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope};
 use windlass_store::audit;
 use windlass_store::deployments::{self, Deployment};
@@ -23,7 +23,7 @@ pub struct Removal {
 ///
 /// # Errors
 /// 404; 400 `dependent_exists_error` for what is in the way.
-pub async fn remove(db: &impl Db, scope: &Scope, id: &str, removal: Removal) -> Result<()> {
+pub async fn remove(db: &impl Tx, scope: &Scope, id: &str, removal: Removal) -> Result<()> {
     let deployment = deployments::find(db, scope, id).await?;
     scope.demand_own_tenant(&deployment.id, &deployment.tenant_name)?;
     let mut doomed = vec![deployment];
@@ -49,7 +49,7 @@ pub async fn remove(db: &impl Db, scope: &Scope, id: &str, removal: Removal) -> 
     Ok(())
 }
 
-async fn remove_one(db: &impl Db, scope: &Scope, deployment: &Deployment) -> Result<()> {
+async fn remove_one(db: &impl Tx, scope: &Scope, deployment: &Deployment) -> Result<()> {
     let Deployment {
         key,
         id,

@@ -1,36 +1,33 @@
 //! What a step wants done, collected and written with few statements.
 
 use super::rows;
-use crate::graph::Graph;
+use crate::graph::{Call, Graph};
 use crate::step::{Command, End};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Result, Timestamp};
+use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::Execution;
+use windlass_store::node_instances::{self, InstanceChange};
 use windlass_store::queue::{self, Due, Work};
-use windlass_store::{events, node_instances};
 
 /// Everything that one transaction writes besides operations and the execution itself.
 pub struct Effects {
     now: Timestamp,
     dry_run: bool,
-    events: Vec<Value>,
-    changes: Vec<(String, InstanceChange)>,
+    events: Vec<EngineEvent>,
+    changes: Vec<Changed>,
     places: HashMap<String, usize>,
     calls: Vec<Due>,
     timeouts: Vec<Due>,
     withdrawn: Vec<String>,
 }
 
-#[derive(Default)]
-struct InstanceChange {
-    first_state: Option<String>,
-    state: Option<String>,
-    times: i64,
+/// What happens to an instance. Its properties are only known when they are written.
+struct Changed {
+    change: InstanceChange,
     properties: Map<String, Value>,
-    was_started: bool,
-    was_configured: bool,
 }
 
 impl Effects {
@@ -49,9 +46,9 @@ impl Effects {
     }
 
     /// An event about the whole execution.
-    pub fn tell(&mut self, event_type: &str, text: &str) {
+    pub fn tell(&mut self, event_type: &'static str, text: &str) {
         self.events
-            .push(json!([event_type, text, null, null, null, null, null]));
+            .push(EngineEvent::of_execution(event_type, text));
     }
 
     /// Takes over the commands of a step; answers how the run ended, if it did.
@@ -66,22 +63,22 @@ impl Effects {
                     causes,
                 } => {
                     let call = graph.operations[operation].call();
-                    self.events
-                        .push(event_of(call, event.name(), &text, causes));
+                    self.events.push(event_of(call, event.name(), text, causes));
                 }
                 Command::TellInstance { instance, text } => {
-                    let event = "workflow_node_event";
-                    self.events
-                        .push(json!([event, text, instance, null, null, null, null]));
+                    self.events.push(EngineEvent {
+                        node_instance_id: Some(instance),
+                        ..EngineEvent::of_execution("workflow_node_event", text)
+                    });
                 }
                 Command::SetState { instance, state } => self.set_state(instance, state),
                 Command::SetProperties {
                     instance,
                     properties,
                 } => {
-                    let change = self.change(instance);
-                    change.times += 1;
-                    change.properties.extend(properties);
+                    let changed = self.changed(instance);
+                    changed.change.times += 1;
+                    changed.properties.extend(properties);
                 }
                 Command::Call { operation, after } => {
                     let operation = &graph.operations[operation];
@@ -110,7 +107,7 @@ impl Effects {
     }
 
     fn set_state(&mut self, instance: String, state: String) {
-        let change = self.change(instance);
+        let change = &mut self.changed(instance).change;
         match &change.state {
             Some(known) if *known == state => return,
             Some(_) => {}
@@ -123,13 +120,18 @@ impl Effects {
         change.state = Some(state);
     }
 
-    fn change(&mut self, instance: String) -> &mut InstanceChange {
+    fn changed(&mut self, instance: String) -> &mut Changed {
         let place = *self.places.entry(instance).or_insert_with_key(|instance| {
-            self.changes
-                .push((instance.clone(), InstanceChange::default()));
+            self.changes.push(Changed {
+                change: InstanceChange {
+                    id: instance.clone(),
+                    ..InstanceChange::default()
+                },
+                properties: Map::new(),
+            });
             self.changes.len() - 1
         });
-        &mut self.changes[place].1
+        &mut self.changes[place]
     }
 
     /// Removes work on operations that are not wanted any more.
@@ -138,98 +140,79 @@ impl Effects {
     }
 
     /// Writes what was collected so far.
-    pub async fn write(&mut self, db: &impl Db, execution: &Execution) -> Result<()> {
+    pub async fn write(&mut self, tx: &impl Tx, execution: &Execution) -> Result<()> {
         let events = std::mem::take(&mut self.events);
         if !events.is_empty() {
-            events::insert_all(db, execution, &events, self.now).await?;
+            events::insert_all(tx, execution, &events, self.now).await?;
         }
         let changes = std::mem::take(&mut self.changes);
         self.places.clear();
         if !changes.is_empty() && !self.dry_run {
-            self.write_instances(db, &execution.tenant_name, changes)
-                .await?;
+            self.write_instances(tx, execution, changes).await?;
         }
         let withdrawn = std::mem::take(&mut self.withdrawn);
         let withdrawn: Vec<&str> = withdrawn.iter().map(String::as_str).collect();
-        queue::remove_all(db, Work::Operation, &withdrawn).await?;
-        queue::remove_all(db, Work::OperationTimeout, &withdrawn).await?;
-        queue::push_all(
-            db,
-            Work::Operation,
-            &std::mem::take(&mut self.calls),
-            self.now,
-        )
-        .await?;
-        queue::push_all(
-            db,
-            Work::OperationTimeout,
-            &std::mem::take(&mut self.timeouts),
-            self.now,
-        )
-        .await
+        let calls = std::mem::take(&mut self.calls);
+        let timeouts = std::mem::take(&mut self.timeouts);
+        queue::remove_all(tx, Work::Operation, &withdrawn).await?;
+        queue::remove_all(tx, Work::OperationTimeout, &withdrawn).await?;
+        queue::push_all(tx, Work::Operation, &calls, self.now).await?;
+        queue::push_all(tx, Work::OperationTimeout, &timeouts, self.now).await
     }
 
     async fn write_instances(
         &self,
-        db: &impl Db,
-        tenant: &str,
-        changes: Vec<(String, InstanceChange)>,
+        tx: &impl Tx,
+        execution: &Execution,
+        changes: Vec<Changed>,
     ) -> Result<()> {
         let touched: Vec<&str> = changes
             .iter()
-            .filter(|(_, change)| !change.properties.is_empty())
-            .map(|(id, _)| id.as_str())
+            .filter(|changed| !changed.properties.is_empty())
+            .map(|changed| changed.change.id.as_str())
             .collect();
-        let mut properties = if touched.is_empty() {
+        let mut known = if touched.is_empty() {
             HashMap::new()
         } else {
-            node_instances::runtime_properties(db, tenant, &touched).await?
+            node_instances::runtime_properties(tx, execution, &touched).await?
         };
-        let changes: Vec<Value> = changes
-            .iter()
-            .map(|(id, change)| {
-                let properties = (!change.properties.is_empty()).then(|| {
-                    let mut merged = properties.remove(id).unwrap_or_default();
-                    merged.extend(change.properties.clone());
-                    Value::Object(merged).to_string()
-                });
-                json!([
-                    id,
-                    change.state,
-                    change.times,
-                    properties,
-                    change.was_started,
-                    change.was_configured,
-                    change.first_state
-                ])
-            })
+        let changes: Vec<InstanceChange> = changes
+            .into_iter()
+            .map(
+                |Changed {
+                     mut change,
+                     properties,
+                 }| {
+                    if !properties.is_empty() {
+                        let mut merged = known.remove(&change.id).unwrap_or_default();
+                        merged.extend(properties);
+                        change.runtime_properties = Some(merged);
+                    }
+                    change
+                },
+            )
             .collect();
-        node_instances::update_all(db, tenant, &changes, self.now).await
+        node_instances::update_all(tx, execution, &changes, self.now).await
     }
 }
 
-/// The row of an event about a task: of a call with its instance, of a subgraph without.
+/// The event about a task: of a call with its instance, of a subgraph without.
 pub fn event_of(
-    call: Option<&crate::graph::Call>,
-    event_type: &str,
-    text: &str,
+    call: Option<&Call>,
+    event_type: &'static str,
+    text: String,
     causes: Option<Value>,
-) -> Value {
-    let Some(call) = call else {
-        return json!([event_type, text, null, null, null, null, causes]);
-    };
-    let ends = call
-        .related
-        .as_ref()
-        .map(|related| rows::ends(call, related));
-    let (source, target) = ends.unzip();
-    json!([
-        event_type,
-        text,
-        call.instance,
-        call.operation,
-        source,
-        target,
-        causes
-    ])
+) -> EngineEvent {
+    let mut event = EngineEvent::of_execution(event_type, text);
+    event.error_causes = causes;
+    if let Some(call) = call {
+        event.node_instance_id = Some(call.instance.clone());
+        event.operation = Some(call.operation.clone());
+        if let Some(related) = &call.related {
+            let (source, target) = rows::ends(call, related);
+            event.source_id = Some(source.to_owned());
+            event.target_id = Some(target.to_owned());
+        }
+    }
+    event
 }

@@ -9,10 +9,14 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use windlass_core::{Error, Result};
 use windlass_store::executions::Execution;
+use windlass_store::operations::{EngineOperation, OpenOperation, OperationChange};
 
-/// The rows of the operations from `first` on, as [`windlass_store::operations::insert_all`]
-/// takes them.
-pub fn to_rows(execution: &Execution, graph: &Graph, first: usize) -> Vec<Value> {
+/// The rows of the operations from `first` on.
+pub fn to_rows<'a>(
+    execution: &Execution,
+    graph: &'a Graph,
+    first: usize,
+) -> Vec<EngineOperation<'a>> {
     let id_of = |place: usize| graph.operations.get(place).map(|known| known.id.as_str());
     let new = graph.operations.iter().skip(first);
     new.map(|operation| {
@@ -24,16 +28,16 @@ pub fn to_rows(execution: &Execution, graph: &Graph, first: usize) -> Vec<Value>
             .chain(operation.subgraph)
             .filter_map(id_of)
             .collect();
-        json!([
-            operation.id,
-            operation.name,
-            operation.task.type_name(),
-            operation.state.name(),
-            subgraph,
-            operation.call().and_then(|call| call.queue.as_deref()),
+        EngineOperation {
+            id: &operation.id,
+            name: &operation.name,
+            kind: operation.task.type_name(),
+            state: operation.state,
+            containing_subgraph: subgraph,
+            queue: operation.call().and_then(|call| call.queue.as_deref()),
             dependencies,
-            parameters(execution, operation, subgraph),
-        ])
+            parameters: parameters(execution, operation, subgraph),
+        }
     })
     .collect()
 }
@@ -139,18 +143,6 @@ pub fn ends<'a>(call: &'a Call, related: &'a Related) -> (&'a str, &'a str) {
     }
 }
 
-/// What is read back: id, name, type, state, subgraph, queue, dependencies, parameters.
-type OpenRow = (
-    String,
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Vec<String>,
-    Value,
-);
-
 #[derive(Deserialize)]
 struct CallRow {
     #[serde(default)]
@@ -190,41 +182,35 @@ struct RelatedRow {
 ///
 /// # Errors
 /// Internal, for a row that does not have the shape this module writes.
-pub fn from_rows(rows: Vec<Value>) -> Result<Graph> {
-    let rows: Vec<OpenRow> = rows
-        .into_iter()
-        .map(|row| serde_json::from_value(row).map_err(|error| broken("?", &error)))
-        .collect::<Result<_>>()?;
+pub fn from_rows(rows: Vec<OpenOperation>) -> Result<Graph> {
     let places: HashMap<String, usize> = rows
         .iter()
         .enumerate()
-        .map(|(place, row)| (row.0.clone(), place))
+        .map(|(place, row)| (row.id.clone(), place))
         .collect();
     let operations = rows
         .into_iter()
-        .map(
-            |(id, name, kind, state, subgraph, queue, dependencies, parameters)| {
-                let subgraph = subgraph.and_then(|id| places.get(&id).copied());
-                let dependencies = dependencies
-                    .iter()
-                    .filter_map(|id| places.get(id).copied())
-                    .filter(|place| Some(*place) != subgraph)
-                    .collect();
-                let state = OperationState::named(&state).ok_or_else(|| broken(&id, &state))?;
-                let task = task(&id, &kind, queue, parameters)?;
-                let changed = false;
-                Ok(Operation {
-                    id,
-                    name,
-                    state,
-                    dependencies,
-                    subgraph,
-                    task,
-                    changed,
-                    error: None,
-                })
-            },
-        )
+        .map(|row| {
+            let subgraph = row.containing_subgraph;
+            let subgraph = subgraph.and_then(|id| places.get(&id).copied());
+            let dependencies = row
+                .dependencies
+                .iter()
+                .filter_map(|id| places.get(id).copied())
+                .filter(|place| Some(*place) != subgraph)
+                .collect();
+            let task = task(&row.id, &row.kind, row.queue, row.parameters)?;
+            Ok(Operation {
+                id: row.id,
+                name: row.name,
+                state: row.state,
+                dependencies,
+                subgraph,
+                task,
+                changed: false,
+                error: None,
+            })
+        })
         .collect::<Result<_>>()?;
     Ok(Graph { operations })
 }
@@ -283,23 +269,19 @@ fn task(id: &str, kind: &str, queue: Option<String>, parameters: Value) -> Resul
     })
 }
 
-/// The changes of operations before `first`, as [`windlass_store::operations::update_all`]
-/// takes them.
-pub fn to_changes(graph: &Graph, first: usize) -> Vec<Value> {
+/// The changes of operations before `first`.
+pub fn to_changes(graph: &Graph, first: usize) -> Vec<OperationChange<'_>> {
     let stored = graph.operations.iter().take(first);
     stored
         .filter(|operation| operation.changed)
-        .map(|operation| {
-            let retries = match (operation.call(), operation.state) {
+        .map(|operation| OperationChange {
+            id: &operation.id,
+            state: operation.state,
+            retries: match (operation.call(), operation.state) {
                 (Some(call), OperationState::Rescheduled) => Some(call.retries),
                 _ => None,
-            };
-            json!([
-                operation.id,
-                operation.state.name(),
-                retries,
-                operation.error
-            ])
+            },
+            error: operation.error.as_deref(),
         })
         .collect()
 }

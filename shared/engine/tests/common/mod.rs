@@ -10,6 +10,7 @@ use std::rc::Rc;
 use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Tx, Value as DbValue};
 use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_engine::control::{self, Action};
 use windlass_engine::{Dispatch, Run, StartRequest, TickOptions, TickReport, dispatch};
 use windlass_store::executions::Execution;
 use windlass_store::queue::{Leased, Work};
@@ -450,6 +451,14 @@ impl World {
             ..StartRequest::default()
         };
         self.try_start(request).unwrap().id
+    }
+
+    /// What a caller asks of an execution.
+    pub fn act(&self, action: Action, id: &str) -> Result<Execution> {
+        let now = self.now();
+        run(self
+            .db
+            .transaction(async |tx| control::act(tx, &self.scope, action, id, now).await))
     }
 
     /// One tick, as far as it comes without waiting; nothing when it waits for something: then it

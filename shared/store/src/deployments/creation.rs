@@ -3,11 +3,11 @@
 //! It runs inside the request that asks for the deployment, so its row is written when it has
 //! ended, with the two events that tell of it.
 
-use serde_json::json;
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Result, Scope, Timestamp, ids, params};
 
 use super::Owner;
+use crate::events::{self, EngineEvent};
 use crate::executions::{self, Execution, Status};
 
 /// The workflow's name.
@@ -26,7 +26,7 @@ pub struct Creation<'a> {
 
 /// Records the execution that made a deployment, or failed to. Answers its id.
 pub async fn record_creation(
-    db: &impl Db,
+    db: &impl Tx,
     scope: &Scope,
     owner: &Owner,
     creation: &Creation<'_>,
@@ -41,16 +41,16 @@ pub async fn record_creation(
         id: ids::new_uuid(),
         tenant_name: owner.tenant_name.clone(),
         created_by: scope.username().to_owned(),
-        visibility: owner.visibility.to_string(),
-        created_at: creation.began.to_string(),
+        visibility: owner.visibility,
+        created_at: creation.began,
         deployment_key: Some(owner.key),
         deployment_id: Some(owner.id.clone()),
         blueprint_id: Some(creation.blueprint_id.to_owned()),
         workflow_id: CREATE_WORKFLOW.to_owned(),
-        status: status.name().to_owned(),
+        status,
         error: creation.error.map(str::to_owned),
-        started_at: Some(creation.began.to_string()),
-        ended_at: Some(ended.to_string()),
+        started_at: Some(creation.began),
+        ended_at: Some(ended),
         ..Execution::default()
     };
     execution.key = executions::insert(db, &execution).await?;
@@ -69,8 +69,8 @@ pub async fn record_creation(
         (creation.began, "workflow_started", begin),
         (ended, kind, end),
     ] {
-        let event = json!([kind, message, null, null, null, null, null]);
-        crate::events::insert_all(db, &execution, &[event], time).await?;
+        let event = EngineEvent::of_execution(kind, message);
+        events::insert_all(db, &execution, &[event], time).await?;
     }
     db.execute(
         "update deployments set create_execution = ?2, latest_execution = ?2 where key = ?1",

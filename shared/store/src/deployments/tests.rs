@@ -236,7 +236,10 @@ fn what_ran_or_runs_on_a_deployment_is_known() {
             began: Timestamp::now(),
             error: Some("no"),
         };
-        let id = record_creation(&db, &scope, &owner, &failed).await.unwrap();
+        let id = db
+            .transaction(async |tx| record_creation(tx, &scope, &owner, &failed).await)
+            .await
+            .unwrap();
         assert!(is_failed_creation(&db, owner.key).await.unwrap());
         assert!(
             unfinished_executions(&db, owner.key)

@@ -9,7 +9,9 @@ mod query;
 
 pub use query::{EventQuery, Kinds};
 
-use windlass_core::db::{Db, Value};
+use crate::audit;
+use crate::deployments::Owner;
+use windlass_core::db::{Db, Tx, Value};
 use windlass_core::list::{Field, FieldKind, Page, Statement, page};
 use windlass_core::{Response, Result, Scope};
 
@@ -62,15 +64,20 @@ pub async fn list(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<Res
     ))
 }
 
-/// Deletes the caller's tenant's rows that match and answers how many there were. Has to run in
-/// a transaction.
-pub async fn delete(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<i64> {
+/// Deletes the rows of a deployment of the caller's tenant that match, and answers how many there
+/// were.
+pub async fn delete(
+    tx: &impl Tx,
+    scope: &Scope,
+    deployment: &Owner,
+    query: &EventQuery,
+) -> Result<i64> {
     let parameters = scope.with(&query.parameters);
     let condition = format!(
         "t.tenant_name = ?1 and (t.visibility <> 'private' or t.created_by = ?2 or ?3){}",
         query.conditions
     );
-    let count = db
+    let count = tx
         .first(
             &format!("select count(*) from events t where {condition}"),
             &parameters,
@@ -78,12 +85,13 @@ pub async fn delete(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<i
         .await?
         .map_or(Ok(0), |row| row.integer(0))?;
     if count > 0 {
-        db.execute(
+        tx.execute(
             &format!("delete from events as t where {condition}"),
             &parameters,
         )
         .await?;
     }
+    audit::insert(tx, scope, "event_delete", "Deployment", &deployment.id).await?;
     Ok(count)
 }
 

@@ -3,7 +3,7 @@
 use crate::executions::Execution;
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Result, Timestamp, params};
 
 /// One row to be inserted. What it leaves open is null in the table, and absent from the JSON on
@@ -81,9 +81,8 @@ impl NewEvent {
 
 /// Inserts the rows of one execution in their order, as one statement. They belong to whom the
 /// execution belongs to.
-pub async fn insert(db: &impl Db, execution: &Execution, events: &[NewEvent]) -> Result<()> {
-    let events = serde_json::to_string(events).map_err(windlass_core::Error::internal)?;
-    db.execute(
+pub async fn insert(tx: &impl Tx, execution: &Execution, events: &[NewEvent]) -> Result<()> {
+    tx.execute(
         "insert into events (tenant_name, visibility, created_by, type, event_type, level, logger,
              message, message_code, error_causes, operation, timestamp, reported_timestamp,
              blueprint_id, deployment_key, deployment_id, execution_id, workflow_id,
@@ -100,14 +99,14 @@ pub async fn insert(db: &impl Db, execution: &Execution, events: &[NewEvent]) ->
          from json_each(?9) e",
         params![
             &execution.tenant_name,
-            &execution.visibility,
+            execution.visibility,
             &execution.created_by,
             execution.blueprint_id.as_deref(),
             execution.deployment_key,
             execution.deployment_id.as_deref(),
             &execution.id,
             &execution.workflow_id,
-            events
+            crate::json_text(events)?
         ],
     )
     .await

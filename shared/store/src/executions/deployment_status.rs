@@ -1,7 +1,9 @@
 //! What an execution's start or end means for its deployment, and for the deployments above it.
 
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Result, params};
+
+use super::{Execution, Status};
 
 /// How far up parents are followed: labels that were made by hand could form a circle.
 const HEIGHT: usize = 50;
@@ -15,11 +17,11 @@ const PARENT_LABEL: &str = "csys-obj-parent";
 /// The worst status among a deployment's own and those of its children, as SQL on `deployments`
 /// with `latest` being the status of its latest execution.
 fn status_of(latest: &str) -> String {
+    let in_progress = Status::sql_list(Status::is_in_progress);
     format!(
         "with parts (status) as (
              select case
-                 when {latest} in ('pending', 'started', 'queued', 'cancelling',
-                                   'force_cancelling', 'kill_cancelling') then 'in_progress'
+                 when {latest} in {in_progress} then 'in_progress'
                  when {latest} = 'failed' or installation_status <> 'active'
                      then 'requires_attention'
                  else 'good' end
@@ -36,24 +38,31 @@ fn status_of(latest: &str) -> String {
     )
 }
 
-/// Follows an execution that became active: it is the deployment's latest one.
-pub async fn execution_started(
-    db: &impl Db,
-    deployment_key: i64,
-    execution_id: &str,
-) -> Result<()> {
-    db.execute(
+/// Follows an execution that became active: it is the latest one of its deployment, if it has one.
+pub async fn execution_started(tx: &impl Tx, execution: &Execution) -> Result<()> {
+    let Some(deployment_key) = execution.deployment_key else {
+        return Ok(());
+    };
+    tx.execute(
         "update deployments set latest_execution = ?2 where key = ?1",
-        params![deployment_key, execution_id],
+        params![deployment_key, &execution.id],
     )
     .await?;
-    recompute(db, deployment_key).await
+    recompute(tx, deployment_key).await
+}
+
+/// Follows an execution that ended.
+pub async fn execution_ended(tx: &impl Tx, execution: &Execution) -> Result<()> {
+    match execution.deployment_key {
+        Some(deployment_key) => recompute(tx, deployment_key).await,
+        None => Ok(()),
+    }
 }
 
 /// Computes a deployment's installation status and its status from its instances and its latest
 /// execution, then the status of all deployments above it.
-pub async fn recompute(db: &impl Db, deployment_key: i64) -> Result<()> {
-    db.execute(
+pub async fn recompute(tx: &impl Tx, deployment_key: i64) -> Result<()> {
+    tx.execute(
         "update deployments set installation_status = case when exists (
              select 1 from node_instances
              where deployment_key = ?1 and state <> 'started') then 'inactive' else 'active' end
@@ -72,8 +81,8 @@ pub async fn recompute(db: &impl Db, deployment_key: i64) -> Result<()> {
     for _ in 0..HEIGHT {
         let mut parents = Vec::new();
         for key in level {
-            db.execute(&set, params![key]).await?;
-            let rows = db
+            tx.execute(&set, params![key]).await?;
+            let rows = tx
                 .query(
                     "select parent.key from deployment_labels label
                      join deployments child on child.key = label.deployment_key

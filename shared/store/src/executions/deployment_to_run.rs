@@ -1,47 +1,44 @@
 //! What has to be known of a deployment before a workflow runs on it.
 
+use serde::Deserialize;
 use serde_json::Value;
 use windlass_core::db::Db;
+use windlass_core::visibility::Visibility;
 use windlass_core::{Caller, Error, Permission, Result, Scope, params};
 
-/// What has to be known of a deployment to run something on it.
-#[derive(Clone, Debug)]
+use super::Status;
+
+/// A deployment on which a workflow is to run.
+#[derive(Clone, Debug, Deserialize)]
 pub struct DeploymentToRun {
-    /// Its key.
+    /// The deployment's row.
     pub key: i64,
-    /// Its id.
+    /// What clients call it.
     pub id: String,
-    /// Its tenant.
+    /// The tenant it belongs to.
     pub tenant_name: String,
-    /// Its visibility.
-    pub visibility: String,
-    /// Its blueprint.
+    /// Who sees it; executions are seen by the same people unless a request says otherwise.
+    pub visibility: Visibility,
+    /// The blueprint it was made from.
     pub blueprint_id: String,
-    /// The status of the execution that made its environment.
-    pub create_status: Option<String>,
+    /// The status of the execution that made its environment; none for a restored deployment.
+    pub create_status: Option<Status>,
 }
 
-/// A deployment that the caller can see, to run something on it.
+/// A deployment that the caller can see and may run something on.
 ///
 /// # Errors
 /// 404 when there is none, 403 for a global one of another tenant.
 pub async fn deployment_to_run(db: &impl Db, scope: &Scope, id: &str) -> Result<DeploymentToRun> {
     let sql = format!(
-        "select key, id, tenant_name, visibility, blueprint_id,
-             (select status from executions where executions.id = create_execution)
+        "select json_object('key', key, 'id', id, 'tenant_name', tenant_name,
+             'visibility', visibility, 'blueprint_id', blueprint_id, 'create_status',
+             (select status from executions where executions.id = create_execution))
          from deployments where {} and id = ?4 order by tenant_name <> ?1 limit 1",
         Scope::VISIBLE
     );
-    let row = db.first(&sql, &scope.with(&[id.into()])).await?;
-    let row = row.ok_or_else(|| Error::not_found("Deployment", id))?;
-    let deployment = DeploymentToRun {
-        key: row.integer(0)?,
-        id: row.text(1)?.to_owned(),
-        tenant_name: row.text(2)?.to_owned(),
-        visibility: row.text(3)?.to_owned(),
-        blueprint_id: row.text(4)?.to_owned(),
-        create_status: row.optional_text(5)?.map(str::to_owned),
-    };
+    let found: Option<DeploymentToRun> = db.first_json(&sql, &scope.with(&[id.into()])).await?;
+    let deployment = found.ok_or_else(|| Error::not_found("Deployment", id))?;
     let may = |caller: &Caller| caller.holds_in(scope.tenant(), Permission::ExecuteGlobalWorkflow);
     if deployment.tenant_name != scope.tenant() && !scope.caller().is_ok_and(may) {
         return Err(Error::forbidden(format!(

@@ -1,7 +1,7 @@
-//! Who started an execution and when, where that was somewhere else.
+//! Who started an execution, where a request names somebody else than its caller.
 
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Timestamp, params};
+use windlass_core::{Error, Result, params};
 
 /// The name of a user as it is stored, which may differ in letter case from what was given.
 ///
@@ -20,22 +20,4 @@ pub async fn creator(db: &impl Db, username: &str) -> Result<String> {
             "User {username} does not exist."
         ))),
     }
-}
-
-/// Gives an execution another creator and another time of creation, where they are given.
-pub async fn set_origin(
-    db: &impl Db,
-    key: i64,
-    created_by: Option<&str>,
-    created_at: Option<Timestamp>,
-) -> Result<()> {
-    if created_by.is_none() && created_at.is_none() {
-        return Ok(());
-    }
-    db.execute(
-        "update executions set created_by = coalesce(?2, created_by),
-             created_at = coalesce(?3, created_at) where key = ?1",
-        params![key, created_by, created_at],
-    )
-    .await
 }

@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::caller::Reach;
-use windlass_core::db::{Db, Value};
+use windlass_core::db::{Db, Tx, Value};
 use windlass_core::list::{self, ListQuery};
 use windlass_core::{Result, Scope, Timestamp};
 
-use super::EXECUTIONS;
+use super::{EXECUTIONS, Status};
 
 /// Which of the ended executions that match a query are to be removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,15 +28,15 @@ struct Ended {
     tenant_name: String,
     deployment_id: Option<String>,
     workflow_id: String,
-    status: String,
+    status: Status,
     created_at: Timestamp,
 }
 
 impl Ended {
     /// The deployment that this execution made.
     fn created_deployment(&self) -> Option<(&str, &str)> {
-        let created =
-            self.workflow_id == "create_deployment_environment" && self.status == "terminated";
+        let created = self.workflow_id == "create_deployment_environment"
+            && self.status == Status::Terminated;
         let deployment = self.deployment_id.as_deref()?;
         created.then_some((self.tenant_name.as_str(), deployment))
     }
@@ -47,12 +47,12 @@ impl Ended {
 /// A deployment's last successful creation stays: it is how a deployment knows that it is ready.
 /// Global executions of other tenants are visible, but not removed.
 pub async fn delete(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     query: &ListQuery,
     removal: Removal,
 ) -> Result<usize> {
-    let ended = ended(db, scope, query).await?;
+    let ended = ended(tx, scope, query).await?;
     let ids = removable(&ended, removal);
     if ids.is_empty() {
         return Ok(0);
@@ -64,9 +64,9 @@ pub async fn delete(
          where latest_execution in (select value from json_each(?1))",
         "delete from executions where id in (select value from json_each(?1))",
     ] {
-        db.execute(sql, std::slice::from_ref(&names)).await?;
+        tx.execute(sql, std::slice::from_ref(&names)).await?;
     }
-    crate::audit::insert_each(db, scope, "execution_delete", "Execution", &ids).await?;
+    crate::audit::insert_each(tx, scope, "execution_delete", "Execution", &ids).await?;
     Ok(ids.len())
 }
 
@@ -92,7 +92,8 @@ async fn ended(db: &impl Db, scope: &Scope, query: &ListQuery) -> Result<Vec<End
             [names],
         );
     }
-    query.and("t.status in ('terminated', 'failed', 'cancelled')", []);
+    let ended = Status::sql_list(Status::has_ended);
+    query.and(&format!("t.status in {ended}"), []);
     list::page(db, &EXECUTIONS.page_statement(scope, &query))
         .await?
         .parse()

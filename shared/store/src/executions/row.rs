@@ -1,37 +1,39 @@
 //! The row of an execution, as the engine reads and writes it.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
-use windlass_core::db::{Db, Row};
-use windlass_core::{Error, Result, Scope, params};
+use windlass_core::db::{Db, Tx};
+use windlass_core::visibility::Visibility;
+use windlass_core::{Error, Result, Scope, Timestamp, params};
 
 use super::Status;
+use crate::audit;
 
 /// One execution, as the engine sees it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Execution {
     /// The order of creation; 0 for one that was not inserted yet.
     pub key: i64,
-    /// UUID version 4.
+    /// UUID version 4, or what a restored execution was called before.
     pub id: String,
-    /// Its tenant.
+    /// The tenant it belongs to.
     pub tenant_name: String,
-    /// Who started it.
+    /// The user in whose name it runs.
     pub created_by: String,
-    /// `private`, `tenant` or `global`.
-    pub visibility: String,
+    /// Who sees it, with all that belongs to it.
+    pub visibility: Visibility,
     /// When it was made.
-    pub created_at: String,
+    pub created_at: Timestamp,
     /// The deployment's key; none for system workflows.
     pub deployment_key: Option<i64>,
-    /// The deployment's id.
+    /// The deployment's id, which stays when the deployment is gone.
     pub deployment_id: Option<String>,
     /// The blueprint at the time it was made.
     pub blueprint_id: Option<String>,
     /// The workflow's name.
     pub workflow_id: String,
-    /// A word of [`Status`].
-    pub status: String,
+    /// Where it stands.
+    pub status: Status,
     /// Why it failed.
     pub error: Option<String>,
     /// The parameters, defaults filled in.
@@ -47,93 +49,64 @@ pub struct Execution {
     /// Whether it was resumed.
     pub resume: bool,
     /// When it is to start.
-    pub scheduled_for: Option<String>,
+    pub scheduled_for: Option<Timestamp>,
     /// When it started.
-    pub started_at: Option<String>,
+    pub started_at: Option<Timestamp>,
     /// When it ended.
-    pub ended_at: Option<String>,
+    pub ended_at: Option<Timestamp>,
     /// How many operations it has.
     pub total_operations: i64,
     /// How many of them have ended.
     pub finished_operations: i64,
 }
 
-impl Execution {
-    /// Where it stands.
-    ///
-    /// # Errors
-    /// Internal, for a word that no version of this code wrote.
-    pub fn status(&self) -> Result<Status> {
-        Status::named(&self.status).ok_or_else(|| {
-            Error::internal(format!(
-                "execution {} has the status {}",
-                self.id, self.status
-            ))
-        })
-    }
-
-    pub(super) fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            key: row.integer(0)?,
-            id: row.text(1)?.to_owned(),
-            tenant_name: row.text(2)?.to_owned(),
-            created_by: row.text(3)?.to_owned(),
-            visibility: row.text(4)?.to_owned(),
-            created_at: row.text(5)?.to_owned(),
-            deployment_key: row.optional_integer(6)?,
-            deployment_id: row.optional_text(7)?.map(str::to_owned),
-            blueprint_id: row.optional_text(8)?.map(str::to_owned),
-            workflow_id: row.text(9)?.to_owned(),
-            status: row.text(10)?.to_owned(),
-            error: row.optional_text(11)?.map(str::to_owned),
-            parameters: row.json(12)?,
-            is_system_workflow: row.boolean(13)?,
-            is_dry_run: row.boolean(14)?,
-            allow_custom_parameters: row.boolean(15)?,
-            force: row.boolean(16)?,
-            resume: row.boolean(17)?,
-            scheduled_for: row.optional_text(18)?.map(str::to_owned),
-            started_at: row.optional_text(19)?.map(str::to_owned),
-            ended_at: row.optional_text(20)?.map(str::to_owned),
-            total_operations: row.integer(21)?,
-            finished_operations: row.integer(22)?,
-        })
-    }
-}
-
-pub(super) const COLUMNS: &str = "key, id, tenant_name, created_by, visibility, created_at, deployment_key, \
-     deployment_id, blueprint_id, workflow_id, status, error, parameters, is_system_workflow, \
-     is_dry_run, allow_custom_parameters, force, resume, scheduled_for, started_at, ended_at, \
-     total_operations, finished_operations";
+/// An [`Execution`] as one JSON object.
+pub(super) const ROW: &str = "json_object('key', key, 'id', id, 'tenant_name', tenant_name,
+     'created_by', created_by, 'visibility', visibility, 'created_at', created_at,
+     'deployment_key', deployment_key, 'deployment_id', deployment_id,
+     'blueprint_id', blueprint_id, 'workflow_id', workflow_id, 'status', status, 'error', error,
+     'parameters', json(parameters),
+     'is_system_workflow', json(iif(is_system_workflow, 'true', 'false')),
+     'is_dry_run', json(iif(is_dry_run, 'true', 'false')),
+     'allow_custom_parameters', json(iif(allow_custom_parameters, 'true', 'false')),
+     'force', json(iif(force, 'true', 'false')), 'resume', json(iif(resume, 'true', 'false')),
+     'scheduled_for', scheduled_for, 'started_at', started_at, 'ended_at', ended_at,
+     'total_operations', total_operations, 'finished_operations', finished_operations)";
 
 /// An execution that the caller can see.
 ///
 /// # Errors
 /// 404 when there is none.
 pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Execution> {
+    find_if_any(db, scope, id)
+        .await?
+        .ok_or_else(|| Error::not_found("Execution", id))
+}
+
+/// The same for those to whom an execution that is gone is nothing unusual: it may have been
+/// deleted with its deployment while its work was in the queue.
+pub async fn find_if_any(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Execution>> {
     let sql = format!(
-        "select {COLUMNS} from executions where {} and id = ?4",
+        "select {ROW} from executions where {} and id = ?4",
         Scope::VISIBLE
     );
-    let row = db.first(&sql, &scope.with(&[id.into()])).await?;
-    row.map_or_else(
-        || Err(Error::not_found("Execution", id)),
-        |row| Execution::from_row(&row),
-    )
+    db.first_json(&sql, &scope.with(&[id.into()])).await
 }
 
-/// An execution by its id, for the engine itself: whoever could see it has been asked before.
-pub async fn find_for_engine(db: &impl Db, id: &str) -> Result<Option<Execution>> {
-    let sql = format!("select {COLUMNS} from executions where id = ?1");
-    db.first(&sql, params![id])
-        .await?
-        .map(|row| Execution::from_row(&row))
-        .transpose()
+/// Inserts an execution that a caller wants, and answers its key.
+///
+/// # Errors
+/// Internal, with [`Error::is_unique_violation`] when the id is taken.
+pub async fn start(tx: &impl Tx, scope: &Scope, execution: &Execution) -> Result<i64> {
+    let key = insert(tx, execution).await?;
+    audit::insert(tx, scope, "execution_start", "Execution", &execution.id).await?;
+    Ok(key)
 }
 
-/// Inserts an execution and answers its key.
-pub async fn insert(db: &impl Db, execution: &Execution) -> Result<i64> {
-    let row = db
+/// Inserts an execution that came with something else, whose audit row names that: a new
+/// deployment, an upload. Answers its key.
+pub(crate) async fn insert(tx: &impl Tx, execution: &Execution) -> Result<i64> {
+    let row = tx
         .first(
             "insert into executions
                  (id, tenant_name, created_by, visibility, created_at, deployment_key,
@@ -147,23 +120,23 @@ pub async fn insert(db: &impl Db, execution: &Execution) -> Result<i64> {
                 &execution.id,
                 &execution.tenant_name,
                 &execution.created_by,
-                &execution.visibility,
-                &execution.created_at,
+                execution.visibility,
+                execution.created_at,
                 execution.deployment_key,
                 execution.deployment_id.as_deref(),
                 execution.blueprint_id.as_deref(),
                 &execution.workflow_id,
-                &execution.status,
+                execution.status,
                 execution.error.as_deref(),
-                Value::Object(execution.parameters.clone()).to_string(),
+                parameters(execution)?,
                 execution.is_system_workflow,
                 execution.is_dry_run,
                 execution.allow_custom_parameters,
                 execution.force,
                 execution.resume,
-                execution.scheduled_for.as_deref(),
-                execution.started_at.as_deref(),
-                execution.ended_at.as_deref(),
+                execution.scheduled_for,
+                execution.started_at,
+                execution.ended_at,
                 execution.total_operations,
                 execution.finished_operations,
             ],
@@ -173,13 +146,17 @@ pub async fn insert(db: &impl Db, execution: &Execution) -> Result<i64> {
         .integer(0)
 }
 
+fn parameters(execution: &Execution) -> Result<String> {
+    serde_json::to_string(&execution.parameters).map_err(Error::internal)
+}
+
 /// Writes what changes while an execution runs: status, error, times, progress, parameters.
 /// `was` is the status that was read.
 ///
 /// # Errors
 /// Conflict, when the status is another one by now.
-pub async fn save(db: &impl Db, execution: &Execution, was: &str) -> Result<()> {
-    let row = db
+pub async fn save(tx: &impl Tx, execution: &Execution, was: Status) -> Result<()> {
+    let row = tx
         .first(
             "update executions set status = ?3, error = ?4, started_at = ?5, ended_at = ?6,
                  resume = ?7, total_operations = ?8, finished_operations = ?9, parameters = ?10
@@ -187,14 +164,14 @@ pub async fn save(db: &impl Db, execution: &Execution, was: &str) -> Result<()> 
             params![
                 execution.key,
                 was,
-                &execution.status,
+                execution.status,
                 execution.error.as_deref(),
-                execution.started_at.as_deref(),
-                execution.ended_at.as_deref(),
+                execution.started_at,
+                execution.ended_at,
                 execution.resume,
                 execution.total_operations,
                 execution.finished_operations,
-                Value::Object(execution.parameters.clone()).to_string(),
+                parameters(execution)?,
             ],
         )
         .await?;
@@ -205,4 +182,26 @@ pub async fn save(db: &impl Db, execution: &Execution, was: &str) -> Result<()> 
         )));
     }
     Ok(())
+}
+
+/// The same for a change that a caller asked for: `action` is its name in the audit trail.
+///
+/// # Errors
+/// As [`save`].
+pub async fn save_for(
+    tx: &impl Tx,
+    scope: &Scope,
+    action: &str,
+    execution: &Execution,
+    was: Status,
+) -> Result<()> {
+    save(tx, execution, was).await?;
+    audit::insert(tx, scope, action, "Execution", &execution.id).await
+}
+
+/// Records that a caller asked to look again whether an execution may start, which changes nothing
+/// in its own row.
+pub async fn note_requeue(tx: &impl Tx, scope: &Scope, execution: &Execution) -> Result<()> {
+    let action = "execution_requeue";
+    audit::insert(tx, scope, action, "Execution", &execution.id).await
 }

@@ -1,11 +1,18 @@
 //! Where an execution stands, and which sets of statuses there are.
+//!
+//! Statements that ask for a set take its words from here, see [`Status::sql_list`].
+
+use serde::{Deserialize, Serialize};
+use windlass_core::db::Value;
 
 /// Where an execution stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the words of the API")]
 pub enum Status {
     Scheduled,
     Queued,
+    #[default]
     Pending,
     Started,
     Cancelling,
@@ -17,7 +24,8 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 10] = [
+    /// Every status, in the order in which an execution may come to them.
+    pub const ALL: [Self; 10] = [
         Self::Scheduled,
         Self::Queued,
         Self::Pending,
@@ -76,6 +84,21 @@ impl Status {
         )
     }
 
+    /// Whether it runs, or waits for others to end: what its deployment shows as being in progress.
+    pub const fn is_in_progress(self) -> bool {
+        self.is_active() || matches!(self, Self::Queued)
+    }
+
+    /// The statuses of a set as an SQL list: `('pending', 'started')`.
+    pub fn sql_list(is_in: impl Fn(Self) -> bool) -> String {
+        let words: Vec<String> = Self::ALL
+            .into_iter()
+            .filter(|status| is_in(*status))
+            .map(|status| format!("'{}'", status.name()))
+            .collect();
+        format!("({})", words.join(", "))
+    }
+
     /// Whether an execution in this status may be reported to have `next`.
     pub const fn can_become(self, next: Self) -> bool {
         if self as u8 == next as u8 {
@@ -92,6 +115,12 @@ impl Status {
             | Self::Started
             | Self::KillCancelling => true,
         }
+    }
+}
+
+impl From<Status> for Value {
+    fn from(status: Status) -> Self {
+        Self::from(status.name())
     }
 }
 
@@ -127,5 +156,19 @@ mod tests {
         ] {
             assert_eq!(from.can_become(next), allowed, "{from:?} -> {next:?}");
         }
+    }
+
+    #[test]
+    fn serde_and_sql_use_the_same_words() {
+        for status in Status::ALL {
+            let json = serde_json::to_value(status).unwrap();
+            assert_eq!(json, status.name(), "{status:?}");
+            assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status);
+            assert_eq!(Status::named(status.name()), Some(status));
+        }
+        assert_eq!(
+            Status::sql_list(Status::is_cancelling),
+            "('cancelling', 'force_cancelling', 'kill_cancelling')"
+        );
     }
 }

@@ -7,8 +7,8 @@ use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::list::{self, ListQuery};
 use windlass_core::permission::PermissionSet;
+use windlass_core::{Kind, Scope, Timestamp, Visibility};
 use windlass_core::{Request, params};
-use windlass_core::{Scope, Timestamp};
 
 pub async fn database() -> NativeDb {
     let db = NativeDb::in_memory();
@@ -70,6 +70,12 @@ async fn ids(db: &NativeDb, scope: &Scope, query: &ListQuery) -> Vec<String> {
         .iter()
         .map(|item| item["id"].as_str().unwrap().to_owned())
         .collect()
+}
+
+async fn remove(db: &NativeDb, scope: &Scope, text: &str, removal: Removal) -> usize {
+    db.transaction(async |tx| delete(tx, scope, &query(text), removal).await)
+        .await
+        .unwrap()
 }
 
 const HISTORY: [(&str, &str, &str); 6] = [
@@ -162,9 +168,7 @@ fn a_removal_takes_ended_executions_and_leaves_the_last_creation() {
         pollster::block_on(async {
             let db = database().await;
             run(&db, &HISTORY).await;
-            let count = delete(&db, &scope("ann", "harbour"), &query(text), removal)
-                .await
-                .unwrap();
+            let count = remove(&db, &scope("ann", "harbour"), text, removal).await;
             let rest = ids(&db, &scope("ann", "harbour"), &query("")).await;
             assert_eq!(rest, left, "{text} {removal:?}");
             assert_eq!(count, HISTORY.len() - left.len(), "{text} {removal:?}");
@@ -193,9 +197,7 @@ fn events_go_with_their_execution() {
             .await
             .unwrap();
         }
-        delete(&db, &scope("ann", "harbour"), &query(""), Removal::All)
-            .await
-            .unwrap();
+        remove(&db, &scope("ann", "harbour"), "", Removal::All).await;
         let rest = db
             .query("select execution_id from events", &[])
             .await
@@ -215,12 +217,7 @@ fn a_global_execution_of_another_tenant_is_not_removed() {
             .unwrap();
         let stranger = scope("quentin", "quay");
         assert_eq!(ids(&db, &stranger, &query("")).await, ["i1"]);
-        assert_eq!(
-            delete(&db, &stranger, &query(""), Removal::All)
-                .await
-                .unwrap(),
-            0
-        );
+        assert_eq!(remove(&db, &stranger, "", Removal::All).await, 0);
     });
 }
 
@@ -253,10 +250,9 @@ fn lists_follow_their_indexes() {
 }
 
 #[test]
-fn a_restored_execution_has_the_creator_and_the_time_it_had() {
+fn a_creator_is_called_as_they_are_stored() {
     pollster::block_on(async {
         let db = database().await;
-        run(&db, &[("i1", "install", "failed")]).await;
         db.execute(
             "insert into users (username, password_hash, role, created_at)
              values ('Ann', '', 'default', '')",
@@ -264,22 +260,52 @@ fn a_restored_execution_has_the_creator_and_the_time_it_had() {
         )
         .await
         .unwrap();
-        let name = creator(&db, "ann").await.unwrap();
-        assert_eq!(name, "Ann");
+        assert_eq!(creator(&db, "ann").await.unwrap(), "Ann");
         let refusal = creator(&db, "zoe").await.unwrap_err();
         assert_eq!(refusal.message(), "User zoe does not exist.");
+    });
+}
+
+#[test]
+fn a_row_is_read_as_it_was_written() {
+    pollster::block_on(async {
+        let db = database().await;
+        let ann = scope("ann", "harbour");
         let time = Timestamp::parse("", "2020-02-02").unwrap();
-        let key = crate::executions::find(&db, &scope("ann", "harbour"), "i1")
-            .await
-            .unwrap()
-            .key;
-        set_origin(&db, key, None, None).await.unwrap();
-        set_origin(&db, key, Some(&name), None).await.unwrap();
-        set_origin(&db, key, None, Some(time)).await.unwrap();
-        let found = crate::executions::find(&db, &scope("ann", "harbour"), "i1")
-            .await
-            .unwrap();
-        assert_eq!(found.created_by, "Ann");
-        assert_eq!(found.created_at, time.to_string());
+        let mut execution = Execution {
+            id: "e1".into(),
+            tenant_name: "harbour".into(),
+            created_by: "Ann".into(),
+            visibility: Visibility::Private,
+            created_at: time,
+            workflow_id: "install".into(),
+            status: Status::ForceCancelling,
+            parameters: serde_json::from_str(r#"{"a":[1.5,"\u00e9"]}"#).unwrap(),
+            is_dry_run: true,
+            resume: true,
+            scheduled_for: Some(time.plus_seconds(1)),
+            total_operations: 7,
+            ..Execution::default()
+        };
+        let started = db
+            .transaction(async |tx| start(tx, &ann, &execution).await)
+            .await;
+        execution.key = started.unwrap();
+        let admin = Scope::engine();
+        assert_eq!(find(&db, &admin, "e1").await.unwrap(), execution);
+        assert_eq!(find_if_any(&db, &ann, "e1").await.unwrap(), None);
+
+        let was = std::mem::replace(&mut execution.status, Status::Cancelled);
+        execution.ended_at = Some(time);
+        let cancel = async |was| {
+            db.transaction(async |tx| save_for(tx, &ann, "execution_kill", &execution, was).await)
+                .await
+        };
+        cancel(was).await.unwrap();
+        assert_eq!(cancel(was).await.unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(find(&db, &admin, "e1").await.unwrap(), execution);
+        let audited = db.query("select action from audit_log", &[]).await.unwrap();
+        let actions: Vec<&str> = audited.iter().map(|row| row.text(0).unwrap()).collect();
+        assert_eq!(actions, ["execution_start", "execution_kill"]);
     });
 }

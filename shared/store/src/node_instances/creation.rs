@@ -1,12 +1,14 @@
 //! New node instances: of a new deployment, or added to one by a workflow.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use windlass_core::db::Db;
-use windlass_core::{Result, ids, params};
+use windlass_core::db::{Db, Tx};
+use windlass_core::{Result, Scope, ids, params};
 
 use crate::deployments::Owner;
+use crate::{audit, json_text};
 
 /// How many instances go into one statement.
 const BATCH: usize = 2000;
@@ -35,25 +37,69 @@ pub struct NewInstance {
     pub runtime_properties: Option<Map<String, Json>>,
 }
 
-/// Stores instances of a deployment: uninitialized, version 1. An id that the tenant has already
-/// gets a new ending, also where hosts and relationships name it.
+/// The row of a new instance, as its statement reads it by name.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    node_id: &'a str,
+    host_id: Option<&'a str>,
+    index: i64,
+    relationships: &'a [Map<String, Json>],
+    scaling_groups: &'a [Json],
+    runtime_properties: Cow<'a, Map<String, Json>>,
+}
+
+impl<'a> Row<'a> {
+    fn of(instance: &'a NewInstance) -> Self {
+        let groups = instance.scaling_groups.as_ref().and_then(Json::as_array);
+        Self {
+            id: &instance.id,
+            node_id: &instance.node_id,
+            host_id: instance.host_id.as_deref(),
+            index: instance.index.unwrap_or(1),
+            relationships: instance.relationships.as_deref().unwrap_or_default(),
+            scaling_groups: groups.map(Vec::as_slice).unwrap_or_default(),
+            runtime_properties: instance
+                .runtime_properties
+                .as_ref()
+                .map_or_else(Cow::default, Cow::Borrowed),
+        }
+    }
+}
+
+/// Adds instances to a deployment that is there already.
+pub async fn add_many(
+    tx: &impl Tx,
+    scope: &Scope,
+    owner: &Owner,
+    instances: Vec<NewInstance>,
+) -> Result<()> {
+    insert_many(tx, owner, instances).await?;
+    let action = "node_instance_create";
+    audit::insert(tx, scope, action, "Deployment", &owner.id).await
+}
+
+/// Stores the instances of a new deployment, whose audit row names the deployment: uninitialized,
+/// version 1. An id that the tenant has already gets a new ending, also where hosts and
+/// relationships name it.
 pub async fn insert_many(
-    db: &impl Db,
+    tx: &impl Tx,
     owner: &Owner,
     mut instances: Vec<NewInstance>,
 ) -> Result<()> {
-    rename_taken(db, owner, &mut instances).await?;
+    rename_taken(tx, owner, &mut instances).await?;
     for batch in instances.chunks(BATCH) {
-        let rows: Vec<Json> = batch.iter().map(row).collect();
-        db.execute(
+        let rows: Vec<Row> = batch.iter().map(Row::of).collect();
+        tx.execute(
             "insert into node_instances (deployment_key, deployment_id, tenant_name, created_by,
                  visibility, id, node_id, host_id, \"index\", relationships, scaling_groups,
                  runtime_properties)
-             select ?2, ?3, ?4, ?5, ?6, i.value ->> 0, i.value ->> 1, i.value ->> 2, i.value ->> 3,
-                 i.value -> 4, i.value -> 5, i.value -> 6
+             select ?2, ?3, ?4, ?5, ?6, i.value ->> 'id', i.value ->> 'node_id',
+                 i.value ->> 'host_id', i.value ->> 'index', i.value -> 'relationships',
+                 i.value -> 'scaling_groups', i.value -> 'runtime_properties'
              from json_each(?1) i order by i.key",
             params![
-                &Json::Array(rows),
+                json_text(&rows)?,
                 owner.key,
                 &owner.id,
                 &owner.tenant_name,
@@ -64,22 +110,6 @@ pub async fn insert_many(
         .await?;
     }
     Ok(())
-}
-
-fn row(instance: &NewInstance) -> Json {
-    json!([
-        instance.id,
-        instance.node_id,
-        instance.host_id,
-        instance.index.unwrap_or(1),
-        instance.relationships.as_deref().unwrap_or_default(),
-        instance
-            .scaling_groups
-            .as_ref()
-            .filter(|groups| groups.is_array())
-            .unwrap_or(&json!([])),
-        instance.runtime_properties.as_ref().unwrap_or(&Map::new()),
-    ])
 }
 
 /// Renames instances whose ids are taken, or occur twice among the new ones.
@@ -123,7 +153,7 @@ async fn taken(db: &impl Db, owner: &Owner, instances: &[NewInstance]) -> Result
         .query(
             "select t.id from json_each(?1) given
              cross join node_instances t on t.tenant_name = ?2 and t.id = given.value",
-            params![&json!(ids), &owner.tenant_name],
+            params![json_text(&ids)?, &owner.tenant_name],
         )
         .await?;
     rows.iter()

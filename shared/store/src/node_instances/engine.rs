@@ -1,10 +1,14 @@
 //! Node instances as the engine reads and changes them, with what it reads of their nodes.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Timestamp, params};
+
+use crate::executions::Execution;
+use crate::json_text;
 
 /// The operations of a JSON object that have an implementation, or one of the names in `?2`.
 /// Short names are left out: each stands for a full one.
@@ -104,63 +108,81 @@ pub async fn node_types(db: &impl Db, deployment_key: i64) -> Result<Vec<String>
         .collect()
 }
 
-/// The runtime properties of some instances of a tenant, by instance.
+/// The runtime properties of some instances of an execution's tenant, by instance.
 pub async fn runtime_properties(
     db: &impl Db,
-    tenant: &str,
+    execution: &Execution,
     ids: &[&str],
-) -> Result<HashMap<String, serde_json::Map<String, Value>>> {
+) -> Result<HashMap<String, Map<String, Value>>> {
     let sql = "select coalesce(json_group_object(id, json(runtime_properties)), '{}')
                from node_instances
                where tenant_name = ?1 and id in (select value from json_each(?2))";
     Ok(db
-        .first_json(sql, params![tenant, &Value::from(ids)])
+        .first_json(sql, params![&execution.tenant_name, json_text(ids)?])
         .await?
         .unwrap_or_default())
+}
+
+/// What happened to an instance since it was read. One that was started or configured keeps a mark
+/// of it in its system properties.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct InstanceChange {
+    /// Which one, by its id.
+    pub id: String,
+    /// The last new state, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The first new state. One that the instance has already is no change and raises no version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_state: Option<String>,
+    /// How many changes this stands for: so much the version is raised.
+    pub times: i64,
+    /// All runtime properties, where they are new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime_properties: Option<Map<String, Value>>,
+    /// Whether it was started.
+    pub was_started: bool,
+    /// Whether it was configured.
+    pub was_configured: bool,
 }
 
 /// The `+` keeps the tenant's index out: each change has to find its row by the id, or all
 /// instances of the tenant would be compared with all changes.
 const UPDATE_ALL: &str = "update node_instances set
-         state = coalesce(change.value ->> 1, state),
-         version = version + (change.value ->> 2) - coalesce(change.value ->> 6 = state, 0),
-         runtime_properties = coalesce(change.value ->> 3, runtime_properties),
+         state = coalesce(change.value ->> 'state', state),
+         version = version + (change.value ->> 'times')
+             - coalesce(change.value ->> 'first_state' = state, 0),
+         runtime_properties = coalesce(change.value -> 'runtime_properties', runtime_properties),
          system_properties = case
-             when change.value ->> 4 and change.value ->> 5 then
+             when change.value ->> 'was_started' and change.value ->> 'was_configured' then
                  json_set(system_properties, '$.status', json(?3), '$.previous_status', null,
                      '$.configuration_drift', json(?3))
-             when change.value ->> 4 then
+             when change.value ->> 'was_started' then
                  json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
-             when change.value ->> 5 then
+             when change.value ->> 'was_configured' then
                  json_set(system_properties, '$.configuration_drift', json(?3))
              else system_properties end
      from json_each(?2) as change
-     where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 0";
+     where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 'id'";
 
-/// Changes instances of a tenant. Each change is a list: id, last new state or null, how many
-/// changes it stands for, runtime properties or null, whether it was started, whether it was
-/// configured, the first new state or null. Started and configured leave their mark in the system
-/// properties. A first new state that it has already is no change and raises no version.
+/// Changes instances of an execution's tenant.
 pub async fn update_all(
-    db: &impl Db,
-    tenant: &str,
-    changes: &[Value],
+    tx: &impl Tx,
+    execution: &Execution,
+    changes: &[InstanceChange],
     now: Timestamp,
 ) -> Result<()> {
     let mark = serde_json::json!({ "ok": true, "result": null, "task": null, "timestamp": now });
+    let tenant = execution.tenant_name.as_str();
     for chunk in changes.chunks(4000) {
-        db.execute(UPDATE_ALL, params![tenant, &Value::from(chunk), &mark])
+        tx.execute(UPDATE_ALL, params![tenant, json_text(chunk)?, &mark])
             .await?;
     }
     Ok(())
 }
 
 /// Whether an instance belongs to the deployment of an execution.
-pub async fn owns_instance(
-    db: &impl Db,
-    execution: &crate::executions::Execution,
-    id: &str,
-) -> Result<bool> {
+pub async fn owns_instance(db: &impl Db, execution: &Execution, id: &str) -> Result<bool> {
     let row = db
         .first(
             "select 1 from node_instances where tenant_name = ?1 and id = ?2 and deployment_key = ?3",

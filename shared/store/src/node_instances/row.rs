@@ -5,19 +5,23 @@
 
 use serde::Deserialize;
 use serde_json::Value as Json;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, params};
+
+use crate::audit;
 
 /// One instance, to change it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Record {
-    /// The row.
+    /// The order of creation.
     pub key: i64,
-    /// The tenant.
+    /// What clients call it.
+    pub id: String,
+    /// The tenant it belongs to.
     pub tenant_name: String,
-    /// The deployment's row.
+    /// The row of the deployment it is a part of.
     pub deployment_key: i64,
-    /// The state.
+    /// Any text; workflows write words such as `started`.
     pub state: String,
     /// Raised by every change.
     pub version: i64,
@@ -35,7 +39,7 @@ pub struct Record {
 /// 404.
 pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Record> {
     let sql = format!(
-        "select json_object('key', key, 'tenant_name', tenant_name, 'deployment_key', deployment_key,
+        "select json_object('key', key, 'id', id, 'tenant_name', tenant_name, 'deployment_key', deployment_key,
              'state', state, 'version', version, 'runtime_properties', json(runtime_properties),
              'system_properties', json(system_properties), 'relationships', json(relationships))
          from node_instances where {} and id = ?4 order by tenant_name = ?1 desc",
@@ -50,8 +54,8 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Record> {
 ///
 /// # Errors
 /// 409 when somebody else was faster.
-pub async fn save(db: &impl Db, record: &Record) -> Result<()> {
-    let row = db
+pub async fn save(tx: &impl Tx, scope: &Scope, record: &Record) -> Result<()> {
+    let row = tx
         .first(
             "update node_instances set state = ?3, runtime_properties = ?4, system_properties = ?5,
                  relationships = ?6, version = version + 1
@@ -66,12 +70,20 @@ pub async fn save(db: &impl Db, record: &Record) -> Result<()> {
             ],
         )
         .await?;
-    row.map(drop)
-        .ok_or_else(|| Error::conflict("Node instance update conflict"))
+    if row.is_none() {
+        return Err(Error::conflict("Node instance update conflict"));
+    }
+    let action = "node_instance_update";
+    audit::insert(tx, scope, action, "NodeInstance", &record.id).await
 }
 
 /// Deletes an instance.
-pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
-    db.execute("delete from node_instances where key = ?1", params![key])
-        .await
+pub async fn delete(tx: &impl Tx, scope: &Scope, record: &Record) -> Result<()> {
+    tx.execute(
+        "delete from node_instances where key = ?1",
+        params![record.key],
+    )
+    .await?;
+    let action = "node_instance_delete";
+    audit::insert(tx, scope, action, "NodeInstance", &record.id).await
 }

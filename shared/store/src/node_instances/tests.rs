@@ -1,10 +1,11 @@
 use super::*;
+use crate::deployments::Owner;
 use crate::nodes::tests::deployment;
 use serde_json::{Map, Value as Json, json};
-use windlass_core::db::NativeDb;
+use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::list::{ListQuery, page};
-use windlass_core::{Kind, Request, Scope};
+use windlass_core::{Kind, Request, Result, Scope};
 
 fn instance(id: &str) -> NewInstance {
     NewInstance {
@@ -13,6 +14,17 @@ fn instance(id: &str) -> NewInstance {
         host_id: Some(id.into()),
         ..NewInstance::default()
     }
+}
+
+async fn insert(db: &NativeDb, owner: &Owner, instances: Vec<NewInstance>) {
+    db.transaction(async |tx| insert_many(tx, owner, instances).await)
+        .await
+        .unwrap();
+}
+
+async fn saved(db: &NativeDb, scope: &Scope, record: &Record) -> Result<()> {
+    db.transaction(async |tx| save(tx, scope, record).await)
+        .await
 }
 
 async fn list(db: &NativeDb, scope: &Scope, query: &str) -> Vec<Json> {
@@ -29,9 +41,7 @@ async fn list(db: &NativeDb, scope: &Scope, query: &str) -> Vec<Json> {
 fn ids_that_are_taken_get_new_endings_everywhere() {
     pollster::block_on(async {
         let (db, scope, owner) = deployment().await;
-        insert_many(&db, &owner, vec![instance("vm_1")])
-            .await
-            .unwrap();
+        insert(&db, &owner, vec![instance("vm_1")]).await;
         let app = NewInstance {
             id: "app_1".into(),
             node_id: "app".into(),
@@ -42,9 +52,7 @@ fn ids_that_are_taken_get_new_endings_everywhere() {
             ])]),
             ..NewInstance::default()
         };
-        insert_many(&db, &owner, vec![instance("vm_1"), app])
-            .await
-            .unwrap();
+        insert(&db, &owner, vec![instance("vm_1"), app]).await;
         let all = list(&db, &scope, "").await;
         assert_eq!(all.len(), 3);
         let new = all[1]["id"].as_str().unwrap();
@@ -71,23 +79,24 @@ fn ids_that_are_taken_get_new_endings_everywhere() {
 fn two_writers_do_not_overwrite_each_other() {
     pollster::block_on(async {
         let (db, scope, owner) = deployment().await;
-        insert_many(&db, &owner, vec![instance("vm_1")])
-            .await
-            .unwrap();
+        insert(&db, &owner, vec![instance("vm_1")]).await;
         let mut first = find(&db, &scope, "vm_1").await.unwrap();
         let mut second = first.clone();
         first.runtime_properties = json!({ "ip": "10.0.0.1" });
         first.system_properties = json!({ "status": { "ok": true } });
-        save(&db, &first).await.unwrap();
+        saved(&db, &scope, &first).await.unwrap();
         second.state = "started".into();
-        assert_eq!(save(&db, &second).await.unwrap_err().kind(), Kind::Conflict);
+        let refused = saved(&db, &scope, &second).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Conflict);
         let now = &list(&db, &scope, "id=vm_1&deployment_id=d1").await[0];
         assert_eq!(
             (&now["version"], &now["state"]),
             (&json!(2), &json!("uninitialized"))
         );
         assert_eq!(now["is_status_check_ok"], true);
-        delete(&db, first.key).await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &first).await)
+            .await
+            .unwrap();
         assert_eq!(
             find(&db, &scope, "vm_1").await.unwrap_err().kind(),
             Kind::NotFound

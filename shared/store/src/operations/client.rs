@@ -2,20 +2,19 @@
 //! here. The numbers of operations of the execution follow every change.
 
 use crate::executions::Execution;
-use crate::tasks_graphs::ClientGraph;
-use serde::Serialize;
+use crate::operations::OperationState;
+use crate::tasks_graphs::{TasksGraph, taken};
+use crate::{audit, json_text};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
-
-/// The states in which an operation has ended.
-const TERMINATED: [&str; 3] = ["rescheduled", "succeeded", "failed"];
 
 /// The type of operations that do nothing, which no progress counts.
 const NOTHING: &str = "NOPLocalWorkflowTask";
 
 /// An operation that the caller can see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct ClientOperation {
     /// The order of creation.
     pub key: i64,
@@ -24,8 +23,9 @@ pub struct ClientOperation {
     /// The name that events show.
     pub name: String,
     /// Such as `RemoteWorkflowTask`.
+    #[serde(rename = "type")]
     pub kind: String,
-    /// Any text; [`Self::has_terminated`] knows those that mean an end.
+    /// Any text; [`OperationState`] has the words that mean something.
     pub state: String,
     /// What a workflow needs to make the operation again.
     pub parameters: Map<String, Value>,
@@ -35,14 +35,14 @@ pub struct ClientOperation {
 
 impl ClientOperation {
     /// Whether progress counts it.
-    pub fn counts(&self) -> bool {
+    fn counts(&self) -> bool {
         self.kind != NOTHING
     }
+}
 
-    /// Whether it has ended.
-    pub fn has_terminated(&self) -> bool {
-        TERMINATED.contains(&self.state.as_str())
-    }
+/// Whether progress counts an operation in this state as ended.
+fn is_over(state: &str) -> bool {
+    OperationState::named(state).is_some_and(OperationState::ends_a_try)
 }
 
 /// An operation to be inserted.
@@ -71,36 +71,43 @@ pub struct NewOperation {
 /// 404 when there is none.
 pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<ClientOperation> {
     let sql = format!(
-        "select key, id, name, type, state, parameters,
-             (select e.id from executions e where e.key = operations.execution_key)
+        "select json_object('key', key, 'id', id, 'name', name, 'type', type, 'state', state,
+             'parameters', json(parameters), 'execution_id',
+             (select e.id from executions e where e.key = operations.execution_key))
          from operations where {} and id = ?4",
         Scope::VISIBLE
     );
-    let row = db.first(&sql, &scope.with(&[id.into()])).await?;
-    let row = row.ok_or_else(|| Error::not_found("Operation", id))?;
-    Ok(ClientOperation {
-        key: row.integer(0)?,
-        id: row.text(1)?.to_owned(),
-        name: row.text(2)?.to_owned(),
-        kind: row.text(3)?.to_owned(),
-        state: row.text(4)?.to_owned(),
-        parameters: row.json(5)?,
-        execution_id: row.text(6)?.to_owned(),
-    })
+    db.first_json(&sql, &scope.with(&[id.into()]))
+        .await?
+        .ok_or_else(|| Error::not_found("Operation", id))
+}
+
+/// Adds an operation to a graph of an execution.
+///
+/// # Errors
+/// 409 when the id is taken.
+pub async fn create(
+    tx: &impl Tx,
+    scope: &Scope,
+    execution: &Execution,
+    graph: &TasksGraph,
+    operation: &NewOperation,
+) -> Result<()> {
+    insert(tx, execution, graph, std::slice::from_ref(operation)).await?;
+    audit::insert(tx, scope, "operations", "Operation", &operation.id).await
 }
 
 /// Inserts operations into a graph of an execution, in their order, and counts them.
 ///
 /// # Errors
 /// 409 when an id is taken.
-pub async fn insert(
-    db: &impl Db,
+pub(crate) async fn insert(
+    tx: &impl Tx,
     execution: &Execution,
-    graph: &ClientGraph,
+    graph: &TasksGraph,
     operations: &[NewOperation],
 ) -> Result<()> {
-    let json = serde_json::to_string(operations).map_err(Error::internal)?;
-    let inserted = db
+    let inserted = tx
         .execute(
             "insert into operations (id, tasks_graph_key, tasks_graph_id, execution_key, name,
                  type, state, containing_subgraph, dependencies, parameters, tenant_name,
@@ -116,8 +123,8 @@ pub async fn insert(
                 execution.key,
                 &execution.tenant_name,
                 &execution.created_by,
-                &execution.visibility,
-                json
+                execution.visibility,
+                json_text(operations)?
             ],
         )
         .await;
@@ -125,69 +132,82 @@ pub async fn insert(
         .iter()
         .map(|operation| operation.id.as_str())
         .collect();
-    inserted.map_err(|error| crate::tasks_graphs::taken(error, "operation", &ids.join(", ")))?;
-    let counted = operations
-        .iter()
-        .filter(|operation| operation.kind != NOTHING);
+    inserted.map_err(|error| taken(error, "operation", &ids.join(", ")))?;
     let (mut total, mut finished) = (0, 0);
-    for operation in counted {
+    for operation in operations.iter().filter(|new| new.kind != NOTHING) {
         total += 1;
-        finished += i64::from(TERMINATED.contains(&operation.state.as_str()));
+        finished += i64::from(is_over(&operation.state));
     }
-    count(db, &execution.id, total, finished).await
+    count(tx, &execution.id, total, finished).await
 }
 
-/// Moves an operation to a state and notes who ran it; progress follows when that ends it.
-pub async fn set_state(
-    db: &impl Db,
+/// What somebody says about an operation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StateReport<'a> {
+    /// Its new state.
+    pub state: &'a str,
+    /// The manager that ran it.
+    pub manager_name: Option<&'a str>,
+    /// The agent that ran it.
+    pub agent_name: Option<&'a str>,
+}
+
+/// Moves an operation to the state that its own execution reports; progress follows when that ends
+/// it. The execution's events tell of it, so it leaves no audit row.
+pub async fn report(
+    tx: &impl Tx,
     operation: &ClientOperation,
-    state: &str,
-    manager_name: Option<&str>,
-    agent_name: Option<&str>,
+    report: &StateReport<'_>,
 ) -> Result<()> {
-    db.execute(
+    tx.execute(
         "update operations set state = ?2, manager_name = ?3, agent_name = ?4, updated_at = ?5
          where key = ?1",
         params![
             operation.key,
-            state,
-            manager_name,
-            agent_name,
+            report.state,
+            report.manager_name,
+            report.agent_name,
             Timestamp::now()
         ],
     )
     .await?;
-    let ends = TERMINATED.contains(&state) && !operation.has_terminated();
+    let ends = is_over(report.state) && !is_over(&operation.state);
     if ends && operation.counts() {
-        count(db, &operation.execution_id, 0, 1).await?;
+        count(tx, &operation.execution_id, 0, 1).await?;
     }
     Ok(())
 }
 
+/// The same when somebody else moves it, such as an operator.
+pub async fn set_state(
+    tx: &impl Tx,
+    scope: &Scope,
+    operation: &ClientOperation,
+    state: &StateReport<'_>,
+) -> Result<()> {
+    report(tx, operation, state).await?;
+    audit::insert(tx, scope, "operations", "Operation", &operation.id).await
+}
+
 /// Deletes an operation; progress forgets it.
-pub async fn delete(db: &impl Db, operation: &ClientOperation) -> Result<()> {
-    db.execute(
+pub async fn delete(tx: &impl Tx, scope: &Scope, operation: &ClientOperation) -> Result<()> {
+    tx.execute(
         "delete from operations where key = ?1",
         params![operation.key],
     )
     .await?;
-    if !operation.counts() {
-        return Ok(());
+    if operation.counts() {
+        let finished = -i64::from(is_over(&operation.state));
+        count(tx, &operation.execution_id, -1, finished).await?;
     }
-    count(
-        db,
-        &operation.execution_id,
-        -1,
-        -i64::from(operation.has_terminated()),
-    )
-    .await
+    audit::insert(tx, scope, "operations", "Operation", &operation.id).await
 }
 
-async fn count(db: &impl Db, execution_id: &str, total: i64, finished: i64) -> Result<()> {
+async fn count(tx: &impl Tx, execution_id: &str, total: i64, finished: i64) -> Result<()> {
     if total == 0 && finished == 0 {
         return Ok(());
     }
-    db.execute(
+    tx.execute(
         "update executions set total_operations = total_operations + ?2,
              finished_operations = finished_operations + ?3 where id = ?1",
         params![execution_id, total, finished],

@@ -3,41 +3,69 @@
 //! A graph has thousands of them, so they come and go as JSON in few statements. Reading for a
 //! step takes only what has not ended; what an operation's dependencies lack is done.
 
-use crate::executions::Execution;
+use crate::executions::{Execution, Status};
+use crate::json_text;
+use crate::operations::OperationState;
+use crate::tasks_graphs::TasksGraph;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp, params};
+use windlass_core::db::{Db, Tx};
+use windlass_core::{Result, Scope, Timestamp, params};
 
-/// The states of operations that have not ended.
-const OPEN: &str = "('pending', 'sending', 'sent', 'started', 'response-sent', 'rescheduled')";
+/// How many operations go into one statement: its parameter stays below a few megabytes, whatever
+/// the size of the graph.
+const BATCH: usize = 4000;
 
-/// Inserts operations of a graph. Each is a list: id, name, type, state, containing subgraph,
-/// queue, dependencies, parameters.
+/// An operation that the engine makes.
+#[derive(Debug, Serialize)]
+pub struct EngineOperation<'a> {
+    /// UUID version 4.
+    pub id: &'a str,
+    /// The name that events show.
+    pub name: &'a str,
+    /// Such as `RemoteWorkflowTask`.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// Where it stands already.
+    pub state: OperationState,
+    /// The subgraph that it is a member of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub containing_subgraph: Option<&'a str>,
+    /// The queue that workers lease it from; none for what the control plane runs itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<&'a str>,
+    /// The ids of operations that have to end first.
+    pub dependencies: Vec<&'a str>,
+    /// In the shape that clients of the operations API know.
+    pub parameters: Value,
+}
+
+/// Inserts operations of a graph, in their order.
 pub async fn insert_all(
-    db: &impl Db,
+    tx: &impl Tx,
     execution: &Execution,
-    (graph_key, graph_id): (i64, &str),
-    operations: &[Value],
+    graph: &TasksGraph,
+    operations: &[EngineOperation<'_>],
     now: Timestamp,
 ) -> Result<()> {
-    // A statement's parameter stays below a few megabytes, whatever the size of the graph.
-    for chunk in operations.chunks(4000) {
-        db.execute(
+    for chunk in operations.chunks(BATCH) {
+        tx.execute(
             "insert into operations (tasks_graph_key, tasks_graph_id, execution_key, tenant_name,
                  created_by, visibility, created_at, id, name, type, state, containing_subgraph,
                  queue, dependencies, parameters)
-             select ?1, ?2, ?3, ?4, ?5, ?6, ?7, value ->> 0, value ->> 1, value ->> 2,
-                 value ->> 3, value ->> 4, value ->> 5, value -> 6, value -> 7
+             select ?1, ?2, ?3, ?4, ?5, ?6, ?7, value ->> 'id', value ->> 'name',
+                 value ->> 'type', value ->> 'state', value ->> 'containing_subgraph',
+                 value ->> 'queue', value -> 'dependencies', value -> 'parameters'
              from json_each(?8)",
             params![
-                graph_key,
-                graph_id,
+                graph.key,
+                &graph.id,
                 execution.key,
                 &execution.tenant_name,
                 &execution.created_by,
-                &execution.visibility,
+                execution.visibility,
                 now,
-                &Value::from(chunk),
+                json_text(chunk)?,
             ],
         )
         .await?;
@@ -45,20 +73,43 @@ pub async fn insert_all(
     Ok(())
 }
 
-/// The operations of a graph that have not ended, as a list of lists in the order they were
-/// made: id, name, type, state, containing subgraph, queue, dependencies, then for calls
-/// their parameters without inputs (see the engine) and for others `task_kwargs`.
-pub async fn open_of_graph(db: &impl Db, graph_key: i64) -> Result<Vec<Value>> {
+/// An operation that has not ended, as far as a step needs it.
+#[derive(Debug, Deserialize)]
+pub struct OpenOperation {
+    /// Which one.
+    pub id: String,
+    /// The name that events show.
+    pub name: String,
+    /// Such as `RemoteWorkflowTask`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where it stands.
+    pub state: OperationState,
+    /// The subgraph that it is a member of.
+    pub containing_subgraph: Option<String>,
+    /// The queue that workers lease it from.
+    pub queue: Option<String>,
+    /// The ids of operations that have to end first.
+    pub dependencies: Vec<String>,
+    /// For calls their parameters without inputs, see the engine; nothing for subgraphs; for others
+    /// `task_kwargs`.
+    pub parameters: Value,
+}
+
+/// The operations of a graph that have not ended, in the order they were made.
+pub async fn open_of_graph(db: &impl Db, graph: &TasksGraph) -> Result<Vec<OpenOperation>> {
     let sql = format!(
-        "select json_group_array(json_array(id, name, type, state, containing_subgraph, queue,
-             json(dependencies), case type
+        "select json_group_array(json_object('id', id, 'name', name, 'type', type, 'state', state,
+             'containing_subgraph', containing_subgraph, 'queue', queue,
+             'dependencies', json(dependencies), 'parameters', case type
                  when 'RemoteWorkflowTask' then {CALL}
                  when 'SubgraphTask' then null
                  else parameters -> '$.task_kwargs' end))
-         from (select * from operations where tasks_graph_key = ?1 and state in {OPEN} order by key)"
+         from (select * from operations where tasks_graph_key = ?1 and state in {} order by key)",
+        OperationState::sql_list(|state| !state.has_ended())
     );
     Ok(db
-        .first_json(&sql, params![graph_key])
+        .first_json(&sql, params![graph.key])
         .await?
         .unwrap_or_default())
 }
@@ -78,22 +129,42 @@ const CALL: &str = "json_object(
     'timeout_recoverable',
         parameters -> '$.task_kwargs.kwargs.__cloudify_context.timeout_recoverable')";
 
-/// Writes what a step changed. Each change is a list: id, state, tries so far (null: as before),
-/// error (null: as before).
-pub async fn update_all(db: &impl Db, changes: &[Value], now: Timestamp) -> Result<()> {
-    for chunk in changes.chunks(4000) {
-        db.execute(
-            "update operations set state = change.value ->> 1, updated_at = ?2,
+/// What a step changed of an operation.
+#[derive(Debug, Serialize)]
+pub struct OperationChange<'a> {
+    /// Which one.
+    pub id: &'a str,
+    /// Its new state.
+    pub state: OperationState,
+    /// How often it was tried again by now; none leaves the number as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<i64>,
+    /// Why its last try failed; none leaves it as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+}
+
+/// Writes what a step changed.
+pub async fn update_all(
+    tx: &impl Tx,
+    changes: &[OperationChange<'_>],
+    now: Timestamp,
+) -> Result<()> {
+    for chunk in changes.chunks(BATCH) {
+        tx.execute(
+            "update operations set state = change.value ->> 'state', updated_at = ?2,
                  parameters = case
-                     when change.value ->> 2 is null and change.value ->> 3 is null then parameters
+                     when change.value ->> 'retries' is null and change.value ->> 'error' is null
+                         then parameters
                      else json_set(parameters,
-                         '$.current_retries',
-                             coalesce(change.value ->> 2, parameters ->> '$.current_retries'),
+                         '$.current_retries', coalesce(change.value ->> 'retries',
+                             parameters ->> '$.current_retries'),
                          '$.task_kwargs.kwargs.__cloudify_context.operation.retry_number',
-                             coalesce(change.value ->> 2, parameters ->> '$.current_retries'),
-                         '$.error', change.value ->> 3) end
-             from json_each(?1) as change where operations.id = change.value ->> 0",
-            params![&Value::from(chunk), now],
+                             coalesce(change.value ->> 'retries',
+                                 parameters ->> '$.current_retries'),
+                         '$.error', change.value ->> 'error') end
+             from json_each(?1) as change where operations.id = change.value ->> 'id'",
+            params![json_text(chunk)?, now],
         )
         .await?;
     }
@@ -101,128 +172,128 @@ pub async fn update_all(db: &impl Db, changes: &[Value], now: Timestamp) -> Resu
 }
 
 /// A call that is about to run, with all that is needed for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct DueCall {
-    /// Its id.
+    /// Which operation it is.
     pub id: String,
-    /// Its name.
+    /// The name that events show.
     pub name: String,
-    /// Its state.
+    /// Any text, because clients may write it; see [`OperationState::named`].
     pub state: String,
-    /// Its queue, for calls that workers carry out.
+    /// The queue that workers lease it from; none for what the control plane runs itself.
     pub queue: Option<String>,
-    /// Its parameters.
+    /// The inputs, and how often it may be tried.
     pub parameters: Value,
-    /// Its execution's id.
+    /// The execution it belongs to.
     pub execution_id: String,
-    /// Its execution's status.
-    pub execution_status: String,
+    /// Where that execution stands.
+    pub execution_status: Status,
     /// The deployment of its execution.
     pub deployment_key: Option<i64>,
 }
 
 /// Calls with their executions, for those who carry them out; absent ones are left out.
-pub async fn find_due(db: &impl Db, ids: &[&str]) -> Result<Vec<DueCall>> {
-    let rows = db
-        .query(
-            "select o.id, o.name, o.state, o.queue, o.parameters, e.id, e.status, e.deployment_key
-             from operations o join executions e on e.key = o.execution_key
-             where o.id in (select value from json_each(?1))",
-            params![&Value::from(ids)],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(DueCall {
-                id: row.text(0)?.to_owned(),
-                name: row.text(1)?.to_owned(),
-                state: row.text(2)?.to_owned(),
-                queue: row.optional_text(3)?.map(str::to_owned),
-                parameters: row.json(4)?,
-                execution_id: row.text(5)?.to_owned(),
-                execution_status: row.text(6)?.to_owned(),
-                deployment_key: row.optional_integer(7)?,
-            })
-        })
-        .collect()
+pub async fn find_due(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<DueCall>> {
+    let sql = format!(
+        "select json_object('id', o.id, 'name', o.name, 'state', o.state, 'queue', o.queue,
+             'parameters', json(o.parameters), 'execution_id', e.id, 'execution_status', e.status,
+             'deployment_key', e.deployment_key)
+         from operations o join executions e on e.key = o.execution_key
+         where {} and o.id in (select value from json_each(?4))",
+        Scope::visible("o")
+    );
+    let ids = json_text(ids)?;
+    let rows = db.query(&sql, &scope.with(&[ids.into()])).await?;
+    rows.iter().map(|row| row.json(0)).collect()
 }
 
-/// The execution that an operation belongs to.
-pub async fn execution_of(db: &impl Db, id: &str) -> Result<Option<String>> {
-    let sql = "select e.id from operations o join executions e on e.key = o.execution_key
-               where o.id = ?1";
-    db.first(sql, params![id])
+/// The id of the execution that an operation belongs to.
+pub async fn execution_of(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<String>> {
+    let sql = format!(
+        "select e.id from operations o join executions e on e.key = o.execution_key
+         where {} and o.id = ?4",
+        Scope::visible("o")
+    );
+    db.first(&sql, &scope.with(&[id.into()]))
         .await?
         .map(|row| row.text(0).map(str::to_owned))
         .transpose()
 }
 
-/// Puts operations of an execution's graphs back to `pending`, for a resume: failed ones whose
-/// failure was not passed over and those that wait for another try; with `also_running` those
-/// that were on their way too. Their tries begin again. Answers how many had ended before.
+/// Puts operations of a graph back to `pending`, for a resume: failed ones whose failure was not
+/// passed over and those that wait for another try; with `also_running` those that were on their
+/// way too. Their tries begin again. Answers how many had ended before.
 pub async fn reset(
-    db: &impl Db,
-    graph_key: i64,
+    tx: &impl Tx,
+    graph: &TasksGraph,
     also_running: bool,
     now: Timestamp,
 ) -> Result<i64> {
-    let running = if also_running {
-        ", 'sending', 'sent', 'started', 'response-sent'"
-    } else {
-        ""
-    };
+    let running = OperationState::sql_list(|state| also_running && state.is_with_a_worker());
     let condition = "tasks_graph_key = ?1 and coalesce(parameters ->> '$.ignore_failure', 0) = 0";
-    let ended = db
+    let ended = tx
         .first(
             &format!("select count(*) from operations where {condition} and state = 'failed'"),
-            params![graph_key],
+            params![graph.key],
         )
         .await?
         .map_or(Ok(0), |row| row.integer(0))?;
-    db.execute(
+    tx.execute(
         &format!(
             "update operations set state = 'pending', updated_at = ?2,
                  parameters = json_set(parameters, '$.current_retries', 0)
              where {condition} and (state in ('failed', 'rescheduled')
-                 or type = 'RemoteWorkflowTask' and state in ('' {running}))"
+                 or type = 'RemoteWorkflowTask' and state in {running})"
         ),
-        params![graph_key, now],
+        params![graph.key, now],
     )
     .await?;
     Ok(ended)
 }
 
-/// Adds dependencies to operations. Each item is a list: id, list of ids.
-pub async fn add_dependencies(db: &impl Db, items: &[Value]) -> Result<()> {
+/// What an operation has to wait for besides what it waits for already.
+#[derive(Debug, Serialize)]
+pub struct NewDependencies<'a> {
+    /// Which operation waits.
+    pub id: &'a str,
+    /// The ids of those that it waits for.
+    pub dependencies: Vec<&'a str>,
+}
+
+/// Adds dependencies to operations.
+pub async fn add_dependencies(tx: &impl Tx, items: &[NewDependencies<'_>]) -> Result<()> {
     if items.is_empty() {
         return Ok(());
     }
-    db.execute(
+    tx.execute(
         "update operations set dependencies = (
              select json_group_array(value) from (
                  select value from json_each(operations.dependencies)
-                 union all select value from json_each(item.value -> 1)))
-         from json_each(?1) as item where operations.id = item.value ->> 0",
-        params![&Value::from(items)],
+                 union all select value from json_each(item.value -> 'dependencies')))
+         from json_each(?1) as item where operations.id = item.value ->> 'id'",
+        params![json_text(items)?],
     )
     .await
 }
 
-/// The calls of a graph that are on their way or wait for another try: id and queue.
-pub async fn on_their_way(db: &impl Db, graph_key: i64) -> Result<Vec<(String, Option<String>)>> {
-    let rows = db
-        .query(
-            "select id, queue from operations where tasks_graph_key = ?1
-             and type = 'RemoteWorkflowTask' and state in ('sending', 'sent', 'started', 'rescheduled')",
-            params![graph_key],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok((
-                row.text(0)?.to_owned(),
-                row.optional_text(1)?.map(str::to_owned),
-            ))
-        })
-        .collect()
+/// A call that is on its way or waits for another try.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CallOnItsWay {
+    /// Which operation it is.
+    pub id: String,
+    /// The queue that workers lease it from.
+    pub queue: Option<String>,
+}
+
+/// The calls of a graph that are on their way or wait for another try.
+pub async fn on_their_way(db: &impl Db, graph: &TasksGraph) -> Result<Vec<CallOnItsWay>> {
+    use OperationState::{Rescheduled, Sending, Sent, Started};
+    let states = [Sending, Sent, Started, Rescheduled];
+    let sql = format!(
+        "select json_object('id', id, 'queue', queue) from operations
+         where tasks_graph_key = ?1 and type = 'RemoteWorkflowTask' and state in {}",
+        OperationState::sql_list(|state| states.contains(&state))
+    );
+    let rows = db.query(&sql, params![graph.key]).await?;
+    rows.iter().map(|row| row.json(0)).collect()
 }

@@ -1,26 +1,53 @@
 use super::*;
+use crate::deployments::Owner;
 use crate::executions::tests::{database, scope};
-use crate::executions::{self, Execution};
+use crate::executions::{self, Execution, Status};
 use crate::node_instances::owns_instance;
-use crate::tasks_graphs::{ClientGraph, TASKS_GRAPHS, find_graph, insert_graph};
+use crate::tasks_graphs::{self, CLIENTS, NewTasksGraph, TASKS_GRAPHS, TasksGraph};
 use serde_json::{Map, Value, json};
-use windlass_core::db::{Db, NativeDb};
+use windlass_core::db::{Db, NativeDb, NativeTransaction};
 use windlass_core::http::Method;
 use windlass_core::list::{self, ListQuery};
 use windlass_core::{Kind, Request, Timestamp, params};
+
+/// Writes that have to succeed, in a transaction of their own.
+async fn write<T>(
+    db: &NativeDb,
+    work: impl AsyncFnOnce(&NativeTransaction) -> windlass_core::Result<T>,
+) -> T {
+    db.transaction(work).await.unwrap()
+}
+
+fn new_graph(id: &str) -> NewTasksGraph<'_> {
+    NewTasksGraph {
+        id,
+        name: "install",
+        state: CLIENTS,
+        created_at: Timestamp::now(),
+    }
+}
+
+fn crane() -> Owner {
+    Owner {
+        key: 5,
+        id: "crane".into(),
+        tenant_name: "harbour".into(),
+        created_by: String::new(),
+        visibility: Default::default(),
+    }
+}
 
 async fn execution(db: &NativeDb, id: &str) -> Execution {
     let execution = Execution {
         id: id.into(),
         tenant_name: "harbour".into(),
         created_by: "ann".into(),
-        visibility: "tenant".into(),
-        created_at: Timestamp::now().to_string(),
+        created_at: Timestamp::now(),
         workflow_id: "install".into(),
-        status: "started".into(),
+        status: Status::Started,
         ..Execution::default()
     };
-    executions::insert(db, &execution).await.unwrap();
+    write(db, async |tx| executions::insert(tx, &execution).await).await;
     executions::find(db, &scope("ann", "harbour"), id)
         .await
         .unwrap()
@@ -49,20 +76,21 @@ async fn progress(db: &NativeDb, id: &str) -> (i64, i64) {
 }
 
 /// An execution with a graph of four operations, one of which does nothing.
-async fn kept() -> (NativeDb, Execution, ClientGraph) {
+async fn kept() -> (NativeDb, Execution, TasksGraph) {
     let db = database().await;
     let execution = execution(&db, "e1").await;
-    let now = Timestamp::now();
-    let graph = insert_graph(&db, &execution, "g1", "install", now)
-        .await
-        .unwrap();
     let operations = [
         operation("o1", "RemoteWorkflowTask", "pending"),
         operation("o2", "SubgraphTask", "rescheduled"),
         operation("o3", "NOPLocalWorkflowTask", "succeeded"),
         operation("o4", "LocalWorkflowTask", "sent"),
     ];
-    insert(&db, &execution, &graph, &operations).await.unwrap();
+    let ann = scope("ann", "harbour");
+    write(&db, async |tx| {
+        tasks_graphs::create(tx, &ann, &execution, &new_graph("g1"), &operations).await
+    })
+    .await;
+    let graph = tasks_graphs::find(&db, &ann, "g1").await.unwrap();
     (db, execution, graph)
 }
 
@@ -80,14 +108,20 @@ fn progress_counts_what_does_something() {
             ("o2", "pending", (3, 2)),
         ] {
             let found = find(&db, &ann, id).await.unwrap();
-            set_state(&db, &found, state, Some("m"), None)
-                .await
-                .unwrap();
+            let state_report = StateReport {
+                state,
+                manager_name: Some("m"),
+                agent_name: None,
+            };
+            write(&db, async |tx| {
+                set_state(tx, &ann, &found, &state_report).await
+            })
+            .await;
             assert_eq!(progress(&db, "e1").await, want, "{id} {state}");
         }
         for (id, want) in [("o1", (2, 1)), ("o3", (2, 1)), ("o4", (1, 1))] {
             let found = find(&db, &ann, id).await.unwrap();
-            delete(&db, &found).await.unwrap();
+            write(&db, async |tx| delete(tx, &ann, &found).await).await;
             assert_eq!(progress(&db, "e1").await, want, "{id}");
             assert_eq!(
                 find(&db, &ann, id).await.unwrap_err().kind(),
@@ -101,9 +135,15 @@ fn progress_counts_what_does_something() {
 fn an_id_is_taken_once() {
     pollster::block_on(async {
         let (db, execution, graph) = kept().await;
-        let again = insert_graph(&db, &execution, "g1", "x", Timestamp::now()).await;
+        let again = db
+            .transaction(async |tx| tasks_graphs::insert(tx, &execution, &new_graph("g1")).await)
+            .await;
         assert_eq!(again.unwrap_err().kind(), Kind::Conflict);
-        let again = insert(&db, &execution, &graph, &[operation("o4", "x", "pending")]).await;
+        let again = operation("o4", "x", "pending");
+        let ann = scope("ann", "harbour");
+        let again = db
+            .transaction(async |tx| create(tx, &ann, &execution, &graph, &again).await)
+            .await;
         assert_eq!(
             again.unwrap_err().message(),
             "The operation with ID `o4` already exists"
@@ -172,10 +212,13 @@ fn what_belongs_to_another_tenant_is_not_found() {
             Kind::NotFound
         );
         assert_eq!(
-            find_graph(&db, &stranger, "g1").await.unwrap_err().kind(),
+            tasks_graphs::find(&db, &stranger, "g1")
+                .await
+                .unwrap_err()
+                .kind(),
             Kind::NotFound
         );
-        let graph = find_graph(&db, &scope("bob", "harbour"), "g1")
+        let graph = tasks_graphs::find(&db, &scope("bob", "harbour"), "g1")
             .await
             .unwrap();
         assert_eq!(graph.execution_id, "e1");
@@ -248,11 +291,17 @@ fn new_inputs_reach_what_a_resume_would_run_again() {
             ("motor", "x.start", 0),
             ("hull", "x.create", 0),
         ] {
-            assert_eq!(
-                set_inputs(&db, 5, node, name, &inputs).await.unwrap(),
-                want,
-                "{node} {name}"
-            );
+            let declared = DeclaredInputs {
+                node_id: node.into(),
+                operation: name.into(),
+                inputs: inputs.clone(),
+            };
+            let ann = scope("ann", "harbour");
+            let count = write(&db, async |tx| {
+                set_inputs(tx, &ann, &crane(), &declared).await
+            })
+            .await;
+            assert_eq!(count, want, "{node} {name}");
         }
         let found = find(&db, &scope("ann", "harbour"), "o1").await.unwrap();
         assert_eq!(
@@ -307,26 +356,27 @@ fn declared_inputs_are_those_of_the_node_that_runs_the_operation() {
             ("r.link", Some((7, "target_operations")), "motor", json!({})),
         ] {
             let declared = Declared {
-                deployment_key: 5,
                 node_id: "motor",
                 operation,
                 relationship,
             };
-            let (id, found) = declared_inputs(&db, &declared).await.unwrap();
+            let found = declared_inputs(&db, &crane(), &declared).await.unwrap();
             assert_eq!(
-                (id.as_str(), Value::Object(found)),
+                (found.node_id.as_str(), Value::Object(found.inputs)),
                 (node, inputs),
                 "{operation}"
             );
         }
         let unknown = Declared {
-            deployment_key: 5,
             node_id: "sail",
             operation: "x",
             relationship: None,
         };
         assert_eq!(
-            declared_inputs(&db, &unknown).await.unwrap_err().kind(),
+            declared_inputs(&db, &crane(), &unknown)
+                .await
+                .unwrap_err()
+                .kind(),
             Kind::NotFound
         );
     });

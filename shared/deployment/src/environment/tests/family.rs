@@ -29,7 +29,9 @@ fn parents_know_their_children_and_count_them() {
         .await
         .unwrap();
         let bottom = deployments::find(&db, &scope, "bottom").await.unwrap();
-        deployment_status::recompute(&db, bottom.key).await.unwrap();
+        db.transaction(async |tx| deployment_status::recompute(tx, bottom.key).await)
+            .await
+            .unwrap();
         let all = shown(&db, &scope).await;
         for (place, want) in [(0, (1, 1, true)), (1, (1, 0, true)), (2, (0, 0, false))] {
             let one = &all[place];

@@ -80,6 +80,19 @@ async fn storage_ids(db: &NativeDb, scope: &Scope, text: &str) -> (Vec<i64>, i64
     )
 }
 
+async fn forget(db: &NativeDb, scope: &Scope, text: &str) -> i64 {
+    let crane = crate::deployments::Owner {
+        key: 1,
+        id: "crane".into(),
+        tenant_name: "harbour".into(),
+        created_by: "ann".into(),
+        visibility: windlass_core::Visibility::Tenant,
+    };
+    db.transaction(async |tx| delete(tx, scope, &crane, &parse(text).unwrap()).await)
+        .await
+        .unwrap()
+}
+
 #[test]
 fn a_list_shows_what_was_asked_for_in_its_order() {
     pollster::block_on(async {
@@ -191,16 +204,8 @@ fn rows_of_other_tenants_are_seen_only_when_they_are_global() {
         }
         assert_eq!(storage_ids(&db, &ann, "").await.0, [1, 3, 4, 6]);
         assert_eq!(storage_ids(&db, &bob, "").await.0, [1, 3, 6]);
-        assert_eq!(
-            delete(&db, &stranger, &parse("").unwrap()).await.unwrap(),
-            0
-        );
-        assert_eq!(
-            delete(&db, &bob, &parse("execution_id=e1").unwrap())
-                .await
-                .unwrap(),
-            2
-        );
+        assert_eq!(forget(&db, &stranger, "").await, 0);
+        assert_eq!(forget(&db, &bob, "execution_id=e1").await, 2);
         assert_eq!(
             storage_ids(&db, &ann, "include_logs=true").await.0,
             [2, 4, 5, 6]
@@ -279,7 +284,7 @@ fn what_is_reported_belongs_to_its_execution() {
             id: "e9".into(),
             tenant_name: "harbour".into(),
             created_by: "ann".into(),
-            visibility: "private".into(),
+            visibility: windlass_core::Visibility::Private,
             workflow_id: "install".into(),
             deployment_id: Some("crane".into()),
             blueprint_id: Some("cranes".into()),
@@ -290,7 +295,9 @@ fn what_is_reported_belongs_to_its_execution() {
         event.node_instance_id = Some("motor_abc123".into());
         let mut log = NewEvent::event("", "a\nb".into());
         (log.kind, log.event_type, log.level) = ("cloudify_log", None, Some("info".into()));
-        insert(&db, &execution, &[event, log]).await.unwrap();
+        db.transaction(async |tx| insert(tx, &execution, &[event, log]).await)
+            .await
+            .unwrap();
         let answer = answer(&db, &scope("ann", "harbour"), "include_logs=true").await;
         let (event, log) = (&answer["items"][0], &answer["items"][1]);
         assert_eq!(event["message"], "It \"failed\"");

@@ -156,11 +156,7 @@ impl<'a, T: Tx> Drive<'a, T> {
 
     async fn workflow(&self) -> Result<Result<Workflow, Refusal>> {
         let name = &self.execution.workflow_id;
-        let definition = match self.execution.deployment_key {
-            Some(deployment) => executions::workflow(self.tx, deployment, name).await?,
-            None => None,
-        };
-        let Some(definition) = definition else {
+        let Some(definition) = executions::workflow(self.tx, &self.execution).await? else {
             let text = format!("The deployment has no workflow `{name}` that could be run");
             return Ok(Err(Refusal(text)));
         };
@@ -178,12 +174,12 @@ impl<'a, T: Tx> Drive<'a, T> {
     }
 
     async fn topology(&self, workflow: &Workflow) -> Result<Topology> {
-        let Some(deployment) = self.execution.deployment_key else {
+        if self.execution.deployment_key.is_none() {
             return Ok(Topology::default());
-        };
+        }
         let named = workflow.named_operations();
-        let nodes = node_instances::nodes_for_engine(self.tx, deployment, &named).await?;
-        let instances = node_instances::for_engine(self.tx, deployment).await?;
+        let nodes = node_instances::nodes_for_engine(self.tx, &self.execution, &named).await?;
+        let instances = node_instances::for_engine(self.tx, &self.execution).await?;
         Ok(Topology::new(nodes, instances))
     }
 

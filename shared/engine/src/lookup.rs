@@ -8,9 +8,9 @@ use serde_json::Value;
 use std::collections::HashMap;
 use windlass_blueprint::NodeInstance;
 use windlass_blueprint::functions::{Lookup, Needs};
+use windlass_core::Result;
 use windlass_core::db::Db;
-use windlass_core::{Result, params};
-use windlass_store::node_instances;
+use windlass_store::{deployments, executions, node_instances};
 
 /// A deployment as functions see it.
 #[derive(Debug, Default)]
@@ -52,36 +52,19 @@ impl DeploymentLookup {
                 .or_default()
                 .push(place);
         }
-        let row = db
-            .first(
-                "select inputs, id, display_name, blueprint_id, created_by, tenant_name
-                 from deployments where key = ?1",
-                params![deployment_key],
-            )
-            .await?;
-        if let Some(row) = row {
-            lookup.inputs = row.json(0)?;
-            for (column, name) in [
-                (1, ("deployment", "id")),
-                (2, ("deployment", "name")),
-                (3, ("deployment", "blueprint")),
-                (4, ("deployment", "owner")),
-                (5, ("tenant", "name")),
-            ] {
-                lookup.system.insert(name, row.text(column)?.to_owned());
-            }
+        if let Some(facts) = executions::deployment_facts(db, deployment_key).await? {
+            lookup.inputs = facts.inputs;
+            lookup.system = HashMap::from([
+                (("deployment", "id"), facts.id),
+                (("deployment", "name"), facts.display_name),
+                (("deployment", "blueprint"), facts.blueprint_id),
+                (("deployment", "owner"), facts.created_by),
+                (("tenant", "name"), facts.tenant_name),
+            ]);
         }
         if !needs.labels.is_empty() || needs.unknown {
-            let rows = db
-                .query(
-                    "select key, value from deployment_labels where deployment_key = ?1
-                     order by created_at, value",
-                    params![deployment_key],
-                )
-                .await?;
-            for row in &rows {
-                let values = lookup.labels.entry(row.text(0)?.to_owned()).or_default();
-                values.push(row.text(1)?.to_owned());
+            for (name, value) in deployments::label_values(db, deployment_key).await? {
+                lookup.labels.entry(name).or_default().push(value);
             }
         }
         Ok(lookup)
@@ -106,11 +89,13 @@ impl Lookup for DeploymentLookup {
 
     fn instances_of(&self, node: &str) -> Vec<&NodeInstance> {
         let places = self.by_node.get(node).into_iter().flatten();
-        places.map(|place| &self.instances[*place]).collect()
+        places
+            .filter_map(|place| self.instances.get(*place))
+            .collect()
     }
 
     fn instance(&self, id: &str) -> Option<&NodeInstance> {
-        self.by_id.get(id).map(|place| &self.instances[*place])
+        self.instances.get(*self.by_id.get(id)?)
     }
 
     fn input(&self, name: &str) -> Option<Value> {

@@ -192,10 +192,7 @@ async fn demand_independent(
 
 async fn workflow_of(db: &impl Db, execution: &Execution) -> Result<Value> {
     let name = &execution.workflow_id;
-    let found = match execution.deployment_key {
-        Some(deployment) => executions::workflow(db, deployment, name).await?,
-        None => None,
-    };
+    let found = executions::workflow(db, execution).await?;
     found.ok_or_else(|| {
         let deployment = execution.deployment_id.as_deref().unwrap_or_default();
         Error::new(
@@ -276,7 +273,7 @@ async fn demand_available(db: &impl Db, execution: &Execution, workflow: &Value)
     if execution.force || rules.is_null() {
         return Ok(());
     }
-    let states = node_instances::states(db, deployment).await?;
+    let states = node_instances::states(db, execution).await?;
     let types = if rules.get("node_types_required").is_some() {
         node_instances::node_types(db, deployment).await?
     } else {

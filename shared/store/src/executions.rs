@@ -14,7 +14,9 @@ mod status;
 pub(crate) mod tests;
 mod waiting;
 
-pub use deployment_to_run::{DeploymentToRun, deployment_to_run, workflow};
+pub use deployment_to_run::{
+    DeploymentFacts, DeploymentToRun, deployment_facts, deployment_to_run, workflow,
+};
 pub use list::{EXECUTIONS, without_system_workflows};
 pub use origin::creator;
 pub use removal::{Removal, delete};

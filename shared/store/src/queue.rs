@@ -18,7 +18,7 @@ use windlass_core::{Error, Result, Timestamp, log, params};
 /// A row that somebody holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leased {
-    /// Its key.
+    /// The row, for renewing, finishing and giving it back.
     pub key: i64,
     /// What is to be done.
     pub work: Work,

@@ -1,12 +1,12 @@
-//! What has to be known of a deployment before a workflow runs on it.
+//! What the engine has to know of the deployment that a workflow runs on.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use windlass_core::db::Db;
 use windlass_core::visibility::Visibility;
 use windlass_core::{Caller, Error, Permission, Result, Scope, params};
 
-use super::Status;
+use super::{Execution, Status};
 
 /// A deployment on which a workflow is to run.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,13 +51,47 @@ pub async fn deployment_to_run(db: &impl Db, scope: &Scope, id: &str) -> Result<
     Ok(deployment)
 }
 
-/// A workflow of a deployment by its name, as it stands in the deployment.
-pub async fn workflow(db: &impl Db, deployment_key: i64, name: &str) -> Result<Option<Value>> {
+/// The workflow of an execution, as it stands in its deployment.
+pub async fn workflow(db: &impl Db, execution: &Execution) -> Result<Option<Value>> {
+    let Some(deployment_key) = execution.deployment_key else {
+        return Ok(None);
+    };
     db.first_json(
         "select workflow.value from deployments, json_each(deployments.workflows) as workflow
          where deployments.key = ?1
            and coalesce(workflow.value ->> '$.name', workflow.key) = ?2 limit 1",
-        params![deployment_key, name],
+        params![deployment_key, &execution.workflow_id],
+    )
+    .await
+}
+
+/// What functions may ask about a deployment itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct DeploymentFacts {
+    /// What clients call it.
+    pub id: String,
+    /// The name shown to people.
+    pub display_name: String,
+    /// The blueprint it was made from.
+    pub blueprint_id: String,
+    /// The user who made it.
+    pub created_by: String,
+    /// The tenant it belongs to.
+    pub tenant_name: String,
+    /// The inputs' values.
+    pub inputs: Map<String, Value>,
+}
+
+/// What functions may ask about the deployment of this key; nothing when it is gone.
+pub async fn deployment_facts(
+    db: &impl Db,
+    deployment_key: i64,
+) -> Result<Option<DeploymentFacts>> {
+    db.first_json(
+        "select json_object('id', id, 'display_name', display_name, 'blueprint_id', blueprint_id,
+             'created_by', created_by, 'tenant_name', tenant_name, 'inputs', json(inputs))
+         from deployments where key = ?1",
+        params![deployment_key],
     )
     .await
 }

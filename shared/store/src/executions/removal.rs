@@ -93,7 +93,7 @@ async fn ended(db: &impl Db, scope: &Scope, query: &ListQuery) -> Result<Vec<End
         );
     }
     let ended = Status::sql_list(Status::has_ended);
-    query.and(&format!("t.status in {ended}"), []);
+    query.and(format!("t.status in {ended}"), []);
     list::page(db, &EXECUTIONS.page_statement(scope, &query))
         .await?
         .parse()

@@ -20,12 +20,12 @@ fn implemented(operations: &str) -> String {
     )
 }
 
-/// The nodes of a deployment as the engine plans with them: a list of objects with `id`, `types`,
+/// The nodes of an execution's deployment as the engine plans with them: a list of objects with `id`, `types`,
 /// `operations`, `relationships`, `install_agent`, `install_method`. No-op operations are left
 /// out but for those named, because a plan consists of little else.
 pub async fn nodes_for_engine<T: DeserializeOwned>(
     db: &impl Db,
-    deployment_key: i64,
+    execution: &Execution,
     named_operations: &[&str],
 ) -> Result<Vec<T>> {
     let sql = format!(
@@ -47,19 +47,22 @@ pub async fn nodes_for_engine<T: DeserializeOwned>(
     );
     let named = Value::from(named_operations);
     Ok(db
-        .first_json(&sql, params![deployment_key, &named])
+        .first_json(&sql, params![execution.deployment_key, &named])
         .await?
         .unwrap_or_default())
 }
 
-/// The instances of a deployment as the engine plans with them: a list of objects with `id`,
+/// The instances of an execution's deployment as the engine plans with them: a list of objects with `id`,
 /// `node_id`, `host_id`, `state`, `relationships`.
-pub async fn for_engine<T: DeserializeOwned>(db: &impl Db, deployment_key: i64) -> Result<Vec<T>> {
+pub async fn for_engine<T: DeserializeOwned>(
+    db: &impl Db,
+    execution: &Execution,
+) -> Result<Vec<T>> {
     let sql = "select coalesce(json_group_array(json_object('id', id, 'node_id', node_id,
                    'host_id', host_id, 'state', state, 'relationships', json(relationships))), '[]')
                from (select * from node_instances where deployment_key = ?1 order by key)";
     Ok(db
-        .first_json(sql, params![deployment_key])
+        .first_json(sql, params![execution.deployment_key])
         .await?
         .unwrap_or_default())
 }
@@ -89,10 +92,10 @@ pub async fn node_properties(db: &impl Db, deployment_key: i64) -> Result<HashMa
         .unwrap_or_default())
 }
 
-/// The states that occur among a deployment's instances.
-pub async fn states(db: &impl Db, deployment_key: i64) -> Result<Vec<String>> {
+/// The states that occur among the instances of an execution's deployment.
+pub async fn states(db: &impl Db, execution: &Execution) -> Result<Vec<String>> {
     let sql = "select distinct state from node_instances where deployment_key = ?1";
-    let rows = db.query(sql, params![deployment_key]).await?;
+    let rows = db.query(sql, params![execution.deployment_key]).await?;
     rows.iter()
         .map(|row| row.text(0).map(str::to_owned))
         .collect()

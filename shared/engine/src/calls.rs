@@ -60,7 +60,7 @@ pub(crate) async fn begin(
         beginning.tell(&call, state, is_ours);
         if !is_ours {
             beginning.finished.push(row.key);
-            if let Some(seconds) = context_of(&call)["timeout"].as_f64() {
+            if let Some(seconds) = at(context_of(&call), "/timeout").as_f64() {
                 beginning.timeouts.push(Due {
                     not_before: now.plus_millis(workflows::milliseconds(seconds)),
                     subject: call.id,
@@ -96,7 +96,12 @@ fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
 }
 
 fn context_of(call: &DueCall) -> &Value {
-    &call.parameters["task_kwargs"]["kwargs"]["__cloudify_context"]
+    at(&call.parameters, "/task_kwargs/kwargs/__cloudify_context")
+}
+
+/// What is at a JSON pointer; null where there is nothing. Clients may have written any shape.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 #[derive(Default)]
@@ -110,11 +115,11 @@ struct Beginning {
 
 impl Beginning {
     fn tell(&mut self, due: &DueCall, state: OperationState, is_ours: bool) {
-        let number = |key: &str| due.parameters[key].as_i64().unwrap_or(0);
+        let number = |pointer: &str| at(&due.parameters, pointer).as_i64().unwrap_or(0);
         let call = call_of(due);
         let mut texts = Vec::new();
         let mut say = |event: TaskEvent| {
-            let (retries, total) = (number("current_retries"), number("total_retries"));
+            let (retries, total) = (number("/current_retries"), number("/total_retries"));
             let text = texts::task(event, &due.name, false, None, retries, total, false);
             texts.push(driver::event_of(Some(&call), event.name(), text, None));
         };
@@ -175,15 +180,14 @@ impl Beginning {
 /// As much of a call as its events need.
 fn call_of(due: &DueCall) -> Call {
     let context = context_of(due);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let related = &context["related"];
+    let text = |pointer: &str| at(context, pointer).as_str().unwrap_or_default().to_owned();
     Call {
-        instance: text(&context["node_id"]),
-        operation: text(&context["operation"]["name"]),
-        related: related.is_object().then(|| Related {
-            instance: text(&related["node_id"]),
-            node: text(&related["node_name"]),
-            is_target: related["is_target"].as_bool().unwrap_or(true),
+        instance: text("/node_id"),
+        operation: text("/operation/name"),
+        related: at(context, "/related").is_object().then(|| Related {
+            instance: text("/related/node_id"),
+            node: text("/related/node_name"),
+            is_target: at(context, "/related/is_target").as_bool().unwrap_or(true),
         }),
         ..Call::default()
     }
@@ -197,12 +201,12 @@ async fn exchange(
     lookups: &mut HashMap<i64, DeploymentLookup>,
 ) -> Result<std::result::Result<Exchange, CallError>> {
     let context = context_of(due);
-    let plugin = context["plugin"]["name"].as_str().unwrap_or_default();
+    let plugin = at(context, "/plugin/name").as_str().unwrap_or_default();
     if plugin != HTTP_PLUGIN {
         let text = format!("The control plane has no built-in plugin `{plugin}`");
         return Ok(Err(CallError::fatal(text)));
     }
-    let kwargs = due.parameters["task_kwargs"]["kwargs"].as_object();
+    let kwargs = at(&due.parameters, "/task_kwargs/kwargs").as_object();
     let mut inputs: Map<String, Value> = kwargs.cloned().unwrap_or_default();
     inputs.remove("__cloudify_context");
     let mut inputs = Value::Object(inputs);
@@ -273,7 +277,7 @@ pub(crate) async fn time_out(tx: &impl Tx, operation_id: &str, now: Timestamp) -
         .next();
     let Some(due) = due else { return Ok(()) };
     let context = context_of(&due);
-    let seconds = context["timeout"].as_f64().unwrap_or_default();
+    let seconds = at(context, "/timeout").as_f64().unwrap_or_default();
     let queue = due.queue.as_deref().unwrap_or_default();
     let message = match OperationState::named(&due.state) {
         Some(OperationState::Sent) => format!(
@@ -288,7 +292,9 @@ pub(crate) async fn time_out(tx: &impl Tx, operation_id: &str, now: Timestamp) -
     let error = CallError {
         kind: "OperationTimeout".into(),
         message,
-        recoverable: context["timeout_recoverable"].as_bool().unwrap_or(false),
+        recoverable: at(context, "/timeout_recoverable")
+            .as_bool()
+            .unwrap_or(false),
         ..CallError::default()
     };
     let report = Report {

@@ -3,6 +3,10 @@
 //! The kinds of operation, their names and the meaning of a subgraph are those of the API's
 //! `operations`: a subgraph starts, its members run, it ends when the last of them has ended; who
 //! depends on it waits for that. Everything but a [`Call`] is carried out by the step itself.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a place is an index that the graph itself gave out, and nothing leaves a graph"
+)]
 
 use serde_json::{Map, Value};
 

@@ -232,7 +232,8 @@ pub fn conclude(exchange: &Exchange, answer: Result<OutboundResponse, String>) -
         exchange.expected.contains(&status)
     };
     if !is_good {
-        let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(4 * SHOWN)]);
+        let shown = answer.body.get(..4 * SHOWN).unwrap_or(&answer.body);
+        let body = String::from_utf8_lossy(shown);
         let body: String = body
             .chars()
             .filter(|letter| !letter.is_control())

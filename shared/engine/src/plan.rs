@@ -197,12 +197,14 @@ impl Topology {
         self.instances.is_empty()
     }
 
-    /// An instance by its place.
+    /// An instance by its place, which is below [`Self::len`].
+    #[allow(clippy::indexing_slicing, reason = "so says the contract")]
     pub fn instance(&self, place: usize) -> &Instance {
         &self.instances[place]
     }
 
-    /// The node of the instance at a place.
+    /// The node of the instance at a place, which is below [`Self::len`].
+    #[allow(clippy::indexing_slicing, reason = "so says the contract")]
     pub fn node(&self, place: usize) -> &Node {
         &self.nodes[self.node_of[place]]
     }
@@ -214,8 +216,10 @@ impl Topology {
 
     /// Follows a change of state, for the part of a workflow that begins after it.
     pub fn set_state(&mut self, instance_id: &str, state: &str) {
-        if let Some(place) = self.place(instance_id) {
-            state.clone_into(&mut self.instances[place].state);
+        if let Some(place) = self.place(instance_id)
+            && let Some(instance) = self.instances.get_mut(place)
+        {
+            state.clone_into(&mut instance.state);
         }
     }
 

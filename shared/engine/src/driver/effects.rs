@@ -1,10 +1,10 @@
 //! What a step wants done, collected and written with few statements.
 
 use super::rows;
-use crate::graph::{Call, Graph};
+use crate::graph::{Call, Graph, Operation};
 use crate::step::{Command, End};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use windlass_core::db::Tx;
 use windlass_core::{Result, Timestamp};
 use windlass_store::events::{self, EngineEvent};
@@ -17,8 +17,7 @@ pub struct Effects {
     now: Timestamp,
     dry_run: bool,
     events: Vec<EngineEvent>,
-    changes: Vec<Changed>,
-    places: HashMap<String, usize>,
+    changes: BTreeMap<String, Changed>,
     calls: Vec<Due>,
     timeouts: Vec<Due>,
     withdrawn: Vec<String>,
@@ -37,8 +36,7 @@ impl Effects {
             now,
             dry_run,
             events: Vec::new(),
-            changes: Vec::new(),
-            places: HashMap::new(),
+            changes: BTreeMap::new(),
             calls: Vec::new(),
             timeouts: Vec::new(),
             withdrawn: Vec::new(),
@@ -62,7 +60,7 @@ impl Effects {
                     text,
                     causes,
                 } => {
-                    let call = graph.operations[operation].call();
+                    let call = graph.operations.get(operation).and_then(Operation::call);
                     self.events.push(event_of(call, event.name(), text, causes));
                 }
                 Command::TellInstance { instance, text } => {
@@ -81,7 +79,9 @@ impl Effects {
                     changed.properties.extend(properties);
                 }
                 Command::Call { operation, after } => {
-                    let operation = &graph.operations[operation];
+                    let Some(operation) = graph.operations.get(operation) else {
+                        continue;
+                    };
                     let Some(call) = operation.call() else {
                         continue;
                     };
@@ -98,7 +98,8 @@ impl Effects {
                     }
                 }
                 Command::Withdraw { operation } => {
-                    self.withdrawn.push(graph.operations[operation].id.clone());
+                    let known = graph.operations.get(operation);
+                    self.withdrawn.extend(known.map(|known| known.id.clone()));
                 }
                 Command::End(end) => ended = Some(end),
             }
@@ -121,17 +122,14 @@ impl Effects {
     }
 
     fn changed(&mut self, instance: String) -> &mut Changed {
-        let place = *self.places.entry(instance).or_insert_with_key(|instance| {
-            self.changes.push(Changed {
-                change: InstanceChange {
-                    id: instance.clone(),
-                    ..InstanceChange::default()
-                },
-                properties: Map::new(),
-            });
-            self.changes.len() - 1
-        });
-        &mut self.changes[place]
+        let entry = self.changes.entry(instance);
+        entry.or_insert_with_key(|instance| Changed {
+            change: InstanceChange {
+                id: instance.clone(),
+                ..InstanceChange::default()
+            },
+            properties: Map::new(),
+        })
     }
 
     /// Removes work on operations that are not wanted any more.
@@ -146,7 +144,6 @@ impl Effects {
             events::insert_all(tx, execution, &events, self.now).await?;
         }
         let changes = std::mem::take(&mut self.changes);
-        self.places.clear();
         if !changes.is_empty() && !self.dry_run {
             self.write_instances(tx, execution, changes).await?;
         }
@@ -164,12 +161,12 @@ impl Effects {
         &self,
         tx: &impl Tx,
         execution: &Execution,
-        changes: Vec<Changed>,
+        changes: BTreeMap<String, Changed>,
     ) -> Result<()> {
         let touched: Vec<&str> = changes
             .iter()
-            .filter(|changed| !changed.properties.is_empty())
-            .map(|changed| changed.change.id.as_str())
+            .filter(|(_, changed)| !changed.properties.is_empty())
+            .map(|(id, _)| id.as_str())
             .collect();
         let mut known = if touched.is_empty() {
             HashMap::new()
@@ -177,7 +174,7 @@ impl Effects {
             node_instances::runtime_properties(tx, execution, &touched).await?
         };
         let changes: Vec<InstanceChange> = changes
-            .into_iter()
+            .into_values()
             .map(
                 |Changed {
                      mut change,

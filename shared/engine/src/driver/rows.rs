@@ -72,7 +72,7 @@ fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&st
         "task_kwargs": task_kwargs,
     });
     if operation.call().is_some_and(|call| call.ignore_failure) {
-        parameters["ignore_failure"] = Value::Bool(true);
+        extend(&mut parameters, json!({ "ignore_failure": true }));
     }
     parameters
 }
@@ -114,24 +114,35 @@ fn kwargs(execution: &Execution, operation: &Operation, call: &Call) -> Map<Stri
         "task_queue": call.queue,
     });
     if let Some(related) = related {
-        about["relationship"] = json!(if related.is_target {
+        let side = if related.is_target {
             "source"
         } else {
             "target"
-        });
-        context["related"] = json!({
-            "node_id": related.instance,
-            "node_name": related.node,
-            "is_target": related.is_target,
-        });
+        };
+        extend(&mut about, json!({ "relationship": side }));
         let (source, target) = ends(call, related);
-        context["source_id"] = json!(source);
-        context["target_id"] = json!(target);
+        let ends = json!({
+            "related": {
+                "node_id": related.instance,
+                "node_name": related.node,
+                "is_target": related.is_target,
+            },
+            "source_id": source,
+            "target_id": target,
+        });
+        extend(&mut context, ends);
     }
-    context["operation"] = about;
+    extend(&mut context, json!({ "operation": about }));
     let mut kwargs = call.inputs.clone();
     kwargs.insert("__cloudify_context".into(), context);
     kwargs
+}
+
+/// Adds the fields of one object to another.
+fn extend(object: &mut Value, with: Value) {
+    if let (Value::Object(object), Value::Object(with)) = (object, with) {
+        object.extend(with);
+    }
 }
 
 /// Source and target of a relationship operation.

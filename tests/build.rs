@@ -1,0 +1,64 @@
+//! Finds the stories, so that a new one is a file and nothing else.
+//!
+//! A family's stories are the files of a folder, `tests/<family>/*.rs`; what is about all families lies
+//! beside the folders. The tree of modules is written to `$OUT_DIR/stories.rs` and included by
+//! `stories.rs`. What `Cargo.toml` names by its path is left out: the library and the roots of test
+//! binaries, with the folders that are called like them.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    // Any new file or folder may be a story.
+    println!("cargo:rerun-if-changed=.");
+    let tests = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let taken = taken(&tests);
+    let is_free = |path: &PathBuf| !taken.contains(&name_of(path));
+    let mut source = String::new();
+    for family in entries(&tests).filter(is_free).filter(|path| path.is_dir()) {
+        let stories: String = entries(&family).filter(is_rust).map(declared).collect();
+        if !stories.is_empty() {
+            source.push_str(&format!("mod {} {{\n{stories}}}\n", name_of(&family)));
+        }
+    }
+    source.extend(
+        entries(&tests)
+            .filter(is_free)
+            .filter(is_rust)
+            .map(declared),
+    );
+    let folder = env::var("OUT_DIR").expect("cargo sets it");
+    fs::write(Path::new(&folder).join("stories.rs"), source).expect("the folder is writable");
+}
+
+/// What is in a folder, sorted by name.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder of the tests can be read");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a path").path()).collect();
+    paths.sort();
+    paths.into_iter()
+}
+
+/// The names that `Cargo.toml` has given away: `src` for `path = "src/lib.rs"`.
+fn taken(tests: &Path) -> Vec<String> {
+    let manifest = fs::read_to_string(tests.join("Cargo.toml")).expect("a package has one");
+    let paths = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"'));
+    let first = |path: &str| path.split('/').next().map(|name| name.replace(".rs", ""));
+    paths.filter_map(first).chain(["build".into()]).collect()
+}
+
+fn is_rust(path: &PathBuf) -> bool {
+    path.is_file() && path.extension().is_some_and(|end| end == "rs")
+}
+
+fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().expect("entries of folders have names");
+    stem.to_string_lossy().into_owned()
+}
+
+/// The line that makes a file a module.
+fn declared(story: PathBuf) -> String {
+    format!("#[path = {story:?}]\nmod {};\n", name_of(&story))
+}

@@ -21,4 +21,4 @@ pub use http::{Answer, Outgoing, send};
 pub use monitors::{MONITORS_SECRET, claims_of, jwt, monitor_token};
 pub use recorder::{Recorded, Recorder};
 pub use serde_json::{Value, json};
-pub use windlass::{Options, Stopped, Windlass};
+pub use windlass::{Options, Stopped, Windlass, repository};

@@ -436,7 +436,8 @@ fn tick_request() -> Outgoing {
     }
 }
 
-pub(crate) fn repository() -> &'static Path {
+/// The folder of the repository.
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests/ is in the repository")

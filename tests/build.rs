@@ -3,20 +3,27 @@
 //! A family's stories are the files of a folder, `tests/<family>/*.rs`; what is about all families lies
 //! beside the folders. The tree of modules is written to `$OUT_DIR/stories.rs` and included by
 //! `stories.rs`. What `Cargo.toml` names by its path is left out: the library and the roots of test
-//! binaries, with the folders that are called like them.
+//! binaries. A folder that is called like a file beside it belongs to that file.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    // Any new file or folder may be a story.
-    println!("cargo:rerun-if-changed=.");
     let tests = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    // Any new file or folder may be a story. The list has whole paths, so it is also made again when
+    // the repository has moved: then the path of before is gone.
+    println!("cargo:rerun-if-changed=.");
+    println!("cargo:rerun-if-changed={}", tests.display());
     let taken = taken(&tests);
     let is_free = |path: &PathBuf| !taken.contains(&name_of(path));
     let mut source = String::new();
-    for family in entries(&tests).filter(is_free).filter(|path| path.is_dir()) {
-        let stories: String = entries(&family).filter(is_rust).map(declared).collect();
+    let is_family =
+        |path: &PathBuf| is_free(path) && path.is_dir() && !path.with_extension("rs").exists();
+    for family in entries(&tests).filter(is_family) {
+        let stories: String = entries(&family)
+            .filter(|path| is_rust(path))
+            .map(declared)
+            .collect();
         if !stories.is_empty() {
             source.push_str(&format!("mod {} {{\n{stories}}}\n", name_of(&family)));
         }
@@ -24,7 +31,7 @@ fn main() {
     source.extend(
         entries(&tests)
             .filter(is_free)
-            .filter(is_rust)
+            .filter(|path| is_rust(path))
             .map(declared),
     );
     let folder = env::var("OUT_DIR").expect("cargo sets it");
@@ -49,7 +56,7 @@ fn taken(tests: &Path) -> Vec<String> {
     paths.filter_map(first).chain(["build".into()]).collect()
 }
 
-fn is_rust(path: &PathBuf) -> bool {
+fn is_rust(path: &Path) -> bool {
     path.is_file() && path.extension().is_some_and(|end| end == "rs")
 }
 

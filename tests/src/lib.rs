@@ -7,11 +7,13 @@
 
 mod archive;
 mod caller;
+mod dashboard;
 mod endpoints;
 mod http;
 mod monitors;
 mod people;
 mod recorder;
+mod together;
 mod windlass;
 
 pub use archive::{Archive, Entry, gzip};
@@ -21,4 +23,5 @@ pub use http::{Answer, Outgoing, send};
 pub use monitors::{MONITORS_SECRET, claims_of, jwt, monitor_token};
 pub use recorder::{Recorded, Recorder};
 pub use serde_json::{Value, json};
+pub use together::{at_once, demand_none};
 pub use windlass::{Options, Stopped, Windlass, repository};

@@ -1,8 +1,7 @@
 //! `/v2/events`: maintenances that begin and end by themselves.
 
 use super::desk::*;
-use std::sync::Barrier;
-use windlass_tests::json;
+use windlass_tests::{Value, at_once, json};
 
 #[test]
 fn a_maintenance_starts_and_completes_by_itself() {
@@ -196,25 +195,13 @@ fn of_two_operators_who_saw_the_same_one_is_heard() {
             .expect(200),
     );
     let path = format!("/v2/events/{id}");
-    let both = Barrier::new(8);
-    let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
-        let ask = |minutes: i64| {
-            let body = with(
-                update("modified", 0),
-                json!({ "version": 1, "end_date": at(minutes) }),
-            );
-            let (both, operator, path) = (&both, desk.operator(), &path);
-            scope.spawn(move || {
-                both.wait();
-                let reply = operator.patch(path, body);
-                (reply.status(), reply.text())
-            })
-        };
-        let asked: Vec<_> = (0..8).map(|number| ask(130 + number)).collect();
-        asked
-            .into_iter()
-            .map(|asked| asked.join().expect("an answer"))
-            .collect()
+    let bodies: Vec<Value> = (0..8)
+        .map(|number| json!({ "version": 1, "end_date": at(130 + number) }))
+        .map(|change| with(update("modified", 0), change))
+        .collect();
+    let answers: Vec<(u16, String)> = at_once(bodies.len(), |number| {
+        let reply = desk.operator().patch(&path, bodies[number].clone());
+        (reply.status(), reply.text())
     });
     let heard = answers.iter().filter(|(status, _)| *status == 200).count();
     assert_eq!(heard, 1, "{answers:?}");

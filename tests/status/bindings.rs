@@ -1,5 +1,6 @@
 //! Bindings: `/v2/components/{component_id}/binding`, components that follow a deployment.
 
+use super::desk::{update, with};
 use super::subscribers::dashboard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -132,17 +133,16 @@ fn an_incident_that_a_person_touched_is_theirs_to_close() {
     let admin = windlass.passer_by().with_bearer(&token);
     admin.put("/v2/components/1/binding", binding()).expect(200);
     run(&windlass, "install", json!({}));
-    // Strictly after the update that the failure wrote, or it is refused.
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    let now: String = windlass
-        .open_database()
-        .query_row("select strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", [], |row| {
-            row.get(0)
-        })
-        .expect("SQLite has a clock");
-    let change = json!({
-        "message": "We are looking into it.", "status": "analysing", "update_date": now
-    });
+    // What a person says comes after what the failure wrote, or it is refused: that was an hour ago.
+    let an_hour_ago = "
+        update status_incidents set started_at = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '-1 hour');
+        update status_updates set at = strftime('%Y-%m-%dT%H:%M:%fZ', at, '-1 hour');";
+    let database = windlass.open_database();
+    database.execute_batch(an_hour_ago).expect("both are rows");
+    let change = with(
+        update("analysing", -30),
+        json!({ "message": "We are looking into it." }),
+    );
     admin.patch("/v2/events/1", change).expect(200);
     switch.store(true, Relaxed);
     assert_eq!(run(&windlass, "install", json!({})), "terminated");

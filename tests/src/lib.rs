@@ -13,6 +13,7 @@ mod http;
 mod monitors;
 mod people;
 mod recorder;
+mod things;
 mod together;
 mod windlass;
 
@@ -23,5 +24,6 @@ pub use http::{Answer, Outgoing, send};
 pub use monitors::{MONITORS_SECRET, claims_of, jwt, monitor_token};
 pub use recorder::{Recorded, Recorder};
 pub use serde_json::{Value, json};
+pub use things::Things;
 pub use together::{at_once, demand_none};
 pub use windlass::{Options, Stopped, Windlass, repository};

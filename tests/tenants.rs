@@ -27,14 +27,8 @@ const ROLES: [&str; 5] = ["viewer", "user", "operations", "manager", "worker"];
 #[test]
 fn what_another_tenant_has_is_as_if_it_did_not_exist() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    let harbour = Things::make(&windlass, owner, "harbour", "tenant");
-    let _quay = Things::make(
-        &windlass,
-        windlass.user("lord").in_tenant("quay"),
-        "quay",
-        "tenant",
-    );
+    let (owner, harbour) = things_of(&windlass, "harbour");
+    things_of(&windlass, "quay");
     let before = inventory(owner);
 
     let callers = ROLES.map(|role| windlass.user(role).with_role_in(role, "quay"));
@@ -55,14 +49,8 @@ fn what_another_tenant_has_is_as_if_it_did_not_exist() {
 #[test]
 fn lists_show_nothing_of_another_tenant_whatever_is_asked() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    let harbour = Things::make(&windlass, owner, "harbour", "tenant");
-    let _quay = Things::make(
-        &windlass,
-        windlass.user("lord").in_tenant("quay"),
-        "quay",
-        "tenant",
-    );
+    let (owner, harbour) = things_of(&windlass, "harbour");
+    things_of(&windlass, "quay");
 
     let callers = ROLES.map(|role| windlass.user(role).with_role_in(role, "quay"));
     let wrong = with_each(&callers, |caller| {
@@ -290,10 +278,8 @@ fn tenants_that_one_is_not_in_are_not_listed() {
 #[test]
 fn the_names_of_another_tenants_things_are_free() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    let harbour = Things::make(&windlass, owner, "harbour", "tenant");
-    let ours = windlass.user("lord").in_tenant("quay");
-    let quay = Things::make(&windlass, ours, "quay", "tenant");
+    let (owner, harbour) = things_of(&windlass, "harbour");
+    let (ours, quay) = things_of(&windlass, "quay");
     let before = inventory(owner);
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for row in rows_about_things() {
@@ -358,8 +344,7 @@ fn the_same_ids_in_two_tenants_are_two_things() {
 #[test]
 fn cleaning_up_everywhere_ends_at_the_borders_of_ones_tenants() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    Things::make(&windlass, owner, "harbour", "tenant");
+    let (owner, _) = things_of(&windlass, "harbour");
     let before = inventory(owner);
     let body = json!({ "to_datetime": "2999-01-01" }).to_string();
     for role in ROLES {
@@ -379,6 +364,12 @@ fn cleaning_up_everywhere_ends_at_the_borders_of_ones_tenants() {
         }
     }
     assert_eq!(inventory(owner), before);
+}
+
+/// A tenant's user, who is called like it, and one of everything there, all with that word in their names.
+fn things_of<'w>(windlass: &'w Windlass, tenant: &'static str) -> (Caller<'w>, Things) {
+    let owner = windlass.user(tenant).in_tenant(tenant);
+    (owner, Things::make(windlass, owner, tenant, "tenant"))
 }
 
 fn administrator(windlass: &Windlass) -> Caller<'_> {

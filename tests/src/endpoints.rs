@@ -422,6 +422,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_row_that_creates_makes_what_its_resource_is_got_by() {
+        let rows = Endpoint::all();
+        for (id, makes, is_named) in [
+            ("sites.create", Some("site_name"), true),
+            ("blueprints.upload", Some("blueprint_id"), true),
+            ("deployments.create", Some("deployment_id"), true),
+            // The name is in the body.
+            ("users.create", Some("username"), true),
+            // The id is generated.
+            ("executions.start", Some("execution_id"), false),
+            ("sites.update", None, false),
+            ("sites.list", None, false),
+        ] {
+            let row = rows.iter().find(|row| row.id == id).expect("a row");
+            assert_eq!(row.makes().map(String::as_str), makes, "{id}");
+            assert_eq!(row.names_new().is_some(), is_named, "{id}");
+        }
+    }
+
+    #[test]
     fn parameters_are_filled_and_json_is_left_alone() {
         for (text, want) in [
             ("/a/{b_c}/d?e={f}", "/a/<b_c>/d?e=<f>"),

@@ -106,6 +106,11 @@ pub fn with(mut body: Value, more: Value) -> Value {
     body
 }
 
+/// Opens an event; its number.
+pub fn opened(caller: Caller<'_>, event: Value) -> i64 {
+    placed(&caller.post("/v2/events", event).expect(200))
+}
+
 /// The number of the event that an answer places its first component on.
 pub fn placed(answer: &Value) -> i64 {
     let id = answer["result"][0]["incident_id"].as_i64();

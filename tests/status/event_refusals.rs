@@ -117,7 +117,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     let none = json!({ "data": [], "pagination": { "pageIndex": 1, "recordsPerPage": 50, "totalRecords": 0, "totalPages": 0 } });
     assert_eq!(desk.operator().get("/v2/events").expect(200), none);
 
-    let id = placed(&desk.operator().post("/v2/events", new).expect(200));
+    let id = opened(desk.operator(), new);
     let before = desk.event(id);
     let path = format!("/v2/events/{id}");
     for (body, text) in [
@@ -194,12 +194,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
 fn everybody_reads_and_those_who_may_write() {
     let desk = Desk::open();
     let volumes = desk.component("Volumes");
-    let id = placed(
-        &desk
-            .operator()
-            .post("/v2/events", incident(&[volumes]))
-            .expect(200),
-    );
+    let id = opened(desk.operator(), incident(&[volumes]));
     let not_permitted = |name: &str, action: &str| {
         format!(
             "User `{name}` is not permitted to perform the action {action} in the tenant `default_tenant`"

@@ -136,12 +136,7 @@ fn components_move_to_the_newest_incident_and_get_one_of_their_own() {
     assert_eq!(reported["result"][1]["incident_id"], first);
     assert_eq!(desk.event(first)["system"], true);
 
-    let second = placed(
-        &desk
-            .operator()
-            .post("/v2/events", incident(&[volumes]))
-            .expect(200),
-    );
+    let second = opened(desk.operator(), incident(&[volumes]));
     let event = desk.event(first);
     assert_eq!(
         (&event["components"], &event["end_date"]),
@@ -158,12 +153,7 @@ fn components_move_to_the_newest_incident_and_get_one_of_their_own() {
     );
     assert_eq!(event["updates"][1]["text"], text);
 
-    let third = placed(
-        &desk
-            .operator()
-            .post("/v2/events", incident(&[volumes, images]))
-            .expect(200),
-    );
+    let third = opened(desk.operator(), incident(&[volumes, images]));
     assert_eq!(desk.event(first)["status"], "resolved");
     let path = format!("/v2/events/{third}/extract");
     let part = desk
@@ -221,22 +211,12 @@ fn lists_have_filters_and_pages() {
         incident(&[images]),
         json!({ "start_date": at(-50), "impact": 1 }),
     );
-    let older = placed(&desk.operator().post("/v2/events", older).expect(200));
+    let older = opened(desk.operator(), older);
     desk.operator()
         .patch(&format!("/v2/events/{older}"), update("resolved", -5))
         .expect(200);
-    let newer = placed(
-        &desk
-            .operator()
-            .post("/v2/events", incident(&[volumes]))
-            .expect(200),
-    );
-    let planned = placed(
-        &desk
-            .operator()
-            .post("/v2/events", maintenance(&[volumes], 60, 120))
-            .expect(200),
-    );
+    let newer = opened(desk.operator(), incident(&[volumes]));
+    let planned = opened(desk.operator(), maintenance(&[volumes], 60, 120));
     for (query, want) in [
         (String::new(), vec![planned, newer, older]),
         ("?type=incident".into(), vec![newer, older]),

@@ -214,7 +214,7 @@ impl Application {
             let alive = Arc::new(AtomicUsize::new(0));
             let app = build_core(&router, served, &engine, &options, &stopping, &alive);
             tokio::select! {
-                () = app.relieve() => {}
+                () = app.places.relieve() => {}
                 served = server::serve(listener, app.clone(), stopping, alive) => {
                     if let Err(error) = served {
                         options.logger.problem(&format!("cannot serve: {error}"));

@@ -7,9 +7,9 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::function_of;
 use crate::pattern::Pattern;
-use crate::python_text::{display, equal, kind, list};
 use serde_json::Value;
 use std::cmp::Ordering;
+use windlass_python as python;
 
 /// Types whose values are whatever was given, checked against objects elsewhere if at all.
 pub(crate) const OPEN_TYPES: [&str; 11] = [
@@ -120,13 +120,13 @@ pub(crate) fn check_definition(constraint: &Value, input: &str) -> Result<()> {
         212,
         format!(
             "Invalid constraint operator argument \"{}\", for constraint operator \"{name}\" in \"{input}\".",
-            display(argument)
+            python::str(argument)
         ),
     ))
 }
 
 fn allowed() -> String {
-    list(OPERATORS.iter().chain(&SEARCHES))
+    python::list(OPERATORS.iter().chain(&SEARCHES))
 }
 
 fn argument_fits(name: &str, argument: &Value) -> bool {
@@ -168,7 +168,7 @@ pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Re
                     105,
                     format!(
                         "Property type validation failed in '{name}': the defined type is '{item_type}', yet it was assigned with the value '{}'",
-                        display(item)
+                        python::str(item)
                     ),
                 ));
             }
@@ -191,7 +191,7 @@ fn check_value(
             213,
             format!(
                 "Input value {}, of {what} {input}, cannot contain an intrinsic function and also have constraints.",
-                display(value)
+                python::str(value)
             ),
         ));
     }
@@ -232,17 +232,17 @@ fn check_one(constraint: &Value, what: &str, input: &str, value: &Value) -> Resu
             let why = match (constraint["error_message"].as_str(), argument) {
                 (Some(message), _) => format!("is invalid. {message}"),
                 (None, Value::Array(items)) => {
-                    let items: Vec<String> = items.iter().map(display).collect();
+                    let items: Vec<String> = items.iter().map(python::str).collect();
                     format!("violates constraint {name}({}) operator.", items.join(", "))
                 }
                 (None, argument) => {
                     format!(
                         "violates constraint {name}({}) operator.",
-                        display(argument)
+                        python::str(argument)
                     )
                 }
             };
-            format!("Value {} of {what} {input} {why}", display(value))
+            format!("Value {} of {what} {input} {why}", python::str(value))
         }
         None => mismatch(name, argument, value),
     };
@@ -251,7 +251,7 @@ fn check_one(constraint: &Value, what: &str, input: &str, value: &Value) -> Resu
 
 /// Why a constraint and a value do not go together.
 fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
-    let found = kind(value);
+    let found = python::type_name(value);
     match name {
         "length" | "min_length" | "max_length" => {
             format!("Value's length could not be computed. Value type is '{found}'.")
@@ -259,7 +259,7 @@ fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
         "pattern" => format!("Value must be of type string, got type '{found}'"),
         _ => format!(
             "Value is not comparable, the Constraint argument type  is '{}' but value type is '{found}'.",
-            kind(argument)
+            python::type_name(argument)
         ),
     }
 }
@@ -277,7 +277,7 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
         (length as f64).partial_cmp(&argument.as_f64()?)
     };
     match name {
-        "equal" => Some(equal(value, argument)),
+        "equal" => Some(python::equal(value, argument)),
         "greater_than" => ordering().map(Ordering::is_gt),
         "greater_or_equal" => ordering().map(Ordering::is_ge),
         "less_than" => ordering().map(Ordering::is_lt),
@@ -289,7 +289,7 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
         }
         "valid_values" => argument
             .as_array()
-            .map(|allowed| allowed.iter().any(|one| equal(one, value))),
+            .map(|allowed| allowed.iter().any(|one| python::equal(one, value))),
         "length" => length().map(Ordering::is_eq),
         "min_length" => length().map(Ordering::is_ge),
         "max_length" => length().map(Ordering::is_le),

@@ -4,8 +4,8 @@ use crate::constraints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{Context, Known, Path, function_of, has_functions};
 use crate::plan::Plan;
-use crate::python_text;
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
 /// Why given inputs do not fit a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +76,13 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
         let value = checked(name, schema, &value, types)?;
         values.insert(name.clone(), value);
     }
-    let expected = || python_text::list(schemas.keys());
+    let expected = || python::list(schemas.keys());
     if !missing.is_empty() {
         return Err(Error::new(
             ErrorKind::MissingInput,
             format!(
                 "Required inputs {} were not specified - expected inputs: {}",
-                python_text::list(missing),
+                python::list(missing),
                 expected()
             ),
         ));
@@ -96,7 +96,7 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
             ErrorKind::UnknownInput,
             format!(
                 "Unknown inputs {} specified - expected inputs: {}",
-                python_text::list(unknown),
+                python::list(unknown),
                 expected()
             ),
         ));
@@ -129,7 +129,7 @@ fn from_type(name: &str, schema: &Value, types: &Value) -> Option<Value> {
 /// A value: of its input's type, and completed if that is a data type.
 fn checked(name: &str, schema: &Value, value: &Value, types: &Value) -> Result<Value> {
     let mismatch = |path: &str, type_name: &str, value: &Value| {
-        let value = python_text::display(value);
+        let value = python::str(value);
         let subject = match path {
             "" => format!("the defined type is '{type_name}'"),
             path => format!("property '{path}' type is '{type_name}'"),

@@ -16,7 +16,6 @@ pub mod operations;
 mod parser;
 mod pattern;
 mod plan;
-mod python_text;
 mod weight;
 pub mod workflows;
 mod yaml;

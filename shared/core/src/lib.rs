@@ -42,6 +42,7 @@ pub use request::Request;
 pub use response::Response;
 pub use time::Timestamp;
 pub use visibility::Visibility;
+pub use windlass_python as python;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

@@ -211,7 +211,7 @@ async fn must_wait(
             "The following executions are currently running for this deployment: {}. To execute \
              this workflow anyway, pass \"force=true\" as a query parameter to this request \
              (deployment id: {deployment_id})",
-            texts::python_text(&Value::from(others))
+            windlass_core::python::repr(&Value::from(others))
         ),
     ))
 }

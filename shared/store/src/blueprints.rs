@@ -141,7 +141,7 @@ impl State {
                 let names = Self::ALL.map(Self::name);
                 Error::bad_parameters(format!(
                     "Invalid state: `{text}`. Valid blueprint state values are: {}",
-                    windlass_core::list::python_list(&names)
+                    windlass_core::python::list(names)
                 ))
             })
     }

@@ -5,7 +5,8 @@
 
 use crate::audit;
 use windlass_core::db::Db;
-use windlass_core::list::{Field, Resource, python_list};
+use windlass_core::list::{Field, Resource};
+use windlass_core::python;
 use windlass_core::{Error, Kind, Result, Scope, params};
 
 /// Pairs of a role and a permission it holds. The limit keeps SQLite from merging the inner
@@ -67,7 +68,7 @@ pub async fn demand_role(db: &impl Db, _scope: &Scope, role: &str, wanted: RoleT
     Err(Error::bad_parameters(format!(
         "Invalid role: `{role}`. Valid {} roles are: {}",
         wanted.name(),
-        python_list(&valid)
+        python::list(valid)
     )))
 }
 

@@ -2,7 +2,7 @@
 
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::python_list;
+use windlass_core::python;
 use windlass_core::{
     Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, platform,
 };
@@ -31,7 +31,7 @@ pub async fn act(ctx: &Context<impl Db>) -> Result<Response> {
     if !ACTIONS.contains(&action) {
         return Err(Error::bad_parameters(format!(
             "Invalid action: {action}, Valid action values are: {}",
-            python_list(&ACTIONS)
+            python::list(ACTIONS)
         )));
     }
     ctx.db

@@ -6,7 +6,7 @@
 use crate::directory::{Directory, Server, check_filter};
 use serde_json::{Map, Value};
 use windlass_core::db::Db;
-use windlass_core::list::python_list;
+use windlass_core::python;
 use windlass_core::request::parse_bool;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, secretbox};
 use windlass_identity::ldap;
@@ -178,7 +178,7 @@ fn check_placeholders(name: &str, text: &str, allowed: &[&str]) -> Result<()> {
         if is_closed && !allowed.contains(&placeholder) {
             return Err(Error::bad_parameters(format!(
                 "{name} may not hold the placeholder `{{{placeholder}}}`. Allowed placeholders are: {}",
-                python_list(allowed)
+                python::list(allowed)
             )));
         }
     }

@@ -10,10 +10,10 @@ use super::running::Running;
 use super::{Context, Function, Lookup, function_of};
 use crate::constraints;
 use crate::error::{Error, Result};
-use crate::python_text::{display, kind};
 use crate::weight;
 use serde_json::{Map, Value};
 use std::cell::Cell;
+use windlass_python as python;
 
 /// How far functions may lead to other functions.
 const MAX_DEPTH: usize = 50;
@@ -170,7 +170,7 @@ pub(super) fn name_and_path(arguments: &Value) -> (&Value, &[Value]) {
 }
 
 pub(super) fn dotted(path: &[Value]) -> String {
-    path.iter().map(display).collect::<Vec<_>>().join(".")
+    path.iter().map(python::str).collect::<Vec<_>>().join(".")
 }
 
 /// What lies at a path in an input's value, if it has the type that the call wants.
@@ -189,8 +189,8 @@ pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
         {
             Err(Error::evaluation(format!(
                 "Value '{}' of input '{}' does not match data type declared for '{}': '{of_type}'.",
-                display(here),
-                display(call.arguments),
+                python::str(here),
+                python::str(call.arguments),
                 call.path
             )))
         }
@@ -202,7 +202,7 @@ fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usiz
     let mut way = vec![name.clone()];
     way.extend_from_slice(&keys[..place]);
     let (way, key) = (python_path(&way), &keys[place]);
-    let text = display(key);
+    let text = python::str(key);
     Error::evaluation(match here {
         Value::Object(_) => format!("Input attribute '{text}' of '{way}', doesn't exist."),
         Value::Array(items) if key.is_i64() || key.is_u64() => format!(
@@ -210,11 +210,16 @@ fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usiz
             items.len()
         ),
         Value::Array(_) => {
-            let all: Vec<String> = all.as_array().into_iter().flatten().map(display).collect();
+            let all: Vec<String> = all
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(python::str)
+                .collect();
             format!(
                 "Item in index {place} in the get_input arguments list [{}] is expected to be an int but got {}.",
                 all.join(", "),
-                kind(key)
+                python::type_name(key)
             )
         }
         _ => format!("Unable to evaluate get_input function: Object {way} has no attribute {text}"),

@@ -9,11 +9,11 @@ use super::validate::no_property;
 use super::{Context, Function, Kind, function_of, has_functions, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Fields, Plan};
-use crate::python_text::display;
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use windlass_python as python;
 
 /// What all evaluations of one deployment that is made may copy.
 const MAX_WEIGHT: usize = 2_000_000;
@@ -86,7 +86,7 @@ impl<'a> Known<'a> {
 
     fn input(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Value> {
         let (name, _) = name_and_path(call.arguments);
-        let name = display(name);
+        let name = python::str(name);
         let Some(value) = self.inputs.get(&name) else {
             return Err(Error::new(
                 ErrorKind::UnknownInput,
@@ -133,7 +133,7 @@ impl<'a> Known<'a> {
             match self.properties.borrow().get(&property) {
                 Some(Some(value)) => break value.clone(),
                 Some(None) => {
-                    let keys: Vec<String> = keys.iter().map(display).collect();
+                    let keys: Vec<String> = keys.iter().map(python::str).collect();
                     let why = format!(
                         "the property '{}.properties.{}' leads back to itself",
                         node.name(),

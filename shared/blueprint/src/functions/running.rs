@@ -6,8 +6,8 @@ use super::validate::no_property;
 use super::{Context, Function, Lookup, has_functions, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instances::NodeInstance;
-use crate::python_text::{display, represent};
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
 /// How deep an instance may lie in others.
 const MAX_NESTING: usize = 200;
@@ -78,8 +78,8 @@ impl World for Running<'_> {
             Function::GetSecret => self.secret(name_text, path)?,
             Function::GetCapability => {
                 let (capability, path) = path.split_first().unwrap_or((&Value::Null, &[]));
-                let capability = display(capability);
-                let deployment = display(name);
+                let capability = python::str(capability);
+                let deployment = python::str(name);
                 let value = self.lookup.capability(&deployment, &capability).ok_or_else(|| {
                     refuse(
                         function,
@@ -88,7 +88,7 @@ impl World for Running<'_> {
                 })?;
                 at(&value, path)?
             }
-            Function::GetGroupCapability => self.group_capability(&display(name), path)?,
+            Function::GetGroupCapability => self.group_capability(&python::str(name), path)?,
             Function::GetEnvironmentCapability => {
                 let value = self.lookup.environment_capability(name_text).ok_or_else(|| {
                     refuse(
@@ -147,7 +147,7 @@ impl<'a> Running<'a> {
             format!(
                 "{name} is missing in request context in {} for attribute {}",
                 call.path,
-                represent(&Value::from(path))
+                python::repr(&Value::from(path))
             ),
         )
     }
@@ -322,7 +322,7 @@ impl<'a> Running<'a> {
             self_instance: Some(instance.id.clone()),
             ..call.context.clone()
         };
-        let first = display(first);
+        let first = python::str(first);
         // A null runtime property is none: then the node's property counts.
         if let Some(value) = instance.runtime_properties.get(&first)
             && let Some(value) = walk.follow(value, rest, &inner, call.path, call.depth)?
@@ -367,7 +367,7 @@ impl<'a> Running<'a> {
         for step in path {
             // The secret's content must not appear in the text.
             here = enter(here, step).ok_or_else(|| {
-                let step = display(step);
+                let step = python::str(step);
                 refuse(
                     function,
                     format!("Could not find \"{step}\" in nested lookup on secret \"{name}\"."),
@@ -391,7 +391,7 @@ impl<'a> Running<'a> {
             let one = |name: &Value| -> Value {
                 let value = self
                     .lookup
-                    .capability(&member, &display(name))
+                    .capability(&member, &python::str(name))
                     .unwrap_or_default();
                 let mut here = &value;
                 for step in keys {
@@ -404,7 +404,7 @@ impl<'a> Running<'a> {
             };
             let value = match wanted {
                 Value::Array(names) => {
-                    let entries = names.iter().map(|name| (display(name), one(name)));
+                    let entries = names.iter().map(|name| (python::str(name), one(name)));
                     Value::Object(entries.collect())
                 }
                 name => one(name),

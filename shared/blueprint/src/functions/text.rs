@@ -3,8 +3,8 @@
 use super::Function;
 use super::arguments::index;
 use crate::error::{Error, Result};
-use crate::python_text::{display, kind, represent};
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
 /// The longest text that functions may build.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
@@ -50,7 +50,7 @@ fn typed<'a>(function: Function, value: &'a Value, name: &str) -> Result<&'a str
 }
 
 fn wrong_type(function: Function, value: &Value, name: &str, wanted: &str) -> Error {
-    let (kind, value) = (kind(value), display(value));
+    let (kind, value) = (python::type_name(value), python::str(value));
     refuse(
         function,
         format!(
@@ -91,7 +91,7 @@ fn limited(function: Function, length: usize) -> Result<()> {
 fn concat(arguments: &Value) -> Result<Value> {
     let mut joined = String::new();
     for item in items(arguments) {
-        joined.push_str(&display(item));
+        joined.push_str(&python::str(item));
         limited(Function::Concat, joined.len())?;
     }
     Ok(Value::String(joined))
@@ -103,7 +103,7 @@ fn merge(arguments: &Value) -> Result<Value> {
         let Value::Object(map) = item else {
             let why = format!(
                 "Encountered non-dict element for merge: {}",
-                represent(item)
+                python::repr(item)
             );
             return Err(refuse(Function::Merge, why));
         };

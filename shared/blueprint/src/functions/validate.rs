@@ -7,9 +7,9 @@ use super::scan::{Scope, scan};
 use super::{Function, function_of};
 use crate::error::{Error, Result};
 use crate::plan::{Fields, Plan};
-use crate::python_text::{display, kind};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use windlass_python as python;
 
 /// Checks all functions of a plan that is written in version 1.`minor` of the language.
 pub(crate) fn validate(plan: &Plan, minor: u32) -> Result<()> {
@@ -99,7 +99,7 @@ impl<'a> Validator<'a> {
                         crate::error::ErrorKind::UnknownInput,
                         format!(
                             "get_input function references an unknown input '{}'.",
-                            display(name)
+                            python::str(name)
                         ),
                     )),
                 }
@@ -123,7 +123,7 @@ impl<'a> Validator<'a> {
         if items.iter().any(|item| function_of(item).is_some()) {
             return Ok(());
         }
-        let name = items.first().map(display).unwrap_or_default();
+        let name = items.first().map(python::str).unwrap_or_default();
         let legal = match name.as_str() {
             "SELF" => matches!(scope, Scope::Node(_)),
             "SOURCE" | "TARGET" => matches!(scope, Scope::Relationship(..)),
@@ -152,7 +152,7 @@ impl<'a> Validator<'a> {
         if items.iter().any(|item| function_of(item).is_some()) {
             return Ok(());
         }
-        let name = display(name);
+        let name = python::str(name);
         let node = match (name.as_str(), scope) {
             ("SELF", Scope::Node(node)) => Some(node),
             ("SELF", scope) => {
@@ -200,12 +200,12 @@ pub(super) fn no_property(
     key: &Value,
     path: &dyn std::fmt::Display,
 ) -> Error {
-    let keys: Vec<String> = keys.iter().map(display).collect();
+    let keys: Vec<String> = keys.iter().map(python::str).collect();
     let start = format!(
         "Unable to evaluate get_property function: Node template property '{node}.properties.{}' referenced from '{path}'",
         keys.join(".")
     );
-    let key_text = display(key);
+    let key_text = python::str(key);
     Error::evaluation(match here {
         Value::Array(items) if key.is_i64() || key.is_u64() => format!(
             "{start} index is out of range. Got {key_text} but list size is {}.",
@@ -213,7 +213,7 @@ pub(super) fn no_property(
         ),
         Value::Array(_) => format!(
             "{start} is expected {key_text} to be an int but it is a {}.",
-            kind(key)
+            python::type_name(key)
         ),
         _ => format!("{start} doesn't exist."),
     })

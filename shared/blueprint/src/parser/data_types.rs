@@ -5,12 +5,12 @@ use super::version::Version;
 use crate::constraints;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
-use crate::python_text::display;
 use crate::weight;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
+use windlass_python as python;
 
 /// Property schemas by name, as the plan has them.
 pub(super) type Schemas = Map<String, Value>;
@@ -88,7 +88,7 @@ impl Owner<'_> {
         | Self::Type(name)
         | Self::Input(name)
         | Self::Policy(name)) = self;
-        let value = display(value);
+        let value = python::str(value);
         let subject = match path {
             "" => "the defined type".to_owned(),
             path => format!("property '{path}' type"),
@@ -393,7 +393,7 @@ impl DataTypes {
                 "Only boolean values are allowed for `use_external_resource` property, don't use intrinsic functions.",
             ));
         }
-        let strict_here = strict && !external.is_some_and(is_true);
+        let strict_here = strict && !external.is_some_and(python::is_true);
         let mut values = Map::new();
         for (name, schema) in schemas {
             let path = joined(path, name);
@@ -425,15 +425,3 @@ impl DataTypes {
 
 /// The property that tells that something exists already.
 const EXTERNAL: &str = "use_external_resource";
-
-/// Whether Python takes a value for true.
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(map) => !map.is_empty(),
-    }
-}

@@ -8,11 +8,11 @@ use super::schema::{self, key};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::plan::Fields;
-use crate::python_text::{self, represent};
 use crate::yaml::Node;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
+use windlass_python as python;
 
 const POLICY: &str = "cloudify.policies.scaling";
 const CONTAINED_IN: &str = "cloudify.relationships.contained_in";
@@ -275,7 +275,7 @@ fn policy(
     for (place, target) in list.iter().enumerate() {
         let text = schema::text(target).under(place).under("targets")?;
         if !groups.contains_key(text) {
-            let known = python_text::list(groups.keys());
+            let known = python::list(groups.keys());
             let message = format!(
                 "'{text}' is not a valid policy target. Only groups are valid policy targets. Defined groups are {known}."
             );
@@ -345,7 +345,7 @@ impl<'a> Members<'a> {
             while let Some(home) = self.home(way[way.len() - 1]) {
                 if home == *name {
                     way.reverse();
-                    let circle = represent(&json!([way]));
+                    let circle = python::repr(&json!([way]));
                     let message = format!("Illegal group cycles found: {circle}");
                     return Err(Error::parser(200, message));
                 }
@@ -362,7 +362,7 @@ impl<'a> Members<'a> {
         }
         for (member, homes) in &self.homes {
             if homes.len() > 1 {
-                let homes = python_text::list(homes);
+                let homes = python::list(homes);
                 let message = format!(
                     "Nodes and groups cannot be members in multiple groups, but member '{member}' belongs to the following multiple groups: {homes}"
                 );

@@ -38,7 +38,7 @@ impl Unclear {
                 91,
                 format!(
                     "Ambiguous operation mapping. [operation={name}, plugins={}]",
-                    crate::python_text::list(plugins)
+                    windlass_python::list(plugins)
                 ),
             ),
         }

@@ -8,11 +8,11 @@ use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
 use crate::plan::Operations;
-use crate::python_text::display;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
+use windlass_python as python;
 
 const KEYS: [Key; 7] = [
     key("implementation"),
@@ -102,7 +102,7 @@ impl Definition {
             match value.as_f64() {
                 Some(number) if number < 0.0 => Err(Error::logic(format!(
                     "'{name}' value must be a non-negative number but got {}.",
-                    display(&value)
+                    python::str(&value)
                 ))),
                 _ => Ok(value),
             }

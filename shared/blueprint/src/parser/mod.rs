@@ -156,7 +156,7 @@ impl<'a> Blueprint<'a> {
                     .iter()
                     .map(|key| key.name)
                     .filter(|key| *key != "upload_resources");
-                let valid = crate::python_text::list(valid);
+                let valid = windlass_python::list(valid);
                 let message = format!("'{name}' is not in schema. Valid schema values: {valid}");
                 return Err(Error::parser(1, message).at(section).under(name));
             }

@@ -8,12 +8,12 @@ use super::schema::{self, key};
 use super::types::Type;
 use crate::error::{Error, Result, Under};
 use crate::plan::{Fields, Operations, Part};
-use crate::python_text;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use windlass_python as python;
 
 const COMPUTE: &str = "cloudify.nodes.Compute";
 const CONTAINED_IN: &str = "cloudify.relationships.contained_in";
@@ -107,7 +107,7 @@ impl<'a> Templates<'a> {
         let type_node = schema::required(node, "type")?;
         let type_name = schema::text(type_node).under("type")?;
         let Some((type_name, node_type)) = self.node_types.get_key_value(type_name) else {
-            let known = python_text::list(self.node_types.keys());
+            let known = python::list(self.node_types.keys());
             let message =
                 format!("Could not locate node type: '{type_name}'; existing types: {known}");
             return Err(Error::parser(7, message).at(type_node).under("type"));
@@ -196,8 +196,8 @@ impl<'a> Templates<'a> {
             relationships.push(fields);
         }
         if containers.len() > 1 {
-            let types = python_text::list(containers.iter().map(|(name, _)| name));
-            let targets = python_text::list(containers.iter().map(|(_, target)| target));
+            let types = python::list(containers.iter().map(|(name, _)| name));
+            let targets = python::list(containers.iter().map(|(_, target)| target));
             let message = format!(
                 "Node '{}' has more than one relationship that is derived from '{CONTAINED_IN}' relationship. Found: {types} for targets: {targets}",
                 draft.name

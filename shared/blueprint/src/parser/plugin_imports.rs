@@ -7,12 +7,12 @@ use super::schema::{self, map};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::functions::function_of;
-use crate::python_text;
 use crate::yaml::{Data, Node, Position};
 use indexmap::IndexMap;
 use pep440_rs::VersionSpecifiers;
 use serde_json::Value;
 use std::str::FromStr;
+use windlass_python as python;
 
 /// The newest of the plugins that fit the query.
 pub(super) fn choose(
@@ -175,7 +175,7 @@ pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()
                 None => true,
             };
             if !fits {
-                let value = python_text::display(&plain);
+                let value = python::str(&plain);
                 let type_name = type_name.unwrap_or_default();
                 wrong.push(format!(
                     "Property {name}: value '{value}' should be of type {type_name}"
@@ -185,7 +185,7 @@ pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()
             }
         }
         if !unknown.is_empty() {
-            let names = python_text::list(unknown);
+            let names = python::list(unknown);
             wrong.push(format!(
                 "Properties for imported plugin are redundant: {names}, consider updating import lines"
             ));

@@ -2,10 +2,10 @@
 
 use super::version::Version;
 use crate::error::{Error, Result, Under};
-use crate::python_text;
 use crate::yaml::{Data, Node};
 use indexmap::IndexMap;
 use serde_json::Value;
+use windlass_python as python;
 
 /// A key that a map may have.
 pub(super) struct Key {
@@ -31,7 +31,7 @@ pub(super) const fn since(name: &'static str, minor: u32) -> Key {
 pub(super) fn check_keys(node: &Node, keys: &[Key], version: Version) -> Result<()> {
     for (name, value) in map(node)? {
         let Some(key) = keys.iter().find(|key| key.name == name) else {
-            let valid = python_text::list(keys.iter().map(|key| key.name));
+            let valid = python::list(keys.iter().map(|key| key.name));
             let message = format!("'{name}' is not in schema. Valid schema values: {valid}");
             return Err(Error::parser(1, message).at(value).under(name));
         };

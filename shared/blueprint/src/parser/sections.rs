@@ -7,9 +7,9 @@ use super::schema::{self, key, since};
 use super::version::Version;
 use crate::constraints;
 use crate::error::{Error, Result, Under};
-use crate::python_text::represent;
 use crate::yaml::Node;
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
 /// What a schema is of: both have types, defaults and constraints.
 #[derive(Clone, Copy, PartialEq)]
@@ -234,7 +234,7 @@ impl Blueprint<'_> {
                 if !schema::list(active)?.iter().all(known) {
                     let message = format!(
                         "Invalid definition of 'active_node_instances' availability rule: '{}'. Allowed values: ('all', 'partial', 'none')",
-                        represent(&active.to_value())
+                        python::repr(&active.to_value())
                     );
                     return Err(Error::parser(103, message)
                         .at(active)

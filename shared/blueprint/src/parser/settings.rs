@@ -3,10 +3,10 @@
 use super::Blueprint;
 use super::schema::{self, Key, key};
 use crate::error::{Error, ErrorKind, Result, Under};
-use crate::python_text;
 use crate::yaml::Node;
 use chrono::NaiveDateTime;
 use serde_json::{Value, json};
+use windlass_python as python;
 
 const SETTINGS: [Key; 4] = [
     key("default_schedules"),
@@ -192,7 +192,7 @@ fn weekday(text: &str) -> Result<()> {
     if WEEKDAYS.contains(&day.as_str()) {
         return Ok(());
     }
-    let known = python_text::list(WEEKDAYS);
+    let known = python::list(WEEKDAYS);
     let message = format!("{day} is not a valid weekday value. Accepted values: {known}");
     Err(Error::parser(1, message).under("weekdays"))
 }

@@ -1,9 +1,9 @@
 //! Versions of the language, and what each of them brought.
 
 use crate::error::{Error, Result, Under};
-use crate::python_text;
 use crate::yaml::Node;
 use serde_json::{Value, json};
+use windlass_python as python;
 
 /// `cloudify_dsl_1_<minor>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Version {
                 29,
                 format!(
                     "Unexpected {SECTION} {name}; Currently supported versions are: {}",
-                    python_text::list(NAMES)
+                    python::list(NAMES)
                 ),
             )
             .at(node)

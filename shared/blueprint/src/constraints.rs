@@ -6,9 +6,9 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::function_of;
-use crate::pattern::Pattern;
 use serde_json::Value;
 use std::cmp::Ordering;
+use windlass_pattern::Pattern;
 use windlass_python as python;
 
 /// Types whose values are whatever was given, checked against objects elsewhere if at all.

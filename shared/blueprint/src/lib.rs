@@ -14,7 +14,6 @@ mod inputs;
 mod instances;
 pub mod operations;
 mod parser;
-mod pattern;
 mod plan;
 mod weight;
 pub mod workflows;

@@ -12,6 +12,7 @@ mod error;
 pub mod functions;
 mod inputs;
 mod instances;
+mod json;
 pub mod operations;
 mod parser;
 mod plan;

@@ -1,8 +1,9 @@
 //! Interfaces: what operations a type or template has, and which plugin runs each.
 
+mod operations;
+
 use super::Blueprint;
 use super::data_types::type_of;
-use super::implementation::Target;
 use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
@@ -13,6 +14,8 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
 use windlass_python as python;
+
+pub(super) use operations::{Site, operations};
 
 const KEYS: [Key; 7] = [
     key("implementation"),
@@ -304,14 +307,6 @@ fn inputs(
     Ok(values)
 }
 
-/// The types that inputs must have, where they are told beside the value.
-fn input_types(inputs: &Map<String, Value>) -> Map<String, Value> {
-    let types = inputs
-        .iter()
-        .filter_map(|(name, value)| Some((name.clone(), value.as_object()?.get("type")?.clone())));
-    types.collect()
-}
-
 /// The `interfaces` of a plan.
 pub(super) fn declared(interfaces: &Interfaces) -> IndexMap<String, Operations> {
     let mut all = IndexMap::with_capacity(interfaces.len());
@@ -323,140 +318,4 @@ pub(super) fn declared(interfaces: &Interfaces) -> IndexMap<String, Operations> 
         all.insert(interface.clone(), operations);
     }
     all
-}
-
-/// Where an operation stands, for refusals.
-#[derive(Clone, Copy)]
-pub(super) struct Site<'a> {
-    /// 10 for nodes, 19 for relationships.
-    pub code: i32,
-    /// `node 'a' of type 't'`, ...
-    pub owner: &'a str,
-    /// The operation is that of a relationship type, which is checked though no node uses it.
-    pub of_type: bool,
-}
-
-/// The `operations` of a plan, with the plugins that they need as (name, executor).
-pub(super) fn operations(
-    blueprint: &Blueprint<'_>,
-    interfaces: &Interfaces,
-    site: Site<'_>,
-) -> Result<(Operations, Vec<(String, String)>)> {
-    let mut times: IndexMap<&str, usize> = IndexMap::new();
-    for name in interfaces.values().flat_map(IndexMap::keys) {
-        *times.entry(name).or_default() += 1;
-    }
-    let mut operations = Operations::new();
-    let mut plugins: Vec<(String, String)> = Vec::new();
-    for (interface, definitions) in interfaces {
-        for (name, definition) in definitions {
-            let operation = match definition.ready.resolved.get() {
-                Some(operation) => operation.clone(),
-                None => {
-                    let operation = resolve(blueprint, interface, name, definition, site)?;
-                    definition
-                        .ready
-                        .resolved
-                        .get_or_init(|| Arc::new(operation))
-                        .clone()
-                }
-            };
-            if let (Some(plugin), Some(executor)) =
-                (operation["plugin"].as_str(), operation["executor"].as_str())
-            {
-                let plugin = (plugin.to_owned(), executor.to_owned());
-                if !plugins.contains(&plugin) {
-                    plugins.push(plugin);
-                }
-            }
-            if times.get(name.as_str()) == Some(&1) {
-                operations.insert(name.clone(), operation.clone());
-            }
-            operations.insert(format!("{interface}.{name}"), operation);
-        }
-    }
-    Ok((operations, plugins))
-}
-
-fn resolve(
-    blueprint: &Blueprint<'_>,
-    interface: &str,
-    name: &str,
-    definition: &Definition,
-    site: Site<'_>,
-) -> Result<Value> {
-    let mut inputs = definition.inputs.clone();
-    let types = input_types(&inputs);
-    let target = blueprint.implementation(&definition.implementation).map_err(|kind| {
-        kind.refuse(name, |implementation| {
-            let place = match site.of_type {
-                true => site.owner.to_owned(),
-                false => format!("In interface '{interface}' in {}", site.owner),
-            };
-            Error::parser(
-                site.code,
-                format!(
-                    "Could not extract plugin or a script resource is not found from operation mapping/script-path '{implementation}', which is declared for operation '{name}'.{place}"
-                ),
-            )
-        })
-    })?;
-    let (plugin, function, executor) = match &target {
-        Target::Nothing => {
-            inputs.clear();
-            (String::new(), String::new(), None)
-        }
-        Target::Plugin { plugin, operation } => {
-            let executor = definition.executor.clone();
-            let executor = executor.or_else(|| blueprint.executor_of(plugin));
-            (plugin.clone(), operation.clone(), executor)
-        }
-        Target::Script {
-            plugin,
-            input,
-            value,
-        } => {
-            for taken in ["script_path", "script_source"] {
-                if inputs.contains_key(taken) {
-                    let message = format!(
-                        "Cannot define '{taken}' property in '{value}' for operation '{name}'"
-                    );
-                    return Err(Error::parser(60, message));
-                }
-            }
-            let Some(plugin) = plugin else {
-                let message = format!(
-                    "Script plugin is not defined but it is required for mapping 'script_runner.tasks.run' of operation '{name}'"
-                );
-                return Err(Error::parser(61, message));
-            };
-            inputs.insert((*input).to_owned(), json!(value));
-            let executor = definition
-                .executor
-                .clone()
-                .unwrap_or_else(|| "auto".to_owned());
-            (
-                plugin.clone(),
-                "script_runner.tasks.run".to_owned(),
-                Some(executor),
-            )
-        }
-    };
-    let nothing = matches!(target, Target::Nothing);
-    let setting = |value: &Value| if nothing { Value::Null } else { value.clone() };
-    let mut operation = json!({
-        "plugin": plugin,
-        "operation": function,
-        "executor": executor,
-        "inputs": inputs,
-        "has_intrinsic_functions": false,
-        "max_retries": setting(&definition.max_retries),
-        "retry_interval": setting(&definition.retry_interval),
-        "timeout": setting(&definition.timeout),
-        "timeout_recoverable": setting(&definition.timeout_recoverable),
-    });
-    if !nothing && !types.is_empty() {
-        operation["inputs_types"] = Value::Object(types);
-    }
-    Ok(operation)
 }

@@ -83,7 +83,7 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
 
 /// A tar header names its format, or at least its checksum is right.
 fn is_tar(bytes: &[u8]) -> bool {
-    let Some(header) = bytes.get(..512) else {
+    let Some(header) = bytes.first_chunk::<512>() else {
         return false;
     };
     if header[257..262] == *b"ustar" {

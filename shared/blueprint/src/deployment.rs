@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Context, Function, Known, Path, Scope, has_functions};
 use crate::inputs::input_values;
 use crate::instances::NodeInstance;
+use crate::json::set;
 use crate::plan::{DeploymentPlan, Fields, Operations, Part, Plan};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -32,7 +33,9 @@ pub fn prepare_deployment(
         }
         let entries = prepared.sections.get_mut(section).filter(|_| counts);
         for (_, entry) in entries.and_then(Value::as_object_mut).into_iter().flatten() {
-            settle_counts(&mut entry["properties"])?;
+            if let Some(properties) = entry.get_mut("properties") {
+                settle_counts(properties)?;
+            }
         }
     }
     if !runtime_only {
@@ -136,7 +139,9 @@ fn evaluate_nodes(
             let path = Path::start(&path);
             let mut capabilities =
                 known.evaluate_inside(node.get("capabilities"), 3, &context, &path)?;
-            settle_counts(&mut capabilities["scalable"]["properties"])?;
+            if let Some(properties) = capabilities.pointer_mut("/scalable/properties") {
+                settle_counts(properties)?;
+            }
             node.set("capabilities", Part::Own(capabilities));
         }
         let path = ["nodes", name.as_str(), "operations"];
@@ -250,12 +255,14 @@ impl Evaluated<'_> {
             !self.own_inputs && !functions::uses(inputs, Function::GetProperty);
         let mut changed = (**operation).clone();
         if !self.runtime_only {
-            changed["inputs"] = self.known.evaluate_inside(inputs, 1, context, path)?;
+            let inputs = self.known.evaluate_inside(inputs, 1, context, path)?;
+            set(&mut changed, "inputs", inputs);
         }
         if changed.get("plugin").is_some() {
-            let mut inputs = changed["inputs"].as_object().into_iter().flatten();
+            let inputs = changed.get("inputs").and_then(Value::as_object);
+            let mut inputs = inputs.into_iter().flatten();
             let open = inputs.any(|(_, value)| has_functions(value));
-            changed["has_intrinsic_functions"] = json!(open);
+            set(&mut changed, "has_intrinsic_functions", open);
         }
         let changed = Arc::new(changed);
         if everywhere_the_same {
@@ -320,9 +327,9 @@ impl DeploymentPlan {
     /// Puts instances where the contexts of `inter_deployment_functions` still name nodes: a
     /// function of a node is there once for each of its instances, and not at all without any.
     pub fn bind_dependencies(&mut self, instances: &[NodeInstance]) {
-        let mut of_node: HashMap<&str, Vec<&NodeInstance>> = HashMap::new();
+        let mut by_node: HashMap<&str, Vec<&NodeInstance>> = HashMap::new();
         for instance in instances {
-            of_node.entry(&instance.node_id).or_default().push(instance);
+            by_node.entry(&instance.node_id).or_default().push(instance);
         }
         let functions = self.plan.sections.get_mut("inter_deployment_functions");
         let Some(functions) = functions.and_then(Value::as_array_mut) else {
@@ -330,22 +337,24 @@ impl DeploymentPlan {
         };
         let mut bound = Vec::with_capacity(functions.len());
         for function in functions.drain(..) {
-            let text = |role: &str| function["context"][role].as_str().unwrap_or_default();
-            let Some(node) = function["context"]["self"].as_str() else {
+            let in_context = |role: &str| function.get("context")?.get(role)?.as_str();
+            let Some(node) = in_context("self") else {
                 bound.push(function);
                 continue;
             };
-            for instance in of_node.get(node).into_iter().flatten() {
+            for instance in by_node.get(node).into_iter().flatten() {
                 let mut context = json!({ "self": instance.id });
-                if !text("source").is_empty() {
+                if in_context("source").is_some_and(|source| !source.is_empty()) {
                     let target = instance.relationships.iter().find(|one| {
-                        one.target_name == text("target") && one.type_name == text("type")
+                        in_context("target") == Some(one.target_name.as_str())
+                            && in_context("type") == Some(one.type_name.as_str())
                     });
-                    context["source"] = json!(instance.id);
-                    context["target"] = json!(target.map(|target| &target.target_id));
+                    let target = target.map(|target| target.target_id.as_str());
+                    set(&mut context, "source", instance.id.as_str());
+                    set(&mut context, "target", target);
                 }
                 let mut one = function.clone();
-                one["context"] = context;
+                set(&mut one, "context", context);
                 bound.push(one);
             }
         }

@@ -105,13 +105,12 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
     for (name, schema) in open {
         let mut schema = schema.clone();
         let path = ["inputs", name];
-        let constraints = known.evaluate(
-            &schema["constraints"],
-            &Context::default(),
-            &Path::start(&path),
-        )?;
-        schema["constraints"] = constraints;
-        constraints::check(&schema, "input", name, &values[name])?;
+        if let Some(constraints) = schema.get_mut("constraints") {
+            let path = Path::start(&path);
+            *constraints = known.evaluate(constraints, &Context::default(), &path)?;
+        }
+        let value = values.get(name).unwrap_or(&Value::Null);
+        constraints::check(&schema, "input", name, value)?;
     }
     Ok(values)
 }

@@ -5,6 +5,16 @@
 //! instances. Nothing here reads files, clocks or networks: what the language asks of the
 //! outside comes in through [`Importer`] and [`functions::Lookup`].
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 pub mod archive;
 mod constraints;
 mod deployment;

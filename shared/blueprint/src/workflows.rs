@@ -97,13 +97,13 @@ pub fn merge_parameters(
     allow_custom: bool,
 ) -> Result<Map<String, Value>> {
     let refuse = |message: String| Err(Error::new(ErrorKind::Parameters, message));
-    let undeclared: Vec<&str> = given
-        .keys()
-        .filter(|name| declared.get(name.as_str()).is_none())
-        .map(String::as_str)
+    let undeclared: Vec<(&String, &Value)> = given
+        .iter()
+        .filter(|(name, _)| declared.get(name.as_str()).is_none())
         .collect();
     if !allow_custom && !undeclared.is_empty() {
-        let names = undeclared.join(",");
+        let names: Vec<&str> = undeclared.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(",");
         return refuse(format!(
             "Workflow \"{workflow}\" does not have the following parameters declared: {names}. Remove these parameters or use the flag for allowing custom parameters"
         ));
@@ -142,8 +142,8 @@ pub fn merge_parameters(
             "Workflow \"{workflow}\" must be provided with the following parameters to execute: {names}"
         ));
     }
-    for name in undeclared {
-        merged.insert(name.to_owned(), given[name].clone());
+    for (name, value) in undeclared {
+        merged.insert(name.clone(), value.clone());
     }
     Ok(merged)
 }

@@ -138,7 +138,7 @@ impl Walk<'_> {
         for (place, key) in keys.iter().enumerate() {
             if function_of(here).is_some() {
                 let evaluated = self.value(here, context, path, depth + 1)?;
-                let mut rest = keys[place..].iter();
+                let mut rest = keys.iter().skip(place);
                 let found = rest.try_fold(&evaluated, enter);
                 return Ok(found.cloned());
             }
@@ -175,12 +175,12 @@ pub(super) fn dotted(path: &[Value]) -> String {
 
 /// What lies at a path in an input's value, if it has the type that the call wants.
 pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
-    let (name, keys) = name_and_path(call.arguments);
+    let (_, keys) = name_and_path(call.arguments);
     let mut here = value;
     for (place, key) in keys.iter().enumerate() {
         here = match enter(here, key) {
             Some(next) => next,
-            None => return Err(no_input(here, call.arguments, name, keys, place)),
+            None => return Err(no_input(here, call.arguments, place, key)),
         };
     }
     match call.of_type {
@@ -198,11 +198,12 @@ pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
     }
 }
 
-fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usize) -> Error {
+/// Why an input's value has nothing at the key that is in this place behind the input's name.
+fn no_input(here: &Value, arguments: &Value, place: usize, key: &Value) -> Error {
+    let (name, keys) = name_and_path(arguments);
     let mut way = vec![name.clone()];
-    way.extend_from_slice(&keys[..place]);
-    let (way, key) = (python_path(&way), &keys[place]);
-    let text = python::str(key);
+    way.extend(keys.iter().take(place).cloned());
+    let (way, text) = (python_path(&way), python::str(key));
     Error::evaluation(match here {
         Value::Object(_) => format!("Input attribute '{text}' of '{way}', doesn't exist."),
         Value::Array(items) if key.is_i64() || key.is_u64() => format!(
@@ -210,7 +211,7 @@ fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usiz
             items.len()
         ),
         Value::Array(_) => {
-            let all: Vec<String> = all
+            let all: Vec<String> = arguments
                 .as_array()
                 .into_iter()
                 .flatten()

@@ -118,8 +118,8 @@ fn find(arguments: &Value) -> Result<Value> {
     let function = Function::StringFind;
     let haystack = text(function, arguments, 0, "haystack")?;
     let needle = text(function, arguments, 1, "needle")?;
-    Ok(match haystack.find(needle) {
-        Some(place) => json!(haystack[..place].chars().count()),
+    Ok(match haystack.split_once(needle) {
+        Some((before, _)) => json!(before.chars().count()),
         None => json!(-1),
     })
 }
@@ -154,8 +154,8 @@ fn split(arguments: &Value) -> Result<Value> {
     let Some(place) = number(function, arguments, 2, "index")? else {
         return Ok(json!(parts));
     };
-    match index(parts.len(), place) {
-        Some(place) => Ok(json!(parts[place])),
+    match index(parts.len(), place).and_then(|place| parts.get(place)) {
+        Some(part) => Ok(json!(part)),
         None => Err(Error::evaluation("list index out of range")),
     }
 }

@@ -3,7 +3,9 @@
 //! Who stays keeps its id and what it has written; only relationships are made anew. With an
 //! instance goes all that is contained in it.
 
-use super::{CONTAINED_IN, Containers, Forest, InstanceRelationship, NodeInstance};
+use super::containers::Containers;
+use super::forest::{Forest, Settled};
+use super::{CONTAINED_IN, InstanceRelationship, NodeInstance};
 use crate::error::Result;
 use crate::plan::{DeploymentPlan, Fields};
 use std::collections::{HashMap, HashSet};
@@ -49,17 +51,17 @@ pub fn modify(
     random: &mut dyn FnMut() -> u32,
 ) -> Result<Modification> {
     let containers = Containers::of(plan);
-    let mut forest = Forest::new(&containers);
     let before = Before::of(&containers, previous);
-    forest.ids = previous.iter().map(|one| one.id.clone()).collect();
-    forest.ids.extend(before.groups.iter().cloned());
-    forest.settled = settled(&plan.plan.nodes, previous);
+    let mut ids: HashSet<String> = previous.iter().map(|one| one.id.clone()).collect();
+    ids.extend(before.groups.iter().cloned());
+    let settled = settled(&plan.plan.nodes, previous);
+    let mut forest = Forest::after(&containers, ids, settled);
     for element in containers.top_down()? {
-        let name = containers.elements[element].name;
+        let name = containers.element(element).name;
         for parent in forest.parents(element) {
             let key = (
                 element,
-                parent.map(|parent| forest.placed[parent].id.clone()),
+                parent.map(|parent| forest.placed(parent).id.clone()),
             );
             let mut there = before.below.get(&key).cloned().unwrap_or_default();
             let count = match wanted.get(name) {
@@ -67,7 +69,7 @@ pub fn modify(
                     before.remove(&mut there, wanted);
                     wanted.instances
                 }
-                None => containers.elements[element].count,
+                None => containers.element(element).count,
             };
             let missing = count.saturating_sub(there.len());
             for id in there {
@@ -117,10 +119,7 @@ pub fn modify(
 }
 
 /// The targets that all instances of a node are connected to together.
-fn settled(
-    nodes: &[Fields],
-    previous: &[NodeInstance],
-) -> HashMap<(String, String, String), String> {
+fn settled(nodes: &[Fields], previous: &[NodeInstance]) -> Settled {
     let mut together = HashSet::new();
     for node in nodes {
         for relationship in node.relationships() {
@@ -171,10 +170,9 @@ impl Before {
                 let members = before.members.entry(group.id.clone()).or_default();
                 members.push(instance.id.clone());
             }
-            let Some(element) = containers.by_node.get(instance.node_id.as_str()) else {
-                continue;
-            };
-            before.climb(containers, instance, *element);
+            if let Some(element) = containers.node(&instance.node_id) {
+                before.climb(containers, instance, element);
+            }
         }
         before
     }
@@ -185,9 +183,9 @@ impl Before {
         let mut element = element;
         let mut id = instance.id.clone();
         loop {
-            let parent = containers.elements[element].parent;
+            let parent = containers.element(element).parent;
             let parent_id = parent.and_then(|parent| {
-                let parent = &containers.elements[parent];
+                let parent = containers.element(parent);
                 match parent.node {
                     None => instance
                         .scaling_groups
@@ -202,7 +200,7 @@ impl Before {
                 below.push(id);
             }
             match (parent, parent_id) {
-                (Some(parent), Some(parent_id)) if containers.elements[parent].node.is_none() => {
+                (Some(parent), Some(parent_id)) if containers.element(parent).node.is_none() => {
                     self.groups.insert(parent_id.clone());
                     (element, id) = (parent, parent_id);
                 }
@@ -242,7 +240,7 @@ impl Before {
 impl Containers<'_> {
     /// The instance that an instance is contained in.
     fn container_of(&self, instance: &NodeInstance) -> Option<String> {
-        let node = self.elements[*self.by_node.get(instance.node_id.as_str())?].node?;
+        let node = self.element(self.node(&instance.node_id)?).node?;
         let contained = node
             .relationships()
             .iter()

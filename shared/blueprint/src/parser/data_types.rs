@@ -5,6 +5,7 @@ use super::version::Version;
 use crate::constraints;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
+use crate::json::set;
 use crate::weight;
 use crate::yaml::Node;
 use indexmap::IndexMap;
@@ -129,7 +130,7 @@ impl DataTypes {
         }
         for (name, node) in nodes {
             let entry = json!({
-                "properties": types.types[name],
+                "properties": types.types.get(name),
                 "description": schema::value_at(node, "description"),
                 "derived_from": schema::value_at(node, "derived_from"),
                 "version": schema::value_at(node, "version"),
@@ -153,7 +154,7 @@ impl DataTypes {
             return Ok(());
         };
         if let Some(first) = open.iter().position(|other| other == name) {
-            let circle = open[first..].join(" --> ");
+            let circle = open.get(first..).unwrap_or_default().join(" --> ");
             let message =
                 format!("Parsing failed. Circular dependency detected: {circle} --> {name}");
             return Err(Error::parser(100, message));
@@ -228,7 +229,7 @@ impl DataTypes {
             };
             let owner = Owner::Type(name);
             let value = self.parse(Some(type_name), &value, Some(default), owner, name, false)?;
-            schema["default"] = value;
+            set(schema, "default", value);
         }
         Ok(own)
     }

@@ -244,9 +244,10 @@ fn read_policies(
             .under(name)
             .under("policies")?;
         // Of two policies on a group the later one counts.
-        for target in policy["targets"].as_array().into_iter().flatten() {
-            let target = target.as_str().unwrap_or_default().to_owned();
-            scaling.insert(target, policy["properties"].clone());
+        let properties = policy.get("properties").cloned().unwrap_or_default();
+        let targets = policy.get("targets").and_then(Value::as_array);
+        for target in targets.into_iter().flatten().filter_map(Value::as_str) {
+            scaling.insert(target.to_owned(), properties.clone());
         }
         policies.insert(name.clone(), policy);
     }
@@ -312,7 +313,8 @@ impl<'a> Members<'a> {
         let mut of_group = IndexMap::new();
         let mut homes: IndexMap<String, Vec<&'a str>> = IndexMap::new();
         for name in scaling.keys() {
-            let members = groups[name]["members"].as_array().into_iter().flatten();
+            let members = groups.get(name).and_then(|group| group.get("members"));
+            let members = members.and_then(Value::as_array).into_iter().flatten();
             let members: Vec<String> = members
                 .filter_map(|member| member.as_str().map(str::to_owned))
                 .collect();
@@ -342,7 +344,8 @@ impl<'a> Members<'a> {
     fn check(&self) -> Result<()> {
         for name in self.of_group.keys() {
             let mut way = vec![*name];
-            while let Some(home) = self.home(way[way.len() - 1]) {
+            let mut here = *name;
+            while let Some(home) = self.home(here) {
                 if home == *name {
                     way.reverse();
                     let circle = python::repr(&json!([way]));
@@ -358,6 +361,7 @@ impl<'a> Members<'a> {
                     return Err(Error::parser(200, message));
                 }
                 way.push(home);
+                here = home;
             }
         }
         for (member, homes) in &self.homes {
@@ -403,25 +407,20 @@ impl<'a> Members<'a> {
             groups.any(|group| self.groups_around(other).any(|known| known == group))
         };
         for members in nodes.values() {
-            let outermost = |node: &str| self.around(node).last().map(str::to_owned);
-            let roots: Vec<Option<String>> =
-                members.iter().map(|member| outermost(member)).collect();
-            let inside = |place: &usize| roots[*place].as_deref() != Some(members[*place]);
-            let Some(first) = (0..members.len()).find(inside) else {
+            // Each member with the outermost node that it lies in, which may be itself.
+            let outermost = |node| self.around(node).last().unwrap_or(node);
+            let roots = || members.iter().map(|member| (*member, outermost(member)));
+            let Some((first, root)) = roots().find(|(member, root)| member != root) else {
                 continue;
             };
-            let root = roots[first].as_deref().unwrap_or_default();
-            for place in 0..members.len() {
-                if roots[place] == roots[first]
-                    || (!inside(&place) && together(members[place], root))
-                {
+            for (member, own_root) in roots() {
+                let is_outermost = member == own_root;
+                if own_root == root || (is_outermost && together(member, root)) {
                     continue;
                 }
-                let mut pair = [members[first], members[place]];
-                pair.sort_unstable();
+                let (one, other) = (first.min(member), first.max(member));
                 let message = format!(
-                    "Node '{}' and '{}' belong to some shared group but they are not contained in any shared node, nor is any ancestor node of theirs.",
-                    pair[0], pair[1]
+                    "Node '{one}' and '{other}' belong to some shared group but they are not contained in any shared node, nor is any ancestor node of theirs."
                 );
                 return Err(Error::parser(202, message));
             }
@@ -440,14 +439,15 @@ impl<'a> Members<'a> {
             let groups: Vec<&str> = self.groups_around(member).collect();
             for container in self.around(member).skip(1) {
                 let of_container: Vec<&str> = self.groups_around(container).collect();
-                let Some(place) = groups.iter().position(|one| of_container.contains(one)) else {
-                    continue;
-                };
-                let who = match place {
-                    0 => member.as_str(),
-                    place => groups[place - 1],
-                };
-                left_out.push((groups[place], who.to_owned()));
+                // What stands in their innermost shared group: the member, or the group around it.
+                let mut inner = member.as_str();
+                for group in &groups {
+                    if of_container.contains(group) {
+                        left_out.push((group, inner.to_owned()));
+                        break;
+                    }
+                    inner = group;
+                }
             }
         }
         for (group, who) in left_out {

@@ -86,16 +86,11 @@ impl Blueprint<'_> {
             return Ok(script("script_source"));
         }
         // A plugin's name may have dots itself, so every dot may be where it ends.
-        let dots = text
-            .match_indices('.')
-            .map(|(place, _)| place)
-            .take(MAX_DOTS);
-        let mut found: Vec<(&str, &str)> = Vec::new();
-        for (plugin, operation) in dots.map(|place| (&text[..place], &text[place + 1..])) {
-            if self.plugins.contains_key(plugin) {
-                found.push((plugin, operation));
-            }
-        }
+        let dots = text.match_indices('.').take(MAX_DOTS);
+        let found: Vec<(&str, &str)> = dots
+            .filter_map(|(place, _)| Some((text.get(..place)?, text.get(place + 1..)?)))
+            .filter(|(plugin, _)| self.plugins.contains_key(*plugin))
+            .collect();
         match found.as_slice() {
             [(plugin, operation)] => Ok(Target::Plugin {
                 plugin: (*plugin).to_owned(),

@@ -8,6 +8,7 @@ use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
+use crate::json::set;
 use crate::plan::Operations;
 use crate::yaml::Node;
 use indexmap::IndexMap;
@@ -285,7 +286,7 @@ fn inputs(
         let mut value = value.clone();
         // A function's value is not known yet; its type goes with it.
         if let (Some(type_name), true) = (type_of(schema), function_of(&value).is_some()) {
-            value["type"] = json!(type_name);
+            set(&mut value, "type", type_name);
         }
         blueprint.data_types.count(crate::weight::of(&value))?;
         values.insert(name.clone(), value);

@@ -16,6 +16,7 @@ use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use windlass_python as python;
 
@@ -35,6 +36,9 @@ struct Ready {
     operations: Arc<Operations>,
     plugins: Plugins,
 }
+
+/// Interfaces, operations and the plugins that run them.
+type Parts = (Part, Part, Plugins);
 
 /// A node while the others are still being read.
 struct Draft<'a> {
@@ -125,11 +129,13 @@ impl<'a> Templates<'a> {
         let own = interfaces::read(node.get("interfaces"), version).under("interfaces")?;
         let (interfaces, operations, plugins) = match own.is_empty() {
             true => {
-                if !self.ready.contains_key(type_name.as_str()) {
-                    let ready = ready(blueprint, &node_type.interfaces, &own, site)?;
-                    self.ready.insert(type_name, ready);
-                }
-                self.ready[type_name.as_str()].parts()
+                let ready = match self.ready.entry(type_name) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(free) => {
+                        free.insert(ready(blueprint, &node_type.interfaces, &own, site)?)
+                    }
+                };
+                ready.parts()
             }
             false => ready(blueprint, &node_type.interfaces, &own, site)?.parts(),
         };
@@ -178,7 +184,7 @@ impl<'a> Templates<'a> {
 }
 
 impl Ready {
-    fn parts(&self) -> (Part, Part, Plugins) {
+    fn parts(&self) -> Parts {
         let interfaces = Part::Interfaces(self.interfaces.clone());
         (
             interfaces,

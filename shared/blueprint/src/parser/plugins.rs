@@ -5,6 +5,7 @@ use super::data_types::DataTypes;
 use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
+use crate::json::set;
 use crate::operations::HTTP_PLUGIN;
 use crate::yaml::Node;
 use indexmap::IndexMap;
@@ -112,7 +113,7 @@ impl Blueprint<'_> {
             Some(plugin) => plugin.clone(),
             None => built_in(name),
         };
-        plugin["executor"] = json!(executor);
+        set(&mut plugin, "executor", executor);
         plugin
     }
 }

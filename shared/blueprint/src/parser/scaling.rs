@@ -4,6 +4,7 @@ use super::schema::{self, key};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
+use crate::json::set;
 use crate::yaml::Node;
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Valu
             "current_instances",
             "planned_instances",
         ] {
-            properties[count] = deploy.clone();
+            set(&mut properties, count, deploy.clone());
         }
         instances = json!({ "deploy": deploy });
     }
@@ -93,14 +94,15 @@ pub(super) fn properties(given: Option<&Node>) -> Result<Value> {
         schema::check_keys(node, &keys, Version::NEWEST)?;
         for (name, entry) in schema::map(node)? {
             if !entry.is_null() {
-                properties[name] = count(name, entry).under(name)?;
+                let count = count(name, entry).under(name)?;
+                set(&mut properties, name, count);
             }
         }
         check_order(&properties).map_err(|error| error.at(node))?;
     }
-    let default = properties["default_instances"].clone();
-    properties["current_instances"] = default.clone();
-    properties["planned_instances"] = default;
+    let default = properties.get("default_instances").cloned();
+    set(&mut properties, "current_instances", default.clone());
+    set(&mut properties, "planned_instances", default);
     Ok(properties)
 }
 

@@ -3,9 +3,10 @@
 use super::Blueprint;
 use super::schema::{self, Key, key};
 use crate::error::{Error, ErrorKind, Result, Under};
+use crate::json::set;
 use crate::yaml::Node;
 use chrono::NaiveDateTime;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use windlass_python as python;
 
 const SETTINGS: [Key; 4] = [
@@ -95,17 +96,16 @@ impl Blueprint<'_> {
             schema::text(name).under("display_name")?;
         }
         let mut settings = node.to_value();
-        if settings["default_schedules"].is_null() {
-            settings["default_schedules"] = json!({});
-        }
+        let mut schedules = Map::new();
         for (name, schedule) in schema::map_at(node, "default_schedules")? {
             let value = self
                 .schedule(schedule)
                 .map_err(|error| error.at(schedule))
                 .under(name)
                 .under("default_schedules")?;
-            settings["default_schedules"][name.as_str()] = value;
+            schedules.insert(name.clone(), value);
         }
+        set(&mut settings, "default_schedules", schedules);
         Ok(settings)
     }
 
@@ -138,9 +138,9 @@ impl Blueprint<'_> {
         }
         let zone = schema::text_at(node, "timezone")?;
         let mut value = node.to_value();
-        value["since"] = json!(moment(since, zone).under("since")?);
+        set(&mut value, "since", moment(since, zone).under("since")?);
         if let Some(until) = schema::text_at(node, "until")? {
-            value["until"] = json!(moment(until, zone).under("until")?);
+            set(&mut value, "until", moment(until, zone).under("until")?);
         }
         if is_utc(zone)
             && let Some(schedule) = value.as_object_mut()

@@ -5,6 +5,7 @@ use super::data_types::Schemas;
 use super::interfaces::{self, Interfaces, Site};
 use super::schema::{self, key};
 use crate::error::{Error, Result, Under};
+use crate::json::set;
 use crate::plan::Part;
 use crate::yaml::Node;
 use indexmap::IndexMap;
@@ -92,7 +93,7 @@ fn resolve(
                 .under(last));
         }
         if let Some(first) = chain.iter().position(|other| *other == parent) {
-            let circle = chain[first..].join(" --> ");
+            let circle = chain.get(first..).unwrap_or_default().join(" --> ");
             return Err(Error::parser(
                 100,
                 format!("Parsing failed. Circular dependency detected: {circle} --> {parent}"),
@@ -216,7 +217,7 @@ impl Type {
             "type_hierarchy": *self.hierarchy,
         });
         if let Some(parent) = node.get("derived_from") {
-            value["derived_from"] = parent.to_value();
+            set(&mut value, "derived_from", parent.to_value());
         }
         value
     }

@@ -65,7 +65,8 @@ impl Version {
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        NAMES[self.0 as usize]
+        let name = NAMES.get(self.0 as usize).or(NAMES.last());
+        name.copied().unwrap_or_default()
     }
 
     /// Refuses what only a later version has.

@@ -2,59 +2,49 @@
 
 use super::Draft;
 use crate::error::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// Relationships must not lead back to where they started.
+/// Refuses relationships that form a circle.
+///
+/// Follows the relationships from each node with a list of its own rather than by recursion,
+/// because a chain of nodes can be as long as a file.
 pub(super) fn check_cycles(drafts: &[Draft<'_>]) -> Result<()> {
-    let places: HashMap<&str, usize> = drafts
-        .iter()
-        .enumerate()
-        .map(|(place, draft)| (draft.name, place))
-        .collect();
-    let targets: Vec<Vec<usize>> = drafts
-        .iter()
-        .map(|draft| {
-            let relationships = draft.fields.relationships().iter();
-            relationships
-                .filter_map(|one| places.get(one.text("target_id")).copied())
-                .collect()
-        })
-        .collect();
-    let mut done = vec![false; drafts.len()];
-    let mut open = vec![false; drafts.len()];
-    for start in 0..drafts.len() {
-        // A path of nodes, each with the number of its targets that were visited.
-        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
-        while let Some((node, visited)) = path.last_mut() {
-            let node = *node;
-            if done[node] {
-                path.pop();
-                continue;
-            }
-            open[node] = true;
-            let Some(target) = targets[node].get(*visited).copied() else {
-                done[node] = true;
-                open[node] = false;
-                path.pop();
+    let mut targets: HashMap<&str, Vec<&str>> = HashMap::with_capacity(drafts.len());
+    for draft in drafts {
+        let relationships = draft.fields.relationships().iter();
+        targets.insert(
+            draft.name,
+            relationships.map(|one| one.text("target_id")).collect(),
+        );
+    }
+    let of = |name: &str| targets.get(name).map_or(&[][..], Vec::as_slice).iter();
+    let mut done: HashSet<&str> = HashSet::with_capacity(drafts.len());
+    let mut open: HashSet<&str> = HashSet::new();
+    for draft in drafts {
+        if done.contains(draft.name) {
+            continue;
+        }
+        // The way from the start. Each node has its targets that were not visited yet.
+        let mut way = vec![(draft.name, of(draft.name))];
+        open.insert(draft.name);
+        while let Some((name, left)) = way.last_mut() {
+            let Some(target) = left.next() else {
+                open.remove(name);
+                done.insert(name);
+                way.pop();
                 continue;
             };
-            *visited += 1;
-            if open[target] {
-                let first = path
-                    .iter()
-                    .position(|(node, _)| *node == target)
-                    .unwrap_or(0);
-                let mut names: Vec<&str> = path[first..]
-                    .iter()
-                    .map(|(node, _)| drafts[*node].name)
-                    .collect();
-                names.push(drafts[target].name);
+            if open.contains(target) {
+                let names = way.iter().map(|(name, _)| *name);
+                let mut names: Vec<&str> = names.skip_while(|name| name != target).collect();
+                names.push(target);
                 let circle = names.join(" --> ");
                 let message = format!("Parsing failed. Circular dependency detected: {circle}");
                 return Err(Error::parser(100, message));
             }
-            if !done[target] {
-                path.push((target, 0));
+            if !done.contains(target) {
+                open.insert(target);
+                way.push((target, of(target)));
             }
         }
     }

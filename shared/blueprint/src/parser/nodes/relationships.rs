@@ -1,13 +1,15 @@
 //! The relationships of a node template.
 
-use super::{CONTAINED_IN, Draft, Ready, Templates, add, ready};
+use super::{CONTAINED_IN, Draft, Parts, Ready, Templates, add, ready};
 use crate::error::{Error, Result, Under};
 use crate::parser::data_types::Owner;
 use crate::parser::interfaces::{self, Interfaces, Site};
 use crate::parser::schema::{self, key};
+use crate::parser::types::Type;
 use crate::plan::{Fields, Part};
 use crate::yaml::Node;
 use serde_json::{Value, json};
+use std::collections::hash_map::Entry;
 use windlass_python as python;
 
 const ON_OPERATION: &str = "cloudify.relationships.depends_on_lifecycle_operation";
@@ -50,7 +52,6 @@ impl<'a> Templates<'a> {
     }
 
     fn relationship(&mut self, draft: &mut Draft<'a>, item: &'a Node) -> Result<Fields> {
-        let blueprint = self.blueprint;
         let name = draft.name;
         let keys = [
             key("type"),
@@ -59,7 +60,30 @@ impl<'a> Templates<'a> {
             key("source_interfaces"),
             key("target_interfaces"),
         ];
-        schema::check_keys(item, &keys, blueprint.version)?;
+        schema::check_keys(item, &keys, self.blueprint.version)?;
+        let (type_name, target, kind) = self.ends(name, item)?;
+        if type_name == ON_OPERATION {
+            self.check_operation(item, name, target)?;
+        }
+        let properties = self.properties(item, &kind.properties, Owner::Relationship(name))?;
+        let ((near, near_operations, near_plugins), (far, far_operations, far_plugins)) =
+            self.sides(name, item, type_name, kind)?;
+        add(&mut draft.plugins, near_plugins);
+        draft.target_plugins.push((target.to_owned(), far_plugins));
+        let mut fields = Fields::default();
+        fields.set("type", Part::Own(json!(type_name)));
+        fields.set("type_hierarchy", Part::Shared(kind.hierarchy.clone()));
+        fields.set("target_id", Part::Own(json!(target)));
+        fields.set("properties", Part::Own(Value::Object(properties)));
+        fields.set("source_interfaces", near);
+        fields.set("target_interfaces", far);
+        fields.set("source_operations", near_operations);
+        fields.set("target_operations", far_operations);
+        Ok(fields)
+    }
+
+    /// A relationship's type by name, the node that it leads to, and its type.
+    fn ends(&self, name: &str, item: &'a Node) -> Result<(&'a str, &'a str, &'a Type)> {
         let type_node = schema::required(item, "type")?;
         let type_name = schema::text(type_node).under("type")?;
         let target_node = schema::required(item, "target")?;
@@ -76,16 +100,24 @@ impl<'a> Templates<'a> {
             );
             return Err(Error::parser(25, message).at(target_node).under("target"));
         }
-        let Some((type_name, kind)) = self.relationship_types.get_key_value(type_name) else {
+        let Some(kind) = self.relationship_types.get(type_name) else {
             let message = format!(
                 "A relationship instance under node '{name}' declares an undefined relationship type '{type_name}'"
             );
             return Err(Error::parser(26, message).at(type_node).under("type"));
         };
-        if type_name == ON_OPERATION {
-            self.check_operation(item, name, target)?;
-        }
-        let properties = self.properties(item, &kind.properties, Owner::Relationship(name))?;
+        Ok((type_name, target, kind))
+    }
+
+    /// What the plan has of a relationship's source side and of its target side.
+    fn sides(
+        &mut self,
+        name: &str,
+        item: &Node,
+        type_name: &'a str,
+        kind: &Type,
+    ) -> Result<(Parts, Parts)> {
+        let blueprint = self.blueprint;
         let owner = format!("relationship of type '{type_name}' in node '{name}'");
         let site = Site {
             code: 19,
@@ -100,29 +132,15 @@ impl<'a> Templates<'a> {
                 ready(blueprint, &kind.target_interfaces, far, site)?,
             ))
         };
-        let (near, far) = if near.is_empty() && far.is_empty() {
-            if !self.ready_relationships.contains_key(type_name.as_str()) {
-                let both = made(&near, &far)?;
-                self.ready_relationships.insert(type_name, both);
-            }
-            let (near, far) = &self.ready_relationships[type_name.as_str()];
-            (near.parts(), far.parts())
-        } else {
+        if !near.is_empty() || !far.is_empty() {
             let (near, far) = made(&near, &far)?;
-            (near.parts(), far.parts())
+            return Ok((near.parts(), far.parts()));
+        }
+        let (near, far) = match self.ready_relationships.entry(type_name) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(made(&near, &far)?),
         };
-        add(&mut draft.plugins, near.2);
-        draft.target_plugins.push((target.to_owned(), far.2));
-        let mut fields = Fields::default();
-        fields.set("type", Part::Own(json!(type_name)));
-        fields.set("type_hierarchy", Part::Shared(kind.hierarchy.clone()));
-        fields.set("target_id", Part::Own(json!(target)));
-        fields.set("properties", Part::Own(Value::Object(properties)));
-        fields.set("source_interfaces", near.0);
-        fields.set("target_interfaces", far.0);
-        fields.set("source_operations", near.1);
-        fields.set("target_operations", far.1);
-        Ok(fields)
+        Ok((near.parts(), far.parts()))
     }
 
     /// A relationship to an operation needs one that the target's template declares.

@@ -1,9 +1,10 @@
-//! Uploaded archives: recognised by content, read from one end to the other, distrusted throughout.
+//! Uploaded archives. Their format is recognised by the content, they are read from one end to the
+//! other, and nothing in them is trusted.
 //!
-//! Only what parsing needs is kept: the text of YAML files, and the names of all others. Neither
-//! the archive nor its other files are ever in memory as a whole.
-//! Every limit is counted while data comes out of the decompressor, so an archive that
-//! promises little and unpacks to much is refused as early as one that says so.
+//! Only the data that the parser needs is kept: the text of YAML files, and the names of all
+//! others. The archive and its other files are never in memory as a whole. Limits are counted on
+//! the data that comes out of the decompressor, so an archive that claims to be small is refused as
+//! early as one that says how large it is.
 
 mod guard;
 mod names;
@@ -15,16 +16,16 @@ pub use unpack::{tar_reader, unpack, unpack_from};
 
 use std::fmt;
 
-/// How much an archive may hold.
+/// The limits of an archive's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries, directories included.
+    /// How many entries there may be, directories included.
     pub max_files: usize,
-    /// Bytes of all files together.
+    /// How many bytes all files may have together.
     pub max_unpacked_bytes: u64,
-    /// Directories in directories.
+    /// How many directories may be inside each other.
     pub max_depth: usize,
-    /// Bytes of all YAML files together: they are kept in memory.
+    /// How many bytes all YAML files may have together. They are kept in memory.
     pub max_yaml_bytes: u64,
     /// How many times larger than the archive its content may be.
     pub max_ratio: u64,
@@ -45,18 +46,18 @@ impl Default for Limits {
 /// The kinds of archives that can be uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// PKZIP.
+    /// A zip file.
     Zip,
-    /// tar without compression.
+    /// A tar file without compression.
     Tar,
-    /// tar, compressed with gzip.
+    /// A tar file that is compressed with gzip.
     TarGz,
-    /// tar, compressed with bzip2.
+    /// A tar file that is compressed with bzip2.
     TarBz2,
 }
 
 impl Format {
-    /// The extension of such a file's name, without the dot in front.
+    /// The usual extension of such a file, without the first dot.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Zip => "zip",
@@ -67,10 +68,10 @@ impl Format {
     }
 }
 
-/// How many of an archive's first bytes tell its format.
+/// How many bytes [`recognise`] needs from the start of an archive.
 pub const HEAD: usize = 512;
 
-/// The format of an archive, by its first bytes: [`HEAD`] of them, if there are so many.
+/// Finds the format of an archive from its first [`HEAD`] bytes, or from all of a shorter one.
 pub fn recognise(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Zip),
@@ -81,7 +82,8 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// A tar header names its format, or at least its checksum is right.
+/// Whether the bytes begin with a tar header: it names the format, or at least its checksum is
+/// right.
 fn is_tar(bytes: &[u8]) -> bool {
     let Some(header) = bytes.first_chunk::<512>() else {
         return false;
@@ -106,27 +108,27 @@ fn is_tar(bytes: &[u8]) -> bool {
 /// Why an archive was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchiveError {
-    /// None of the formats.
+    /// The content has none of the known formats.
     Unrecognised,
-    /// Cut off or broken.
+    /// The archive is cut off or broken.
     Damaged(String),
-    /// Something other than one directory at the top.
+    /// The archive does not hold exactly one directory at the top.
     NotOneDirectory,
-    /// More entries than allowed.
+    /// There are more entries than this limit.
     TooManyFiles(usize),
-    /// More bytes than allowed.
+    /// The files have more bytes than this limit.
     TooLarge(u64),
-    /// More bytes of YAML than allowed.
+    /// The YAML files have more bytes than this limit.
     TooMuchYaml(u64),
-    /// Compressed so tightly that it can only be meant to do harm.
+    /// The content is so much larger than the archive that it can only be an attack.
     Bomb,
-    /// A name that leaves the directory, or cannot be a file's name.
+    /// A name leads out of the directory, or cannot be the name of a file.
     BadName(String),
-    /// Two names that differ in letter case only, or in the form of their letters.
+    /// Two names differ only in letter case or in the Unicode form of their letters.
     SameName(String, String),
-    /// A link that leads out of the directory.
+    /// A link leads out of the directory.
     BadLink(String),
-    /// A device or something else that is neither file nor directory.
+    /// An entry is a device or something else that is neither a file nor a directory.
     BadKind(String),
 }
 

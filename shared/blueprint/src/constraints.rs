@@ -1,8 +1,8 @@
 //! Types of inputs and parameters, and constraints on their values.
 //!
-//! Constraints hold for the defaults in a blueprint, for a deployment's inputs and for a
-//! workflow's parameters alike. Those about objects (`filter_id`, `labels`, ...) are searches
-//! and are left to who can search.
+//! The same constraints are used for defaults in a blueprint, for inputs of a deployment and for
+//! parameters of a workflow. Constraints on objects (`filter_id`, `labels`, ...) need a search in
+//! the database and are not checked here.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::function_of;
@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use windlass_pattern::Pattern;
 use windlass_python as python;
 
-/// Types whose values are whatever was given, checked against objects elsewhere if at all.
+/// Types that take every value here. Some of their values are compared with objects elsewhere.
 pub(crate) const OPEN_TYPES: [&str; 11] = [
     "string",
     "textarea",
@@ -39,7 +39,7 @@ const PARTS: [&str; 6] = [
     "node_instance",
     "operation_name",
 ];
-/// Constraints that are searches, for the types that name objects.
+/// Constraints that need a search. They are for types that name objects.
 const SEARCHES: [&str; 6] = [
     "filter_id",
     "labels",
@@ -48,7 +48,7 @@ const SEARCHES: [&str; 6] = [
     "deployment_id",
     "blueprint_id",
 ];
-/// Constraints that a value alone can keep or break.
+/// Constraints that can be checked with the value alone.
 const OPERATORS: [&str; 11] = [
     "equal",
     "greater_than",
@@ -63,7 +63,7 @@ const OPERATORS: [&str; 11] = [
     "pattern",
 ];
 
-/// Whether this is a type of the language itself.
+/// Whether the language itself has a type of this name.
 pub(crate) fn is_primitive(name: &str) -> bool {
     OPEN_TYPES.contains(&name) || CHECKED_TYPES.contains(&name)
 }
@@ -93,7 +93,7 @@ pub(crate) fn fits(type_name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether a constraint is well formed; `Err` has the language's code and the text.
+/// Checks the form of a constraint. The error has the code of the language.
 pub(crate) fn check_definition(constraint: &Value, input: &str) -> Result<()> {
     let Some((name, argument)) = parts(constraint) else {
         return Err(Error::parser(
@@ -145,7 +145,7 @@ fn argument_fits(name: &str, argument: &Value) -> bool {
     }
 }
 
-/// A constraint's name and argument.
+/// Splits a constraint into its name and its argument.
 fn parts(constraint: &Value) -> Option<(&str, &Value)> {
     let entries = constraint.as_object().into_iter().flatten();
     let mut operators = entries.filter(|(name, _)| *name != "error_message");
@@ -153,8 +153,8 @@ fn parts(constraint: &Value) -> Option<(&str, &Value)> {
     Some((name, argument))
 }
 
-/// Checks a value against an input's or parameter's constraints. `what` is `input` or
-/// `parameter`. A list with an `item_type` is checked item by item.
+/// Checks a value against the constraints of an input or parameter. `what` is the word `input` or
+/// `parameter`. If the list has an `item_type`, its items are checked instead.
 pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Result<()> {
     let type_name = schema["type"].as_str();
     let constraints = schema["constraints"]
@@ -249,7 +249,7 @@ fn check_one(constraint: &Value, what: &str, input: &str, value: &Value) -> Resu
     Err(Error::new(ErrorKind::Constraint, message))
 }
 
-/// Why a constraint and a value do not go together.
+/// The refusal of a value that a constraint cannot be applied to.
 fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
     let found = python::type_name(value);
     match name {
@@ -264,7 +264,8 @@ fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
     }
 }
 
-/// Whether the value keeps the constraint; `None` when they do not go together.
+/// Whether a value fulfils a constraint. The result is `None` if the constraint cannot be applied
+/// to it.
 fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
     let ordering = || compare(value, argument);
     let length = || {
@@ -301,7 +302,7 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
     }
 }
 
-/// Numbers by their value; `True` is 1.
+/// Compares numbers by their value, as Python does. `True` is 1.
 fn compare(value: &Value, argument: &Value) -> Option<Ordering> {
     let number = |value: &Value| match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),

@@ -1,8 +1,8 @@
-//! From a blueprint's plan to a deployment's: inputs become values, and functions that can be
-//! evaluated without a running deployment are.
+//! From the plan of a blueprint to the plan of a deployment: inputs get values, and functions are
+//! evaluated if they do not need a running deployment.
 //!
-//! With runtime-only evaluation they stay, so that a later change of an input shows; only
-//! numbers of instances are evaluated then, because instances are made from them.
+//! With runtime-only evaluation functions stay as they are, so later changes of inputs are seen.
+//! Only numbers of instances are evaluated then, because instances are made from them.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Context, Function, Known, Path, Scope, has_functions};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Makes a deployment's plan. `secrets` tells whether a secret exists.
+/// Makes the plan of a deployment. `secrets` tells whether a secret exists.
 pub fn prepare_deployment(
     plan: &Plan,
     inputs: &Map<String, Value>,
@@ -61,7 +61,7 @@ pub fn prepare_deployment(
 }
 
 fn evaluate_section(plan: &mut Plan, name: &str, known: &Known<'_>) -> Result<()> {
-    // Settings and tags are values by name, other sections maps of values by name.
+    // Settings and tags have values directly under their names, other sections have maps there.
     let depth = match name {
         "deployment_settings" | "resource_tags" => 1,
         "policies" | "scaling_groups" => 3,
@@ -78,7 +78,7 @@ fn evaluate_section(plan: &mut Plan, name: &str, known: &Known<'_>) -> Result<()
     }
 }
 
-/// The secrets have to exist whose names are known by now.
+/// Checks that the secrets exist whose names are known at this time.
 fn check_secrets(plan: &Plan, exists: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut missing = functions::secrets(plan)?;
     missing.retain(|name| !exists(name));
@@ -92,7 +92,8 @@ fn check_secrets(plan: &Plan, exists: &dyn Fn(&str) -> bool) -> Result<()> {
     ))
 }
 
-/// Counts that were functions are numbers now, or cannot be used.
+/// Turns numbers of instances into numbers after their functions were evaluated, and refuses other
+/// values.
 fn settle_counts(properties: &mut Value) -> Result<()> {
     for (name, value) in properties.as_object_mut().into_iter().flatten() {
         if let Some(text) = value.as_str() {
@@ -174,12 +175,13 @@ fn evaluate_nodes(
     Ok(())
 }
 
-/// Operations are shared by many nodes, and stay so unless a function in them means another
-/// thing to each node.
+/// Evaluates operations. Many nodes share them, and still do afterwards, unless a function in them
+/// has a different value for each node.
 struct Evaluated<'a> {
     known: &'a Known<'a>,
     runtime_only: bool,
-    /// Whether inputs have functions as values, which may mean another thing to each node.
+    /// Whether some inputs have functions as values. These may have a different value for each
+    /// node.
     own_inputs: bool,
     shared: HashMap<usize, Arc<Value>>,
 }
@@ -214,7 +216,7 @@ impl Evaluated<'_> {
         Ok(())
     }
 
-    /// The operations, if any of them changes.
+    /// The evaluated operations, if evaluation changes any of them.
     fn operations(
         &mut self,
         operations: &Operations,
@@ -272,8 +274,8 @@ impl Evaluated<'_> {
     }
 }
 
-/// The functions that make this deployment depend on others: where each stands, and which
-/// deployment it names. Contexts hold names of nodes until there are instances.
+/// The functions that make this deployment depend on others: the place of each, and the deployment
+/// that it names. The contexts hold names of nodes, because there are no instances yet.
 fn dependencies(plan: &Plan) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     functions::scan(plan, &mut |value, scope, path| {
@@ -324,8 +326,8 @@ fn note_dependencies(value: &Value, path: &Path<'_>, context: &Value, found: &mu
 }
 
 impl DeploymentPlan {
-    /// Puts instances where the contexts of `inter_deployment_functions` still name nodes: a
-    /// function of a node is there once for each of its instances, and not at all without any.
+    /// Replaces the names of nodes in the contexts of `inter_deployment_functions` by ids of
+    /// instances. A function of a node is repeated for each instance, and removed if there is none.
     pub fn bind_dependencies(&mut self, instances: &[NodeInstance]) {
         let mut by_node: HashMap<&str, Vec<&NodeInstance>> = HashMap::new();
         for instance in instances {

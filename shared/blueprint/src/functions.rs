@@ -1,8 +1,8 @@
 //! Intrinsic functions: `get_attribute`, `concat` and the others of the blueprint language.
 //!
-//! A function is a map with exactly one key, the function's name. Functions nest. What they
-//! ask for lies in databases, so the caller collects it first ([`needs`]) and lends it as a
-//! [`Lookup`]: evaluation itself never waits.
+//! A function is a map with exactly one key, the name of the function. Functions can be nested. The
+//! data that they ask for is in databases, so the caller loads it first ([`needs`] tells what) and
+//! passes it as a [`Lookup`]. The evaluation itself never waits.
 
 mod arguments;
 mod evaluate;
@@ -25,34 +25,34 @@ pub(crate) use validate::{requirements, validate};
 use crate::instances::NodeInstance;
 use serde_json::{Map, Value};
 
-/// What evaluation may ask about a deployment and its surroundings.
+/// What functions can ask about a deployment and its surroundings.
 ///
-/// Only the first three are needed by every deployment; the others answer `None` unless
-/// the caller has loaded them.
+/// Every deployment needs the first three methods. The others answer `None` unless the caller has
+/// loaded the data.
 pub trait Lookup {
-    /// A node's properties, with functions still in them.
+    /// The properties of a node. Functions in them are not evaluated.
     fn node_properties(&self, node: &str) -> Option<&Value>;
     /// All instances of a node.
     fn instances_of(&self, node: &str) -> Vec<&NodeInstance>;
-    /// One instance by its id.
+    /// The instance that has this id.
     fn instance(&self, id: &str) -> Option<&NodeInstance>;
-    /// A deployment input's value.
+    /// The value of an input of the deployment.
     fn input(&self, _name: &str) -> Option<Value> {
         None
     }
-    /// A secret's value.
+    /// The value of a secret of the tenant.
     fn secret(&self, _name: &str) -> Option<Value> {
         None
     }
-    /// The value of a capability of another deployment, evaluated.
+    /// The evaluated value of a capability of another deployment.
     fn capability(&self, _deployment: &str, _name: &str) -> Option<Value> {
         None
     }
-    /// The value of a capability of the parent deployment, evaluated.
+    /// The evaluated value of a capability of the parent deployment.
     fn environment_capability(&self, _name: &str) -> Option<Value> {
         None
     }
-    /// The ids of a deployment group's members.
+    /// The ids of the deployments in a deployment group.
     fn group_members(&self, _group: &str) -> Option<Vec<String>> {
         None
     }
@@ -60,28 +60,29 @@ pub trait Lookup {
     fn labels(&self, _key: &str) -> Vec<String> {
         Vec::new()
     }
-    /// What `get_sys` knows: `("tenant", "name")`, `("deployment", "id")`, ...
+    /// What `get_sys` returns for an entity and its property, such as `("tenant", "name")` or
+    /// `("deployment", "id")`.
     fn system(&self, _entity: &str, _property: &str) -> Option<Value> {
         None
     }
-    /// The deployments that depend on this one: `ids`, `names` or `count`.
+    /// The deployments that depend on this one, in the form `ids`, `names` or `count`.
     fn consumers(&self, _what: &str) -> Option<Value> {
         None
     }
 }
 
-/// Whose `SELF`, `SOURCE` and `TARGET` are meant: ids of node instances.
+/// The node instances that `SELF`, `SOURCE` and `TARGET` mean, by their ids.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Context {
-    /// The instance that `SELF` means.
+    /// The id of the instance that `SELF` means.
     pub self_instance: Option<String>,
-    /// The instance that `SOURCE` means.
+    /// The id of the instance that `SOURCE` means.
     pub source_instance: Option<String>,
-    /// The instance that `TARGET` means.
+    /// The id of the instance that `TARGET` means.
     pub target_instance: Option<String>,
 }
 
-/// A lookup that knows nothing: for values with functions of text alone.
+/// A lookup without any data. It is enough for functions that only work on texts.
 #[derive(Debug, Default)]
 pub struct NoLookup;
 
@@ -97,8 +98,8 @@ impl Lookup for NoLookup {
     }
 }
 
-/// Evaluates every output (or capability) of a plan. One that cannot be evaluated becomes
-/// the text `<ERROR: ...>`, so that the others can still be read.
+/// Evaluates all outputs (or capabilities) of a plan. When one cannot be evaluated, its value is
+/// the text `<ERROR: ...>`, so the others can still be read.
 pub fn evaluate_outputs(outputs: &Value, lookup: &dyn Lookup) -> Map<String, Value> {
     let mut values = Map::new();
     for (name, output) in outputs.as_object().into_iter().flatten() {

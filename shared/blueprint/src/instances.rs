@@ -1,8 +1,8 @@
-//! Node instances: what of a plan's nodes is to run, how often, and who is connected to whom.
+//! Node instances: how many instances each node of a plan has, and how they are connected.
 //!
-//! Nodes and scaling groups form one tree of containers: a node lies in the node that it is
-//! contained in, the members of a scaling group in the group. Every container's instance gets
-//! its own instances of what lies in it, so counts multiply from the top down.
+//! Nodes and scaling groups form one tree of containers. A node is inside the node that it is
+//! contained in, and the members of a scaling group are inside the group. Each instance of a
+//! container has its own instances of what is inside, so numbers multiply from the top down.
 
 mod containers;
 mod forest;
@@ -20,56 +20,56 @@ pub use modification::{Modification, Wanted, modify};
 /// One instance of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct NodeInstance {
-    /// `<node>_<six random characters>`.
+    /// The id: `<node>_<six random characters>`.
     pub id: String,
-    /// The node's name.
+    /// The name of the node.
     pub node_id: String,
-    /// The instance of the outermost host that it is contained in, or its own id for a host
-    /// that is contained in none.
+    /// The id of the outermost host that contains it. A host that no other host contains has its
+    /// own id here.
     #[serde(default)]
     pub host_id: Option<String>,
-    /// 1, 2, ... among the instances of its node.
+    /// The number among the instances of its node, counted from 1.
     #[serde(default)]
     pub index: u32,
-    /// In the order of the template.
+    /// Its relationships, in the order of the template.
     #[serde(default)]
     pub relationships: Vec<InstanceRelationship>,
-    /// The scaling groups that it is a member of, from the inside out.
+    /// The scaling groups that it is a member of, the innermost first.
     #[serde(default)]
     pub scaling_groups: Vec<ScalingGroupInstance>,
-    /// `uninitialized` for a new one.
+    /// The state in its life cycle. A new instance is `uninitialized`.
     #[serde(default)]
     pub state: String,
-    /// What operations have written.
+    /// The properties that operations have written.
     #[serde(default)]
     pub runtime_properties: Map<String, Value>,
 }
 
-/// A relationship of an instance to an instance.
+/// A relationship between two instances.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct InstanceRelationship {
-    /// The relationship's type.
+    /// The name of the relationship's type.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// The target node.
+    /// The name of the target node.
     pub target_name: String,
-    /// The target instance.
+    /// The id of the target instance.
     pub target_id: String,
 }
 
 /// An instance of a scaling group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct ScalingGroupInstance {
-    /// The group's name.
+    /// The name of the group.
     pub name: String,
-    /// `<group>_<six random characters>`.
+    /// The id: `<group>_<six random characters>`.
     pub id: String,
 }
 
 const CONTAINED_IN: &str = "cloudify.relationships.contained_in";
 
-/// Makes the instances of a deployment's nodes, in the order of the plan's nodes. `random`
-/// gives the bits for their ids.
+/// Makes the instances of all nodes, in the order of the plan. `random` returns random bits for
+/// their ids.
 pub fn instantiate(
     plan: &DeploymentPlan,
     random: &mut dyn FnMut() -> u32,

@@ -1,4 +1,4 @@
-//! Changing values in place, without a panic where a value is of another kind than expected.
+//! Changing values without a panic if they have an unexpected type.
 
 use serde_json::Value;
 

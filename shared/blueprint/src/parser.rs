@@ -1,7 +1,8 @@
-//! From files to a plan: read, merge imports, resolve types, check functions.
+//! From files to a plan: files are read, imports are merged, types are resolved, and functions are
+//! checked.
 //!
-//! Each section has its own file here. All of them work on YAML nodes that know their place,
-//! so that a refusal can say which line of which file it is about.
+//! Each section of a blueprint has its own file here. All of them work on YAML nodes that know
+//! their place, so a refusal can name the line and the file.
 
 mod builtin;
 mod data_types;
@@ -34,42 +35,43 @@ use std::collections::BTreeSet;
 use types::Family;
 use version::Version;
 
-/// The file number of the built-in types.
+/// The number that positions in the built-in types have instead of a file's.
 const BUILTIN: u16 = 0;
 
 /// A blueprint that another one imports.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// Its files.
+    /// The files of the blueprint.
     pub tree: Tree,
-    /// Its main file.
+    /// The name of its main file.
     pub main_file: String,
 }
 
-/// A plugin that was uploaded, as far as `plugin:<name>` wants to know it.
+/// An uploaded plugin, with what `plugin:<name>` needs to know about it.
 #[derive(Debug, Clone, Default)]
 pub struct UploadedPlugin {
-    /// Such as `2.1.0`.
+    /// The version of its package, such as `2.1.0`.
     pub version: String,
-    /// Such as `centos`; none for a plugin that fits everywhere.
+    /// The distribution that it is for, such as `centos`. Without one it fits everywhere.
     pub distribution: Option<String>,
-    /// Its YAML files, name and text: one for every version of the language
-    /// (`plugin_1_4.yaml`), or one for all (`plugin.yaml`).
+    /// Names and texts of its YAML files. There is one file for each version of the language
+    /// (`plugin_1_4.yaml`), or one for all versions (`plugin.yaml`).
     pub files: Vec<(String, String)>,
-    /// Labels for deployments of blueprints that import it, `{"key": ["value", ..]}`. Null is none.
+    /// Labels that a deployment gets when its blueprint imports the plugin: `{"key": ["value",
+    /// ..]}`, or null.
     pub labels: Value,
-    /// Labels for such blueprints, in the same form.
+    /// Labels that a blueprint gets when it imports the plugin, in the same form.
     pub blueprint_labels: Value,
-    /// Tags for what such deployments create, `{"key": "value"}`. Null is none.
+    /// Tags for the resources that such a deployment creates: `{"key": "value"}`, or null.
     pub resource_tags: Value,
 }
 
-/// What imports may ask of the world outside the archive.
+/// What the parser asks for when imports name something outside of the archive.
 pub trait Importer {
-    /// All uploaded plugins whose package has this name. Which of them is imported is decided
-    /// here, by version and distribution.
+    /// All uploaded plugins of this package name. The parser chooses among them by version and
+    /// distribution.
     fn plugins(&self, name: &str) -> Vec<UploadedPlugin>;
-    /// An uploaded blueprint, for `blueprint:<id>`.
+    /// The uploaded blueprint that `blueprint:<id>` names.
     fn blueprint(&self, id: &str) -> Option<Imported>;
 }
 
@@ -86,12 +88,12 @@ impl Importer for NoImports {
     }
 }
 
-/// The built-in types as the version of the language with this number, such as `1_4`, sees them.
+/// The built-in types as a version of the language has them. The version is written as in `1_4`.
 pub fn built_in_types(version: &str) -> Value {
     imports::built_in(Version::numbered(version)).to_value()
 }
 
-/// Reads a blueprint: `main_file` and all that it imports become a plan.
+/// Reads a blueprint: the main file and everything that it imports become a plan.
 pub fn parse(tree: &Tree, main_file: &str, importer: &dyn Importer) -> Result<Plan> {
     let mut reader = imports::Reader::new(importer);
     let plan = reader
@@ -107,10 +109,10 @@ pub fn parse(tree: &Tree, main_file: &str, importer: &dyn Importer) -> Result<Pl
     })
 }
 
-/// A blueprint whose files are merged; what its sections mean is found out one by one.
+/// A blueprint whose files are merged. Its sections are read one after the other.
 struct Blueprint<'a> {
     tree: &'a Tree,
-    /// Where the main file lies: scripts are named from there.
+    /// The folder of the main file. Names of scripts count from there.
     directory: &'a str,
     version: Version,
     sections: IndexMap<String, Node>,
@@ -192,7 +194,8 @@ impl<'a> Blueprint<'a> {
         self.sections.get(name).filter(|section| !section.is_null())
     }
 
-    /// The version that a node's file is written in: the built-in types are always new.
+    /// The version of the language that applies to a node. For the built-in types this is always
+    /// the newest.
     fn version_of(&self, node: &Node) -> Version {
         match node.at.file {
             BUILTIN => Version::NEWEST,

@@ -1,16 +1,16 @@
-//! Workflows: when one is available, and which parameters a run of it gets.
+//! Workflows: when they are available, and the parameters of a run.
 
 use crate::constraints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::has_functions;
 use serde_json::{Map, Value};
 
-/// An availability rule that the language does not have.
+/// An availability rule that the language does not have, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownRule(pub String);
 
-/// Whether a workflow can be started: `states` are those of all node instances, `types` all
-/// types of all nodes with the types they derive from. All rules must hold.
+/// Whether a workflow can be started: all of its rules must be fulfilled. `states` are the states
+/// of all node instances. `types` are the types of all nodes, and the types that they derive from.
 pub fn is_available<'a>(
     rules: &Value,
     states: impl IntoIterator<Item = &'a str>,
@@ -55,11 +55,11 @@ fn words(list: &Value) -> std::result::Result<Vec<&str>, UnknownRule> {
         .collect()
 }
 
-/// How many of a deployment's instances run.
+/// How many instances of a deployment are running.
 struct Activity {
     all: usize,
     started: usize,
-    /// Neither new nor deleted.
+    /// How many are neither new nor deleted.
     present: usize,
 }
 
@@ -88,8 +88,8 @@ impl Activity {
     }
 }
 
-/// The parameters of a run: the declared ones with defaults filled in, what was given
-/// converted and checked. Errors are texts for the client.
+/// Makes the parameters of a run: given values are converted and checked, and defaults are filled
+/// in. The texts of errors are for the client.
 pub fn merge_parameters(
     workflow: &str,
     declared: &Value,
@@ -148,8 +148,8 @@ pub fn merge_parameters(
     Ok(merged)
 }
 
-/// A value as its parameter's type has it. Numbers and booleans may be given as text, since
-/// they often come from a command line.
+/// Converts a value to the type of its parameter. Numbers and booleans may be texts, because they
+/// often come from a command line.
 fn converted(schema: &Value, value: &Value) -> Option<Value> {
     let type_name = schema.get("type").and_then(Value::as_str);
     let Some(type_name) = type_name else {

@@ -1,7 +1,7 @@
-//! YAML as blueprints use it: YAML 1.1 scalars, merges, aliases, and a position for each node.
+//! YAML as blueprints use it: scalars of YAML 1.1, merges, aliases, and a position for each node.
 //!
-//! The tree is built from the parser's events, so nothing is deeper or larger than the limits
-//! below, whatever the file says: what is read here was uploaded by a stranger.
+//! Files were uploaded by strangers. The tree is built from the events of the parser, so it is
+//! never deeper or larger than the limits allow.
 
 mod load;
 mod scalar;
@@ -11,35 +11,35 @@ pub(crate) use load::load;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-/// Where a node begins: for the value of a key, where the key does.
+/// The start of a node. The value of a key starts at the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Position {
-    /// Which file, by its number in the parser's list.
+    /// The number of the file in the list of the parser.
     pub file: u16,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
-    /// Counted from 0.
+    /// The column, counted from 0.
     pub column: u32,
 }
 
-/// A value of a YAML file, with its place.
+/// A value in a YAML file, and its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub at: Position,
     pub data: Data,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Data {
-    /// Null, a boolean, a number or a text; never a list or an object.
+    /// Null, a boolean, a number or a text. It is never a list or a map.
     Scalar(Value),
     List(Vec<Node>),
     Map(IndexMap<String, Node>),
 }
 
 impl Node {
-    /// A map without entries, for what a file leaves out.
+    /// A map without entries. It takes the place of an empty file.
     pub fn empty(at: Position) -> Self {
         Self {
             at,
@@ -47,7 +47,7 @@ impl Node {
         }
     }
 
-    /// JSON as if it stood there in a file.
+    /// Makes a node from JSON, as if it stood at this position.
     pub fn of_value(value: &Value, at: Position) -> Self {
         let data = match value {
             Value::Array(items) => {
@@ -63,7 +63,7 @@ impl Node {
         Self { at, data }
     }
 
-    /// The same as JSON.
+    /// The value in the form of JSON.
     pub fn to_value(&self) -> Value {
         match &self.data {
             Data::Scalar(value) => value.clone(),
@@ -76,12 +76,12 @@ impl Node {
         }
     }
 
-    /// Whether this is null, which the language takes as "not there".
+    /// Whether this is null. To the language, null is the same as a missing value.
     pub fn is_null(&self) -> bool {
         matches!(self.data, Data::Scalar(Value::Null))
     }
 
-    /// The text, if this is one.
+    /// The text, if the value is a text.
     pub fn as_str(&self) -> Option<&str> {
         match &self.data {
             Data::Scalar(Value::String(text)) => Some(text),
@@ -89,7 +89,7 @@ impl Node {
         }
     }
 
-    /// The map, if this is one.
+    /// The map, if the value is a map.
     pub fn as_map(&self) -> Option<&IndexMap<String, Node>> {
         match &self.data {
             Data::Map(map) => Some(map),
@@ -97,12 +97,12 @@ impl Node {
         }
     }
 
-    /// An entry that is there and not null.
+    /// The entry of a map at this key, if there is one that is not null.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.as_map()?.get(key).filter(|node| !node.is_null())
     }
 
-    /// What the language calls this kind of value.
+    /// The name of the value's type in refusals.
     pub fn type_name(&self) -> &'static str {
         match &self.data {
             Data::Scalar(Value::Null) => "null",
@@ -115,7 +115,7 @@ impl Node {
         }
     }
 
-    /// The value as text for an error, at most 500 bytes.
+    /// The value as a text for a refusal, of at most 500 bytes.
     pub fn excerpt(&self) -> String {
         let mut text = String::new();
         self.write_excerpt(&mut text);

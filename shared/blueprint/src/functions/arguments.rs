@@ -1,11 +1,12 @@
-//! The shape of functions' arguments, and paths into values.
+//! The arguments that functions take, and paths into values.
 
 use super::{Function, function_of};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use windlass_python as python;
 
-/// One step: a key of a map, an index of a list. Negative indexes count from the end.
+/// Follows one step of a path: a key of a map, or an index of a list. Negative indexes count from
+/// the end.
 pub(super) fn enter<'a>(value: &'a Value, step: &Value) -> Option<&'a Value> {
     match value {
         Value::Object(map) => match step {
@@ -17,7 +18,7 @@ pub(super) fn enter<'a>(value: &'a Value, step: &Value) -> Option<&'a Value> {
     }
 }
 
-/// The place in a list of this length that an index means.
+/// The place in a list of this length that an index means, as in Python.
 pub(super) fn index(length: usize, index: i64) -> Option<usize> {
     let place = match index {
         0.. => usize::try_from(index).ok()?,
@@ -26,7 +27,7 @@ pub(super) fn index(length: usize, index: i64) -> Option<usize> {
     (place < length).then_some(place)
 }
 
-/// Keys and indexes as Python writes them: `a.b[2].c`.
+/// A path in Python's form: `a.b[2].c`.
 pub(super) fn python_path(path: &[Value]) -> String {
     let mut text = String::new();
     for (place, step) in path.iter().enumerate() {
@@ -44,7 +45,7 @@ pub(super) fn python_path(path: &[Value]) -> String {
     text
 }
 
-/// A name, a number or a function: what may stand in a path.
+/// Whether a value can be a step of a path: a name, a number or a function.
 fn is_step(value: &Value) -> bool {
     value.is_string() || is_index(value) || value.is_boolean() || function_of(value).is_some()
 }
@@ -53,17 +54,17 @@ fn is_index(value: &Value) -> bool {
     value.is_i64() || value.is_u64()
 }
 
-/// A refusal of the sort that says which function it is about.
+/// A refusal that names the function.
 fn invalid(name: &str, why: impl std::fmt::Display) -> Error {
     Error::logic(format!("Unable to validate {name} function: {why}"))
 }
 
-/// One that has no name beside its text; the original says it in this way, too.
+/// A refusal that does not name the function. The original has the words in this order too.
 fn unnamed(why: impl std::fmt::Display) -> Error {
     Error::logic(format!("Unable to validate {why} function"))
 }
 
-/// Refuses arguments that the function cannot be called with, wherever they lead.
+/// Refuses arguments of the wrong form. What they refer to is checked elsewhere.
 pub(super) fn check_arguments(function: Function, arguments: &Value) -> Result<()> {
     let name = function.name();
     let items = arguments.as_array().map(Vec::as_slice);
@@ -336,7 +337,7 @@ fn texts(function: Function, items: &[Value]) -> Result<()> {
     }
 }
 
-/// Whether an argument that is no function has the type that it must have.
+/// Checks the type of an argument, unless it is a function.
 fn check_type(function: &str, name: &str, value: &Value, wanted: &str) -> Result<()> {
     let fits = match wanted {
         "str" => value.is_string(),

@@ -1,7 +1,7 @@
-//! Evaluating functions, innermost first.
+//! Evaluating functions, the innermost first.
 //!
-//! The same walk serves two moments: making a deployment, when only inputs and properties
-//! are known and everything else stays written as it is, and answering for a running one.
+//! The same code works at two times. When a deployment is made, only inputs and properties are
+//! known and other functions stay as they are. When a deployment exists, everything is known.
 
 use super::arguments::{enter, python_path};
 use super::names::TYPE;
@@ -15,12 +15,12 @@ use serde_json::{Map, Value};
 use std::cell::Cell;
 use windlass_python as python;
 
-/// How far functions may lead to other functions.
+/// How many functions may lead to each other in a row.
 const MAX_DEPTH: usize = 50;
-/// What one evaluation may copy: properties that name each other grow fast.
+/// How much one evaluation may copy. Properties that refer to each other grow fast.
 const MAX_WEIGHT: usize = 200_000;
 
-/// Evaluates all functions in a value.
+/// Evaluates all functions in a value for a deployment that exists.
 pub fn evaluate(value: &Value, context: &Context, lookup: &dyn Lookup) -> Result<Value> {
     let world = Running { lookup };
     let left = Cell::new(MAX_WEIGHT);
@@ -31,20 +31,20 @@ pub fn evaluate(value: &Value, context: &Context, lookup: &dyn Lookup) -> Result
     walk.value(value, context, &Path::start(&["payload"]), 0)
 }
 
-/// A function that is about to be evaluated: its arguments are values already.
+/// A function whose arguments are evaluated.
 pub(super) struct Call<'a> {
     pub function: Function,
     pub arguments: &'a Value,
-    /// The type that its value must have.
+    /// The type that the value must have, if the function states one.
     pub of_type: Option<&'a str>,
     pub context: &'a Context,
     pub path: &'a Path<'a>,
     pub depth: usize,
 }
 
-/// A moment of evaluation.
+/// What is known at the time of the evaluation.
 pub(super) trait World {
-    /// `None` leaves the function as it is.
+    /// Evaluates a function. With `None` the function stays as it is.
     fn call(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Option<Value>>;
 }
 
@@ -125,7 +125,7 @@ impl Walk<'_> {
         Ok(Value::Object(open))
     }
 
-    /// Follows a path, evaluating the functions that lie on it.
+    /// Follows a path into a value, and evaluates the functions on the way.
     pub fn follow(
         &mut self,
         value: &Value,
@@ -158,7 +158,7 @@ pub(super) fn refuse(function: Function, why: impl std::fmt::Display) -> Error {
     ))
 }
 
-/// A single argument, or a list of a name and a path.
+/// Splits arguments into a name and a path. A single argument is a name.
 pub(super) fn name_and_path(arguments: &Value) -> (&Value, &[Value]) {
     match arguments {
         Value::Array(items) => match items.split_first() {
@@ -173,7 +173,7 @@ pub(super) fn dotted(path: &[Value]) -> String {
     path.iter().map(python::str).collect::<Vec<_>>().join(".")
 }
 
-/// What lies at a path in an input's value, if it has the type that the call wants.
+/// The part of an input's value that the call asks for. It must have the type that the call states.
 pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
     let (_, keys) = name_and_path(call.arguments);
     let mut here = value;
@@ -198,7 +198,7 @@ pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
     }
 }
 
-/// Why an input's value has nothing at the key that is in this place behind the input's name.
+/// The refusal of a path into an input. `place` and `key` tell where it ends.
 fn no_input(here: &Value, arguments: &Value, place: usize, key: &Value) -> Error {
     let (name, keys) = name_and_path(arguments);
     let mut way = vec![name.clone()];

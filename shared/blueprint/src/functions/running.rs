@@ -11,7 +11,7 @@ use crate::instances::NodeInstance;
 use serde_json::{Map, Value, json};
 use windlass_python as python;
 
-/// While the deployment exists.
+/// Evaluates functions for a deployment that exists.
 pub(super) struct Running<'a> {
     pub lookup: &'a dyn Lookup,
 }
@@ -19,7 +19,7 @@ pub(super) struct Running<'a> {
 impl World for Running<'_> {
     fn call(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Option<Value>> {
         let (function, arguments) = (call.function, call.arguments);
-        // Here arguments may come from a request, which nobody has looked at yet.
+        // The arguments may come from a request and were not checked before.
         check_arguments(function, arguments)
             .map_err(|error| Error::new(ErrorKind::Evaluation, error.message))?;
         let (name, path) = name_and_path(arguments);
@@ -54,7 +54,7 @@ impl World for Running<'_> {
     }
 }
 
-/// What lies at a path in the value that a function found under a name.
+/// Follows a path in a value that a function found under a name.
 fn at(function: Function, name: &str, value: &Value, path: &[Value]) -> Result<Value> {
     let mut here = value;
     for step in path {
@@ -78,7 +78,7 @@ impl Running<'_> {
         }
     }
 
-    /// The same attribute of all instances.
+    /// The same attribute of all instances of a node.
     fn attributes_list(
         &self,
         walk: &mut Walk<'_>,
@@ -92,7 +92,8 @@ impl Running<'_> {
             .collect()
     }
 
-    /// Several attributes of all instances, by the instance's id and the attribute's path.
+    /// Several attributes of all instances of a node, by the id of the instance and the path of the
+    /// attribute.
     fn attributes_dict(
         &self,
         walk: &mut Walk<'_>,
@@ -144,7 +145,7 @@ impl Running<'_> {
         at(function, name, &value, path)
     }
 
-    /// The values of a label, or one of them.
+    /// All values of a label, or the one at an index.
     fn label(&self, name: &str, path: &[Value]) -> Result<Value> {
         let labels = json!(self.lookup.labels(name));
         match path.first() {
@@ -191,7 +192,7 @@ impl Running<'_> {
         };
         let found = walk.follow(properties, path, &inner, call.path, call.depth)?;
         found.ok_or_else(|| {
-            // Where the way ends, as far as no function lies on it.
+            // Find where the path ends, if there are no functions on it.
             let mut here = properties;
             let mut missing = path.last().unwrap_or(&Value::Null);
             for key in path {
@@ -207,7 +208,8 @@ impl Running<'_> {
         })
     }
 
-    /// A runtime property, else one of the names that every instance has, else a property.
+    /// An attribute of an instance: a runtime property, or a name that every instance has, or else
+    /// a property of its node.
     fn attribute(
         &self,
         walk: &mut Walk<'_>,
@@ -223,7 +225,7 @@ impl Running<'_> {
             ..call.context.clone()
         };
         let first = python::str(first);
-        // A null runtime property is none: then the node's property counts.
+        // A runtime property that is null counts as missing, so the node's property is used.
         if let Some(value) = instance.runtime_properties.get(&first)
             && let Some(value) = walk.follow(value, rest, &inner, call.path, call.depth)?
             && !value.is_null()
@@ -245,7 +247,7 @@ impl Running<'_> {
         }
     }
 
-    /// A secret, or what lies at a path in one that is JSON.
+    /// The value of a secret. With a path, the secret is JSON and the path leads into it.
     fn secret(&self, name: &str, path: &[Value]) -> Result<Value> {
         let function = Function::GetSecret;
         let secret = self
@@ -278,7 +280,8 @@ impl Running<'_> {
         Ok(here.clone())
     }
 
-    /// A capability of all deployments of a group, or several, by the deployment's id.
+    /// A capability of all deployments in a group, by their ids. Several capabilities can be named
+    /// at once.
     fn group_capability(&self, group: &str, path: &[Value]) -> Result<Value> {
         let function = Function::GetGroupCapability;
         let members = self.lookup.group_members(group).ok_or_else(|| {

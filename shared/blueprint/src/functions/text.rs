@@ -1,4 +1,4 @@
-//! The functions that need nothing but their arguments: `concat`, `merge` and the texts.
+//! Functions that need only their arguments: `concat`, `merge` and those on texts.
 
 use super::Function;
 use super::arguments::index;
@@ -6,10 +6,11 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use windlass_python as python;
 
-/// The longest text that functions may build.
+/// How long a text may be that a function builds, in bytes.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
 
-/// Evaluates a function whose arguments are values. `None` for functions of other kinds.
+/// Evaluates a function whose arguments are evaluated already. The result is `None` for functions
+/// that are not of this kind.
 pub(super) fn evaluate(function: Function, arguments: &Value) -> Option<Result<Value>> {
     Some(match function {
         Function::Concat => concat(arguments),
@@ -59,7 +60,7 @@ fn wrong_type(function: Function, value: &Value, name: &str, wanted: &str) -> Er
     )
 }
 
-/// A number that may be left out.
+/// An argument that is a number and may be missing.
 fn number(function: Function, arguments: &Value, place: usize, name: &str) -> Result<Option<i64>> {
     match items(arguments).get(place) {
         None | Some(Value::Null) => Ok(None),
@@ -87,7 +88,7 @@ fn limited(function: Function, length: usize) -> Result<()> {
     }
 }
 
-/// Everything as text, one after the other.
+/// Joins all arguments as texts.
 fn concat(arguments: &Value) -> Result<Value> {
     let mut joined = String::new();
     for item in items(arguments) {

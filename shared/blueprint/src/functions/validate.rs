@@ -1,5 +1,5 @@
-//! Functions checked before anything runs: are they called as they can be, do the inputs, nodes
-//! and properties exist that they name, and do they stand where they may.
+//! Checks of functions before anything runs: their arguments have the right form, the inputs, nodes
+//! and properties that they name exist, and they may be used at their place.
 
 use super::arguments::{check_arguments, enter};
 use super::path::Path;
@@ -23,8 +23,8 @@ pub(crate) fn validate(plan: &Plan, minor: u32) -> Result<()> {
     })
 }
 
-/// What a plan's functions require of the world, as far as it is written out: secrets, and
-/// capabilities of the parent deployment. As often as it is asked for.
+/// The secrets and the capabilities of the parent deployment that a plan uses. Names that are
+/// functions themselves are listed as they are, and repetitions are kept.
 pub(crate) fn requirements(plan: &Plan) -> Result<Value> {
     let (mut secrets, mut parents) = (Vec::new(), Vec::new());
     scan(plan, &mut |value, _, _| {
@@ -177,7 +177,7 @@ impl<'a> Validator<'a> {
     }
 }
 
-/// Whether a property lies at these keys. Behind a function on the way, only evaluating tells.
+/// Checks that a node has the property at these keys. Behind a function this cannot be known.
 fn check_way(node: &Fields, keys: &[Value], path: &Path<'_>) -> Result<()> {
     let mut here = node.get("properties");
     for (place, key) in keys.iter().enumerate() {
@@ -192,7 +192,7 @@ fn check_way(node: &Fields, keys: &[Value], path: &Path<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Why there is no property: where the keys end.
+/// The refusal of a path into properties. `here` and `key` tell where it ends.
 pub(super) fn no_property(
     node: &str,
     keys: &[Value],

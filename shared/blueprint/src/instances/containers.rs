@@ -1,4 +1,4 @@
-//! The tree of nodes and scaling groups, by what lies in what.
+//! The tree of nodes and scaling groups.
 
 use super::CONTAINED_IN;
 use crate::error::{Error, Result};
@@ -81,7 +81,6 @@ impl<'a> Containers<'a> {
         self.elements.len()
     }
 
-    /// The element of this number.
     #[allow(
         clippy::indexing_slicing,
         reason = "numbers of elements are places in this list, and nothing is ever taken from it"
@@ -104,7 +103,7 @@ impl<'a> Containers<'a> {
         self.node(contained.text("target_id"))
     }
 
-    /// The groups around an element, from the inside out.
+    /// The groups around an element, the innermost first.
     pub fn groups_around(&self, element: usize) -> Vec<usize> {
         let mut groups: Vec<usize> = Vec::new();
         let mut current = element;
@@ -122,7 +121,7 @@ impl<'a> Containers<'a> {
         let nodes = self.elements.iter().filter(|one| one.node.is_some());
         for node in 0..nodes.count() {
             let container = self.container(node);
-            // Groups that the container lies in as well are around both of them.
+            // Groups around the container are around both.
             let mut shared = HashSet::new();
             let mut current = container;
             while let Some(place) = current {
@@ -151,7 +150,7 @@ impl<'a> Containers<'a> {
         }
     }
 
-    /// All elements, containers before what lies in them.
+    /// The numbers of all elements. A container comes before what is inside of it.
     pub fn top_down(&self) -> Result<Vec<usize>> {
         let mut order = Vec::with_capacity(self.elements.len());
         let mut done = HashSet::with_capacity(self.elements.len());

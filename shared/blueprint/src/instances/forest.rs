@@ -10,9 +10,10 @@ use std::collections::{HashMap, HashSet};
 const CONNECTED_TO: &str = "cloudify.relationships.connected_to";
 const DEPENDS_ON: &str = "cloudify.relationships.depends_on";
 const COMPUTE: &str = "cloudify.nodes.Compute";
-/// How many instances a deployment may have: counts of containers multiply.
+/// How many instances a deployment may have. The numbers of containers multiply.
 const MAX_INSTANCES: usize = 50_000;
-/// How many relationships they may have: all to all multiplies once more.
+/// How many relationships its instances may have. Connecting all to all multiplies the numbers
+/// again.
 const MAX_RELATIONSHIPS: usize = 1_000_000;
 
 /// An instance of an element, in an instance of its parent.
@@ -39,13 +40,13 @@ pub(super) struct Forest<'a> {
 }
 
 impl<'a> Forest<'a> {
-    /// A forest without instances, for a new deployment.
+    /// An empty forest for a new deployment.
     pub fn new(containers: &'a Containers<'a>) -> Self {
         Self::after(containers, HashSet::new(), Settled::new())
     }
 
-    /// A forest without instances, for a deployment that has some: their ids are taken, and some
-    /// of their relationships are settled.
+    /// An empty forest for a deployment that had instances before. Their ids are taken, and some of
+    /// their relationships are settled.
     pub fn after(containers: &'a Containers<'a>, ids: HashSet<String>, settled: Settled) -> Self {
         Self {
             containers,
@@ -56,7 +57,6 @@ impl<'a> Forest<'a> {
         }
     }
 
-    /// The instance of this number.
     #[allow(
         clippy::indexing_slicing,
         reason = "numbers of instances are places in this list, and nothing is ever taken from it"
@@ -75,7 +75,7 @@ impl<'a> Forest<'a> {
         self.containers.element(self.placed(placed).element)
     }
 
-    /// The instances in which there are to be instances of an element; nothing stands for the
+    /// The instances that need instances of this element inside of them. `None` means the
     /// deployment itself.
     pub fn parents(&self, element: usize) -> Vec<Option<usize>> {
         match self.containers.element(element).parent {
@@ -144,7 +144,7 @@ impl<'a> Forest<'a> {
                 let letter = LETTERS.get(random() as usize % LETTERS.len());
                 id.push(char::from(*letter.unwrap_or(&b'a')));
             }
-            // A source that repeats itself must not keep us here for ever.
+            // If the random source repeats itself, this must still come to an end.
             if attempt > 100 {
                 id.push_str(&format!("{:x}", self.ids.len()));
             }
@@ -155,7 +155,7 @@ impl<'a> Forest<'a> {
         }
     }
 
-    /// The instances around an instance, from the inside out.
+    /// The instances around an instance, the innermost first.
     fn around(&self, placed: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(self.placed(placed).parent, |one| self.placed(*one).parent)
     }
@@ -165,7 +165,7 @@ impl<'a> Forest<'a> {
             let node = self.element_of(placed).node;
             node.is_some_and(|node| node.derives_from(COMPUTE))
         };
-        // Of hosts in hosts the outermost counts.
+        // If hosts are inside hosts, the outermost one counts.
         let host = std::iter::once(placed)
             .chain(self.around(placed))
             .filter(|one| is_host(*one))
@@ -256,8 +256,8 @@ impl<'a> Forest<'a> {
         }
     }
 
-    /// The innermost instance of a scaling group around an instance, if the candidates are in
-    /// that group as well.
+    /// The innermost instance of a scaling group around an instance, if the candidates are in the
+    /// same group.
     fn shared_group(&self, placed: usize, candidates: &[usize]) -> Option<usize> {
         let first = *candidates.first()?;
         let is_group = |one: &usize| self.element_of(*one).node.is_none();

@@ -1,7 +1,7 @@
 //! Imports: finding every file that a blueprint names.
 //!
-//! The main file comes first, then what it imports, then what those import: in this order they
-//! are merged, so a file's own words always come before those of its imports.
+//! The main file comes first, then its imports, then the imports of those. Files are merged in this
+//! order, so what a file says comes before what its imports say.
 
 mod found;
 mod names;
@@ -22,26 +22,27 @@ use std::rc::Rc;
 pub(super) use found::File;
 pub(super) use names::normalise;
 
-/// How deep imports may import.
+/// How many imports may import each other in a row.
 const MAX_DEPTH: usize = 30;
 /// How many files a blueprint may consist of.
 const MAX_FILES: usize = 500;
-/// What the built-in types are imported as.
+/// The name under which the built-in types are imported.
 const BUILTIN_NAME: &str = "cloudify/types/types.yaml";
 
 const BUILTIN_TYPES: &str = include_str!("../builtin/types.yaml");
 
-/// Everything that a blueprint and its imports say, section by section.
+/// The merged sections of a blueprint and its imports.
 pub(super) struct Document {
     pub version: Version,
     pub sections: IndexMap<String, Node>,
-    /// The blueprints that were imported, each once.
+    /// The ids of the imported blueprints, without repetitions.
     pub imported_blueprints: Vec<Value>,
-    /// Which of them has which namespace.
+    /// The ids of the imported blueprints, by their namespaces.
     pub namespaces: Map<String, Value>,
 }
 
-/// Reads the files. Their names go into `files`, at the number that their positions have.
+/// Reads the files of a blueprint. Positions in a file hold its number, which is its place in
+/// `files`.
 pub(super) struct Reader<'a> {
     importer: &'a dyn Importer,
     pub files: Vec<String>,
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
         found.merge()
     }
 
-    /// The beginning of the file that was read last.
+    /// The start of the file that was read last.
     fn here(&self) -> Position {
         Position {
             file: self.files.len().saturating_sub(1) as u16,
@@ -209,7 +210,7 @@ impl<'a> Reader<'a> {
         found.add_blueprint(document, import.origin(import.parent.files.clone(), target))
     }
 
-    /// Adds a file that lies beside the importing one.
+    /// Adds a file of the blueprint.
     fn file<'t>(
         &mut self,
         found: &mut Found<'t>,
@@ -228,14 +229,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One import: what it names, and where it stands.
+/// One import: what it names, and which file it is in.
 struct Import<'i, 't> {
     name: &'i str,
     /// The name without its namespace.
     target: &'i str,
-    /// The namespace of what is imported, that of the importing file included.
+    /// The namespace of the imported names. It includes that of the importing file.
     namespace: String,
-    /// The properties that it gives to a plugin.
+    /// The properties that the import sets in a plugin.
     properties: Option<&'i Node>,
     parent: &'i Origin<'t>,
 }
@@ -278,14 +279,14 @@ impl<'i, 't> Import<'i, 't> {
         )
     }
 
-    /// How the refusal of a file that is not YAML begins.
+    /// The first words of the refusal of a file that is not YAML.
     fn failed(&self) -> String {
         let Self { name, target, .. } = self;
         format!("Failed to parse import '{name}'(via '{target}')")
     }
 }
 
-/// Adds the built-in types, which the archive need not hold.
+/// Adds the built-in types. They need not be in the archive.
 fn add_built_in<'t>(found: &mut Found<'t>, import: &Import<'_, 't>) -> Result<()> {
     let parent = import.parent;
     if found.has(BUILTIN_NAME, "", parent)? {
@@ -296,7 +297,7 @@ fn add_built_in<'t>(found: &mut Found<'t>, import: &Import<'_, 't>) -> Result<()
     found.add(types, origin, &parent.namespace, import.properties)
 }
 
-/// The built-in types for a version of the language.
+/// The built-in types in the form of this version of the language.
 pub(super) fn built_in(version: Version) -> Node {
     let types = yaml::load(BUILTIN_TYPES.as_bytes(), BUILTIN).ok().flatten();
     let mut types = types.unwrap_or_else(|| Node::empty(Position::default()));

@@ -1,4 +1,4 @@
-//! Interfaces: what operations a type or template has, and which plugin runs each.
+//! Interfaces: the operations of a type or template, and the plugin that runs each of them.
 
 mod operations;
 
@@ -31,22 +31,23 @@ const KEYS: [Key; 7] = [
 /// Operations by interface and name.
 pub(super) type Interfaces = IndexMap<String, IndexMap<String, Arc<Definition>>>;
 
-/// An operation as a type or template writes it.
+/// An operation as it is written in a type or template.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Definition {
     pub implementation: String,
-    /// Schemas for a type's operation, values for a template's.
+    /// Schemas if the operation belongs to a type, values if it belongs to a template.
     pub inputs: Map<String, Value>,
     pub executor: Option<String>,
     pub max_retries: Value,
     pub retry_interval: Value,
     pub timeout: Value,
     pub timeout_recoverable: Value,
-    /// What the plan has of it, made when first needed: many nodes share a definition.
+    /// The forms of the operation in a plan. They are made once, because many nodes share a
+    /// definition.
     ready: Ready,
 }
 
-/// An operation in its two forms. Definitions are equal without it.
+/// The two forms of an operation in a plan. They do not count when definitions are compared.
 #[derive(Clone, Default)]
 struct Ready {
     declared: OnceLock<Arc<Value>>,
@@ -130,7 +131,7 @@ impl Definition {
         *self == Self::default()
     }
 
-    /// The operation's form in `interfaces`.
+    /// The operation in the form of the section `interfaces`.
     pub fn declared(&self) -> Arc<Value> {
         self.ready
             .declared
@@ -188,7 +189,8 @@ fn read_all(
     Ok(interfaces)
 }
 
-/// A type's interfaces over its parent's: the nearer definition of an operation wins whole.
+/// Adds the interfaces of the parent to those of a type. An operation that the type defines
+/// replaces the whole operation of the parent.
 pub(super) fn derive(parent: &Arc<Interfaces>, own: Interfaces) -> Arc<Interfaces> {
     if own.is_empty() {
         return parent.clone();
@@ -205,8 +207,8 @@ pub(super) fn derive(parent: &Arc<Interfaces>, own: Interfaces) -> Arc<Interface
     Arc::new(interfaces)
 }
 
-/// The interfaces of a template: a type's operations with default inputs, changed by what
-/// the template says.
+/// The interfaces of a template: the operations of its type with default inputs, and the changes
+/// that the template makes.
 pub(super) fn instantiate(
     blueprint: &Blueprint<'_>,
     of_type: &Interfaces,
@@ -269,7 +271,7 @@ fn first(one: &Value, other: &Value) -> Value {
     }
 }
 
-/// What an operation is called with: what is given over the defaults. All that the type has
+/// The inputs of an operation: the given values, and defaults for the rest. Every input of the type
 /// must have a value.
 fn inputs(
     blueprint: &Blueprint<'_>,
@@ -284,7 +286,7 @@ fn inputs(
             continue;
         };
         let mut value = value.clone();
-        // A function's value is not known yet; its type goes with it.
+        // The value of a function is not known yet, so its type is kept beside it.
         if let (Some(type_name), true) = (type_of(schema), function_of(&value).is_some()) {
             set(&mut value, "type", type_name);
         }
@@ -308,7 +310,7 @@ fn inputs(
     Ok(values)
 }
 
-/// The `interfaces` of a plan.
+/// Makes the section `interfaces` of a plan.
 pub(super) fn declared(interfaces: &Interfaces) -> IndexMap<String, Operations> {
     let mut all = IndexMap::with_capacity(interfaces.len());
     for (interface, definitions) in interfaces {

@@ -1,4 +1,5 @@
-//! Node templates: types applied, relationships resolved, operations ready to run.
+//! Node templates: their types are applied, their relationships resolved, and their operations
+//! completed.
 
 mod cycles;
 mod hosts;
@@ -30,7 +31,7 @@ const MAX_NODES: usize = 10_000;
 /// Plugins by name and executor.
 type Plugins = Vec<(String, String)>;
 
-/// Operations that all templates of a type have as long as they change nothing.
+/// What all templates of a type share, as long as they change no operation.
 struct Ready {
     interfaces: Arc<IndexMap<String, Operations>>,
     operations: Arc<Operations>,
@@ -40,19 +41,19 @@ struct Ready {
 /// Interfaces, operations and the plugins that run them.
 type Parts = (Part, Part, Plugins);
 
-/// A node while the others are still being read.
+/// A node while other nodes are still being read.
 struct Draft<'a> {
     name: &'a str,
     node: &'a Node,
     fields: Fields,
     plugins: Plugins,
-    /// What its relationships' target operations need on the targets.
+    /// The plugins that the targets of its relationships need for their operations.
     target_plugins: Vec<(String, Plugins)>,
     container: Option<String>,
     is_host: bool,
 }
 
-/// Reads the templates.
+/// Reads the section `node_templates`.
 pub(super) fn read(
     blueprint: &Blueprint<'_>,
     node_types: &IndexMap<String, Type>,

@@ -1,4 +1,4 @@
-//! Which instances a function means.
+//! Finding the node instances that a function means.
 
 use super::Running;
 use crate::error::{Error, Result};
@@ -8,11 +8,12 @@ use crate::instances::{InstanceRelationship, NodeInstance};
 use serde_json::Value;
 use windlass_python as python;
 
-/// How deep an instance may lie in others.
+/// How many instances may be contained in each other.
 const MAX_NESTING: usize = 200;
 
 impl<'a> Running<'a> {
-    /// The instance that a keyword means.
+    /// The instance that `SELF`, `SOURCE` or `TARGET` means. The result is `None` for other names,
+    /// and `Some(None)` when the context has no such instance.
     pub(super) fn named(&self, name: &str, context: &Context) -> Option<Option<&'a NodeInstance>> {
         let id = match name {
             "SELF" => &context.self_instance,
@@ -23,7 +24,7 @@ impl<'a> Running<'a> {
         Some(id.as_deref().and_then(|id| self.lookup.instance(id)))
     }
 
-    /// The refusal of a keyword that means nobody here.
+    /// The refusal of a keyword when the context has no such instance.
     fn nobody(call: &Call<'_>, name: &str, path: &[Value]) -> Error {
         refuse(
             call.function,
@@ -48,7 +49,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// The one instance that a name means to the context.
+    /// The one instance that a name means in this context.
     pub(super) fn instance(
         &self,
         call: &Call<'_>,
@@ -77,7 +78,7 @@ impl<'a> Running<'a> {
         if let Some(one) = near.iter().find(|one| one.node_id == name) {
             return Ok(one);
         }
-        // The instance that its relationships lead to, or those of its containers.
+        // Next come the targets of its relationships, and of those of its containers.
         for from in &near {
             for one in self.containers(from) {
                 if one.node_id == name {
@@ -109,7 +110,7 @@ impl<'a> Running<'a> {
         ))
     }
 
-    /// An instance, what it is contained in, what that is contained in, and so on.
+    /// The instance, the one that contains it, the one that contains that one, and so on.
     fn containers(&self, from: &'a NodeInstance) -> impl Iterator<Item = &'a NodeInstance> + '_ {
         let next = |one: &&'a NodeInstance| {
             let is_container = |relationship: &&InstanceRelationship| {
@@ -121,8 +122,9 @@ impl<'a> Running<'a> {
         std::iter::successors(Some(from), next).take(MAX_NESTING)
     }
 
-    /// The only one of these instances that is in the same instance of the innermost scaling
-    /// group that they share with `from`. Who lies in a member of a group is in the group.
+    /// The one of these instances that is in the same instance of a scaling group as `from`. The
+    /// innermost group that they share decides. An instance is in a group when its container is.
+    /// There is no result if several instances fit.
     fn beside(
         &self,
         from: &'a NodeInstance,

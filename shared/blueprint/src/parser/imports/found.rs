@@ -18,13 +18,13 @@ use std::rc::Rc;
 pub(in crate::parser) struct File {
     pub sections: IndexMap<String, Node>,
     pub namespace: String,
-    /// It holds the built-in types, or stands for them: what it defines wins.
+    /// Whether the file defines the built-in types. Its definitions then win over all others.
     pub is_builtin: bool,
-    /// For a blueprint that was imported: what it imported in turn.
+    /// For an imported blueprint: the ids of the blueprints that it imported, and their namespaces.
     nested: Option<(Vec<Value>, Map<String, Value>)>,
 }
 
-/// The files among which a file lies: those of the archive, or of a blueprint that is imported.
+/// Where other files are looked for: in the archive, or in an imported blueprint.
 #[derive(Clone)]
 pub(super) enum Files<'t> {
     Given(&'t Tree),
@@ -42,7 +42,7 @@ impl std::ops::Deref for Files<'_> {
     }
 }
 
-/// Where a file lies, and the namespace that names in it have.
+/// The place of a file, and the namespace of the names in it.
 #[derive(Clone)]
 pub(super) struct Origin<'t> {
     pub files: Files<'t>,
@@ -51,11 +51,11 @@ pub(super) struct Origin<'t> {
     pub depth: usize,
 }
 
-/// A file's imports, still to be followed.
+/// The imports of one file, when they are still to be followed.
 pub(super) struct Open<'t> {
     pub origin: Origin<'t>,
     pub imports: Node,
-    /// The main file's list, which may name each import only once.
+    /// Whether this is the list of the main file, which must not repeat an import.
     pub is_main: bool,
 }
 
@@ -67,14 +67,14 @@ pub(super) struct Found<'t> {
     /// The imported blueprints, each by its namespace.
     pub namespaces: Map<String, Value>,
     files: Vec<File>,
-    /// By name and namespace, and whether the file holds the built-in types.
+    /// The files so far by name and namespace, and whether they define the built-in types.
     seen: HashMap<(String, String), bool>,
-    /// The main file's list, for refusals.
+    /// The list of imports in the main file. Refusals point to it.
     imports: Option<Node>,
 }
 
 impl<'t> Found<'t> {
-    /// Begins with the main file.
+    /// Starts with the main file.
     pub fn new(main: Node, version: Version, origin: Origin<'t>) -> Result<Self> {
         let mut found = Self {
             version,
@@ -88,8 +88,8 @@ impl<'t> Found<'t> {
         Ok(found)
     }
 
-    /// Whether a file is there already. The built-in types are the same in every namespace,
-    /// but they must not be given a namespace of their own.
+    /// Whether a file was found before. The built-in types are the same in every namespace, but
+    /// they must not get a namespace of their own.
     pub fn has(&self, path: &str, namespace: &str, parent: &Origin<'_>) -> Result<bool> {
         let key = (path.to_owned(), namespace.to_owned());
         let known = self.seen.get(&key).copied();
@@ -99,7 +99,7 @@ impl<'t> Found<'t> {
         Ok(known.is_some())
     }
 
-    /// Takes in a file.
+    /// Adds a file, and puts its imports on the list of those to follow.
     pub fn add(
         &mut self,
         mut file: Node,
@@ -133,7 +133,7 @@ impl<'t> Found<'t> {
         self.seen.insert(key, is_builtin);
         let imports = sections.shift_remove("imports");
         sections.shift_remove(version::SECTION);
-        // What anchors stand in is of use to the file itself, and checked in the main file only.
+        // This section holds anchors for the file itself. It is checked in the main file only.
         if let Some(definitions) = sections.shift_remove("dsl_definitions")
             && is_main
         {
@@ -155,7 +155,7 @@ impl<'t> Found<'t> {
         Ok(())
     }
 
-    /// Takes in a blueprint, whose own files are merged already.
+    /// Adds an imported blueprint, whose own files were merged before.
     pub fn add_blueprint(&mut self, document: Document, origin: Origin<'t>) -> Result<()> {
         if document.version > self.version {
             return Err(newer(self.version, &origin.path, document.version));
@@ -171,7 +171,7 @@ impl<'t> Found<'t> {
         Ok(())
     }
 
-    /// Merges the files: what the first ones say counts.
+    /// Merges the files. The first files win over later ones.
     pub fn merge(self) -> Result<Document> {
         let mut imported: Vec<Value> = self.namespaces.values().cloned().collect();
         let mut document = Document {
@@ -226,7 +226,7 @@ fn newer(version: Version, path: &str, stated: Version) -> Error {
     )
 }
 
-/// Refuses a namespace for the built-in types. That of the importing file is no matter.
+/// Refuses a namespace for the built-in types, unless the importing file has the same one.
 pub(super) fn check_builtin(namespace: &str, parent: &str) -> Result<()> {
     if namespace.is_empty() || namespace == parent {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What imports are called, and which file a name means.
+//! The names of imports, and the files that they mean.
 
 use super::found::Origin;
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::parser::schema::{self, map};
 use crate::parser::version::Version;
 use crate::yaml::{Data, Node};
 
-/// A namespace inside another one.
+/// The name of a namespace inside another one.
 pub(super) fn joined(outer: &str, inner: &str) -> String {
     match (outer, inner) {
         ("", inner) => inner.to_owned(),
@@ -22,7 +22,8 @@ pub(super) fn is_url(name: &str) -> bool {
     matches!(scheme, Some("http" | "https" | "ftp" | "file"))
 }
 
-/// `cloudify/types/types.yaml`, or the same with a version of the language in its name.
+/// Whether this is `cloudify/types/types.yaml`, or the same with a version of the language in its
+/// name.
 pub(super) fn is_builtin_name(name: &str) -> bool {
     let middle = name
         .strip_prefix("cloudify/types/types")
@@ -30,10 +31,10 @@ pub(super) fn is_builtin_name(name: &str) -> bool {
     middle.is_some_and(|version| version.is_empty() || Version::is_suffix(version))
 }
 
-/// An import's name, with the properties that it may give to a plugin.
+/// The name of an import, and the properties that it gives to a plugin.
 pub(super) fn import_name(item: &Node, version: Version) -> Result<(&str, Option<&Node>)> {
     let Data::Map(entries) = &item.data else {
-        // The original names the last of the kinds that an import may be.
+        // An import may also be a map, and the original names the last type that it tries.
         let name = item.as_str().ok_or_else(|| schema::wrong(item, "dict"))?;
         return Ok((name, None));
     };
@@ -58,7 +59,7 @@ pub(super) fn import_name(item: &Node, version: Version) -> Result<(&str, Option
     }
 }
 
-/// A file by its name: from the importing file, then from the blueprint's directory.
+/// Finds a file by its name: beside the importing file, or from the top of the blueprint.
 pub(super) fn find(origin: &Origin<'_>, target: &str) -> Option<String> {
     let directory = origin
         .path
@@ -72,7 +73,7 @@ pub(super) fn find(origin: &Origin<'_>, target: &str) -> Option<String> {
         .find(|path| origin.files.text(path).is_some())
 }
 
-/// Joins two paths; `None` when the result lies outside.
+/// Joins two paths. The result is `None` if it lies outside of the blueprint.
 pub(in crate::parser) fn normalise(directory: &str, target: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in directory.split('/').chain(target.split('/')) {

@@ -1,4 +1,4 @@
-//! Operations as a plan has them: with the plugin that runs each.
+//! Operations in the form of a plan: each with the plugin that runs it.
 
 use super::{Definition, Interfaces};
 use crate::error::{Error, Result};
@@ -13,18 +13,19 @@ use std::sync::Arc;
 /// The function of the script plugin that runs scripts.
 const RUN_SCRIPT: &str = "script_runner.tasks.run";
 
-/// Where an operation stands, for refusals.
+/// The place of an operation, for the words of a refusal.
 #[derive(Clone, Copy)]
 pub(in crate::parser) struct Site<'a> {
-    /// 10 for nodes, 19 for relationships.
+    /// The code of the refusal: 10 for nodes, 19 for relationships.
     pub code: i32,
-    /// `node 'a' of type 't'`, ...
+    /// Who has the operation, such as `node 'a' of type 't'`.
     pub owner: &'a str,
-    /// The operation is that of a relationship type, which is checked though no node uses it.
+    /// The operation belongs to a relationship type. Those are checked even if no node uses them.
     pub of_type: bool,
 }
 
-/// The `operations` of a plan, with the plugins that they need as (name, executor).
+/// Makes the `operations` of a plan. Also returns the plugins that they need, each with its
+/// executor.
 pub(in crate::parser) fn operations(
     blueprint: &Blueprint<'_>,
     interfaces: &Interfaces,
@@ -62,7 +63,7 @@ pub(in crate::parser) fn operations(
     Ok((operations, plugins))
 }
 
-/// What runs an operation. All of it is empty for an operation that does nothing.
+/// Who runs an operation. All fields are empty for an operation that does nothing.
 #[derive(Default)]
 struct Runner {
     plugin: String,
@@ -125,7 +126,6 @@ fn resolve(
     Ok(operation)
 }
 
-/// What an operation's implementation stands for.
 fn target(
     blueprint: &Blueprint<'_>,
     interface: &str,
@@ -150,7 +150,8 @@ fn target(
     })
 }
 
-/// How an operation is run that is a script: its inputs must leave room for the script.
+/// Who runs an operation that is a script. The script takes up an input, so the operation must not
+/// have it.
 fn script(
     name: &str,
     definition: &Definition,
@@ -178,7 +179,7 @@ fn script(
     })
 }
 
-/// The types that inputs must have, where they are told beside the value.
+/// The types of the inputs whose values state a type.
 fn input_types(inputs: &Map<String, Value>) -> Map<String, Value> {
     let types = inputs
         .iter()

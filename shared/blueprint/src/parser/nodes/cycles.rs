@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Refuses relationships that form a circle.
 ///
-/// Follows the relationships from each node with a list of its own rather than by recursion,
-/// because a chain of nodes can be as long as a file.
+/// This follows relationships with a list instead of recursion, because a chain of nodes can be as
+/// long as a file.
 pub(super) fn check_cycles(drafts: &[Draft<'_>]) -> Result<()> {
     let mut targets: HashMap<&str, Vec<&str>> = HashMap::with_capacity(drafts.len());
     for draft in drafts {

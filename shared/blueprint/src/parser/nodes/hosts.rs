@@ -1,4 +1,4 @@
-//! What a node has of other nodes: its host, and the plugins that are installed for it.
+//! What a node gets from other nodes: its host, and the plugins that must be installed.
 
 use super::{Draft, Plugins, add};
 use crate::error::{Error, Result};
@@ -8,10 +8,10 @@ use crate::yaml::Node;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// How deep nodes may lie in nodes.
+/// How many nodes may be contained in each other.
 const MAX_NESTING: usize = 200;
 
-/// Adds what depends on other nodes: hosts, and the plugins to install.
+/// Completes the nodes with what depends on other nodes: hosts, and the plugins to install.
 pub(super) fn finish(
     blueprint: &Blueprint<'_>,
     drafts: Vec<Draft<'_>>,
@@ -82,7 +82,8 @@ pub(super) fn finish(
     Ok(nodes)
 }
 
-/// The host that a node is or lies in. Containment has no cycles: that was checked before.
+/// The host in which a node is contained, or the node itself if it is a host. Circles of
+/// containment were refused before.
 fn host_of(node: &str, containers: &HashMap<&str, (bool, Option<&str>)>) -> Result<Option<String>> {
     let mut name = node;
     for _ in 0..MAX_NESTING {
@@ -96,7 +97,7 @@ fn host_of(node: &str, containers: &HashMap<&str, (bool, Option<&str>)>) -> Resu
     Err(Error::parser(100, message))
 }
 
-/// The plugins of all nodes in one of their lists, each once.
+/// The plugins that one of the lists of all nodes names, without repetitions.
 pub(in crate::parser) fn plugins_of(nodes: &[Fields], list: &str) -> Value {
     let mut seen = HashSet::new();
     let plugins = nodes

@@ -15,7 +15,7 @@ use windlass_python as python;
 const ON_OPERATION: &str = "cloudify.relationships.depends_on_lifecycle_operation";
 
 impl<'a> Templates<'a> {
-    /// Reads the relationships, and notes in the draft where the node is contained.
+    /// Reads all relationships. The draft learns in which node it is contained.
     pub(super) fn relationships(&mut self, draft: &mut Draft<'a>) -> Result<Vec<Fields>> {
         let Some(list) = draft.node.get("relationships") else {
             return Ok(Vec::new());
@@ -82,7 +82,7 @@ impl<'a> Templates<'a> {
         Ok(fields)
     }
 
-    /// A relationship's type by name, the node that it leads to, and its type.
+    /// The name of a relationship's type, the node that it leads to, and the type itself.
     fn ends(&self, name: &str, item: &'a Node) -> Result<(&'a str, &'a str, &'a Type)> {
         let type_node = schema::required(item, "type")?;
         let type_name = schema::text(type_node).under("type")?;
@@ -109,7 +109,7 @@ impl<'a> Templates<'a> {
         Ok((type_name, target, kind))
     }
 
-    /// What the plan has of a relationship's source side and of its target side.
+    /// The interfaces and operations of a relationship, on its source side and on its target side.
     fn sides(
         &mut self,
         name: &str,
@@ -143,7 +143,7 @@ impl<'a> Templates<'a> {
         Ok((near.parts(), far.parts()))
     }
 
-    /// A relationship to an operation needs one that the target's template declares.
+    /// Checks that the target node declares the operation that a relationship waits for.
     fn check_operation(&self, item: &Node, name: &str, target: &str) -> Result<()> {
         let given = item
             .get("properties")

@@ -110,7 +110,7 @@ impl TokenScopes {
                 return Err(Error::bad_parameters(format!(
                     "Invalid scope: `{}`. Valid scopes are: {}",
                     name.as_ref(),
-                    python::list(&TokenScope::ALL.map(TokenScope::name))
+                    python::list(TokenScope::ALL.map(TokenScope::name))
                 )));
             }
         }

@@ -56,7 +56,7 @@ impl Visibility {
                 let names: Vec<&str> = allowed.iter().map(|known| known.name()).collect();
                 Error::bad_parameters(format!(
                     "Invalid visibility: `{text}`. Valid visibility's values are: {}",
-                    python::list(&names)
+                    python::list(names)
                 ))
             })
     }

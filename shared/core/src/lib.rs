@@ -29,6 +29,7 @@ pub mod secretbox;
 pub mod stream;
 pub mod time;
 pub mod token_scope;
+pub mod variables;
 pub mod visibility;
 
 pub use body::Body;

@@ -7,7 +7,8 @@
 use crate::error::{Error, Result};
 use crate::hashing;
 use crate::ids;
-use crate::platform::{self, kv};
+use crate::platform::kv;
+use crate::variables;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::Aead;
@@ -78,7 +79,7 @@ pub async fn encryption_key() -> Result<String> {
     if let Some(key) = KEY.with(|key| key.get().cloned()) {
         return Ok(key);
     }
-    let key = match platform::variable("encryption_key").await {
+    let key = match variables::secret("encryption_key").await {
         Some(key) => key,
         None => {
             let kept = kv::get(ENCRYPTION_KEY_KEY).await?.ok_or_else(|| {

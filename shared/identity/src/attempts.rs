@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use windlass_core::db::Db;
-use windlass_core::{Error, Kind, Request, Result, Timestamp, params, platform};
+use windlass_core::{Error, Kind, Request, Result, Timestamp, params, variables};
 
 /// More failures than these within [`WINDOW`] make an address wait.
 pub const FAILURES: i64 = 20;
@@ -104,8 +104,7 @@ async fn trusts_forwarded_for() -> bool {
     if let Some(trusts) = TRUSTS.get() {
         return trusts;
     }
-    let value = platform::variable("trust_forwarded_for").await;
-    let trusts = value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let trusts = variables::flag("trust_forwarded_for").await;
     TRUSTS.set(Some(trusts));
     trusts
 }

@@ -9,7 +9,7 @@ use windlass_core::caller::BOOTSTRAP_ADMIN;
 use windlass_core::db::Db;
 use windlass_core::platform::{self, kv};
 use windlass_core::secretbox::{ENCRYPTION_KEY_KEY, encryption_key};
-use windlass_core::{Error, Result, hashing, ids, params};
+use windlass_core::{Error, Result, hashing, ids, params, variables};
 use windlass_store::users;
 
 /// Where the generated password of the first administrator is kept.
@@ -26,17 +26,17 @@ pub async fn run(db: &impl Db) -> Result<()> {
         }
         keep(
             ENCRYPTION_KEY_KEY,
-            platform::variable("encryption_key").await,
+            variables::secret("encryption_key").await,
             48,
         )
         .await?;
         keep(
             platform::TICK_TOKEN_KEY,
-            platform::variable("tick_token").await,
+            variables::secret("tick_token").await,
             40,
         )
         .await?;
-        if let Some(password) = platform::variable("admin_password").await {
+        if let Some(password) = variables::secret("admin_password").await {
             return insert(db, &password).await;
         }
         let password = keep(ADMIN_PASSWORD_KEY, None, 20)

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScope;
-use windlass_core::{Caller, Error, Family, Request, Result, hashing, log, platform};
+use windlass_core::{Caller, Error, Family, Request, Result, hashing, log, variables};
 
 /// The claim that makes a token a monitor's, unless the variable `status_jwt_claim` says otherwise.
 const MONITOR_CLAIM: &str = "stackmon";
@@ -130,7 +130,7 @@ async fn by_token(db: &impl Db, family: Family, token: &str) -> Result<Recognise
 
 /// The monitor that signed a token with the secret of the operator's.
 async fn monitor(token: &str) -> Option<Caller> {
-    let secret = platform::variable("status_jwt_secret").await?;
+    let secret = variables::secret("status_jwt_secret").await?;
     let claims = match jwt::verify(&secret, token) {
         Ok(claims) => claims,
         Err(Refusal::ShortSecret) => {
@@ -143,7 +143,7 @@ async fn monitor(token: &str) -> Option<Caller> {
         }
         Err(Refusal::Expired | Refusal::Endless | Refusal::Invalid) => return None,
     };
-    let claim = platform::variable("status_jwt_claim").await;
+    let claim = variables::text("status_jwt_claim").await;
     let claim = claim.as_deref().unwrap_or(MONITOR_CLAIM);
     let name = match claims.get(claim)? {
         Value::String(name) if is_name(name) => name,

@@ -9,7 +9,7 @@ pub use form::{form, told};
 
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
-use windlass_core::platform::{self, variable};
+use windlass_core::platform;
 use windlass_core::request::parse_query;
 use windlass_core::{Body, Context, Error, Kind, Response, Result, Timestamp};
 use windlass_delivery::{Settings, mail};
@@ -156,7 +156,7 @@ fn check_target(wanted: &Wanted, settings: &Settings) -> Result<()> {
 
 /// Whether somebody can be told by mail here.
 async fn offers_mail() -> bool {
-    variable("mail_url").await.is_some() && Settings::load().await.mail.is_ok()
+    Settings::load().await.mail.is_ok()
 }
 
 fn refusal(field: &str, text: &str) -> Error {

@@ -174,5 +174,4 @@ fn only_tenant(caller: &Caller) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "families_tests.rs"]
 mod tests;

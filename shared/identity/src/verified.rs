@@ -3,7 +3,7 @@
 //! What is stored is an HMAC of name, password and what the verification depended on, under the
 //! application's key: it counts only while that is the same, and is of no use without the key.
 
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Timestamp, hashing, params, secretbox};
 
 /// A name and a password, and what vouched for them.
@@ -31,23 +31,20 @@ impl Credential<'_> {
             .transpose()
     }
 
-    /// Notes that it was verified, and forgets what has expired; until when it counts.
-    pub async fn note(&self, db: &impl Db, seconds: i64) -> Result<Timestamp> {
+    /// Notes that it was verified, and forgets what has expired. Answers until when it counts.
+    pub async fn note(&self, tx: &impl Tx, seconds: i64) -> Result<Timestamp> {
         let mac = self.mac().await?;
         let now = Timestamp::now();
         let until = now.plus_seconds(seconds);
-        db.transaction(async |db| {
-            db.execute(
-                "delete from verified_credentials where expires_at <= ?1",
-                params![now],
-            )
-            .await?;
-            db.execute(
-                "insert or replace into verified_credentials (mac, expires_at) values (?1, ?2)",
-                params![mac, until],
-            )
-            .await
-        })
+        tx.execute(
+            "delete from verified_credentials where expires_at <= ?1",
+            params![now],
+        )
+        .await?;
+        tx.execute(
+            "insert or replace into verified_credentials (mac, expires_at) values (?1, ?2)",
+            params![mac, until],
+        )
         .await?;
         Ok(until)
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::subscriptions::tests::stage;
 use windlass_core::db::NativeDb;
+use windlass_store::tenants;
 
 const PIPELINE: Subject<'_> = Subject::Pipeline { id: "ship" };
 
@@ -274,7 +275,7 @@ fn a_binding_goes_with_its_tenant() {
     pollster::block_on(async {
         let db = bound().await;
         let scope = Scope::system("ann", "quay");
-        windlass_store::tenants::insert(&db, &scope, "quay")
+        db.transaction(async |tx| tenants::insert(tx, &scope, "quay").await)
             .await
             .unwrap();
         let subject = Subject::Deployment {
@@ -288,9 +289,12 @@ fn a_binding_goes_with_its_tenant() {
             find(&db, 2).await.unwrap().tenant_name.as_deref(),
             Some("quay")
         );
-        windlass_store::tenants::delete(&db, &scope, "quay")
-            .await
-            .unwrap();
+        db.transaction(async |tx| {
+            let quay = tenants::find(tx, &scope, "quay").await?;
+            tenants::delete(tx, &scope, &quay).await
+        })
+        .await
+        .unwrap();
         assert!(find(&db, 2).await.is_err());
         assert!(find(&db, 1).await.is_ok(), "a pipeline is of no tenant");
     });

@@ -48,11 +48,11 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let caller = scope.caller()?;
     let setting = ctx
         .db
-        .transaction(async |db| {
-            let setting = config::find(db, &scope, name).await?;
+        .transaction(async |tx| {
+            let setting = config::find(tx, &scope, name).await?;
             let value = setting.changed(caller, value, force)?;
-            config::save(db, &scope, &setting, &value).await?;
-            config::find(db, &scope, &format!("{}.{}", setting.scope, setting.name)).await
+            config::save(tx, &scope, &setting, &value).await?;
+            config::find(tx, &scope, &format!("{}.{}", setting.scope, setting.name)).await
         })
         .await?;
     ctx.ok(include.of(json!(setting.shown_to(caller))))

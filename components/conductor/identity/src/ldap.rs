@@ -61,8 +61,8 @@ const MAX_CERTIFICATE: usize = 65_536;
 
 /// `GET /ldap`: whether users log in through a directory.
 pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
-    ctx.allow_anywhere(Permission::LdapStatusGet)?;
-    ctx.ok(match users::are_from_directory(&ctx.db).await? {
+    let scope = ctx.allow_anywhere(Permission::LdapStatusGet)?;
+    ctx.ok(match users::are_from_directory(&ctx.db, &scope).await? {
         true => "enabled",
         false => "disabled",
     })
@@ -84,7 +84,7 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
         None => None,
     };
     ctx.db
-        .transaction(async |db| ldap::save(db, &scope, &settings, sealed.as_deref()).await)
+        .transaction(async |tx| ldap::save(tx, &scope, &settings, sealed.as_deref()).await)
         .await?;
     ctx.ok(settings)
 }
@@ -240,5 +240,4 @@ fn check_server(server: &str, has_certificate: bool) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "ldap_tests.rs"]
 mod tests;

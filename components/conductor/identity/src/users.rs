@@ -55,7 +55,7 @@ async fn show(
 
 /// Refuses to make users and memberships here when they come from a directory.
 pub async fn demand_own_users(ctx: &Context<impl Db>) -> Result<()> {
-    if !users::are_from_directory(&ctx.db).await? {
+    if !users::are_from_directory(&ctx.db, &Scope::public()).await? {
         return Ok(());
     }
     Err(Error::new(
@@ -96,7 +96,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let body = Body::of(ctx)?;
     let user = new_user(ctx, &scope, &body).await?;
     ctx.db
-        .transaction(async |db| users::insert(db, &scope, &user).await)
+        .transaction(async |tx| users::insert(tx, &scope, &user).await)
         .await?;
     let mut response = show(ctx, resource, &scope, user.username).await?;
     response.status = 201;
@@ -186,7 +186,10 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         show_getting_started,
     };
     ctx.db
-        .transaction(async |db| users::save(db, &scope, username, &changes).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::save(tx, &scope, &user, &changes).await
+        })
         .await?;
     show(ctx, resource, &scope, username).await
 }
@@ -196,7 +199,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserDelete)?;
     let username = ctx.path("username");
     ctx.db
-        .transaction(async |db| users::delete(db, &scope, username).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::delete(tx, &scope, &user).await
+        })
         .await?;
     Ok(Response::empty(204))
 }
@@ -216,7 +222,10 @@ pub async fn active(ctx: &Context<impl Db>) -> Result<Response> {
         }
     };
     ctx.db
-        .transaction(async |db| users::set_active(db, &scope, username, active).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::set_active(tx, &scope, &user, active).await
+        })
         .await?;
     show(ctx, resource, &scope, username).await
 }
@@ -227,7 +236,10 @@ pub async fn unlock(ctx: &Context<impl Db>) -> Result<Response> {
     let username = ctx.path("username");
     let resource = resource(ctx)?;
     ctx.db
-        .transaction(async |db| users::unlock(db, &scope, username).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::unlock(tx, &scope, &user).await
+        })
         .await?;
     show(ctx, resource, &scope, username).await
 }

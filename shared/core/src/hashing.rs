@@ -1,4 +1,4 @@
-//! Digests and keyed hashes of secrets: how they are stored, compared and derived from one another.
+//! Digests and keyed hashes of secrets. Secrets are stored, compared and derived with these.
 
 use crate::ids;
 use hmac::{Hmac, Mac};

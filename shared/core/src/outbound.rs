@@ -1,5 +1,5 @@
-//! How work that reaches other servers does so, and how it knows the time: given from outside,
-//! so that tests have networks and clocks of their own. [`address`] says which servers may be reached.
+//! The network and the clock of work that reaches other servers. Both are given from outside, so
+//! that tests have their own. [`address`] says which servers may be reached.
 
 pub mod address;
 

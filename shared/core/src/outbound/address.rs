@@ -145,7 +145,7 @@ impl Place {
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
         // A name without a dot is one of the operator's own network.
-        if !name.contains('.') || LOCAL_SUFFIXES.iter().any(|suffix| is_below(&suffix)) {
+        if !name.contains('.') || LOCAL_SUFFIXES.iter().any(is_below) {
             return Self::Local;
         }
         Self::Public

@@ -18,7 +18,7 @@ pub trait Outbound {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String>;
 }
 
-/// The time.
+/// A clock. Tests have one that they can move.
 #[allow(
     async_fn_in_trait,
     reason = "one thread per instance: no future has to be Send"
@@ -27,6 +27,6 @@ pub trait Clock {
     /// The present moment.
     fn now(&self) -> crate::Timestamp;
 
-    /// Waits.
+    /// Waits for so many milliseconds.
     async fn sleep(&self, millis: i64);
 }

@@ -1,8 +1,8 @@
-//! First use: what the operator left empty is made here, once.
+//! First use: the administrator, and the keys that the operator did not set, are made here once.
 //!
-//! Ten requests may arrive at an empty database at the same moment, in as many instances. All of
-//! them look again inside one transaction, which only one holds at a time; what it makes is in
-//! the key-value store before it commits, so a crash in between loses nothing.
+//! Ten requests may arrive at an empty database at the same moment, in ten instances. Each of
+//! them looks again inside a transaction, and only one at a time has one. What it makes is in the
+//! key-value store before it commits, so a crash in between loses nothing.
 
 use crate::credentials;
 use windlass_core::db::{Db, Tx};
@@ -67,7 +67,8 @@ async fn insert(tx: &impl Tx, password: &str) -> Result<()> {
     users::insert_first_administrator(tx, &credentials::hash_password(password)?).await
 }
 
-/// The key that signs tokens, derived from the application's: whoever learns it has no secrets yet.
+/// The key that signs tokens. It is derived from the application's key, so whoever learns it cannot
+/// read stored secrets.
 pub async fn token_signing_key() -> Result<String> {
     Ok(hashing::mac(
         &encryption_key().await?,

@@ -1,10 +1,10 @@
 //! Logging in with a directory's password.
 //!
-//! Only one component talks to the directory; all others ask it, so that none of them needs the
-//! right to open connections. What comes back is the user's name and groups there: the user's row and
-//! memberships here follow them at every login. Nothing of the password is kept but that it was right
-//! a moment ago, and that only shortly: who is taken out of the directory, or out of a group there,
-//! has what they had for no longer than that.
+//! Only one component talks to the directory. All others ask that component, so none of them needs
+//! the right to open connections. The answer is the user's name and groups in the directory. At every
+//! login the user's row and memberships here are made to agree with it. Nothing of the password is
+//! kept but that it was right a moment ago. That is forgotten soon: whoever is taken out of the
+//! directory, or out of a group there, keeps what they had for no longer.
 
 use crate::ldap::dn;
 use crate::passwords;
@@ -22,10 +22,10 @@ use windlass_store::{user_groups, users};
 /// How long a directory's yes counts, in seconds.
 pub const LIFETIME: i64 = 60;
 
-/// Who asks the directory.
+/// The URL of the component that asks the directory.
 const LOGINS: &str = "http://conductor-identity.spin.internal/api/v3.1/ldap/logins";
 
-/// How long that may take: a little longer than it gives the directory.
+/// How long that component may take: a little longer than it waits for the directory.
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The longest name of a user, in characters.
@@ -38,15 +38,15 @@ struct Person {
     groups: Vec<String>,
 }
 
-/// What the component answers that asks the directory.
+/// The answer of the component that asks the directory.
 #[derive(Deserialize)]
 struct Answer {
     /// Nobody: the name or the password is wrong.
     person: Option<Person>,
 }
 
-/// The settings of the directory that decides about this name, as a text to compare with; nothing
-/// when there is no directory, and for the first administrator, who gets in when it is gone.
+/// The settings of the directory that decides about this name, as a text to compare with. Nothing
+/// when there is no directory, and for the first administrator, who can log in when it is gone.
 pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>> {
     let row = db
         .first(
@@ -66,8 +66,8 @@ pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>
 /// The number of the user whose name and password the directory takes, and until when that counts.
 ///
 /// # Errors
-/// 401 in the words for a wrong password; 503 when the directory cannot be asked, which counts as
-/// nobody's failure.
+/// 401 in the words for a wrong password; 503 when the directory cannot be asked. That is not counted
+/// as a failed login.
 pub async fn verify(
     db: &impl Db,
     username: &str,
@@ -116,7 +116,7 @@ pub async fn verify(
     .await
 }
 
-/// Asks the directory, through the component that may.
+/// Asks the directory, through the component that may open connections.
 async fn ask(username: &str, password: &str) -> Result<Option<Person>> {
     let unavailable = |cause: String| {
         Error::new(
@@ -169,7 +169,7 @@ async fn record(
 }
 
 /// Puts a user into the groups that stand for theirs in the directory, and takes them out of the
-/// others that stand for one. Groups of ours alone are left as they are.
+/// others that stand for one. Groups that stand for none are left as they are.
 async fn follow(tx: &impl Tx, scope: &Scope, person: &Person) -> Result<()> {
     let user = users::find(tx, scope, &person.username).await?;
     for place in user_groups::directory_places(tx, scope, &user).await? {

@@ -49,8 +49,8 @@ pub use windlass_store::users::logins::FAILED_LOGINS_BEFORE_LOCK;
 /// The identity of Conductor's components.
 pub struct Identity;
 
-/// The identity of the other families' components. Apart from Conductor's, so that only they
-/// carry the reading of signed claims.
+/// The identity of the other families' components. It is a type of its own, so that only they link
+/// what verifies signatures.
 pub struct Families;
 
 impl app::Identity for Identity {
@@ -96,8 +96,8 @@ enum Proof<'r> {
 }
 
 impl<'r> Proof<'r> {
-    /// The usable ones, in the order of the original: execution token, Basic, token. The first
-    /// that names somebody counts.
+    /// All that a request offers, in the order of the original: execution token, Basic, token. The
+    /// first one that names somebody counts.
     fn all(request: &'r Request) -> Result<Vec<Self>> {
         let execution = single(request, "execution-token")?;
         let basic = single(request, "authorization")?.filter(|header| names_somebody(header));
@@ -119,14 +119,14 @@ impl<'r> Proof<'r> {
     }
 }
 
-/// Whether a header is a name with a password, and the name one that somebody may have.
+/// Whether a header holds a name and a password, and the name is one that a user can have.
 fn names_somebody(header: &str) -> bool {
     credentials::basic(header)
         .is_some_and(|(name, _)| name.starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
-/// The value of a header that decides who calls or where. Given twice, a proxy in front may have
-/// checked the one and this application would believe the other: then it is refused.
+/// The value of a header that decides who calls, or in which tenant. It may be given only once: a
+/// proxy in front could have checked one value while this application believes the other.
 fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
     let mut values = request.headers.iter().filter(|(known, _)| known == name);
     match (values.next(), values.next()) {
@@ -137,8 +137,8 @@ fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
     }
 }
 
-/// The refusal of a text that may have been meant as either kind of token: the original says when
-/// it has the shape of none.
+/// The refusal of a text that is neither kind of token. When it does not even look like one, the
+/// original says that.
 fn misshapen(value: &str, refusal: Error) -> Error {
     if refusal.kind() != Kind::Unauthorized || value.splitn(3, '-').count() == 3 {
         return refusal;
@@ -168,7 +168,7 @@ async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
     }
 }
 
-/// Who the first proof that names somebody names.
+/// The caller, by the first proof that names somebody.
 async fn first_of(
     db: &impl Db,
     proofs: Vec<Proof<'_>>,
@@ -224,8 +224,8 @@ async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
     })
 }
 
-/// The user whose name and password these are; nothing when nobody has the name. Where there is a
-/// directory it decides, but for the first administrator.
+/// The user with this name and password. Nothing when nobody has the name. Where there is a
+/// directory, it decides about everybody but the first administrator.
 async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     let (username, password) = credentials::basic(header).unwrap_or_default();
     let (id, until) = match directory::settings_for(db, &username).await? {
@@ -246,13 +246,13 @@ async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     }))
 }
 
-/// Whether a time of last use is old enough to be written again: once a minute is enough.
+/// Whether a time of last use is to be written again. Once a minute is enough.
 fn is_stale(last: Option<Timestamp>) -> bool {
     last.is_none_or(|last| last.plus_seconds(60) < Timestamp::now())
 }
 
-/// The creator of the execution whose token this is, while the execution may still act.
-/// Never remembered: what the token may do ends with the execution.
+/// The creator of the execution whose token this is, while the execution may still act. This is
+/// never remembered: the token ends with the execution.
 async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<Identified> {
     #[derive(Deserialize)]
     struct Execution {

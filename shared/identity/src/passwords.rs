@@ -1,8 +1,8 @@
 //! Logging in with a password: verification, counting failures, locking.
 //!
-//! Many attempts may be under way at once, so looking at the counter before the slow verification
-//! decides nothing. What decides is the counter at the moment the success is recorded: in
-//! the order in which the database takes them, only so many attempts can come before the lock.
+//! Many attempts may be under way at once, so the counter before the slow verification decides
+//! nothing. The counter at the moment when the success is recorded decides. The database takes one
+//! attempt after the other, so only as many as allowed can come before the lock.
 
 use crate::credentials;
 use crate::verified::Credential;
@@ -13,10 +13,10 @@ use windlass_store::users::logins::{self, Account, LockRule};
 /// How long a verified password counts, in seconds.
 const LIFETIME: i64 = 600;
 
-/// The number of the user whose name and password these are; nothing when nobody has the name.
+/// The number of the user with this name and password. Nothing when nobody has the name.
 ///
 /// # Errors
-/// 401 for a wrong password and for an account that is locked or not active, in one text.
+/// 401 in the same words for a wrong password and for an account that is locked or not active.
 pub async fn verify(db: &impl Db, username: &str, password: &str) -> Result<Option<i64>> {
     let Some(account) = logins::find(db, &Scope::public(), username).await? else {
         return Ok(None);
@@ -28,7 +28,7 @@ pub async fn verify(db: &impl Db, username: &str, password: &str) -> Result<Opti
     Err(wrong(&account.username))
 }
 
-/// The refusal of a wrong password, and of an account that takes none now.
+/// The refusal of a wrong password, and of an account that takes no password now.
 pub fn wrong(username: &str) -> Error {
     Error::unauthorized(format!(
         "Authentication failed for <User username=`{username}`>. Wrong credentials or locked account"

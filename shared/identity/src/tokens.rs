@@ -1,12 +1,12 @@
 //! Tokens: what stands for a user instead of name and password.
 //!
 //! A token is `ctok-<id>-<secret>`. Only SHA-256 of the secret is stored, so its value can be shown
-//! once, when it is made. The exception are the implicit tokens that `GET /tokens` hands out: their
-//! secret is derived from the id under the application's key, so the same one can be shown again
-//! for an hour without being stored.
+//! once, when it is made. The implicit tokens that `GET /tokens` hands out are an exception: their
+//! secret is derived from the id with the application's key. So the same one can be shown again for
+//! an hour without being stored.
 //!
-//! Where a client wants to read who it is, the token is a JWT instead; the digest of the whole is
-//! stored, so another one with the same claims and a good signature is still not this token.
+//! For clients that want to read who they are, the token is a JWT instead. The digest of the whole
+//! text is stored, so another JWT with the same claims and a good signature is not this token.
 
 use crate::{jwt, token_signing_key};
 use serde_json::{Map, Value, json};
@@ -27,7 +27,7 @@ const IMPLICIT_REUSE: i64 = 3600;
 /// The lengths of a token's id and of its secret.
 const LENGTHS: (usize, usize) = (10, 40);
 
-/// How long a signed token lives that does not say, in seconds: one without an end would not do.
+/// How long a signed token lives when nobody says how long, in seconds. It always has an end.
 const SIGNED_LIFETIME: i64 = 30 * 24 * 3600;
 
 /// Tokens as lists show them.
@@ -54,8 +54,8 @@ pub static TOKENS: Resource = Resource {
 /// Which tokens a caller may see and delete, as a condition with two values.
 const WITHIN_REACH: &str = "t.id = {} and (t.user_id = {} or {})";
 
-/// One page: the caller's own tokens, or everybody's for who may manage them. Implicit tokens
-/// are not listed: clients that ask for one would fill their own lists.
+/// One page: the caller's own tokens, or everybody's for a caller who may manage them. Implicit
+/// tokens are not listed: a client that asks for one would fill its own list.
 pub async fn list(db: &impl Db, scope: &Scope, mut query: ListQuery) -> Result<Page> {
     let caller = scope.caller()?;
     query.and("t.is_implicit = 0", []);
@@ -123,11 +123,11 @@ pub struct NewToken<'t> {
     pub format: Format,
 }
 
-/// Makes a token for the caller and answers it with its value, which nobody can learn later.
-/// The caller's expired tokens go first.
+/// Makes a token for the caller and answers it with its value, which nobody can learn later. The
+/// caller's expired tokens are removed before.
 ///
 /// # Errors
-/// 403 for a tenant that there is not, or that the caller is not in.
+/// 403 for a tenant that does not exist, or that the caller is not in.
 pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
     let id = ids::random_text(LENGTHS.0);
     let caller = scope.caller()?;
@@ -159,7 +159,7 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Res
     }))
 }
 
-/// A token whose user may not be in its tenant would be refused at its first use.
+/// Refuses a tenant that the caller is not in: the token would be refused at its first use.
 async fn demand_tenant(db: &impl Db, scope: &Scope, tenant: &str) -> Result<()> {
     let caller = scope.caller()?;
     let is_known = tenants::exists(db, scope, tenant).await?;

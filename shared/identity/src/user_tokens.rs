@@ -1,7 +1,7 @@
-//! Users' tokens: what a value says, and whether its row still agrees.
+//! Recognising users' tokens: what a value says, and whether its row still agrees.
 //!
-//! A token is `ctok-<id>-<secret>`, or a JWT that names its row. Both count only while the row is
-//! there, so either kind is taken back by deleting it.
+//! A token is `ctok-<id>-<secret>`, or a JWT that names its row. Both count only while there is the
+//! row, so both are taken back by deleting it.
 
 use super::attempts::EXPIRED;
 use super::{Recognised, caller, is_stale};
@@ -88,8 +88,8 @@ fn read(value: &str) -> Option<Claimed> {
     })
 }
 
-/// What a signed token claims to be. Its signature is not looked at: the row holds the digest of
-/// the whole token as it was issued, which no other text has.
+/// What a signed token claims to be. Its signature need not be verified: the row holds the digest of
+/// the whole token as it was issued, and no other text has that digest.
 fn read_signed(value: &str) -> Claimed {
     let claims = jwt::unverified_claims(value);
     let id = claims.as_ref().and_then(|claims| claims.get("tokenId"));

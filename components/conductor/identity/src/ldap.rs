@@ -157,7 +157,7 @@ fn read(object: &Map<String, Value>) -> Result<Map<String, Value>> {
     Ok(settings)
 }
 
-/// A text without the white space around it; absent is empty.
+/// A text without the white space around it. An absent one is empty.
 fn text<'b>(body: &'b Body, name: &str, longest: usize) -> Result<&'b str> {
     let text = body.text(name)?.unwrap_or_default().trim();
     if text.chars().count() > longest {
@@ -168,7 +168,7 @@ fn text<'b>(body: &'b Body, name: &str, longest: usize) -> Result<&'b str> {
     Ok(text)
 }
 
-/// Refuses what stands in braces and is not allowed there, and braces without their counterpart.
+/// Refuses placeholders that are not allowed, and braces without their counterpart.
 fn check_placeholders(name: &str, text: &str, allowed: &[&str]) -> Result<()> {
     let mut pieces = text.split('{');
     let mut is_closed = pieces.next().is_none_or(|before| !before.contains('}'));
@@ -214,8 +214,8 @@ fn active_directory(body: &Body) -> Result<bool> {
     }
 }
 
-/// A certificate goes with a server that is asked in private, and with no other. Then, that it is one
-/// that can be asked at all.
+/// Refuses a certificate without `ldaps://`, and the other way round, in the words of the original.
+/// Then refuses a server that this application cannot ask.
 fn check_server(server: &str, has_certificate: bool) -> Result<()> {
     let refusal = if server.starts_with("ldaps://") {
         (!has_certificate).then_some("A CA certificate must be provided to use ldaps.")

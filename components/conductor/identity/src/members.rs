@@ -1,7 +1,7 @@
 //! `/tenants/users` and `/tenants/user-groups`: who is in a tenant, as what.
 //!
-//! The body names the tenant, and the permission is asked for there. A group brings all of its
-//! users; who is in a tenant in several ways has the roles of all of them.
+//! The body names the tenant, and the caller needs the permission there. A group brings all of its
+//! users. Somebody who is in a tenant in several ways has all of those roles.
 
 use crate::answers::show;
 use crate::tenants::resource;
@@ -44,7 +44,7 @@ pub async fn remove_group(ctx: &Context<impl Db>) -> Result<Response> {
     remove(ctx, MemberKind::Group, Permission::TenantRemoveGroup).await
 }
 
-/// Who may, in the tenant that the body names.
+/// Demands a permission in the tenant that the body names.
 fn allow(ctx: &Context<impl Db>, permission: Permission) -> Result<(Scope, Body)> {
     ctx.caller()?;
     let body = Body::of(ctx)?;

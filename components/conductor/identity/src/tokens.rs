@@ -1,8 +1,8 @@
 //! `/tokens`: what stands for a user instead of name and password.
 //!
 //! A value is shown once, in the answer that makes the token. An execution acts as its creator
-//! only while it runs, so it gets no tokens: they would outlive it. A token that is for some purposes
-//! only makes none that is for more.
+//! only while it runs, so it gets no tokens: they would outlive it. A token with some scopes makes no
+//! token with more scopes.
 
 use serde_json::{Map, Value};
 use windlass_core::caller::AuthMethod;

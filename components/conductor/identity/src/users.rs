@@ -1,7 +1,7 @@
 //! `/users` and `/user`: who can log in.
 //!
-//! Users read themselves, choose their own passwords and turn off their own tour; all else is for
-//! administrators. Hashing a password takes tens of milliseconds, so it is done before the
+//! Users read themselves, choose their own passwords and turn off their own tour. Administrators do all
+//! else. Hashing a password takes tens of milliseconds, so it is done before the
 //! transaction that stores it.
 
 use crate::body;
@@ -21,7 +21,8 @@ const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=256;
 /// The system role of a user for whom none is named.
 const DEFAULT_ROLE: &str = "default";
 
-/// Numbers or, with `_get_data`, details; with `_include_hash` the hash too, for who may have it.
+/// The fields with numbers or, with `_get_data`, those with details. With `_include_hash` the hash is
+/// among them, for a caller who may have it.
 fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
     let flag = |name| Ok::<_, Error>(ctx.request.query_bool(name)?.unwrap_or(false));
     let details = flag("_get_data")?;

@@ -6,7 +6,7 @@
 use crate::audit;
 use serde::Deserialize;
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::{Field, Resource};
+use windlass_core::list::{Field, ListQuery, Resource};
 use windlass_core::python;
 use windlass_core::{Error, Kind, Result, Scope, params};
 
@@ -103,6 +103,12 @@ pub async fn find_role(db: &impl Db, _scope: &Scope, name: &str) -> Result<Role>
         )
         .await?;
     found.ok_or_else(|| Error::not_found("Role", name))
+}
+
+/// Narrows a list of permissions to those that one role holds.
+pub fn of_role(mut query: ListQuery, role: &Role) -> ListQuery {
+    query.and("t.role = {}", [role.name.as_str().into()]);
+    query
 }
 
 async fn is_held(db: &impl Db, role: &Role, permission: &str) -> Result<bool> {

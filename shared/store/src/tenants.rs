@@ -77,6 +77,9 @@ static DETAILED: [Field; 7] = fields(
     ),
 );
 
+/// The condition that finds the tenant of a name.
+pub const BY_NAME: &str = "t.name = {}";
+
 /// Tenants, with numbers where their details are many.
 pub static TENANTS: Resource = Resource {
     name: "Tenant",

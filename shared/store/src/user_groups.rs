@@ -44,6 +44,9 @@ static DETAILED: [Field; 5] = fields(
     ),
 );
 
+/// The condition that finds the group of a name, in any case of its letters.
+pub const BY_NAME: &str = "t.name = {}";
+
 /// Groups, with numbers where their details are many.
 pub static USER_GROUPS: Resource = Resource {
     name: "Group",

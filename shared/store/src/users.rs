@@ -5,7 +5,7 @@
 mod fields;
 pub mod logins;
 
-pub use fields::{DETAILED_USERS, DETAILED_USERS_WITH_HASH, USERS, USERS_WITH_HASH};
+pub use fields::{BY_NAME, DETAILED_USERS, DETAILED_USERS_WITH_HASH, USERS, USERS_WITH_HASH};
 
 use crate::{audit, tenants};
 use serde::Deserialize;

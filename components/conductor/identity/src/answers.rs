@@ -1,4 +1,4 @@
-//! How a tenant or a group is answered: with numbers, or with details.
+//! How a tenant, a group or a user is answered: with numbers, or with details.
 
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
@@ -17,13 +17,13 @@ pub fn plain_or_detailed(
     Ok(resource)
 }
 
-/// One tenant or group, by its name.
+/// One of them by its name, with the condition that the store has for it.
 pub async fn show(
     ctx: &Context<impl Db>,
     resource: &Resource,
     scope: &Scope,
+    by_name: &str,
     name: &str,
 ) -> Result<Response> {
-    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
-        .await
+    ctx.one(resource, scope, name, by_name, [name.into()]).await
 }

@@ -97,7 +97,7 @@ async fn add(ctx: &Context<impl Db>, kind: MemberKind, permission: Permission) -
             tenants::add_member(tx, &scope, &member, role).await
         })
         .await?;
-    show(ctx, resource, &scope, named.tenant).await
+    show(ctx, resource, &scope, tenants::BY_NAME, named.tenant).await
 }
 
 async fn update(
@@ -116,7 +116,7 @@ async fn update(
             tenants::set_member_role(tx, &scope, &member, role).await
         })
         .await?;
-    show(ctx, resource, &scope, named.tenant).await
+    show(ctx, resource, &scope, tenants::BY_NAME, named.tenant).await
 }
 
 async fn remove(

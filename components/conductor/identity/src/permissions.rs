@@ -19,9 +19,9 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn list_role(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_everybody()?;
     let role = ctx.path("role_name");
-    let mut query = ctx.list_query(&PERMISSIONS, &[])?;
+    let query = ctx.list_query(&PERMISSIONS, &[])?;
     let role = permissions::find_role(&ctx.db, &scope, role).await?;
-    query.and("t.role = {}", [role.name.into()]);
+    let query = permissions::of_role(query, &role);
     ctx.page(&PERMISSIONS, &scope, &query).await
 }
 

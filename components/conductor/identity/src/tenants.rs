@@ -4,7 +4,7 @@ use crate::answers::{plain_or_detailed, show};
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, ids};
-use windlass_store::tenants::{self, DETAILED_TENANTS, TENANTS};
+use windlass_store::tenants::{self, BY_NAME, DETAILED_TENANTS, TENANTS};
 
 /// Names that paths below `/tenants` need for themselves.
 const RESERVED: [&str; 2] = ["users", "user-groups"];
@@ -42,7 +42,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
         )));
     }
     let scope = ctx.allow_in(name, Permission::TenantGet)?;
-    show(ctx, resource(ctx)?, &scope, name).await
+    show(ctx, resource(ctx)?, &scope, BY_NAME, name).await
 }
 
 /// `POST /tenants/{tenant_name}`: a tenant with nobody in it, not even who made it.
@@ -56,7 +56,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.db
         .transaction(async |tx| tenants::insert(tx, &scope, name).await)
         .await?;
-    let mut response = show(ctx, resource, &scope, name).await?;
+    let mut response = show(ctx, resource, &scope, BY_NAME, name).await?;
     response.status = 201;
     Ok(response)
 }

@@ -7,7 +7,7 @@ use windlass_core::db::Db;
 use windlass_core::list::Resource;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, ids};
 use windlass_store::permissions::{RoleType, demand_role};
-use windlass_store::user_groups::{self, DETAILED_USER_GROUPS, USER_GROUPS};
+use windlass_store::user_groups::{self, BY_NAME, DETAILED_USER_GROUPS, USER_GROUPS};
 
 /// The system role of a group for which none is named.
 const DEFAULT_ROLE: &str = "default";
@@ -31,7 +31,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
 /// `GET /user-groups/{group_name}`: one group.
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupGet)?;
-    show(ctx, resource(ctx)?, &scope, ctx.path("group_name")).await
+    show(ctx, resource(ctx)?, &scope, BY_NAME, ctx.path("group_name")).await
 }
 
 /// `POST /user-groups`: a group with nobody in it.
@@ -58,7 +58,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.db
         .transaction(async |tx| user_groups::insert(tx, &scope, name, ldap_dn, role).await)
         .await?;
-    let mut response = show(ctx, resource, &scope, name).await?;
+    let mut response = show(ctx, resource, &scope, BY_NAME, name).await?;
     response.status = 201;
     Ok(response)
 }
@@ -78,7 +78,7 @@ pub async fn set_role(ctx: &Context<impl Db>) -> Result<Response> {
             user_groups::set_role(tx, &scope, &group, role).await
         })
         .await?;
-    show(ctx, resource, &scope, name).await
+    show(ctx, resource, &scope, BY_NAME, name).await
 }
 
 /// `DELETE /user-groups/{group_name}`: its users stay, without what they were through it.
@@ -115,7 +115,7 @@ pub async fn add_user(ctx: &Context<impl Db>) -> Result<Response> {
             user_groups::add_user(tx, &scope, &place).await
         })
         .await?;
-    show(ctx, resource, &scope, group).await
+    show(ctx, resource, &scope, BY_NAME, group).await
 }
 
 /// `DELETE /user-groups/users`: takes a user out of a group.

@@ -4,6 +4,7 @@
 //! else. Hashing a password takes tens of milliseconds, so it is done before the
 //! transaction that stores it.
 
+use crate::answers::show;
 use crate::body;
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
@@ -12,7 +13,8 @@ use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Sc
 use windlass_identity::credentials;
 use windlass_store::permissions::{RoleType, demand_role};
 use windlass_store::users::{
-    self, Changes, DETAILED_USERS, DETAILED_USERS_WITH_HASH, NewUser, USERS, USERS_WITH_HASH,
+    self, BY_NAME, Changes, DETAILED_USERS, DETAILED_USERS_WITH_HASH, NewUser, USERS,
+    USERS_WITH_HASH,
 };
 
 /// How many characters a password may have.
@@ -38,22 +40,6 @@ fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
     Ok(resource)
 }
 
-async fn show(
-    ctx: &Context<impl Db>,
-    resource: &Resource,
-    scope: &Scope,
-    username: &str,
-) -> Result<Response> {
-    ctx.one(
-        resource,
-        scope,
-        username,
-        "t.username = {}",
-        [username.into()],
-    )
-    .await
-}
-
 /// Refuses to make users and memberships here when they come from a directory.
 pub async fn demand_own_users(ctx: &Context<impl Db>) -> Result<()> {
     if !users::are_from_directory(&ctx.db, &Scope::public()).await? {
@@ -68,7 +54,14 @@ pub async fn demand_own_users(ctx: &Context<impl Db>) -> Result<()> {
 /// `GET /user`: the user that the credentials of this request stand for.
 pub async fn get_self(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGetSelf)?;
-    show(ctx, resource(ctx)?, &scope, &scope.caller()?.username).await
+    show(
+        ctx,
+        resource(ctx)?,
+        &scope,
+        BY_NAME,
+        &scope.caller()?.username,
+    )
+    .await
 }
 
 /// `GET /users`: everybody who can log in.
@@ -86,7 +79,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
         true => ctx.allow_anywhere(Permission::UserGetSelf)?,
         false => ctx.allow_anywhere(Permission::UserGet)?,
     };
-    show(ctx, resource(ctx)?, &scope, username).await
+    show(ctx, resource(ctx)?, &scope, BY_NAME, username).await
 }
 
 /// `PUT /users`: a user who is in no tenant yet.
@@ -99,7 +92,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.db
         .transaction(async |tx| users::insert(tx, &scope, &user).await)
         .await?;
-    let mut response = show(ctx, resource, &scope, user.username).await?;
+    let mut response = show(ctx, resource, &scope, BY_NAME, user.username).await?;
     response.status = 201;
     Ok(response)
 }
@@ -192,7 +185,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
             users::save(tx, &scope, &user, &changes).await
         })
         .await?;
-    show(ctx, resource, &scope, username).await
+    show(ctx, resource, &scope, BY_NAME, username).await
 }
 
 /// `DELETE /users/{username}`: with memberships and tokens.
@@ -228,7 +221,7 @@ pub async fn active(ctx: &Context<impl Db>) -> Result<Response> {
             users::set_active(tx, &scope, &user, active).await
         })
         .await?;
-    show(ctx, resource, &scope, username).await
+    show(ctx, resource, &scope, BY_NAME, username).await
 }
 
 /// `POST /users/unlock/{username}`: the right password counts again at once.
@@ -242,7 +235,7 @@ pub async fn unlock(ctx: &Context<impl Db>) -> Result<Response> {
             users::unlock(tx, &scope, &user).await
         })
         .await?;
-    show(ctx, resource, &scope, username).await
+    show(ctx, resource, &scope, BY_NAME, username).await
 }
 
 fn is_self(ctx: &Context<impl Db>, username: &str) -> Result<bool> {

@@ -89,6 +89,9 @@ static DETAILED_WITH_HASH: [Field; 13] = fields(
     "t.password_hash",
 );
 
+/// The condition that finds the user of a name, in any case of its letters.
+pub const BY_NAME: &str = "t.username = {}";
+
 /// Users, with numbers where their details are many.
 pub static USERS: Resource = Resource {
     name: "User",

@@ -240,12 +240,12 @@ fn lists_and_lookups_of_identity_follow_indexes() {
     pollster::block_on(async {
         let (db, scope) = fresh().await;
         for (resource, condition) in [
-            (&USERS, "t.username = {}"),
-            (&DETAILED_USERS, "t.username = {}"),
-            (&USER_GROUPS, "t.name = {}"),
-            (&DETAILED_USER_GROUPS, "t.name = {}"),
-            (&crate::tenants::TENANTS, "t.name = {}"),
-            (&crate::tenants::DETAILED_TENANTS, "t.name = {}"),
+            (&USERS, BY_NAME),
+            (&DETAILED_USERS, BY_NAME),
+            (&USER_GROUPS, user_groups::BY_NAME),
+            (&DETAILED_USER_GROUPS, user_groups::BY_NAME),
+            (&tenants::TENANTS, tenants::BY_NAME),
+            (&tenants::DETAILED_TENANTS, tenants::BY_NAME),
         ] {
             let find = resource.find_statement(&scope, None, condition, ["x".into()]);
             let plan = db

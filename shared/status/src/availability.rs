@@ -245,5 +245,4 @@ impl Intervals {
 }
 
 #[cfg(test)]
-#[path = "availability_tests.rs"]
 mod tests;

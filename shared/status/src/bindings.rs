@@ -343,5 +343,4 @@ fn shortened(text: &str, characters: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "bindings_tests.rs"]
 mod tests;

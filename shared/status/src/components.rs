@@ -6,6 +6,9 @@ use serde_json::json;
 use windlass_core::db::{Db, Row};
 use windlass_core::{Error, Result, params};
 
+pub mod catalogue;
+pub mod list;
+
 /// A property of a component, such as its region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {

@@ -8,18 +8,18 @@ use serde_json::Value as Json;
 use windlass_core::db::{Db, Value};
 use windlass_core::{Error, Kind, Result, Timestamp, params};
 
-mod change;
 mod clock;
-mod open;
-mod split;
-mod stored;
+mod extraction;
+mod opening;
+mod row;
 #[cfg(test)]
 mod tests;
+mod update;
 
-pub use change::{change, rewrite_update};
 pub use clock::{CLOCK, advance};
-pub use open::{NewEvent, Opened, Placed, open};
-pub use split::extract;
+pub use extraction::extract;
+pub use opening::{NewEvent, Opened, Placed, open};
+pub use update::{change, rewrite_update};
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -147,5 +147,4 @@ pub async fn maintenances(db: &impl Db, filter: &Filter<'_>, now: Timestamp) -> 
 }
 
 #[cfg(test)]
-#[path = "feeds_tests.rs"]
 mod tests;

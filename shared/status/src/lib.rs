@@ -5,9 +5,7 @@
 
 pub mod availability;
 pub mod bindings;
-pub mod catalogue;
 pub mod components;
-pub mod components_list;
 pub mod events;
 pub mod feeds;
 pub mod incidents;

@@ -455,5 +455,4 @@ pub async fn list_failed(db: &impl Db, limit: i64, offset: i64) -> Result<(Strin
 }
 
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
 mod tests;

@@ -354,5 +354,4 @@ fn events_statement(condition: &str, order: &str, updates: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "overview/tests.rs"]
 mod tests;

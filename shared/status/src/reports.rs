@@ -351,5 +351,4 @@ impl<D: Db> Writing<'_, D> {
 }
 
 #[cfg(test)]
-#[path = "reports/tests.rs"]
 mod tests;

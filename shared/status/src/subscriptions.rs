@@ -555,5 +555,4 @@ pub async fn choices(db: &impl Db) -> Result<(Vec<String>, Vec<super::components
 }
 
 #[cfg(test)]
-#[path = "subscriptions_tests.rs"]
 pub(crate) mod tests;

@@ -1,10 +1,11 @@
 //! `/components/{component_id}/binding`: a component that follows a deployment or a pipeline.
 
-use crate::asked;
+use crate::fields;
+use crate::roles;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, ids};
 use windlass_status::bindings::{self, Subject};
-use windlass_status::components_list;
+use windlass_status::components::list;
 use windlass_status::incidents::IMPACTS;
 use windlass_store::deployments;
 
@@ -13,7 +14,7 @@ const IMPACT: i64 = 2;
 
 /// `GET /components/{component_id}/binding`: what the component follows.
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
-    asked::operator(ctx)?;
+    roles::operator(ctx)?;
     let component = component(ctx)?;
     ctx.ok(bindings::find(&ctx.db, component).await?)
 }
@@ -21,7 +22,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
 /// `PUT /components/{component_id}/binding`: follow a deployment, which the caller must be able to see,
 /// or a pipeline.
 pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
-    let scope = asked::operator(ctx)?;
+    let scope = roles::operator(ctx)?;
     let component = component(ctx)?;
     let body = Body::of(ctx)?;
     if let Some(unknown) = body
@@ -59,7 +60,7 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let binding = ctx
         .db
         .transaction(async |db| {
-            components_list::find_json(db, component).await?;
+            list::find_json(db, component).await?;
             let now = Timestamp::now();
             bindings::save(db, &scope, component, subject, impact, now).await?;
             bindings::find(db, component).await
@@ -70,7 +71,7 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// `DELETE /components/{component_id}/binding`: follow nothing.
 pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
-    let scope = asked::operator(ctx)?;
+    let scope = roles::operator(ctx)?;
     let component = component(ctx)?;
     ctx.db
         .transaction(async |db| bindings::delete(db, &scope, component).await)
@@ -79,7 +80,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
 }
 
 fn component<D: Db>(ctx: &Context<D>) -> Result<i64> {
-    asked::number(ctx.path("component_id")).ok_or_else(components_list::unknown)
+    fields::number(ctx.path("component_id")).ok_or_else(list::unknown)
 }
 
 /// 1 to 3, or their names.

@@ -1,6 +1,6 @@
 //! The filters of a list of events, as its query says. All that cannot be read has one refusal.
 
-use crate::asked;
+use crate::fields;
 use windlass_core::request::parse_bool;
 use windlass_core::{Error, Request, Result, Timestamp};
 use windlass_status::events::Filter;
@@ -84,7 +84,7 @@ fn active(text: &str) -> Result<bool> {
 }
 
 fn components(text: &str) -> Result<Vec<i64>> {
-    let number = |text: &str| asked::number(text.trim()).ok_or_else(refused);
+    let number = |text: &str| fields::number(text.trim()).ok_or_else(refused);
     text.split(',').map(number).collect()
 }
 
@@ -97,7 +97,7 @@ fn boolean(text: &str) -> Result<bool> {
 }
 
 fn number_in(text: &str, range: &std::ops::RangeInclusive<i64>) -> Result<i64> {
-    let number = asked::number(text).filter(|number| range.contains(number));
+    let number = fields::number(text).filter(|number| range.contains(number));
     number.ok_or_else(refused)
 }
 

@@ -1,10 +1,11 @@
 //! `POST /events`: people open incidents and plan maintenances, monitors report incidents.
 
-use crate::asked::{self, Role};
+use crate::fields;
+use crate::roles::{self, Role};
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp, platform};
-use windlass_status::components_list;
+use windlass_status::components::list;
 use windlass_status::events::{self, NewEvent, Opened, Placed};
 use windlass_status::incidents::EventKind;
 use windlass_status::lifecycle::{
@@ -14,7 +15,7 @@ use windlass_status::reports::{self, Outcome, Report, Subject};
 
 /// `POST /events`: tell of something new. Answers where each of its components is told of now.
 pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {
-    let (scope, role) = asked::reporter(ctx)?;
+    let (scope, role) = roles::reporter(ctx)?;
     let body = Body::of(ctx)?;
     let is_system = body.boolean("system")?.unwrap_or(false);
     if role == Role::Reporter && !is_system {
@@ -23,7 +24,7 @@ pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {
         ));
     }
     let now = Timestamp::now();
-    let components = asked::components(&body)?;
+    let components = fields::components(&body)?;
     let new = read(&body, &components, is_system, now)?;
     if is_system {
         return report(ctx, &scope, &new).await;
@@ -58,9 +59,9 @@ fn read<'b>(
     let kind = EventKind::find(body.required_text("type")?).ok_or_else(|| {
         Error::bad_parameters("event type is invalid, must be 'maintenance' 'info' or 'incident'")
     })?;
-    let impact = asked::required_integer(body, "impact")?;
-    let start = asked::time(body, "start_date")?.ok_or_else(|| Error::missing("start_date"))?;
-    let ended_at = asked::time(body, "end_date")?;
+    let impact = fields::required_integer(body, "impact")?;
+    let start = fields::time(body, "start_date")?.ok_or_else(|| Error::missing("start_date"))?;
+    let ended_at = fields::time(body, "end_date")?;
     let description = body.filled_text("description")?;
     let contact_email = body.filled_text("contact_email")?;
     if is_system {
@@ -99,7 +100,7 @@ async fn report(ctx: &Context<impl Db>, scope: &Scope, new: &NewEvent<'_>) -> Re
     let placed = ctx
         .db
         .transaction(async |db| {
-            components_list::find_all(db, new.components).await?;
+            list::find_all(db, new.components).await?;
             let mut placed = Vec::with_capacity(new.components.len());
             for component in new.components.iter().copied() {
                 let report = Report {

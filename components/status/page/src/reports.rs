@@ -1,8 +1,8 @@
 //! `POST /api/v1/component_status`: what monitors report.
 
-mod posted;
+mod request;
 
-use posted::Posted;
+use request::Posted;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
 use windlass_status::reports::{self, Outcome, Report, Subject};

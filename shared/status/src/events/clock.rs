@@ -3,7 +3,7 @@
 //! Whoever gives an event a window queues a row of work for the window's next moment, in the same
 //! transaction. The row is about the event as it is when the row runs, so it may come late or twice.
 
-use super::stored;
+use super::row;
 use crate::incidents::{self, EventKind, NewUpdate};
 use crate::{TENANT, lifecycle};
 use serde_json::json;
@@ -20,7 +20,7 @@ const BY: &str = "clock:status";
 /// Brings an event to where its window says it is by now, and waits for what comes next. One that
 /// is there, is over, or is gone stays as it is.
 pub async fn advance(db: &impl Db, event: i64, now: Timestamp) -> Result<()> {
-    let stored = match stored::find(db, event).await {
+    let stored = match row::find(db, event).await {
         Ok(stored) => stored,
         Err(error) if error.kind() == Kind::NotFound => return Ok(()),
         Err(error) => return Err(error),
@@ -57,7 +57,7 @@ pub async fn advance(db: &impl Db, event: i64, now: Timestamp) -> Result<()> {
 /// Queues the next moment of an event's window, or forgets the one that was queued when there is
 /// none. Whether something is due now.
 pub(super) async fn schedule(db: &impl Db, event: i64, now: Timestamp) -> Result<bool> {
-    let standing = stored::find(db, event).await?.standing;
+    let standing = row::find(db, event).await?.standing;
     if standing.kind == EventKind::Incident {
         return Ok(false);
     }

@@ -1,8 +1,9 @@
 use super::*;
 use crate as status;
+use crate::TENANT;
+use crate::components::list as catalogue;
 use crate::incidents::{self, EventKind};
 use crate::lifecycle::Patch;
-use crate::{TENANT, components_list};
 use serde_json::json;
 use windlass_core::Scope;
 use windlass_core::db::NativeDb;
@@ -30,7 +31,7 @@ impl Stage {
             scope: Scope::system("anna", TENANT),
         };
         for name in ["Volumes", "Images", "<Names>", "Queues"] {
-            components_list::insert(&stage.db, &stage.scope, name, &[], stage.now)
+            catalogue::insert(&stage.db, &stage.scope, name, &[], stage.now)
                 .await
                 .unwrap();
         }

@@ -273,5 +273,4 @@ impl Standing {
 }
 
 #[cfg(test)]
-#[path = "patch_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 //! `/availability`: how available the components were in the last twelve months.
 
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view::{self, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;

@@ -1,7 +1,7 @@
 //! `/status/badge.svg`: a small picture of the state, for other pages to show.
 
 use super::home::headline;
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view;
 use maud::{Markup, html};
 use windlass_core::db::Db;

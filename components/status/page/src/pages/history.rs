@@ -1,6 +1,6 @@
 //! `/history`: what is over, by the month it ended in.
 
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view::{self, Month, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;

@@ -1,7 +1,7 @@
 //! `/status`: how everything is now.
 
 use super::components::{Past, groups};
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view::{self, Picture, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;

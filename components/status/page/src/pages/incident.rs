@@ -1,6 +1,6 @@
 //! `/incidents/{id}`: all about one incident or maintenance.
 
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view::{self, Month, Section};
 use maud::html;
 use serde_json::json;

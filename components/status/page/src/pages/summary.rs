@@ -1,7 +1,7 @@
 //! `/status/summary.json`: the status page for programs.
 
 use super::home::headline;
-use super::remember::remembered;
+use super::page_cache::remembered;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};

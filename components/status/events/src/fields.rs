@@ -1,63 +1,9 @@
-//! Who asks, and what a body says.
+//! What events and components are called in paths, and the fields that several bodies have.
 
-use windlass_core::db::Db;
-use windlass_core::{Body, Context, Error, Permission, Result, Scope, Timestamp};
-use windlass_status::TENANT;
-use windlass_status::events::View;
+use windlass_core::{Body, Error, Result, Timestamp};
 
 /// The most numbers of components that one request names.
 const COMPONENTS: usize = 1000;
-
-/// What a caller who may open events may do beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Nothing: a monitor, which reports what it measures.
-    Reporter,
-    /// Change what they opened.
-    Creator,
-    /// Change everything.
-    Operator,
-}
-
-/// What of the events this caller sees. A monitor is no person, and credentials that are not good
-/// are none.
-pub fn view(ctx: &Context<impl Db>) -> View {
-    match ctx.caller() {
-        Ok(caller) if caller.monitor().is_none() => View::Internal,
-        _ => View::Public,
-    }
-}
-
-/// Demands what opening events takes.
-///
-/// # Errors
-/// 401 and 403.
-pub fn reporter(ctx: &Context<impl Db>) -> Result<(Scope, Role)> {
-    match ctx.caller()?.monitor() {
-        Some(_) => Ok((ctx.allow_everybody()?, Role::Reporter)),
-        None => creator(ctx),
-    }
-}
-
-/// Demands what changing events takes, at least one's own.
-///
-/// # Errors
-/// 401 and 403.
-pub fn creator(ctx: &Context<impl Db>) -> Result<(Scope, Role)> {
-    if let Ok(scope) = operator(ctx) {
-        return Ok((scope, Role::Operator));
-    }
-    let scope = ctx.allow_in(TENANT, Permission::StatusEventCreate)?;
-    Ok((scope, Role::Creator))
-}
-
-/// Demands what changing everybody's events takes.
-///
-/// # Errors
-/// 401 and 403.
-pub fn operator(ctx: &Context<impl Db>) -> Result<Scope> {
-    ctx.allow_in(TENANT, Permission::StatusEventManage)
-}
 
 /// The number of an event or a component in the path; none of another shape exists.
 pub fn number(text: &str) -> Option<i64> {

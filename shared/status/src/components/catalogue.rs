@@ -4,7 +4,7 @@
 //! one that is gone from the catalogue is deleted if nothing ever happened to it, else retired: its past
 //! is kept, nobody sees or reports it, and it comes back when the catalogue names it again.
 
-use super::components::{Attribute, attributes_key};
+use super::{Attribute, attributes_key};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -185,5 +185,4 @@ pub async fn list_json(db: &impl Db) -> Result<String> {
 }
 
 #[cfg(test)]
-#[path = "catalogue/tests.rs"]
 mod tests;

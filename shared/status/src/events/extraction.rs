@@ -1,8 +1,8 @@
 //! Components that leave an incident for one of their own.
 
-use super::stored;
+use super::row;
 use crate::components::Component;
-use crate::components_list;
+use crate::components::list;
 use crate::incidents::{self, EventKind, NewIncident, NewUpdate, SYSTEM, escape, link};
 use crate::lifecycle::IncidentStatus;
 use windlass_core::db::Db;
@@ -55,7 +55,7 @@ pub async fn extract(
     components: &[i64],
     now: Timestamp,
 ) -> Result<i64> {
-    let stored = stored::find(db, id).await?;
+    let stored = row::find(db, id).await?;
     let standing = &stored.standing;
     if standing.kind != EventKind::Incident {
         return Err(Error::forbidden(
@@ -85,7 +85,7 @@ pub async fn extract(
             "can not move all components to the new incident, keep at least one",
         ));
     }
-    let components = components_list::find_all_ever(db, components).await?;
+    let components = list::find_all_ever(db, components).await?;
     let title = title_of_part(&stored.title, &components);
     let ids: Vec<i64> = components.iter().map(|component| component.id).collect();
     let status = IncidentStatus::find(&standing.status)

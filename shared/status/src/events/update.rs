@@ -1,7 +1,7 @@
 //! What people change about an event.
 
-use super::split::touch;
-use super::stored::{self, Stored};
+use super::extraction::touch;
+use super::row::{self, Stored};
 use super::{clock, updates_json};
 use crate::incidents::{self, EventKind, NewUpdate};
 use crate::lifecycle::{Patch, check_message};
@@ -25,7 +25,7 @@ pub async fn change(
     is_operator: bool,
     now: Timestamp,
 ) -> Result<EventKind> {
-    let stored = stored::find(db, id).await?;
+    let stored = row::find(db, id).await?;
     if !is_operator && stored.created_by != scope.username() {
         return Err(Error::forbidden(
             "only operators may change an event of somebody else",
@@ -83,7 +83,7 @@ pub async fn rewrite_update(
     text: &str,
     now: Timestamp,
 ) -> Result<String> {
-    stored::find(db, id).await?;
+    row::find(db, id).await?;
     check_message("text", text)?;
     let place = place.filter(|place| *place >= 0);
     let changed = db

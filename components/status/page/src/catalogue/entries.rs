@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use windlass_core::{Error, Result};
-use windlass_status::catalogue::Entry;
+use windlass_status::components::catalogue::Entry;
 use windlass_status::components::{Attribute, attributes_key};
 
 /// The most components of a catalogue.

@@ -1,6 +1,6 @@
 //! The catalogue as people read it and add to it, one component at a time.
 
-use super::components::{Attribute, Component, attributes_key};
+use super::{Attribute, Component, attributes_key};
 use serde_json::{Value as Json, json};
 use windlass_core::db::{Db, Row};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
@@ -153,5 +153,4 @@ pub fn unknown() -> Error {
 }
 
 #[cfg(test)]
-#[path = "components_list_tests.rs"]
 mod tests;

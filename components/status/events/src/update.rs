@@ -1,6 +1,7 @@
 //! `PATCH /events/{event_id}`, its updates' texts, and components that leave it.
 
-use crate::asked::{self, Role};
+use crate::fields;
+use crate::roles::{self, Role};
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Timestamp, platform};
 use windlass_status::events::{self, View};
@@ -8,23 +9,23 @@ use windlass_status::incidents::EventKind;
 use windlass_status::lifecycle::Patch;
 
 /// `PATCH /events/{event_id}`: tell what became of it. Answers the event.
-pub async fn change(ctx: &Context<impl Db>) -> Result<Response> {
-    let (scope, role) = asked::creator(ctx)?;
-    let id = asked::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
+pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
+    let (scope, role) = roles::creator(ctx)?;
+    let id = fields::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
     let body = Body::of(ctx)?;
     let version = body.integer("version")?;
     let patch = Patch {
         message: body.required_text("message")?,
         status: body.required_text("status")?,
         update_date: Some(
-            asked::time(&body, "update_date")?.ok_or_else(|| Error::missing("update_date"))?,
+            fields::time(&body, "update_date")?.ok_or_else(|| Error::missing("update_date"))?,
         ),
         title: body.text("title")?,
         description: body.text("description")?,
         contact_email: body.text("contact_email")?,
         impact: body.integer("impact")?,
-        start_date: asked::time(&body, "start_date")?,
-        end_date: asked::time(&body, "end_date")?,
+        start_date: fields::time(&body, "start_date")?,
+        end_date: fields::time(&body, "end_date")?,
     };
     let kind = body.text("type")?;
     let changed = ctx
@@ -47,10 +48,10 @@ pub async fn change(ctx: &Context<impl Db>) -> Result<Response> {
 /// `POST /events/{event_id}/extract`: components that have a story of their own. Answers the incident
 /// that tells it.
 pub async fn extract(ctx: &Context<impl Db>) -> Result<Response> {
-    let scope = asked::operator(ctx)?;
-    let id = asked::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
+    let scope = roles::operator(ctx)?;
+    let id = fields::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
     let body = Body::of(ctx)?;
-    let components = asked::components(&body)?;
+    let components = fields::components(&body)?;
     let part = ctx
         .db
         .transaction(async |db| {
@@ -63,9 +64,9 @@ pub async fn extract(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// `PATCH /events/{event_id}/updates/{index}`: other words for what was told. Answers all updates.
 pub async fn rewrite_update(ctx: &Context<impl Db>) -> Result<Response> {
-    let scope = asked::operator(ctx)?;
-    let id = asked::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
-    let place = asked::number(ctx.path("index"));
+    let scope = roles::operator(ctx)?;
+    let id = fields::number(ctx.path("event_id")).ok_or_else(events::unknown)?;
+    let place = fields::number(ctx.path("index"));
     let body = Body::of(ctx)?;
     let text = body.filled_text("text")?;
     let text = text.ok_or_else(|| Error::bad_parameters("text field is required"))?;

@@ -1,9 +1,9 @@
 //! Opening incidents and planning maintenances.
 
 use super::clock;
-use super::split::{Member, tell_of_move};
+use super::extraction::{Member, tell_of_move};
 use crate::components::Component;
-use crate::components_list;
+use crate::components::list;
 use crate::incidents::{
     self, EFFECTIVE_MAINTENANCE, EventKind, NewIncident, NewUpdate, PUBLIC, SYSTEM,
 };
@@ -91,7 +91,7 @@ pub async fn open(
     is_operator: bool,
     now: Timestamp,
 ) -> Result<Opened> {
-    let components = components_list::find_all(db, new.components).await?;
+    let components = list::find_all(db, new.components).await?;
     if new.kind == EventKind::Incident {
         let maintained = under_maintenance(db, new.components, now).await?;
         if !maintained.is_empty() {

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod limits;
 pub mod list;
 pub mod log;
+pub mod named_enum;
 pub mod outbound;
 pub mod permission;
 pub mod platform;
@@ -119,3 +120,5 @@ macro_rules! component {
 
 #[doc(hidden)]
 pub use http;
+#[doc(hidden)]
+pub use serde;

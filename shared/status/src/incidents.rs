@@ -6,32 +6,15 @@
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Timestamp, params};
 
-/// What an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// Something does not work.
-    Incident,
-    /// Work that was announced, with a beginning and an end.
-    Maintenance,
-    /// Something worth knowing.
-    Info,
-}
-
-impl EventKind {
-    /// The word in the API and in the database.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Incident => "incident",
-            Self::Maintenance => "maintenance",
-            Self::Info => "info",
-        }
-    }
-
-    /// The kind of this name.
-    pub fn find(name: &str) -> Option<Self> {
-        [Self::Incident, Self::Maintenance, Self::Info]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+windlass_core::named_enum! {
+    /// What an event is.
+    pub enum EventKind {
+        /// Something does not work.
+        Incident = "incident",
+        /// Work that was announced, with a beginning and an end.
+        Maintenance = "maintenance",
+        /// Something worth knowing.
+        Info = "info",
     }
 }
 
@@ -178,7 +161,7 @@ pub async fn insert(db: &impl Db, new: &NewIncident<'_>, by: &str, now: Timestam
                  is_system, status, contact_email, created_at, created_by, updated_at)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?10) returning id",
             params![
-                new.kind.name(),
+                new.kind,
                 new.title,
                 new.description,
                 new.impact,

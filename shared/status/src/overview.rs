@@ -5,7 +5,7 @@
 
 use super::components::Attribute;
 use super::incidents::{EventKind, PUBLIC};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp, params};
@@ -21,31 +21,24 @@ const CURRENT_ORDER: &str = "+i.started_at, i.id";
 /// Events that ended in a period, but not later than now.
 const ENDED: &str = "i.ended_at >= ?1 and i.ended_at < ?2 and i.ended_at <= ?3";
 
-/// How a component is, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
-    /// It works.
-    Available,
-    /// Somebody works on it, as announced.
-    Maintenance,
-    /// Something about it is slow or fails now and then.
-    Minor,
-    /// A part of it does not work.
-    Major,
-    /// It does not work.
-    Outage,
+windlass_core::named_enum! {
+    /// How a component is, from best to worst.
+    #[derive(PartialOrd, Ord)]
+    pub enum State {
+        /// It works.
+        Available = "available",
+        /// Somebody works on it, as announced.
+        Maintenance = "maintenance",
+        /// Something about it is slow or fails now and then.
+        Minor = "minor",
+        /// A part of it does not work.
+        Major = "major",
+        /// It does not work.
+        Outage = "outage",
+    }
 }
 
 impl State {
-    /// All of them, from best to worst.
-    pub const ALL: [Self; 5] = [
-        Self::Available,
-        Self::Maintenance,
-        Self::Minor,
-        Self::Major,
-        Self::Outage,
-    ];
-
     /// What an impact makes of a component.
     pub const fn of_impact(impact: i64) -> Self {
         match impact {
@@ -53,17 +46,6 @@ impl State {
             1 => Self::Minor,
             2 => Self::Major,
             _ => Self::Outage,
-        }
-    }
-
-    /// The word in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Available => "available",
-            Self::Maintenance => "maintenance",
-            Self::Minor => "minor",
-            Self::Major => "major",
-            Self::Outage => "outage",
         }
     }
 }
@@ -115,7 +97,6 @@ pub struct Event {
     /// Its number.
     pub id: i64,
     /// What it is.
-    #[serde(deserialize_with = "kind")]
     pub kind: EventKind,
     /// Its title, plain text.
     pub title: String,
@@ -133,11 +114,6 @@ pub struct Event {
     pub components: Vec<Affected>,
     /// What was told about it, the latest first. Those that are going on carry the latest only.
     pub updates: Vec<Update>,
-}
-
-fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EventKind, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    EventKind::find(&name).ok_or_else(|| serde::de::Error::custom(format!("no kind: {name}")))
 }
 
 /// When an event is, as the clock says.

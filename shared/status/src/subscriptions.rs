@@ -29,29 +29,13 @@ const UNCONFIRMED: i64 = 3;
 const REQUESTS: i64 = 20;
 const WINDOW: i64 = 3600;
 
-/// How a subscriber is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// By a mail to an address.
-    Email,
-    /// By a signed request to a URL.
-    Webhook,
-}
-
-impl Channel {
-    /// The word in the API and in the database.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Webhook => "webhook",
-        }
-    }
-
-    /// The channel of this name.
-    pub fn find(name: &str) -> Option<Self> {
-        [Self::Email, Self::Webhook]
-            .into_iter()
-            .find(|channel| channel.name() == name)
+windlass_core::named_enum! {
+    /// How a subscriber is told.
+    pub enum Channel {
+        /// By a mail to an address.
+        Email = "email",
+        /// By a signed request to a URL.
+        Webhook = "webhook",
     }
 }
 
@@ -227,7 +211,7 @@ pub async fn ask(
         .first(
             "select count(*) from status_subscriptions
              where kind = ?1 and target_key = ?2 and confirmed_at is null",
-            params![new.channel.name(), key.as_str()],
+            params![new.channel, key.as_str()],
         )
         .await?;
     if waiting.map_or(Ok(0), |row| row.integer(0))? >= UNCONFIRMED {
@@ -240,7 +224,7 @@ pub async fn ask(
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
         params![
             id.as_str(),
-            new.channel.name(),
+            new.channel,
             new.target,
             key.as_str(),
             new.region,
@@ -450,7 +434,7 @@ async fn from_row(row: &Row) -> Result<Subscription> {
     let failing_since = row.optional_text(7)?;
     Ok(Subscription {
         id: row.text(0)?.to_owned(),
-        channel: Channel::find(kind)
+        channel: Channel::named(kind)
             .ok_or_else(|| Error::internal(format!("a subscription of the kind `{kind}`")))?,
         target: row.text(2)?.to_owned(),
         secret: Secret::open(row.text(3)?).await?,

@@ -70,7 +70,7 @@ pub fn pages(request: &Request) -> Result<Pages> {
 }
 
 fn kinds(text: &str) -> Result<Vec<&'static str>> {
-    let name = |text: &str| EventKind::find(text.trim()).map(EventKind::name);
+    let name = |text: &str| EventKind::named(text.trim()).map(EventKind::name);
     let kinds = text.split(',').map(|text| name(text).ok_or_else(refused));
     kinds.collect()
 }

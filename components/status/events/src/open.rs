@@ -56,7 +56,7 @@ fn read<'b>(
     now: Timestamp,
 ) -> Result<NewEvent<'b>> {
     let title = body.required_text("title")?;
-    let kind = EventKind::find(body.required_text("type")?).ok_or_else(|| {
+    let kind = EventKind::named(body.required_text("type")?).ok_or_else(|| {
         Error::bad_parameters("event type is invalid, must be 'maintenance' 'info' or 'incident'")
     })?;
     let impact = fields::required_integer(body, "impact")?;

@@ -34,7 +34,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
             let now = Timestamp::now();
             let is_operator = role == Role::Operator;
             let was = events::change(db, &scope, id, &patch, version, is_operator, now).await?;
-            if kind.is_some_and(|kind| EventKind::find(kind) != Some(was)) {
+            if kind.is_some_and(|kind| EventKind::named(kind) != Some(was)) {
                 return Err(Error::bad_parameters("can not change event type"));
             }
             events::find_json(db, View::Internal, id).await

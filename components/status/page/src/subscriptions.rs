@@ -212,7 +212,7 @@ fn of_form(body: &[u8]) -> Result<Wanted> {
 }
 
 fn channel(name: &str) -> Result<Channel> {
-    Channel::find(name).ok_or_else(|| refusal("kind", "kind must be `email` or `webhook`"))
+    Channel::named(name).ok_or_else(|| refusal("kind", "kind must be `email` or `webhook`"))
 }
 
 const fn field_of(channel: Channel) -> &'static str {

@@ -88,7 +88,7 @@ pub async fn extract(
     let components = list::find_all_ever(db, components).await?;
     let title = title_of_part(&stored.title, &components);
     let ids: Vec<i64> = components.iter().map(|component| component.id).collect();
-    let status = IncidentStatus::find(&standing.status)
+    let status = IncidentStatus::named(&standing.status)
         .filter(|status| status.is_for(true))
         .unwrap_or(IncidentStatus::Analysing);
     let new = NewIncident {

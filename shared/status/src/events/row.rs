@@ -36,7 +36,7 @@ pub(super) async fn find(db: &impl Db, id: i64) -> Result<Stored> {
         .await?
         .ok_or_else(unknown)?;
     let time = |text: &str| Timestamp::parse("time", text);
-    let kind = EventKind::find(row.text(0)?)
+    let kind = EventKind::named(row.text(0)?)
         .ok_or_else(|| Error::internal(format!("event {id} is of no known kind")))?;
     let text = |column| Ok::<_, Error>(row.optional_text(column)?.map(str::to_owned));
     Ok(Stored {

@@ -112,7 +112,7 @@ impl Standing {
         now: Timestamp,
     ) -> Result<Change> {
         use IncidentStatus::{Changed, ImpactChanged, Reopened, Resolved};
-        let Some(status) = IncidentStatus::find(patch.status) else {
+        let Some(status) = IncidentStatus::named(patch.status) else {
             return Err(Error::bad_parameters("wrong status for incident"));
         };
         let is_open = self.ended_at.is_none();
@@ -186,13 +186,13 @@ impl Standing {
         use MaintenanceStatus::{
             Cancelled, Completed, InProgress, Modified, PendingReview, Planned, Reviewed,
         };
-        let Some(next) = MaintenanceStatus::find(patch.status) else {
+        let Some(next) = MaintenanceStatus::named(patch.status) else {
             return Err(Error::bad_parameters("wrong status for maintenance"));
         };
         if patch.impact.is_some_and(|impact| impact != 0) {
             refused("can not change impact for maintenance")?;
         }
-        let stands = MaintenanceStatus::find(&self.status)
+        let stands = MaintenanceStatus::named(&self.status)
             .ok_or_else(|| Error::internal(format!("a maintenance is `{}`", self.status)))?;
         let allowed = match is_operator {
             true => stands.can_become(next),
@@ -248,13 +248,13 @@ impl Standing {
     }
 
     fn apply_to_info(&self, patch: &Patch<'_>, at: Timestamp) -> Result<Change> {
-        let Some(next) = InfoStatus::find(patch.status) else {
+        let Some(next) = InfoStatus::named(patch.status) else {
             return Err(Error::bad_parameters("wrong status for info event"));
         };
         if patch.impact.is_some_and(|impact| impact != 0) {
             refused("can not change impact for maintenance")?;
         }
-        let stands = InfoStatus::find(&self.status)
+        let stands = InfoStatus::named(&self.status)
             .ok_or_else(|| Error::internal(format!("an announcement is `{}`", self.status)))?;
         if !stands.can_become(next) {
             return Err(Error::conflict(

@@ -136,13 +136,16 @@ fn downtime_counts_once_in_the_month_it_was_in() {
             (5, vec![]),
         ] {
             let months = &told[component - 1].months;
-            let names: Vec<_> = months.iter().map(|m| (m.year, m.month)).collect();
+            let names: Vec<_> = months
+                .iter()
+                .map(|m| (m.month.year(), m.month.number()))
+                .collect();
             assert_eq!(
                 (names.len(), names[0], names[11]),
                 (12, (2026, 3), (2025, 4))
             );
             for month in months {
-                let name = (month.year, month.month);
+                let name = (month.month.year(), month.month.number());
                 let wanted = changed.iter().find(|(known, _)| *known == name);
                 let wanted = wanted.map_or(100.0, |(_, percentage)| *percentage);
                 assert_eq!(month.percentage, wanted, "component {component}, {name:?}");
@@ -163,7 +166,11 @@ fn a_year_that_begins_among_the_months_is_the_months_own() {
             ("9999-12-31T23:59:59Z", (9999, 12), (9999, 1)),
         ] {
             let told = by_component(&db, time(now)).await.unwrap();
-            let names: Vec<_> = told[0].months.iter().map(|m| (m.year, m.month)).collect();
+            let names: Vec<_> = told[0]
+                .months
+                .iter()
+                .map(|m| (m.month.year(), m.month.number()))
+                .collect();
             assert_eq!((names[0], names[11]), (first, last), "{now}");
         }
     });

@@ -8,9 +8,6 @@ use windlass_core::{Result, Timestamp};
 use windlass_status::availability::{self, Days, day_of, start_of};
 use windlass_status::overview::{self, Current, Event, Listed, State};
 
-/// The impact of an outage, the only one that counts as downtime.
-const OUTAGE: usize = 3;
-
 /// What happened to components in the last [`DAYS`] days.
 pub struct Past {
     first_day: i64,
@@ -54,7 +51,7 @@ impl Past {
                 seconds: seconds.copied().map_or(0, i64::from),
             }
         });
-        let down: i64 = days.iter().map(|day| i64::from(day.seconds[OUTAGE])).sum();
+        let down: i64 = days.iter().map(availability::Day::outage).sum();
         let first_known = self.first_day + i64::try_from(known).unwrap_or(0);
         let whole = (now.millis() - start_of(first_known).millis()) / 1000;
         let told = self.first_day + DAYS - first_known;

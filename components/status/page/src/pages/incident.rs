@@ -1,10 +1,11 @@
 //! `/incidents/{id}`: all about one incident or maintenance.
 
 use super::page_cache::remembered;
-use crate::view::{self, Month, Section};
+use crate::view::{self, Section};
 use maud::html;
 use serde_json::json;
 use windlass_core::db::Db;
+use windlass_core::time::Month;
 use windlass_core::{Context, Response, Result, Timestamp};
 use windlass_status::overview::{self, Event, Stage};
 
@@ -68,7 +69,7 @@ fn about(event: &Event, now: Timestamp) -> Response {
         p.more {
             @if let Some(end) = event.ended_at.filter(|_| stage == Stage::Over) {
                 @let month = Month::of(end);
-                a href={ "/history?month=" (month) } { "Everything in " (month.name()) }
+                a href={ "/history?month=" (month) } { "Everything in " (month.format("%B %Y")) }
             } @else {
                 a href="/status" { "To the status page" }
             }

@@ -4,7 +4,7 @@
 //! only what corrects its end. A *maintenance* has a window that the clock follows by itself; one
 //! that still has to be reviewed is invisible to the public. An *info* is a maintenance without work.
 
-use super::incidents::EventKind;
+use super::events::EventKind;
 use windlass_core::{Error, Result, Timestamp};
 
 mod patch;

@@ -1,14 +1,14 @@
 //! What the public pages show: the components, what goes on now, and what is over.
 //!
-//! Everybody may read all of it, so nothing here takes a scope, and nothing here selects what only
-//! people who are logged in may see. Events under review are left out everywhere.
+//! Nothing here selects what only people who are logged in may see. Which events there are depends on
+//! the scope: the public ones leave out what is under review.
 
 use super::components::Attribute;
-use super::incidents::{EventKind, PUBLIC};
+use super::events::{EventKind, visible};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp, params};
+use windlass_core::{Result, Scope, Timestamp, params};
 
 /// The most events of one page of the history.
 pub const PAGE: usize = 50;
@@ -209,8 +209,8 @@ pub async fn components(db: &impl Db) -> Result<Vec<Listed>> {
 }
 
 /// What goes on now and what is planned.
-pub async fn current(db: &impl Db, now: Timestamp) -> Result<Current> {
-    let sql = events_statement(CURRENT, CURRENT_ORDER, "limit 1");
+pub async fn current(db: &impl Db, scope: &Scope, now: Timestamp) -> Result<Current> {
+    let sql = events_statement(scope, CURRENT, CURRENT_ORDER, "limit 1");
     let events: Vec<Event> = db.first_json(&sql, params![now]).await?.unwrap_or_default();
     let mut current = Current::default();
     for event in events {
@@ -238,6 +238,7 @@ pub async fn current(db: &impl Db, now: Timestamp) -> Result<Current> {
 /// How many incidents each component was in since a moment; those without any are not named.
 pub async fn incidents_since(
     db: &impl Db,
+    scope: &Scope,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<BTreeMap<i64, i64>> {
@@ -247,16 +248,17 @@ pub async fn incidents_since(
              from status_incidents as i
              join status_incident_components as ic on ic.incident_id = i.id
              where i.kind = 'incident' and i.started_at <= ?2
-                 and (i.ended_at is null or i.ended_at > ?1) and {PUBLIC}
-             group by ic.component_id)"
+                 and (i.ended_at is null or i.ended_at > ?1) and {}
+             group by ic.component_id)",
+        visible(scope)
     );
     let pairs: Option<Vec<(i64, i64)>> = db.first_json(&sql, params![since, now]).await?;
     Ok(pairs.unwrap_or_default().into_iter().collect())
 }
 
 /// An event with everything that was told about it.
-pub async fn find(db: &impl Db, id: i64) -> Result<Option<Event>> {
-    let sql = events_statement("i.id = ?1", "i.id", "");
+pub async fn find(db: &impl Db, scope: &Scope, id: i64) -> Result<Option<Event>> {
+    let sql = events_statement(scope, "i.id = ?1", "i.id", "");
     let found: Option<Vec<Event>> = db.first_json(&sql, params![id]).await?;
     Ok(found.and_then(|events| events.into_iter().next()))
 }
@@ -265,6 +267,7 @@ pub async fn find(db: &impl Db, id: i64) -> Result<Option<Event>> {
 /// the first `skipped`, and whether there are more.
 pub async fn ended(
     db: &impl Db,
+    scope: &Scope,
     from: Timestamp,
     until: Timestamp,
     now: Timestamp,
@@ -274,7 +277,7 @@ pub async fn ended(
         "i.ended_at desc, i.id desc limit {} offset ?4",
         PAGE.saturating_add(1)
     );
-    let sql = events_statement(ENDED, &order, "");
+    let sql = events_statement(scope, ENDED, &order, "");
     let found: Option<Vec<Event>> = db
         .first_json(&sql, params![from, until, now, skipped])
         .await?;
@@ -287,29 +290,25 @@ pub async fn ended(
 /// When the last event ended before a moment, and when the next one did from another on.
 pub async fn ends_around(
     db: &impl Db,
+    scope: &Scope,
     before: Timestamp,
     from: Timestamp,
     now: Timestamp,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let visible = visible(scope);
     let sql = format!(
-        "select (select max(ended_at) from status_incidents as i
-                 where i.ended_at < ?1 and i.ended_at <= ?3 and {PUBLIC}),
+        "select json_array(
+             (select max(ended_at) from status_incidents as i
+                 where i.ended_at < ?1 and i.ended_at <= ?3 and {visible}),
              (select min(ended_at) from status_incidents as i
-                 where i.ended_at >= ?2 and i.ended_at <= ?3 and {PUBLIC})"
+                 where i.ended_at >= ?2 and i.ended_at <= ?3 and {visible}))"
     );
-    let Some(row) = db.first(&sql, params![before, from, now]).await? else {
-        return Ok((None, None));
-    };
-    let time = |column| {
-        let text = row.optional_text(column)?;
-        text.map(|text| Timestamp::parse("ended_at", text))
-            .transpose()
-    };
-    Ok((time(0)?, time(1)?))
+    let found = db.first_json(&sql, params![before, from, now]).await?;
+    Ok(found.unwrap_or_default())
 }
 
 /// One row with one JSON list of events.
-fn events_statement(condition: &str, order: &str, updates: &str) -> String {
+fn events_statement(scope: &Scope, condition: &str, order: &str, updates: &str) -> String {
     format!(
         "select json_group_array(json(event)) from (
              select json_object('id', i.id, 'kind', i.kind, 'title', i.title,
@@ -325,7 +324,8 @@ fn events_statement(condition: &str, order: &str, updates: &str) -> String {
                      select u.status, u.text, u.is_markup, u.at from status_updates as u
                      where u.incident_id = i.id order by u.at desc, u.id desc {updates})))) as event
              from status_incidents as i
-             where {condition} and {PUBLIC} order by {order})"
+             where {condition} and {} order by {order})",
+        visible(scope)
     )
 }
 

@@ -40,7 +40,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let attributes = attributes(&body)?;
     let created = ctx
         .db
-        .transaction(async |db| list::insert(db, &scope, name, &attributes, Timestamp::now()).await)
+        .transaction(async |tx| list::insert(tx, &scope, name, &attributes, Timestamp::now()).await)
         .await?;
     Ok(Response::json_text(201, created))
 }

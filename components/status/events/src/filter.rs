@@ -3,12 +3,12 @@
 use crate::fields;
 use windlass_core::request::parse_bool;
 use windlass_core::{Error, Request, Result, Timestamp};
-use windlass_status::events::Filter;
-use windlass_status::incidents::EventKind;
+use windlass_status::events::{EventKind, Filter};
 use windlass_status::lifecycle;
 
 /// How many events a page may have; the last is how many it has if nobody says.
-const SIZES: [i64; 3] = [10, 20, 50];
+const SIZES: [i64; 3] = [10, 20, SIZE];
+const SIZE: i64 = 50;
 
 /// Which page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +65,13 @@ pub fn pages(request: &Request) -> Result<Pages> {
     });
     Ok(Pages {
         index: index.transpose()?.unwrap_or(1),
-        size: size.transpose()?.unwrap_or(SIZES[2]),
+        size: size.transpose()?.unwrap_or(SIZE),
     })
 }
 
-fn kinds(text: &str) -> Result<Vec<&'static str>> {
-    let name = |text: &str| EventKind::named(text.trim()).map(EventKind::name);
-    let kinds = text.split(',').map(|text| name(text).ok_or_else(refused));
-    kinds.collect()
+fn kinds(text: &str) -> Result<Vec<EventKind>> {
+    let kind = |text: &str| EventKind::named(text.trim()).ok_or_else(refused);
+    text.split(',').map(kind).collect()
 }
 
 /// Only what is going on can be asked for: what is over is told by its status.
@@ -133,7 +132,7 @@ mod tests {
         assert_eq!(
             all.unwrap(),
             Filter {
-                kinds: Some(vec!["incident", "info"]),
+                kinds: Some(vec![EventKind::Incident, EventKind::Info]),
                 is_active: true,
                 status: Some("analysing"),
                 from: Some(time("2025-12-31T22:00:00Z")),

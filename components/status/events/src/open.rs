@@ -6,8 +6,7 @@ use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp, platform};
 use windlass_status::components::list;
-use windlass_status::events::{self, NewEvent, Opened, Placed};
-use windlass_status::incidents::EventKind;
+use windlass_status::events::{self, EventKind, NewEvent, Opened, Placed};
 use windlass_status::lifecycle::{
     check_contact, check_description, check_new, check_system_title, check_title,
 };
@@ -31,10 +30,10 @@ pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {
     }
     let opened = ctx
         .db
-        .transaction(async |db| {
+        .transaction(async |tx| {
             // Whoever had to wait for others begins after them.
             let now = Timestamp::now();
-            events::open(db, &scope, &new, role == Role::Operator, now).await
+            events::open(tx, &scope, &new, role == Role::Operator, now).await
         })
         .await?;
     match opened {
@@ -99,8 +98,8 @@ fn read<'b>(
 async fn report(ctx: &Context<impl Db>, scope: &Scope, new: &NewEvent<'_>) -> Result<Response> {
     let placed = ctx
         .db
-        .transaction(async |db| {
-            list::find_all(db, new.components).await?;
+        .transaction(async |tx| {
+            list::find_all(tx, new.components).await?;
             let mut placed = Vec::with_capacity(new.components.len());
             for component in new.components.iter().copied() {
                 let report = Report {
@@ -108,7 +107,7 @@ async fn report(ctx: &Context<impl Db>, scope: &Scope, new: &NewEvent<'_>) -> Re
                     impact: new.impact,
                     text: new.title,
                 };
-                placed.push(match reports::report(db, scope, &report).await? {
+                placed.push(match reports::report(tx, scope, &report).await? {
                     Outcome::Taken(id) => Placed::on(component, id),
                     Outcome::Known { incident, .. } => Placed::on(component, incident),
                     Outcome::UnderMaintenance(id) => Placed::under_maintenance(component, id),

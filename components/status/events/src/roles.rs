@@ -1,9 +1,9 @@
 //! What a caller may do with events.
 
+use windlass_core::caller::Reach;
 use windlass_core::db::Db;
 use windlass_core::{Context, Permission, Result, Scope};
 use windlass_status::TENANT;
-use windlass_status::events::View;
 
 /// What a caller who may open events may do beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +16,14 @@ pub enum Role {
     Operator,
 }
 
-/// What of the events this caller sees. A monitor is no person, and credentials that are not good
-/// are none.
-pub fn view(ctx: &Context<impl Db>) -> View {
+/// What the caller reads with. A monitor is no person, and credentials that are not good are none: both
+/// see what everybody sees.
+pub fn reader(ctx: &Context<impl Db>) -> Scope {
     match ctx.caller() {
-        Ok(caller) if caller.monitor().is_none() => View::Internal,
-        _ => View::Public,
+        Ok(caller) if caller.monitor().is_none() => {
+            Scope::of(caller.clone(), Reach::Nowhere, String::new())
+        }
+        _ => Scope::public(),
     }
 }
 

@@ -4,8 +4,7 @@ use crate::fields;
 use crate::roles::{self, Role};
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Timestamp, platform};
-use windlass_status::events::{self, View};
-use windlass_status::incidents::EventKind;
+use windlass_status::events::{self, EventKind};
 use windlass_status::lifecycle::Patch;
 
 /// `PATCH /events/{event_id}`: tell what became of it. Answers the event.
@@ -30,14 +29,15 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let kind = body.text("type")?;
     let changed = ctx
         .db
-        .transaction(async |db| {
+        .transaction(async |tx| {
             let now = Timestamp::now();
             let is_operator = role == Role::Operator;
-            let was = events::change(db, &scope, id, &patch, version, is_operator, now).await?;
-            if kind.is_some_and(|kind| EventKind::named(kind) != Some(was)) {
+            let event = events::find(tx, &scope, id).await?;
+            events::change(tx, &scope, &event, &patch, version, is_operator, now).await?;
+            if kind.is_some_and(|kind| EventKind::named(kind) != Some(event.standing.kind)) {
                 return Err(Error::bad_parameters("can not change event type"));
             }
-            events::find_json(db, View::Internal, id).await
+            events::find_json(tx, &scope, id).await
         })
         .await?;
     // A window that was moved may have begun.
@@ -54,9 +54,10 @@ pub async fn extract(ctx: &Context<impl Db>) -> Result<Response> {
     let components = fields::components(&body)?;
     let part = ctx
         .db
-        .transaction(async |db| {
-            let part = events::extract(db, &scope, id, &components, Timestamp::now()).await?;
-            events::find_json(db, View::Internal, part).await
+        .transaction(async |tx| {
+            let event = events::find(tx, &scope, id).await?;
+            let part = events::extract(tx, &scope, &event, &components, Timestamp::now()).await?;
+            events::find_json(tx, &scope, part.id).await
         })
         .await?;
     Ok(Response::json_text(200, part))
@@ -72,8 +73,9 @@ pub async fn rewrite_update(ctx: &Context<impl Db>) -> Result<Response> {
     let text = text.ok_or_else(|| Error::bad_parameters("text field is required"))?;
     let updates = ctx
         .db
-        .transaction(async |db| {
-            events::rewrite_update(db, &scope, id, place, text, Timestamp::now()).await
+        .transaction(async |tx| {
+            let event = events::find(tx, &scope, id).await?;
+            events::rewrite_update(tx, &scope, &event, place, text, Timestamp::now()).await
         })
         .await?;
     Ok(Response::json_text(200, updates))

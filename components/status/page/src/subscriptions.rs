@@ -92,7 +92,7 @@ async fn ask(ctx: &Context<impl Db>, wanted: &Wanted) -> Result<Answer> {
     let client = client_address(&ctx.request).await;
     let client = client.unwrap_or_else(|| "unknown".to_owned());
     ctx.db
-        .transaction(async |db| subscriptions::count_request(db, &client, now).await)
+        .transaction(async |tx| subscriptions::count_request(tx, &client, now).await)
         .await?;
     let secret = Secret::new().await?;
     let new = NewSubscription {
@@ -101,15 +101,15 @@ async fn ask(ctx: &Context<impl Db>, wanted: &Wanted) -> Result<Answer> {
         region: wanted.region.as_deref(),
         components: &wanted.components,
     };
-    let asked = ctx
+    let requested = ctx
         .db
-        .transaction(async |db| {
-            subscriptions::demand_known(db, new.region, new.components).await?;
-            subscriptions::ask(db, &new, &secret, now).await
+        .transaction(async |tx| {
+            subscriptions::demand_in_catalogue(tx, new.region, new.components).await?;
+            subscriptions::request(tx, &new, &secret, now).await
         })
         .await?;
     platform::nudge();
-    match (wanted.channel, asked.id) {
+    match (wanted.channel, requested) {
         (Channel::Email, _) => Ok(Answer::MailComes),
         (Channel::Webhook, Some(id)) => Ok(Answer::Webhook {
             id,

@@ -1,5 +1,7 @@
 use super::*;
+use crate::events::{EventKind, NewIncident};
 use crate::subscriptions::tests::stage;
+use crate::testing::{self, component_of};
 use windlass_core::db::NativeDb;
 use windlass_store::tenants;
 
@@ -18,6 +20,42 @@ async fn bind(db: &NativeDb, component: i64) {
     save(db, &scope, component, PIPELINE, 2, before)
         .await
         .unwrap();
+}
+
+async fn save(
+    db: &NativeDb,
+    scope: &Scope,
+    component: i64,
+    subject: Subject<'_>,
+    impact: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let component = component_of(component);
+    db.transaction(async |tx| super::save(tx, scope, &component, subject, impact, now).await)
+        .await
+}
+
+async fn find(db: &NativeDb, component: i64) -> Result<Binding> {
+    assert!(super::find(db, &Scope::public(), component).await.is_err());
+    super::find(db, &Scope::engine(), component).await
+}
+
+async fn delete(db: &NativeDb, scope: &Scope, component: i64) -> Result<()> {
+    db.transaction(async |tx| {
+        let binding = super::find(tx, scope, component).await?;
+        super::delete(tx, scope, &binding).await
+    })
+    .await
+}
+
+async fn run_ended(
+    db: &NativeDb,
+    subject: Subject<'_>,
+    outcome: Outcome<'_>,
+    at: Timestamp,
+) -> Result<()> {
+    db.transaction(async |tx| super::run_ended(tx, subject, outcome, at).await)
+        .await
 }
 
 /// The incidents: number, impact, whether open, the components in it, the updates.
@@ -67,7 +105,6 @@ fn a_failure_opens_and_a_success_closes() {
         );
         // The same again, and one that is told late.
         let at = find(&db, 1).await.unwrap().run_ended_at.unwrap();
-        let at = Timestamp::parse("at", &at).unwrap();
         run_ended(&db, PIPELINE, failed, at).await.unwrap();
         run_ended(&db, PIPELINE, Outcome::Succeeded, minute(0))
             .await
@@ -169,8 +206,8 @@ fn a_component_under_maintenance_is_left_alone() {
     pollster::block_on(async {
         let db = bound().await;
         let now = Timestamp::now();
-        let maintenance = incidents::NewIncident {
-            kind: incidents::EventKind::Maintenance,
+        let maintenance = NewIncident {
+            kind: EventKind::Maintenance,
             title: "Work",
             description: None,
             impact: 0,
@@ -181,7 +218,7 @@ fn a_component_under_maintenance_is_left_alone() {
             contact_email: None,
             components: &[1],
         };
-        incidents::insert(&db, &maintenance, "ann", now)
+        testing::insert(&db, &maintenance, "ann", now)
             .await
             .unwrap();
         run_ended(&db, PIPELINE, Outcome::Failed("x"), minute(1))
@@ -241,7 +278,9 @@ fn only_executions_of_bound_deployments_are_queued() {
             .await
             .unwrap()
             .unwrap();
-        run_queued(&db, &payload).await.unwrap();
+        db.transaction(async |tx| run_queued(tx, &payload).await)
+            .await
+            .unwrap();
         assert_eq!(incidents(&db).await, [(1, 3, true, 1, 1)]);
         let row = db
             .first("select title from status_incidents", &[])
@@ -256,8 +295,8 @@ fn only_executions_of_bound_deployments_are_queued() {
         save(&db, &scope, 1, PIPELINE, 1, now).await.unwrap();
         let binding = find(&db, 1).await.unwrap();
         assert_eq!(
-            (binding.kind.as_str(), binding.incident_id),
-            ("pipeline", None)
+            (binding.kind, binding.incident_id),
+            (SubjectKind::Pipeline, None)
         );
         delete(&db, &scope, 1).await.unwrap();
         assert!(find(&db, 1).await.is_err() && delete(&db, &scope, 1).await.is_err());

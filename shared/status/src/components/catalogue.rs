@@ -5,10 +5,10 @@
 //! is kept, nobody sees or reports it, and it comes back when the catalogue names it again.
 
 use super::{Attribute, attributes_key};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
@@ -58,61 +58,94 @@ impl Changes {
     }
 }
 
-/// A component as it is stored: id, name, key and text of its attributes, position, whether it is retired.
-type Stored = (i64, String, String, String, i64, i64);
+/// A component as its row has it.
+#[derive(Deserialize)]
+struct ComponentRow {
+    id: i64,
+    name: String,
+    attributes_key: String,
+    /// The text of its attributes, in the order of the catalogue.
+    attributes: String,
+    position: i64,
+    is_retired: bool,
+}
+
+/// A component that is new.
+#[derive(Serialize)]
+struct NewComponent<'a> {
+    name: &'a str,
+    attributes: String,
+    attributes_key: String,
+    region: Option<&'a str>,
+    category: Option<&'a str>,
+    position: usize,
+}
+
+/// A component that is back, or stands elsewhere than before.
+#[derive(Serialize)]
+struct ChangedComponent {
+    id: i64,
+    attributes: String,
+    position: usize,
+}
 
 /// Makes these the catalogue; no two of them may be the same. The same catalogue again changes
 /// nothing.
 pub async fn replace(db: &impl Db, scope: &Scope, entries: &[Entry]) -> Result<Changes> {
-    db.transaction(async |db| {
-        let stored: Vec<Stored> = db
+    db.transaction(async |tx| {
+        let stored: Vec<ComponentRow> = tx
             .first_json(
-                "select json_group_array(json_array(id, name, attributes_key, attributes, position,
-                     retired_at is not null)) from status_components",
+                "select json_group_array(json_object('id', id, 'name', name,
+                     'attributes_key', attributes_key, 'attributes', attributes,
+                     'position', position,
+                     'is_retired', json(iif(retired_at is null, 'false', 'true'))))
+                 from status_components",
                 &[],
             )
             .await?
             .unwrap_or_default();
         let mut changes = Changes::default();
         let (mut new, mut changed) = (Vec::new(), Vec::new());
-        let mut known: HashMap<(String, String), &Stored> = stored
+        let mut known: HashMap<(String, String), &ComponentRow> = stored
             .iter()
-            .map(|stored| ((stored.1.clone(), stored.2.clone()), stored))
+            .map(|row| ((row.name.clone(), row.attributes_key.clone()), row))
             .collect();
         for (position, entry) in entries.iter().enumerate() {
             let key = attributes_key(&entry.attributes);
             let attributes = json!(entry.attributes).to_string();
-            let found = known.remove(&(entry.name.clone(), key.clone()));
-            let Some((id, _, _, old_attributes, old_position, is_retired)) = found else {
+            let Some(row) = known.remove(&(entry.name.clone(), key.clone())) else {
                 changes.created += 1;
-                new.push(json!([
-                    entry.name,
+                new.push(NewComponent {
+                    name: &entry.name,
                     attributes,
-                    key,
-                    entry.attribute("region"),
-                    entry.attribute("category"),
-                    position
-                ]));
+                    attributes_key: key,
+                    region: entry.attribute("region"),
+                    category: entry.attribute("category"),
+                    position,
+                });
                 continue;
             };
-            let stays =
-                i64::try_from(position) == Ok(*old_position) && *old_attributes == attributes;
-            match (*is_retired != 0, stays) {
+            let stays = i64::try_from(position) == Ok(row.position) && row.attributes == attributes;
+            match (row.is_retired, stays) {
                 (false, true) => changes.unchanged += 1,
                 (false, false) => changes.moved += 1,
                 (true, _) => changes.returned += 1,
             }
-            if *is_retired != 0 || !stays {
-                changed.push(json!([id, attributes, position]));
+            if row.is_retired || !stays {
+                changed.push(ChangedComponent {
+                    id: row.id,
+                    attributes,
+                    position,
+                });
             }
         }
-        let gone = known.values().filter(|stored| stored.5 == 0);
-        let gone: Vec<i64> = gone.map(|stored| stored.0).collect();
-        let deleted = write(db, Timestamp::now(), new, changed, &gone).await?;
+        let gone = known.values().filter(|row| !row.is_retired);
+        let gone: Vec<i64> = gone.map(|row| row.id).collect();
+        let deleted = write(tx, Timestamp::now(), &new, &changed, &gone).await?;
         changes.deleted = deleted;
         changes.retired = gone.len().saturating_sub(deleted);
         if !changes.is_empty() {
-            audit::insert(db, scope, "status_catalogue_set", "Catalogue", "catalogue").await?;
+            audit::insert(tx, scope, "status_catalogue_set", "Catalogue", "catalogue").await?;
         }
         Ok(changes)
     })
@@ -121,28 +154,30 @@ pub async fn replace(db: &impl Db, scope: &Scope, entries: &[Entry]) -> Result<C
 
 /// Writes the differences; how many of those that are gone could be deleted.
 async fn write(
-    db: &impl Db,
+    tx: &impl Tx,
     now: Timestamp,
-    new: Vec<Value>,
-    changed: Vec<Value>,
+    new: &[NewComponent<'_>],
+    changed: &[ChangedComponent],
     gone: &[i64],
 ) -> Result<usize> {
     if !new.is_empty() {
-        db.execute(
+        tx.execute(
             "insert into status_components
                  (name, attributes, attributes_key, region, category, position, created_at)
-             select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, ?2
+             select value ->> 'name', value ->> 'attributes', value ->> 'attributes_key',
+                 value ->> 'region', value ->> 'category', value ->> 'position', ?2
              from json_each(?1) order by key",
-            params![&Value::from(new), now],
+            params![&json!(new), now],
         )
         .await?;
     }
     if !changed.is_empty() {
-        db.execute(
+        tx.execute(
             "update status_components
-             set attributes = e.value ->> 1, position = e.value ->> 2, retired_at = null
-             from json_each(?1) e where status_components.id = e.value ->> 0",
-            params![&Value::from(changed)],
+             set attributes = e.value ->> 'attributes', position = e.value ->> 'position',
+                 retired_at = null
+             from json_each(?1) e where status_components.id = e.value ->> 'id'",
+            params![&json!(changed)],
         )
         .await?;
     }
@@ -150,7 +185,7 @@ async fn write(
         return Ok(0);
     }
     let ids = Value::from(gone);
-    let deleted = db
+    let deleted = tx
         .query(
             "delete from status_components where id in (select value from json_each(?1))
                  and not exists (select 1 from status_incident_components l where l.component_id = id)
@@ -159,7 +194,7 @@ async fn write(
         )
         .await?;
     if deleted.len() < gone.len() {
-        db.execute(
+        tx.execute(
             "update status_components set retired_at = ?2
              where id in (select value from json_each(?1))",
             params![&ids, now],

@@ -1,12 +1,13 @@
 //! The catalogue as people read it and add to it, one component at a time.
 
 use super::{Attribute, Component, attributes_key};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use windlass_core::db::{Db, Row};
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
-const JSON: &str = "json_object('id', c.id, 'name', c.name, 'attributes', json(c.attributes))";
+const JSON: &str = Component::JSON;
 
 /// The most components that a catalogue has.
 const MOST: i64 = 10_000;
@@ -36,6 +37,17 @@ pub async fn find_json(db: &impl Db, id: i64) -> Result<String> {
     }
 }
 
+/// A component of the catalogue.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn find(db: &impl Db, id: i64) -> Result<Component> {
+    let sql =
+        format!("select {JSON} from status_components c where c.id = ?1 and c.retired_at is null");
+    let found = db.first_json(&sql, params![id]).await?;
+    found.ok_or_else(unknown)
+}
+
 /// The components with these numbers, in their order.
 ///
 /// # Errors
@@ -45,21 +57,19 @@ pub async fn find_all(db: &impl Db, ids: &[i64]) -> Result<Vec<Component>> {
 }
 
 /// The same, for components that may have left the catalogue.
-pub async fn find_all_ever(db: &impl Db, ids: &[i64]) -> Result<Vec<Component>> {
+pub(crate) async fn find_all_ever(db: &impl Db, ids: &[i64]) -> Result<Vec<Component>> {
     find_where(db, ids, "true").await
 }
 
 async fn find_where(db: &impl Db, ids: &[i64], condition: &str) -> Result<Vec<Component>> {
     let sql = format!(
-        "select {} from json_each(?1) wanted join status_components c on c.id = wanted.value
-         where {condition} order by wanted.key",
-        Component::COLUMNS
+        "select json_group_array(json(component)) from (
+             select {JSON} as component
+             from json_each(?1) wanted join status_components c on c.id = wanted.value
+             where {condition} order by wanted.key)"
     );
-    let rows = db.query(&sql, params![&Json::from(ids)]).await?;
-    let components: Vec<Component> = rows
-        .iter()
-        .map(Component::from_row)
-        .collect::<Result<_>>()?;
+    let found = db.first_json(&sql, params![&Json::from(ids)]).await?;
+    let components: Vec<Component> = found.unwrap_or_default();
     let is_known = |id: &&i64| components.iter().any(|component| component.id == **id);
     match ids.iter().find(|id| !is_known(id)) {
         Some(missing) => Err(Error::bad_parameters(format!(
@@ -69,42 +79,51 @@ async fn find_where(db: &impl Db, ids: &[i64], condition: &str) -> Result<Vec<Co
     }
 }
 
+/// A component that is there already, and the end of the catalogue.
+#[derive(Deserialize)]
+struct Place {
+    /// The component of the same name and attributes.
+    known: Option<Known>,
+    /// How many components the catalogue has.
+    count: i64,
+    /// The position after the last of them.
+    next: i64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Known {
+    id: i64,
+    is_retired: bool,
+}
+
 /// Adds a component at the end of the catalogue; one that had left it comes back. Answers it as JSON.
-/// To be called inside a transaction.
 ///
 /// # Errors
 /// 400 when it is there, or when the catalogue is full.
 pub async fn insert(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     name: &str,
     attributes: &[Attribute],
     now: Timestamp,
 ) -> Result<String> {
     let key = attributes_key(attributes);
-    let known = db
-        .first(
-            "select id, retired_at is null from status_components
-             where name = ?1 and attributes_key = ?2",
+    let place = tx
+        .first_json(
+            "select json_object('known', (
+                     select json_object('id', id,
+                         'is_retired', json(iif(retired_at is null, 'false', 'true')))
+                     from status_components where name = ?1 and attributes_key = ?2),
+                 'count', count(*), 'next', coalesce(max(position) + 1, 0))
+             from status_components where retired_at is null",
             params![name, key.as_str()],
         )
         .await?;
-    if let Some(row) = &known
-        && row.boolean(1)?
-    {
+    let place: Place = place.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
+    if place.known.is_some_and(|known| !known.is_retired) {
         return Err(Error::bad_parameters("component already exists"));
     }
-    let (count, next) = db
-        .first(
-            "select count(*), coalesce(max(position) + 1, 0) from status_components
-             where retired_at is null",
-            &[],
-        )
-        .await?
-        .map_or(Ok((0, 0)), |row: Row| {
-            Ok::<_, Error>((row.integer(0)?, row.integer(1)?))
-        })?;
-    if count >= MOST {
+    if place.count >= MOST {
         return Err(Error::bad_parameters(format!(
             "the catalogue has {MOST} components already"
         )));
@@ -112,18 +131,17 @@ pub async fn insert(
     let value = |name: &str| attributes.iter().find(|a| a.name == name);
     let value = |name: &str| value(name).map(|attribute| attribute.value.as_str());
     let attributes = json!(attributes).to_string();
-    let id = match known {
-        Some(row) => {
-            let id = row.integer(0)?;
-            db.execute(
+    let id = match place.known {
+        Some(Known { id, .. }) => {
+            tx.execute(
                 "update status_components set retired_at = null, attributes = ?2, position = ?3
                  where id = ?1",
-                params![id, attributes, next],
+                params![id, attributes, place.next],
             )
             .await?;
             id
         }
-        None => db
+        None => tx
             .first(
                 "insert into status_components
                      (name, attributes, attributes_key, region, category, position, created_at)
@@ -134,7 +152,7 @@ pub async fn insert(
                     key,
                     value("region"),
                     value("category"),
-                    next,
+                    place.next,
                     now
                 ],
             )
@@ -143,8 +161,8 @@ pub async fn insert(
             .integer(0)?,
     };
     let target = id.to_string();
-    audit::insert(db, scope, "status_component_create", "Component", &target).await?;
-    find_json(db, id).await
+    audit::insert(tx, scope, "status_component_create", "Component", &target).await?;
+    find_json(tx, id).await
 }
 
 /// The refusal of a component that there is not.

@@ -1,16 +1,16 @@
 //! Opening incidents and planning maintenances.
 
 use super::clock;
-use super::extraction::{Member, tell_of_move};
+use super::kind::EventKind;
+use super::moves::{Member, tell_of_move};
+use super::row::{self, EventRef, NewIncident, NewUpdate, SYSTEM};
+use super::visibility::{EFFECTIVE_MAINTENANCE, PUBLIC};
 use crate::components::Component;
-use crate::components::list;
-use crate::incidents::{
-    self, EFFECTIVE_MAINTENANCE, EventKind, NewIncident, NewUpdate, PUBLIC, SYSTEM,
-};
+use crate::components::list::find_all;
 use crate::lifecycle;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
@@ -79,21 +79,20 @@ pub enum Opened {
     UnderMaintenance(Vec<Placed>),
 }
 
-/// Stores an event. The components of an incident leave the other open incidents they are in. To be
-/// called inside a transaction.
+/// Stores an event. The components of an incident leave the other open incidents they are in.
 ///
 /// # Errors
 /// 400 naming a component that there is not.
 pub async fn open(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     new: &NewEvent<'_>,
     is_operator: bool,
     now: Timestamp,
 ) -> Result<Opened> {
-    let components = list::find_all(db, new.components).await?;
+    let components = find_all(tx, new.components).await?;
     if new.kind == EventKind::Incident {
-        let maintained = under_maintenance(db, new.components, now).await?;
+        let maintained = under_maintenance(tx, new.components, now).await?;
         if !maintained.is_empty() {
             return Ok(Opened::UnderMaintenance(maintained));
         }
@@ -112,7 +111,7 @@ pub async fn open(
         components: new.components,
     };
     let by = scope.username();
-    let id = incidents::insert(db, &row, by, now).await?;
+    let event = row::insert(tx, &row, by, now).await?;
     let update = NewUpdate {
         status,
         text,
@@ -121,14 +120,14 @@ pub async fn open(
         // this one stands after it.
         at: new.started_at.min(whole_second(now)),
     };
-    incidents::add_update(db, id, &update, by, now).await?;
+    row::add_update(tx, &event, &update, by, now).await?;
     if new.kind == EventKind::Incident {
-        take_from_others(db, scope, id, new.title, &components, now).await?;
+        take_from_others(tx, scope, &event, &components, now).await?;
     }
-    let target = id.to_string();
-    audit::insert(db, scope, "status_event_create", "Event", &target).await?;
-    clock::schedule(db, id, now).await?;
-    let placed = |component: &Component| Placed::on(component.id, id);
+    let target = event.id.to_string();
+    audit::insert(tx, scope, "status_event_create", "Event", &target).await?;
+    clock::schedule(tx, &event, now).await?;
+    let placed = |component: &Component| Placed::on(component.id, event.id);
     Ok(Opened::Taken(components.iter().map(placed).collect()))
 }
 
@@ -143,59 +142,65 @@ async fn under_maintenance(
     now: Timestamp,
 ) -> Result<Vec<Placed>> {
     let sql = format!(
-        "select l.component_id, min(i.id) from status_incident_components l
-         join status_incidents i on i.id = l.incident_id
-         where l.component_id in (select value from json_each(?1)) and {EFFECTIVE_MAINTENANCE}
-             and i.started_at <= ?2 and (i.ended_at is null or i.ended_at > ?2)
-         group by l.component_id order by l.component_id"
+        "select json_group_array(json_array(component, event)) from (
+             select l.component_id as component, min(i.id) as event
+             from status_incident_components l join status_incidents i on i.id = l.incident_id
+             where l.component_id in (select value from json_each(?1)) and {EFFECTIVE_MAINTENANCE}
+                 and i.started_at <= ?2 and (i.ended_at is null or i.ended_at > ?2)
+             group by l.component_id order by l.component_id)"
     );
-    let rows = db
-        .query(&sql, params![&Json::from(components), now])
+    let found: Option<Vec<(i64, i64)>> = db
+        .first_json(&sql, params![&Json::from(components), now])
         .await?;
-    rows.iter()
-        .map(|row| Ok(Placed::under_maintenance(row.integer(0)?, row.integer(1)?)))
-        .collect()
+    let placed = |(component, event)| Placed::under_maintenance(component, event);
+    Ok(found.unwrap_or_default().into_iter().map(placed).collect())
+}
+
+/// A component that is in an open incident.
+#[derive(Deserialize)]
+struct Membership {
+    component: i64,
+    event: EventRef,
 }
 
 /// Moves the components out of the open incidents they were in. An incident that loses its last
 /// one ends instead, and keeps it, so that one can see what that was about.
 async fn take_from_others(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
-    new: i64,
-    title: &str,
+    new: &EventRef,
     components: &[Component],
     now: Timestamp,
 ) -> Result<()> {
     let sql = format!(
-        "select l.component_id, i.id, i.title from status_incidents i
-         join status_incident_components l on l.incident_id = i.id
-         where i.ended_at is null and i.kind = 'incident' and i.id <> ?1 and {PUBLIC}
-             and l.component_id in (select value from json_each(?2))
-         order by i.id, l.component_id"
+        "select json_group_array(json_object('component', component,
+             'event', json_object('id', id, 'title', title))) from (
+             select l.component_id as component, i.id, i.title from status_incidents i
+             join status_incident_components l on l.incident_id = i.id
+             where i.ended_at is null and i.kind = 'incident' and i.id <> ?1 and {PUBLIC}
+                 and l.component_id in (select value from json_each(?2))
+             order by i.id, l.component_id)"
     );
     let ids: Vec<i64> = components.iter().map(|component| component.id).collect();
-    let rows = db.query(&sql, params![new, &Json::from(ids)]).await?;
-    for row in &rows {
-        let (component, from, from_title) = (row.integer(0)?, row.integer(1)?, row.text(2)?);
+    let found: Option<Vec<Membership>> = tx
+        .first_json(&sql, params![new.id, &Json::from(ids)])
+        .await?;
+    let by = scope.username();
+    for Membership { component, event } in found.unwrap_or_default() {
         let Some(component) = components.iter().find(|known| known.id == component) else {
             continue;
         };
-        let member = Member {
-            component,
-            by: scope.username(),
-            now,
-        };
-        tell_of_move(db, &member, (from, from_title), (new, title)).await?;
-        let left = db
+        let member = Member { component, by, now };
+        tell_of_move(tx, &member, &event, new).await?;
+        let left = tx
             .first(
                 "select count(*) from status_incident_components where incident_id = ?1",
-                params![from],
+                params![event.id],
             )
             .await?
             .map_or(Ok(0), |row| row.integer(0))?;
         if left > 1 {
-            incidents::remove_component(db, from, component.id).await?;
+            row::remove_component(tx, &event, component).await?;
             continue;
         }
         let closing = NewUpdate {
@@ -204,8 +209,8 @@ async fn take_from_others(
             is_markup: false,
             at: now,
         };
-        incidents::add_update(db, from, &closing, scope.username(), now).await?;
-        incidents::close(db, from, now, now).await?;
+        row::add_update(tx, &event, &closing, by, now).await?;
+        row::close(tx, &event, now, now).await?;
     }
     Ok(())
 }

@@ -1,20 +1,44 @@
-//! An event as a change finds it, inside the transaction that changes it.
+//! The rows of an event, its updates and the components it is on, and every write to them.
+//!
+//! Who decides what happens to an event (a monitor's report, a person, the clock) writes with the
+//! functions here, in the transaction in which it was found.
 
+use super::kind::EventKind;
 use super::unknown;
-use crate::incidents::{EventKind, SYSTEM};
+use super::visibility::visible;
+use crate::components::Component;
 use crate::lifecycle::Standing;
-use windlass_core::db::Db;
-use windlass_core::{Error, Result, Timestamp, params};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use windlass_core::db::{Db, Tx};
+use windlass_core::{Error, Result, Scope, Timestamp, params};
 
-/// A row with what a change has to know.
-#[derive(Clone, Debug)]
-pub(super) struct Stored {
+/// The status of updates that nobody wrote.
+pub const SYSTEM: &str = "SYSTEM";
+
+/// An event that is in the table: its number, and the title that links to it show.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct EventRef {
+    /// Its number.
     pub id: i64,
-    pub standing: Standing,
+    /// Its title, plain text.
     pub title: String,
+}
+
+/// An event with what a change of it has to know.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    /// Which one it is.
+    pub reference: EventRef,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What it is about, plain text.
     pub description: Option<String>,
+    /// Whom to ask.
     pub contact_email: Option<String>,
+    /// Who opened it.
     pub created_by: String,
+    /// How often people changed it, counted from 1.
     pub version: i64,
 }
 
@@ -22,37 +46,183 @@ pub(super) struct Stored {
 /// follow: clients that write whole seconds could not say anything within the first.
 ///
 /// # Errors
-/// 404 when there is none.
-pub(super) async fn find(db: &impl Db, id: i64) -> Result<Stored> {
-    let row = db
-        .first(
-            "select i.kind, i.status, i.impact, i.started_at, i.ended_at,
-                 (select max(u.at) from status_updates u
-                  where u.incident_id = i.id and u.status <> ?2 and u.created_at > i.created_at),
-                 i.title, i.description, i.contact_email, i.created_by, i.version
-             from status_incidents i where i.id = ?1",
-            params![id, SYSTEM],
+/// 404 when there is none that can be seen.
+pub async fn find(db: &impl Db, scope: &Scope, id: i64) -> Result<Event> {
+    let sql = format!(
+        "select json_object('reference', json_object('id', i.id, 'title', i.title),
+             'standing', json_object('kind', i.kind, 'status', i.status, 'impact', i.impact,
+                 'started_at', i.started_at, 'ended_at', i.ended_at, 'last_update', (
+                     select max(u.at) from status_updates u where u.incident_id = i.id
+                         and u.status <> ?2 and u.created_at > i.created_at)),
+             'description', i.description, 'contact_email', i.contact_email,
+             'created_by', i.created_by, 'version', i.version)
+         from status_incidents i where i.id = ?1 and {}",
+        visible(scope)
+    );
+    let found = db.first_json(&sql, params![id, SYSTEM]).await?;
+    found.ok_or_else(unknown)
+}
+
+/// An event to be stored.
+#[derive(Clone, Debug)]
+pub(crate) struct NewIncident<'a> {
+    /// What it is.
+    pub(crate) kind: EventKind,
+    /// Its title, plain text.
+    pub(crate) title: &'a str,
+    /// What a maintenance is about, plain text.
+    pub(crate) description: Option<&'a str>,
+    /// 1 minor, 2 major, 3 outage; 0 for what is no incident.
+    pub(crate) impact: i64,
+    /// Since when, or from when on.
+    pub(crate) started_at: Timestamp,
+    /// Until when, where that is known.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// Whether no person had a hand in it.
+    pub(crate) is_system: bool,
+    /// Where it stands, such as `analysing` or `planned`.
+    pub(crate) status: &'a str,
+    /// Whom to ask; shown to logged-in callers only.
+    pub(crate) contact_email: Option<&'a str>,
+    /// The components it is on.
+    pub(crate) components: &'a [i64],
+}
+
+/// What is told about an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewUpdate<'a> {
+    /// Where the event stands, or [`SYSTEM`].
+    pub(crate) status: &'a str,
+    /// What is told.
+    pub(crate) text: &'a str,
+    /// Whether the text is markup made here, with everything from outside escaped.
+    pub(crate) is_markup: bool,
+    /// When it happened.
+    pub(crate) at: Timestamp,
+}
+
+/// Stores an event and the components it is on.
+pub(crate) async fn insert(
+    tx: &impl Tx,
+    new: &NewIncident<'_>,
+    by: &str,
+    now: Timestamp,
+) -> Result<EventRef> {
+    let found = tx
+        .first_json(
+            "insert into status_incidents (kind, title, description, impact, started_at, ended_at,
+                 is_system, status, contact_email, created_at, created_by, updated_at)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?10)
+             returning json_object('id', id, 'title', title)",
+            params![
+                new.kind,
+                new.title,
+                new.description,
+                new.impact,
+                new.started_at,
+                new.ended_at,
+                new.is_system,
+                new.status,
+                new.contact_email,
+                now,
+                by
+            ],
         )
-        .await?
-        .ok_or_else(unknown)?;
-    let time = |text: &str| Timestamp::parse("time", text);
-    let kind = EventKind::named(row.text(0)?)
-        .ok_or_else(|| Error::internal(format!("event {id} is of no known kind")))?;
-    let text = |column| Ok::<_, Error>(row.optional_text(column)?.map(str::to_owned));
-    Ok(Stored {
-        id,
-        standing: Standing {
-            kind,
-            status: row.text(1)?.to_owned(),
-            impact: row.integer(2)?,
-            started_at: time(row.text(3)?)?,
-            ended_at: row.optional_text(4)?.map(time).transpose()?,
-            last_update: row.optional_text(5)?.map(time).transpose()?,
-        },
-        title: row.text(6)?.to_owned(),
-        description: text(7)?,
-        contact_email: text(8)?,
-        created_by: row.text(9)?.to_owned(),
-        version: row.integer(10)?,
-    })
+        .await?;
+    let event: EventRef = found.ok_or_else(|| Error::internal("an insert answers its row"))?;
+    tx.execute(
+        "insert or ignore into status_incident_components (incident_id, component_id)
+         select ?1, value from json_each(?2) order by key",
+        params![event.id, &Json::from(new.components)],
+    )
+    .await?;
+    Ok(event)
+}
+
+/// Puts a component into an event. One that is in it already stays.
+pub(crate) async fn add_component(
+    tx: &impl Tx,
+    event: &EventRef,
+    component: &Component,
+) -> Result<()> {
+    tx.execute(
+        "insert or ignore into status_incident_components (incident_id, component_id) values (?1, ?2)",
+        params![event.id, component.id],
+    )
+    .await
+}
+
+/// Takes a component out of an event.
+pub(crate) async fn remove_component(
+    tx: &impl Tx,
+    event: &EventRef,
+    component: &Component,
+) -> Result<()> {
+    tx.execute(
+        "delete from status_incident_components where incident_id = ?1 and component_id = ?2",
+        params![event.id, component.id],
+    )
+    .await
+}
+
+/// Adds what is told about an event.
+pub(crate) async fn add_update(
+    tx: &impl Tx,
+    event: &EventRef,
+    update: &NewUpdate<'_>,
+    by: &str,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "insert into status_updates (incident_id, status, text, is_markup, at, created_at, created_by)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            event.id,
+            update.status,
+            update.text,
+            update.is_markup,
+            update.at,
+            now,
+            by
+        ],
+    )
+    .await
+}
+
+/// Changes how bad an incident is.
+pub(crate) async fn set_impact(
+    tx: &impl Tx,
+    event: &EventRef,
+    impact: i64,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "update status_incidents set impact = ?2, updated_at = ?3 where id = ?1",
+        params![event.id, impact, now],
+    )
+    .await
+}
+
+/// Ends an event.
+pub(crate) async fn close(
+    tx: &impl Tx,
+    event: &EventRef,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "update status_incidents set ended_at = ?2, status = 'resolved', updated_at = ?3 where id = ?1",
+        params![event.id, at, now],
+    )
+    .await
+}
+
+/// Notes that a person changed an event: no monitor does any more.
+pub(super) async fn touch(tx: &impl Tx, event: &EventRef, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "update status_incidents set is_system = 0, version = version + 1, updated_at = ?2
+         where id = ?1",
+        params![event.id, now],
+    )
+    .await
 }

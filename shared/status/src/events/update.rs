@@ -1,39 +1,37 @@
 //! What people change about an event.
 
-use super::extraction::touch;
-use super::row::{self, Stored};
-use super::{clock, updates_json};
-use crate::incidents::{self, EventKind, NewUpdate};
+use super::clock;
+use super::kind::EventKind;
+use super::list::updates_json;
+use super::row::{self, Event, NewUpdate};
 use crate::lifecycle::{Patch, check_message};
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
 /// Changes an event as a person says, and stores what they tell about it. Whoever is no operator may
-/// change only what they opened. `version` is the one that the person saw. Answers what the event is. To
-/// be called inside a transaction.
+/// change only what they opened. `version` is the one that the person saw.
 ///
 /// # Errors
-/// 404 for the event; 403 for somebody else's; 409 when it was changed since, or does not stand so that
+/// 403 for somebody else's; 409 when it was changed since, or does not stand so that
 /// this could follow; 400 naming what is wrong.
 pub async fn change(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
-    id: i64,
+    event: &Event,
     patch: &Patch<'_>,
     version: Option<i64>,
     is_operator: bool,
     now: Timestamp,
-) -> Result<EventKind> {
-    let stored = row::find(db, id).await?;
-    if !is_operator && stored.created_by != scope.username() {
+) -> Result<()> {
+    if !is_operator && event.created_by != scope.username() {
         return Err(Error::forbidden(
             "only operators may change an event of somebody else",
         ));
     }
-    demand_version(&stored, version)?;
-    let change = stored.standing.apply(patch, is_operator, now)?;
-    let changed = db
+    demand_version(event, version)?;
+    let change = event.standing.apply(patch, is_operator, now)?;
+    let changed = tx
         .first(
             "update status_incidents set title = coalesce(?3, title),
                  description = coalesce(?4, description),
@@ -42,8 +40,8 @@ pub async fn change(
                  updated_at = ?10
              where id = ?1 and version = ?2 returning version",
             params![
-                id,
-                stored.version,
+                event.reference.id,
+                event.version,
                 patch.title.map(str::trim),
                 patch.description,
                 patch.contact_email,
@@ -64,54 +62,52 @@ pub async fn change(
         is_markup: false,
         at: change.at,
     };
-    incidents::add_update(db, id, &update, scope.username(), now).await?;
-    clock::schedule(db, id, now).await?;
-    audit::insert(db, scope, "status_event_update", "Event", &id.to_string()).await?;
-    Ok(stored.standing.kind)
+    row::add_update(tx, &event.reference, &update, scope.username(), now).await?;
+    clock::schedule(tx, &event.reference, now).await?;
+    let target = event.reference.id.to_string();
+    audit::insert(tx, scope, "status_event_update", "Event", &target).await
 }
 
-/// Puts other words into an update, called by its place. Answers all updates as a JSON list. To be
-/// called inside a transaction.
+/// Puts other words into an update, called by its place. Answers all updates as a JSON list.
 ///
 /// # Errors
-/// 404 for the event or the update; 400 for a text of the wrong length.
+/// 404 for the update; 400 for a text of the wrong length.
 pub async fn rewrite_update(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
-    id: i64,
+    event: &Event,
     place: Option<i64>,
     text: &str,
     now: Timestamp,
 ) -> Result<String> {
-    row::find(db, id).await?;
     check_message("text", text)?;
     let place = place.filter(|place| *place >= 0);
-    let changed = db
+    let changed = tx
         .first(
             "update status_updates set text = ?3, is_markup = 0
              where ?2 is not null and id = (select id from status_updates
                  where incident_id = ?1 order by at, id limit 1 offset coalesce(?2, 0))
              returning id",
-            params![id, place, text.trim()],
+            params![event.reference.id, place, text.trim()],
         )
         .await?;
     if changed.is_none() {
         return Err(Error::new(Kind::NotFound, "update does not exist"));
     }
-    touch(db, id, now).await?;
-    let target = id.to_string();
-    audit::insert(db, scope, "status_update_rewrite", "Event", &target).await?;
-    updates_json(db, id).await
+    row::touch(tx, &event.reference, now).await?;
+    let target = event.reference.id.to_string();
+    audit::insert(tx, scope, "status_update_rewrite", "Event", &target).await?;
+    updates_json(tx, scope, &event.reference).await
 }
 
 /// Refuses a change by somebody who saw another version. Only a maintenance's must be named: two people
 /// who plan it at once would undo each other's window.
-fn demand_version(stored: &Stored, version: Option<i64>) -> Result<()> {
+fn demand_version(event: &Event, version: Option<i64>) -> Result<()> {
     match version {
-        None if stored.standing.kind == EventKind::Maintenance => Err(Error::bad_parameters(
+        None if event.standing.kind == EventKind::Maintenance => Err(Error::bad_parameters(
             "version is required for maintenance events",
         )),
-        Some(version) if version != stored.version => Err(stale()),
+        Some(version) if version != event.version => Err(stale()),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
-use crate::incidents::{self, EventKind, NewIncident, NewUpdate};
+use crate::events::{EventKind, NewIncident, NewUpdate};
 use crate::subscriptions::tests::stage;
+use crate::testing;
 
 #[test]
 fn a_feed_has_the_latest_of_its_region() {
@@ -24,7 +25,7 @@ fn a_feed_has_the_latest_of_its_region() {
                 contact_email: None,
                 components: if number == 10 { &[2] } else { &[1, 3] },
             };
-            let id = incidents::insert(&db, &new, "m", now).await.unwrap();
+            let id = testing::insert(&db, &new, "m", now).await.unwrap();
             for text in ["first", "second"] {
                 let update = NewUpdate {
                     status: "fixing",
@@ -32,7 +33,7 @@ fn a_feed_has_the_latest_of_its_region() {
                     is_markup: false,
                     at: now,
                 };
-                incidents::add_update(&db, id, &update, "m", now)
+                testing::add_update(&db, id, &update, "m", now)
                     .await
                     .unwrap();
             }
@@ -45,7 +46,7 @@ fn a_feed_has_the_latest_of_its_region() {
             (of(Some("US"), Some("Net")), None, 0),
             (Filter::default(), Some("Incident 10"), 10),
         ] {
-            let items = latest(&db, &filter).await.unwrap();
+            let items = latest(&db, &Scope::public(), &filter).await.unwrap();
             assert_eq!(
                 items.first().map(|item| item.title.as_str()),
                 first,
@@ -58,11 +59,13 @@ fn a_feed_has_the_latest_of_its_region() {
                 "{filter:?}"
             );
         }
-        let item = &latest(&db, &of(Some("EU"), None)).await.unwrap()[0];
+        let item = &latest(&db, &Scope::public(), &of(Some("EU"), None))
+            .await
+            .unwrap()[0];
         let texts: Vec<&str> = item.updates.iter().map(|one| one.text.as_str()).collect();
         assert_eq!(texts, ["second", "first"]);
         assert!(
-            maintenances(&db, &Filter::default(), now)
+            maintenances(&db, &Scope::public(), &Filter::default(), now)
                 .await
                 .unwrap()
                 .is_empty()
@@ -96,7 +99,7 @@ fn a_calendar_has_the_maintenances_that_people_know_of() {
                 contact_email: None,
                 components: &[component],
             };
-            let id = incidents::insert(&db, &new, "ann", now).await.unwrap();
+            let id = testing::insert(&db, &new, "ann", now).await.unwrap();
             if title == "called off" {
                 let update = NewUpdate {
                     status: "planned",
@@ -104,13 +107,15 @@ fn a_calendar_has_the_maintenances_that_people_know_of() {
                     is_markup: false,
                     at: now,
                 };
-                incidents::add_update(&db, id, &update, "ann", now)
+                testing::add_update(&db, id, &update, "ann", now)
                     .await
                     .unwrap();
             }
         }
         let titles = async |filter: Filter<'_>| -> Vec<String> {
-            let dates = maintenances(&db, &filter, now).await.unwrap();
+            let dates = maintenances(&db, &Scope::public(), &filter, now)
+                .await
+                .unwrap();
             dates.into_iter().map(|date| date.title).collect()
         };
         assert_eq!(
@@ -122,7 +127,7 @@ fn a_calendar_has_the_maintenances_that_people_know_of() {
             component: None,
         };
         assert_eq!(titles(us).await, ["tomorrow"]);
-        let dates = maintenances(&db, &us, now).await.unwrap();
+        let dates = maintenances(&db, &Scope::public(), &us, now).await.unwrap();
         assert_eq!(dates[0].components, ["Disk (US)"]);
         assert_eq!(
             (dates[0].version, dates[0].description.as_deref()),

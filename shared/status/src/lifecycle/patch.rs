@@ -2,10 +2,11 @@
 
 use super::rules::{check_contact, check_description, check_message, check_title, check_window};
 use super::{EventKind, IncidentStatus, InfoStatus, MaintenanceStatus, not_in_the_future, refused};
+use serde::Deserialize;
 use windlass_core::{Error, Result, Timestamp};
 
 /// An event as an update finds it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Standing {
     /// What it is.
     pub kind: EventKind,

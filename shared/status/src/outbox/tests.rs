@@ -1,8 +1,38 @@
+use super::notice::{KEPT, sweep};
 use super::*;
-use crate::incidents::{self, EventKind, NewIncident, NewUpdate};
+use crate::Page;
+use crate::events::{EventKind, NewIncident, NewUpdate};
 use crate::subscriptions::Channel;
-use crate::subscriptions::tests::{confirmed, stage};
-use windlass_core::db::NativeDb;
+use crate::subscriptions::tests::{confirmed, delete, stage};
+use crate::testing;
+use windlass_core::db::{Db as _, NativeDb};
+use windlass_core::{Kind, Scope, params};
+
+async fn fan_out(
+    db: &NativeDb,
+    incident: i64,
+    payload: &serde_json::Value,
+    now: Timestamp,
+) -> Result<usize> {
+    db.transaction(async |tx| super::fan_out(tx, incident, payload, now).await)
+        .await
+}
+
+/// Tries one again, or all; how many that were.
+async fn redrive(db: &NativeDb, id: Option<&str>, now: Timestamp) -> Result<usize> {
+    let scope = Scope::system("ann", crate::TENANT);
+    db.transaction(async |tx| {
+        let Some(id) = id else {
+            return redrive_all(tx, &scope, now).await;
+        };
+        match find_failed(tx, &scope, id).await {
+            Ok(delivery) => super::redrive(tx, &scope, &delivery, now).await,
+            Err(refusal) if refusal.kind() == Kind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    })
+    .await
+}
 
 fn incident(components: &[i64]) -> NewIncident<'_> {
     NewIncident {
@@ -27,13 +57,13 @@ async fn update(db: &NativeDb, incident: i64, text: &str) {
         is_markup: false,
         at: now,
     };
-    incidents::add_update(db, incident, &update, "ann", now)
+    testing::add_update(db, incident, &update, "ann", now)
         .await
         .unwrap();
 }
 
 /// Does what the queue says about events; the names of what was told, and to how many.
-async fn told(db: &NativeDb) -> Vec<(String, i64)> {
+async fn told(db: &NativeDb) -> Vec<(String, usize)> {
     let rows = db
         .query(
             "delete from queue where kind = 'status_notification' returning subject, payload",
@@ -44,7 +74,7 @@ async fn told(db: &NativeDb) -> Vec<(String, i64)> {
     let mut told = Vec::new();
     for row in rows {
         let incident = row.text(0).unwrap().parse().unwrap();
-        let payload: Value = row.json(1).unwrap();
+        let payload: serde_json::Value = row.json(1).unwrap();
         let count = fan_out(db, incident, &payload, Timestamp::now())
             .await
             .unwrap();
@@ -62,7 +92,7 @@ fn a_change_is_told_once_to_whom_it_concerns() {
     pollster::block_on(async {
         let db = stage().await;
         let now = Timestamp::now();
-        let old = incidents::insert(&db, &incident(&[1]), "m", now)
+        let old = testing::insert(&db, &incident(&[1]), "m", now)
             .await
             .unwrap();
         update(&db, old, "before anybody listened").await;
@@ -76,7 +106,7 @@ fn a_change_is_told_once_to_whom_it_concerns() {
         ] {
             confirmed(&db, Channel::Email, target, region, components).await;
         }
-        let new = incidents::insert(&db, &incident(&[1]), "m", Timestamp::now())
+        let new = testing::insert(&db, &incident(&[1]), "m", Timestamp::now())
             .await
             .unwrap();
         update(&db, new, "first").await;
@@ -97,19 +127,19 @@ fn a_change_is_told_once_to_whom_it_concerns() {
             fan_out(&db, new, &again, Timestamp::now()).await.unwrap(),
             0
         );
-        incidents::add_component(&db, new, 2).await.unwrap();
+        testing::add_component(&db, new, 2).await.unwrap();
         update(&db, new, "Disk (US) added").await;
         assert_eq!(
             told(&db).await,
             [("incident.updated".to_owned(), 5)],
             "c and d too"
         );
-        incidents::set_impact(&db, new, 3, Timestamp::now())
+        testing::set_impact(&db, new, 3, Timestamp::now())
             .await
             .unwrap();
         assert_eq!(told(&db).await, [("incident.updated".to_owned(), 5)]);
         let end = Timestamp::now();
-        incidents::close(&db, new, end, end).await.unwrap();
+        testing::close(&db, new, end, end).await.unwrap();
         assert_eq!(told(&db).await, [("incident.closed".to_owned(), 5)]);
         // Of what is older than the subscriptions, only what is new.
         std::thread::sleep(std::time::Duration::from_millis(3));
@@ -140,7 +170,7 @@ fn what_waits_for_a_review_is_told_when_it_is_planned() {
             status,
             ..incident(&[1])
         };
-        let id = incidents::insert(&db, &maintenance("pending_review"), "ann", now)
+        let id = testing::insert(&db, &maintenance("pending_review"), "ann", now)
             .await
             .unwrap();
         update(&db, id, "proposed").await;
@@ -157,7 +187,7 @@ fn what_waits_for_a_review_is_told_when_it_is_planned() {
                 .unwrap();
             assert_eq!(told(&db).await, [(event.to_owned(), 1)]);
         }
-        let other = incidents::insert(&db, &maintenance("pending_review"), "ann", now)
+        let other = testing::insert(&db, &maintenance("pending_review"), "ann", now)
             .await
             .unwrap();
         db.execute(set, params![other, "cancelled", now])
@@ -178,7 +208,7 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
         let now = Timestamp::now();
         confirmed(&db, Channel::Webhook, "https://example.com/a", None, &[]).await;
         confirmed(&db, Channel::Webhook, "https://example.com/b", None, &[]).await;
-        incidents::insert(&db, &incident(&[1]), "m", now)
+        testing::insert(&db, &incident(&[1]), "m", now)
             .await
             .unwrap();
         assert_eq!(told(&db).await, [("incident.opened".to_owned(), 2)]);
@@ -199,22 +229,27 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
             (delivery.attempts, delivery.notice.title.as_str()),
             (0, "Disks are slow")
         );
-        postponed(&db, &ids[0], "503").await.unwrap();
+        postponed(&db, &delivery, "503").await.unwrap();
         assert_eq!(
             find_pending(&db, &ids[0]).await.unwrap().unwrap().attempts,
             1
         );
-        failed(&db, &ids[0], "503 again", now).await.unwrap();
-        delivered(&db, &ids[1], now).await.unwrap();
+        failed(&db, &delivery, "503 again", now).await.unwrap();
+        let second = find_pending(&db, &ids[1]).await.unwrap().unwrap();
+        delivered(&db, &second, now).await.unwrap();
         assert!(find_pending(&db, &ids[0]).await.unwrap().is_none());
         assert!(find_pending(&db, &ids[1]).await.unwrap().is_none());
-        let stats: Value = serde_json::from_str(&stats(&db).await.unwrap()).unwrap();
+        let engine = Scope::engine();
+        let stats = stats(&db, &engine).await.unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
         assert_eq!(
             (&stats["failed"], &stats["delivered"]),
             (&json!(1), &json!(1))
         );
         assert_eq!(stats["subscriptions"]["active"], 2);
-        let (items, total) = list_failed(&db, 10, 0).await.unwrap();
+        assert!(list_failed(&db, &Scope::public(), 10, 0).await.is_err());
+        let page = list_failed(&db, &engine, 10, 0).await;
+        let Page { items, total } = page.unwrap();
         assert_eq!(total, 1);
         assert!(items.contains("503 again"), "{items}");
         db.execute("delete from queue", &[]).await.unwrap();
@@ -226,14 +261,14 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
             0
         );
         // Ending the subscription takes what waits for it along.
-        crate::subscriptions::delete(&db, &delivery.subscription)
-            .await
-            .unwrap();
+        assert!(delete(&db, &delivery.subscription).await.unwrap());
         assert!(find_pending(&db, &ids[0]).await.unwrap().is_none());
         let left = db.query("select 1 from queue", &[]).await.unwrap();
         assert!(left.is_empty());
         // Old ones are forgotten with a later notice.
-        sweep(&db, now.plus_seconds(KEPT + 60)).await.unwrap();
+        db.transaction(async |tx| sweep(tx, now.plus_seconds(KEPT + 60)).await)
+            .await
+            .unwrap();
         let left = db
             .query("select 1 from status_deliveries", &[])
             .await

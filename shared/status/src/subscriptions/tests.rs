@@ -1,6 +1,62 @@
+use super::rate_limit::{REQUESTS, WINDOW};
+use super::request::UNCONFIRMED;
 use super::*;
-use windlass_core::db::NativeDb;
+use crate::Page;
+use serde_json::json;
+use windlass_core::db::{Db as _, NativeDb};
 use windlass_core::platform::kv;
+use windlass_core::{Kind, Result, Scope, Timestamp, params, secretbox};
+
+pub(crate) async fn request(
+    db: &NativeDb,
+    new: &NewSubscription<'_>,
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    db.transaction(async |tx| super::request(tx, new, secret, now).await)
+        .await
+}
+
+pub(crate) async fn find(db: &NativeDb, id: &str) -> Result<Option<Subscription>> {
+    assert!(super::find(db, &Scope::public(), id).await.is_err());
+    match super::find(db, &Scope::engine(), id).await {
+        Ok(found) => Ok(Some(found)),
+        Err(refusal) if refusal.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn known(db: &NativeDb, id: &str) -> Subscription {
+    find(db, id).await.unwrap().unwrap()
+}
+
+pub(crate) async fn confirm(db: &NativeDb, id: &str, now: Timestamp) -> Result<()> {
+    let subscription = known(db, id).await;
+    db.transaction(async |tx| super::confirm(tx, &subscription, now).await)
+        .await
+}
+
+/// Whether there was one.
+pub(crate) async fn delete(db: &NativeDb, id: &str) -> Result<bool> {
+    let scope = Scope::system("ann", crate::TENANT);
+    let Some(subscription) = find(db, id).await? else {
+        return Ok(false);
+    };
+    db.transaction(async |tx| super::delete(tx, &scope, &subscription).await)
+        .await?;
+    Ok(true)
+}
+
+async fn expire(db: &NativeDb, id: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+    let subscription = known(db, id).await;
+    db.transaction(async |tx| super::expire(tx, &subscription, now).await)
+        .await
+}
+
+async fn count_request(db: &NativeDb, address: &str, now: Timestamp) -> Result<()> {
+    db.transaction(async |tx| super::count_request(tx, address, now).await)
+        .await
+}
 
 /// A database with the components 1 (EU, Disk) and 2 (US, Disk), and a key to encrypt with.
 pub(crate) async fn stage() -> NativeDb {
@@ -39,7 +95,7 @@ pub(crate) async fn confirmed(
         components,
     };
     let now = Timestamp::now();
-    let id = ask(db, &new, &secret, now).await.unwrap().id.unwrap();
+    let id = request(db, &new, &secret, now).await.unwrap().unwrap();
     confirm(db, &id, now).await.unwrap();
     id
 }
@@ -74,16 +130,17 @@ fn a_link_confirms_and_another_ends_it() {
         let db = stage().await;
         let now = Timestamp::now();
         let secret = Secret::new().await.unwrap();
-        let asked = ask(&db, &mail("ann@example.com"), &secret, now)
+        let asked = request(&db, &mail("ann@example.com"), &secret, now)
             .await
             .unwrap();
-        let id = asked.id.unwrap();
+        let id = asked.unwrap();
         assert_eq!(
             waiting(&db, now).await,
             [(CONFIRMATION.to_owned(), 0), (EXPIRY.to_owned(), LIFETIME)]
         );
         let found = find(&db, &id).await.unwrap().unwrap();
-        assert_eq!(found.secret, secret, "it is read back from its encryption");
+        let stored = found.open_secret().await.unwrap();
+        assert_eq!(stored, secret, "it is read back from its encryption");
         assert!(!found.is_confirmed);
         let (confirming, ending) = (secret.confirm_token(), secret.unsubscribe_token());
         let dump = db
@@ -121,7 +178,8 @@ fn a_link_confirms_and_another_ends_it() {
         );
         assert!(find(&db, &id).await.unwrap().unwrap().is_confirmed);
         assert_eq!(waiting(&db, now).await, []);
-        let (items, total) = list(&db, 10, 0).await.unwrap();
+        let page = list(&db, &Scope::engine(), 10, 0).await;
+        let Page { items, total } = page.unwrap();
         assert_eq!(total, 1);
         assert!(items.contains(r#""state":"active""#), "{items}");
         assert!(delete(&db, &id).await.unwrap());
@@ -136,17 +194,17 @@ fn an_address_is_asked_once_an_hour() {
         let db = stage().await;
         let now = Timestamp::now();
         let secret = Secret::new().await.unwrap();
-        let first = ask(&db, &mail("Ann@example.com"), &secret, now)
+        let first = request(&db, &mail("Ann@example.com"), &secret, now)
             .await
             .unwrap();
-        let again = ask(
+        let again = request(
             &db,
             &mail("ann@EXAMPLE.com"),
             &Secret::new().await.unwrap(),
             now,
         )
         .await;
-        assert_eq!(again.unwrap().id, None, "it is the same address");
+        assert_eq!(again.unwrap(), None, "it is the same address");
         let due = |rows: Vec<(String, i64)>| -> Vec<i64> {
             let asked = rows.into_iter().filter(|(kind, _)| kind == CONFIRMATION);
             asked.map(|(_, due)| due).collect()
@@ -157,23 +215,24 @@ fn an_address_is_asked_once_an_hour() {
             region: Some("EU"),
             ..mail("ann@example.com")
         };
-        ask(&db, &other, &Secret::new().await.unwrap(), now)
+        request(&db, &other, &Secret::new().await.unwrap(), now)
             .await
             .unwrap()
-            .id
             .unwrap();
         assert_eq!(due(waiting(&db, now).await), [0, PEACE]);
         // It was sent: asking again is for an hour later.
-        let id = first.id.unwrap();
-        note_asked(&db, &id, None, now).await.unwrap();
+        let id = first.unwrap();
+        note_request(&db, &known(&db, &id).await, None, now)
+            .await
+            .unwrap();
         db.execute("delete from queue", &[]).await.unwrap();
-        ask(&db, &mail("ann@example.com"), &secret, now)
+        request(&db, &mail("ann@example.com"), &secret, now)
             .await
             .unwrap();
         assert_eq!(due(waiting(&db, now).await), [PEACE]);
         // Whoever is subscribed hears nothing of it.
         confirm(&db, &id, now).await.unwrap();
-        ask(&db, &mail("ann@example.com"), &secret, now)
+        request(&db, &mail("ann@example.com"), &secret, now)
             .await
             .unwrap();
         assert_eq!(due(waiting(&db, now).await), [] as [i64; 0]);
@@ -183,12 +242,13 @@ fn an_address_is_asked_once_an_hour() {
                 region: Some(region),
                 ..mail("ann@example.com")
             };
-            ask(&db, &more, &Secret::new().await.unwrap(), now)
+            request(&db, &more, &Secret::new().await.unwrap(), now)
                 .await
                 .unwrap();
         }
-        let (_, total) = list(&db, 10, 0).await.unwrap();
-        assert_eq!(total, 1 + UNCONFIRMED);
+        assert!(list(&db, &Scope::public(), 10, 0).await.is_err());
+        let page = list(&db, &Scope::engine(), 10, 0).await.unwrap();
+        assert_eq!(page.total, 1 + UNCONFIRMED);
     });
 }
 
@@ -198,10 +258,10 @@ fn what_is_not_confirmed_goes() {
         let db = stage().await;
         let now = Timestamp::from_millis(Timestamp::now().millis());
         let secret = Secret::new().await.unwrap();
-        let asked = ask(&db, &mail("ann@example.com"), &secret, now)
+        let asked = request(&db, &mail("ann@example.com"), &secret, now)
             .await
             .unwrap();
-        let id = asked.id.unwrap();
+        let id = asked.unwrap();
         let early = expire(&db, &id, now.plus_seconds(60)).await.unwrap();
         assert_eq!(early, Some(now.plus_seconds(LIFETIME)));
         let late = now.plus_seconds(LIFETIME);
@@ -217,15 +277,21 @@ fn what_is_not_confirmed_goes() {
         .await;
         assert_eq!(expire(&db, &id, late).await.unwrap(), None);
         assert!(find(&db, &id).await.unwrap().is_some());
-        note_failure(&db, &id, "refused", now).await.unwrap();
-        note_failure(&db, &id, "refused again", late).await.unwrap();
+        note_failure(&db, &known(&db, &id).await, "refused", now)
+            .await
+            .unwrap();
+        note_failure(&db, &known(&db, &id).await, "refused again", late)
+            .await
+            .unwrap();
         assert_eq!(
             find(&db, &id).await.unwrap().unwrap().failing_since,
             Some(now)
         );
-        note_success(&db, &id).await.unwrap();
+        note_success(&db, &known(&db, &id).await).await.unwrap();
         assert_eq!(find(&db, &id).await.unwrap().unwrap().failing_since, None);
-        disable(&db, &id, "gone", now).await.unwrap();
+        disable(&db, &known(&db, &id).await, "gone", now)
+            .await
+            .unwrap();
         assert!(find(&db, &id).await.unwrap().unwrap().is_disabled);
     });
 }
@@ -261,11 +327,14 @@ fn only_what_the_catalogue_has_can_be_chosen() {
             ),
             (None, &[1, 99], Some("There is no component 99")),
         ] {
-            let checked = demand_known(&db, region, components).await;
+            let checked = demand_in_catalogue(&db, region, components).await;
             let text = checked.err().map(|refusal| refusal.message().to_owned());
             assert_eq!(text.as_deref(), refused, "{region:?} {components:?}");
         }
-        let (regions, components) = choices(&db).await.unwrap();
+        let Choices {
+            regions,
+            components,
+        } = choices(&db).await.unwrap();
         assert_eq!(regions, ["EU", "US"]);
         assert_eq!(components.len(), 3);
     });

@@ -4,7 +4,7 @@ use crate::view::{self, DAYS, Day, Picture};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp};
+use windlass_core::{Result, Scope, Timestamp};
 use windlass_status::availability::{self, Days, day_of, start_of};
 use windlass_status::overview::{self, Current, Event, Listed, State};
 
@@ -21,7 +21,8 @@ impl Past {
         let today = day_of(now);
         let first_day = today - DAYS + 1;
         let days = availability::days(db, first_day, today, now).await?;
-        let incidents = overview::incidents_since(db, start_of(first_day), now).await?;
+        let incidents =
+            overview::incidents_since(db, &Scope::public(), start_of(first_day), now).await?;
         Ok(Self {
             first_day,
             days: days

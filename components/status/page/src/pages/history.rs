@@ -5,7 +5,7 @@ use crate::view::{self, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::time::Month;
-use windlass_core::{Context, Response, Result, Timestamp};
+use windlass_core::{Context, Response, Result, Scope, Timestamp};
 use windlass_status::overview::{self, Event, PAGE};
 
 /// The last page of a month that can be asked for.
@@ -61,7 +61,7 @@ impl Shown {
             None => {
                 // Up to now, and the millisecond of now itself.
                 let end = now.plus_millis(1);
-                let (last, _) = overview::ends_around(db, end, end, now).await?;
+                let (last, _) = overview::ends_around(db, &Scope::public(), end, end, now).await?;
                 let Some(last) = last else {
                     return Ok(None);
                 };
@@ -70,8 +70,9 @@ impl Shown {
         };
         let (begin, end) = (month.begin(), month.end());
         let skipped = (page - 1) * i64::try_from(PAGE).unwrap_or_default();
-        let (events, are_more) = overview::ended(db, begin, end, now, skipped).await?;
-        let (older, newer) = overview::ends_around(db, begin, end, now).await?;
+        let (events, are_more) =
+            overview::ended(db, &Scope::public(), begin, end, now, skipped).await?;
+        let (older, newer) = overview::ends_around(db, &Scope::public(), begin, end, now).await?;
         Ok(Some(Self {
             month,
             page,

@@ -6,7 +6,7 @@ use maud::html;
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::time::Month;
-use windlass_core::{Context, Response, Result, Timestamp};
+use windlass_core::{Context, Response, Result, Scope, Timestamp};
 use windlass_status::overview::{self, Event, Stage};
 
 /// `GET /incidents/{id}`: what it is about, and every update.
@@ -18,7 +18,7 @@ pub async fn incident(ctx: &Context<impl Db>) -> Result<Response> {
         return Ok(unknown(text));
     };
     remembered(ctx, format!("incident {id}"), async |now| {
-        Ok(match overview::find(&ctx.db, id).await? {
+        Ok(match overview::find(&ctx.db, &Scope::public(), id).await? {
             Some(event) => about(&event, now),
             None => unknown(text),
         })

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use windlass_core::{Error, Request, Result};
 use windlass_status::components::Attribute;
-use windlass_status::incidents::IMPACTS;
+use windlass_status::events::IMPACTS;
 
 /// The title of an incident that a report without one opens.
 const TEXT: &str = "Incident";

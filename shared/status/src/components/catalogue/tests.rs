@@ -1,5 +1,7 @@
 use super::*;
-use crate::{incidents, version};
+use crate::events::{EventKind, NewIncident};
+use crate::testing;
+use crate::version;
 use windlass_core::db::NativeDb;
 
 fn entry(name: &str, region: &str) -> Entry {
@@ -71,8 +73,8 @@ fn what_is_gone_is_deleted_or_retired_and_may_come_back() {
         let db = database().await;
         let all = [entry("A", "EU"), entry("B", "EU"), entry("C", "EU")];
         replace(&db, &scope(), &all).await.unwrap();
-        let new = incidents::NewIncident {
-            kind: incidents::EventKind::Incident,
+        let new = NewIncident {
+            kind: EventKind::Incident,
             title: "x",
             description: None,
             impact: 1,
@@ -83,7 +85,7 @@ fn what_is_gone_is_deleted_or_retired_and_may_come_back() {
             contact_email: None,
             components: &[2],
         };
-        incidents::insert(&db, &new, "ann", Timestamp::now())
+        testing::insert(&db, &new, "ann", Timestamp::now())
             .await
             .unwrap();
 

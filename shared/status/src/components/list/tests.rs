@@ -1,6 +1,17 @@
 use super::*;
 use windlass_core::db::NativeDb;
 
+async fn insert(
+    db: &NativeDb,
+    scope: &Scope,
+    name: &str,
+    attributes: &[Attribute],
+    now: Timestamp,
+) -> Result<String> {
+    db.transaction(async |tx| super::insert(tx, scope, name, attributes, now).await)
+        .await
+}
+
 fn attribute(name: &str, value: &str) -> Attribute {
     Attribute {
         name: name.into(),
@@ -29,6 +40,7 @@ fn a_component_is_there_once_however_it_is_written() {
         let second = insert(&db, &scope, "Volumes", &us, now).await.unwrap();
         assert_eq!(list_json(&db).await.unwrap(), format!("[{first},{second}]"));
         assert_eq!(find_json(&db, 2).await.unwrap(), second);
+        assert_eq!(find(&db, 2).await.unwrap().attributes, us);
         let missing = find_json(&db, 3).await.unwrap_err();
         assert_eq!(missing.message(), "component does not exist");
 

@@ -1,6 +1,7 @@
 //! `/rss/`: the latest incidents of a region, or of one component in it, for feed readers.
 
 use crate::feed;
+use crate::view::in_query;
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Channel, Guid, Item};
 use std::collections::BTreeMap;
@@ -71,10 +72,6 @@ fn refusal(markup: String) -> Response {
     Response::bytes(404, "text/html; charset=utf-8", markup.into_bytes())
         .header("content-security-policy", "default-src 'none'")
         .header("x-content-type-options", "nosniff")
-}
-
-fn in_query(text: &str) -> String {
-    crate::view::in_query(text)
 }
 
 fn channel(base: &str, region: &str, component: Option<&str>, items: &[feeds::Item]) -> Channel {

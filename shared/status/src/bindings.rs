@@ -36,16 +36,16 @@ windlass_core::named_enum! {
 pub enum Subject<'a> {
     /// A Conductor deployment, and the workflow that was run on it.
     Deployment {
-        /// Its tenant.
+        /// The tenant that the deployment is in.
         tenant: &'a str,
-        /// Its id.
+        /// The deployment's id.
         id: &'a str,
-        /// The workflow.
+        /// The workflow that was run, for the text of an update.
         workflow: &'a str,
     },
     /// An Opsera pipeline.
     Pipeline {
-        /// Its id.
+        /// The pipeline's id.
         id: &'a str,
     },
 }
@@ -73,16 +73,16 @@ impl<'a> Subject<'a> {
 /// How a run ended. One that was cancelled says nothing about its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// Well.
+    /// The run ended well.
     Succeeded,
-    /// With an error.
+    /// The run ended with this error.
     Failed(&'a str),
 }
 
 /// A binding as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
-    /// The component.
+    /// The number of the component that is bound.
     pub component_id: i64,
     /// What it follows.
     #[serde(rename = "type")]
@@ -94,9 +94,9 @@ pub struct Binding {
     pub id: String,
     /// How bad a failure is, 1 to 3.
     pub impact: i64,
-    /// When it was made.
+    /// When it was bound.
     pub created_at: Timestamp,
-    /// By whom.
+    /// Who bound it.
     pub created_by: String,
     /// The open incident that the last failure led to.
     pub incident_id: Option<i64>,

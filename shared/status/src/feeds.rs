@@ -27,15 +27,15 @@ pub struct Filter<'a> {
 /// An event as a feed shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Item {
-    /// Its number.
+    /// The event's number.
     pub id: i64,
     /// Its title, plain text.
     pub title: String,
-    /// 0 to 3.
+    /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
     pub impact: i64,
-    /// Its beginning.
+    /// When it begins or began.
     pub started_at: Timestamp,
-    /// Its end, if it is known.
+    /// When it ends or ended, if that is known.
     pub ended_at: Option<Timestamp>,
     /// What was told of it, the latest first.
     pub updates: Vec<ItemUpdate>,
@@ -46,28 +46,28 @@ pub struct Item {
 pub struct ItemUpdate {
     /// Where the event stood.
     pub status: String,
-    /// What was said.
+    /// What was told.
     pub text: String,
-    /// Whether that is markup made here.
+    /// Whether the text is markup that was made here.
     pub is_markup: bool,
-    /// When.
+    /// When that happened.
     pub at: Timestamp,
 }
 
 /// A maintenance as a calendar shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Date {
-    /// Its number.
+    /// The event's number.
     pub id: i64,
     /// Its title, plain text.
     pub title: String,
     /// What it is about, plain text.
     pub description: Option<String>,
-    /// Such as `planned`.
+    /// Where it stands, such as `planned`.
     pub status: String,
-    /// Its beginning.
+    /// When it begins or began.
     pub started_at: Timestamp,
-    /// Its end, if it is known.
+    /// When it ends or ended, if that is known.
     pub ended_at: Option<Timestamp>,
     /// When it was announced.
     pub created_at: Timestamp,

@@ -85,7 +85,7 @@ pub struct Update {
     pub status: String,
     /// What was told: plain text, or markup that was made here.
     pub text: String,
-    /// Which of both.
+    /// Whether the text is markup.
     pub is_markup: bool,
     /// When it happened.
     pub at: Timestamp,

@@ -32,7 +32,7 @@ pub enum Subject<'a> {
 /// What is reported.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// Of what.
+    /// The component that is not well.
     pub subject: Subject<'a>,
     /// How bad it is, 1 to 3.
     pub impact: i64,
@@ -49,9 +49,9 @@ pub enum Outcome {
     UnderMaintenance(i64),
     /// An incident tells as much already, and nothing was changed.
     Known {
-        /// The incident.
+        /// The incident's number.
         incident: i64,
-        /// Its title.
+        /// The incident's title.
         title: String,
         /// The component's name and the values of its attributes.
         component: String,

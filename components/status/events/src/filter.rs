@@ -29,7 +29,7 @@ impl Pages {
 /// The filters of a request.
 ///
 /// # Errors
-/// 400.
+/// 400 in one text for all that cannot be read.
 pub fn read(request: &Request) -> Result<Filter> {
     let given = |name| request.query_value(name);
     let filter = Filter {
@@ -55,7 +55,7 @@ pub fn read(request: &Request) -> Result<Filter> {
 /// The page that a request asks for.
 ///
 /// # Errors
-/// 400.
+/// 400 in one text for all that cannot be read.
 pub fn pages(request: &Request) -> Result<Pages> {
     let index = request.query_value("page");
     let index = index.map(|text| number_in(text, &(1..=i64::MAX)));

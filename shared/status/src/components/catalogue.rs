@@ -34,7 +34,7 @@ impl Entry {
 /// How many components became what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
-    /// New ones.
+    /// Ones that are new.
     pub created: usize,
     /// Retired ones that are back.
     pub returned: usize,

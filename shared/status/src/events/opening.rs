@@ -19,11 +19,11 @@ use windlass_store::audit;
 pub struct NewEvent<'a> {
     /// What it is.
     pub kind: EventKind,
-    /// Its title.
+    /// Its title, plain text.
     pub title: &'a str,
-    /// What it is about.
+    /// What it is about, plain text.
     pub description: Option<&'a str>,
-    /// How bad it is.
+    /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
     pub impact: i64,
     /// When it begins.
     pub started_at: Timestamp,
@@ -38,9 +38,9 @@ pub struct NewEvent<'a> {
 /// Where a component of a new event ended up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Placed {
-    /// The component.
+    /// The component's number.
     pub component_id: i64,
-    /// The event that it is on.
+    /// The number of the event that it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident_id: Option<i64>,
     /// Why that is not the new one.

@@ -19,7 +19,7 @@ pub const SYSTEM: &str = "SYSTEM";
 /// An event that is in the table: its number, and the title that links to it show.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EventRef {
-    /// Its number.
+    /// The event's number.
     pub id: i64,
     /// Its title, plain text.
     pub title: String,

@@ -31,17 +31,17 @@ pub struct Patch<'a> {
     pub status: &'a str,
     /// When that happened.
     pub update_date: Option<Timestamp>,
-    /// Another title.
+    /// The title from now on; absent when it stays.
     pub title: Option<&'a str>,
-    /// Another description.
+    /// The description from now on; absent when it stays.
     pub description: Option<&'a str>,
-    /// Another person to ask.
+    /// Whom to ask from now on; absent when that stays.
     pub contact_email: Option<&'a str>,
-    /// Another impact.
+    /// How bad it is from now on; absent when that stays.
     pub impact: Option<i64>,
-    /// Another beginning.
+    /// When it begins instead; absent when that stays.
     pub start_date: Option<Timestamp>,
-    /// Another end.
+    /// When it ends instead; absent when that stays.
     pub end_date: Option<Timestamp>,
 }
 

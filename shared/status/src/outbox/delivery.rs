@@ -17,12 +17,12 @@ windlass_core::named_enum! {
     }
 }
 
-/// What a delivery is about.
+/// A notice that is to be brought to one subscriber.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Delivery {
     /// Its id, which goes out with it.
     pub id: String,
-    /// Whom to.
+    /// The id of the subscription that is told.
     pub subscription: String,
     /// Failed attempts so far.
     pub attempts: i64,

@@ -26,13 +26,13 @@ pub struct Notice {
     pub title: String,
     /// Its description, plain text.
     pub description: Option<String>,
-    /// 0 to 3.
+    /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
     pub impact: i64,
-    /// Where it stands.
+    /// Where it stands, such as `analysing`.
     pub status: String,
-    /// Its beginning.
+    /// When it begins or began.
     pub start_date: String,
-    /// Its end, if it is known.
+    /// When it ends or ended, if that is known.
     pub end_date: Option<String>,
     /// The components it is on.
     pub components: Vec<ToldComponent>,
@@ -60,7 +60,7 @@ pub struct ToldComponent {
 pub struct ToldUpdate {
     /// Where the event stood.
     pub status: String,
-    /// What was said.
+    /// What was told.
     pub text: String,
     /// Whether the text is markup made here.
     #[serde(default)]

@@ -10,10 +10,10 @@ use windlass_store::queue;
 /// How many unconfirmed subscriptions an address or a URL has at most.
 pub(super) const UNCONFIRMED: i64 = 3;
 
-/// What is asked for.
+/// A subscription that somebody asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSubscription<'a> {
-    /// How.
+    /// How its subscriber is to be told.
     pub channel: Channel,
     /// The address or the URL.
     pub target: &'a str,

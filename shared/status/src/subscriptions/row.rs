@@ -8,7 +8,7 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_store::{audit, queue};
 
-/// A subscription.
+/// A subscription: who is told, how, and whether that works.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Subscription {
     /// Its id.

@@ -16,7 +16,7 @@ pub struct Past {
 }
 
 impl Past {
-    /// Reads it.
+    /// Reads what happened until now.
     pub async fn read(db: &impl Db, now: Timestamp) -> Result<Self> {
         let today = day_of(now);
         let first_day = today - DAYS + 1;

@@ -23,13 +23,13 @@ pub use extraction::extract;
 pub use kind::{EventKind, IMPACTS, impact_name};
 pub use list::{Filter, find_json, list};
 pub use markup::{escape, link};
-pub use opening::{NewEvent, Opened, Placed, open};
-pub use row::{Event, EventRef, SYSTEM, find};
+pub use opening::{Opened, Placed, open};
+pub use row::{Event, EventRef, NewEvent, SYSTEM, find};
 pub use update::{change, rewrite_update};
 
 pub(crate) use moves::{Member, tell_of_move};
 pub(crate) use row::{
-    NewIncident, NewUpdate, add_component, add_update, close, insert, remove_component, set_impact,
+    NewUpdate, Origin, add_component, add_update, close, insert, remove_component, set_impact,
 };
 pub(crate) use visibility::{EFFECTIVE_MAINTENANCE, PUBLIC, is_insider, visible};
 

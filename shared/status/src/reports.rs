@@ -10,9 +10,10 @@
 
 use super::components::{Attribute, Component, attributes_key};
 use super::events::{
-    self, EFFECTIVE_MAINTENANCE, EventKind, EventRef, Member, NewIncident, NewUpdate, PUBLIC,
+    self, EFFECTIVE_MAINTENANCE, EventKind, EventRef, Member, NewEvent, NewUpdate, Origin, PUBLIC,
     SYSTEM, escape, impact_name, tell_of_move,
 };
+use super::lifecycle::IncidentStatus;
 use serde::Deserialize;
 use serde_json::json;
 use windlass_core::db::{Db, Tx};
@@ -294,19 +295,22 @@ impl Seen {
 
 /// Opens an incident of one component.
 async fn open(tx: &impl Tx, member: &Member<'_>, report: &Report<'_>) -> Result<EventRef> {
-    let new = NewIncident {
+    let new = NewEvent {
         kind: EventKind::Incident,
         title: report.text,
         description: None,
         impact: report.impact,
         started_at: member.now,
         ended_at: None,
-        is_system: true,
-        status: "analysing",
         contact_email: None,
         components: &[member.component.id],
     };
-    events::insert(tx, &new, member.by, member.now).await
+    let origin = Origin {
+        status: IncidentStatus::Analysing.name(),
+        is_system: true,
+        by: member.by,
+    };
+    events::insert(tx, &new, &origin, member.now).await
 }
 
 /// Adds an update that is plain text.

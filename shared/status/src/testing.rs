@@ -1,12 +1,42 @@
 //! What tests write without a report or a person: by number, each write in a transaction of its own.
 
 use crate::components::Component;
-use crate::events::{self, EventRef, NewIncident, NewUpdate};
+use crate::events::{self, EventKind, EventRef, NewEvent, NewUpdate, Origin};
 use windlass_core::db::{Db, NativeDb, NativeTransaction};
 use windlass_core::{Result, Scope, Timestamp};
 
+/// An event and how it comes to be.
+#[derive(Clone)]
+pub struct NewIncident<'a> {
+    pub kind: EventKind,
+    pub title: &'a str,
+    pub description: Option<&'a str>,
+    pub impact: i64,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub is_system: bool,
+    pub status: &'a str,
+    pub contact_email: Option<&'a str>,
+    pub components: &'a [i64],
+}
+
 pub async fn insert(db: &NativeDb, new: &NewIncident<'_>, by: &str, now: Timestamp) -> Result<i64> {
-    db.transaction(async |tx| events::insert(tx, new, by, now).await)
+    let event = NewEvent {
+        kind: new.kind,
+        title: new.title,
+        description: new.description,
+        impact: new.impact,
+        started_at: new.started_at,
+        ended_at: new.ended_at,
+        contact_email: new.contact_email,
+        components: new.components,
+    };
+    let origin = Origin {
+        status: new.status,
+        is_system: new.is_system,
+        by,
+    };
+    db.transaction(async |tx| events::insert(tx, &event, &origin, now).await)
         .await
         .map(|event| event.id)
 }

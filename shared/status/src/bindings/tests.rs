@@ -1,6 +1,7 @@
 use super::*;
-use crate::events::{EventKind, NewIncident};
+use crate::events::EventKind;
 use crate::subscriptions::tests::stage;
+use crate::testing::NewIncident;
 use crate::testing::{self, component_of};
 use windlass_core::db::NativeDb;
 use windlass_store::tenants;

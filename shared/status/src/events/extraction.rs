@@ -2,7 +2,7 @@
 
 use super::kind::EventKind;
 use super::moves::{Member, tell_of_move};
-use super::row::{self, Event, EventRef, NewIncident};
+use super::row::{self, Event, EventRef, NewEvent, Origin};
 use crate::components::Component;
 use crate::components::list::find_all_ever;
 use crate::lifecycle::IncidentStatus;
@@ -59,20 +59,23 @@ pub async fn extract(
     let status = IncidentStatus::named(&standing.status)
         .filter(|status| status.is_for(true))
         .unwrap_or(IncidentStatus::Analysing);
-    let new = NewIncident {
+    let new = NewEvent {
         kind: EventKind::Incident,
         title: &title,
         description: event.description.as_deref(),
         impact: standing.impact,
         started_at: standing.started_at,
         ended_at: None,
-        is_system: false,
-        status: status.name(),
         contact_email: event.contact_email.as_deref(),
         components: &ids,
     };
     let by = scope.username();
-    let part = row::insert(tx, &new, by, now).await?;
+    let origin = Origin {
+        status: status.name(),
+        is_system: false,
+        by,
+    };
+    let part = row::insert(tx, &new, &origin, now).await?;
     for component in &components {
         let member = Member { component, by, now };
         tell_of_move(tx, &member, &event.reference, &part).await?;

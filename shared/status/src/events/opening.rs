@@ -3,7 +3,7 @@
 use super::clock;
 use super::kind::EventKind;
 use super::moves::{Member, tell_of_move};
-use super::row::{self, EventRef, NewIncident, NewUpdate, SYSTEM};
+use super::row::{self, EventRef, NewEvent, NewUpdate, Origin, SYSTEM};
 use super::visibility::{EFFECTIVE_MAINTENANCE, PUBLIC};
 use crate::components::Component;
 use crate::components::list::find_all;
@@ -13,27 +13,6 @@ use serde_json::Value as Json;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, params};
 use windlass_store::audit;
-
-/// What a person wants to tell, checked already.
-#[derive(Clone, Debug)]
-pub struct NewEvent<'a> {
-    /// What it is.
-    pub kind: EventKind,
-    /// Its title, plain text.
-    pub title: &'a str,
-    /// What it is about, plain text.
-    pub description: Option<&'a str>,
-    /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
-    pub impact: i64,
-    /// When it begins.
-    pub started_at: Timestamp,
-    /// When it ends.
-    pub ended_at: Option<Timestamp>,
-    /// Whom to ask.
-    pub contact_email: Option<&'a str>,
-    /// The components it is on, each once.
-    pub components: &'a [i64],
-}
 
 /// Where a component of a new event ended up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -98,20 +77,13 @@ pub async fn open(
         }
     }
     let (status, text) = lifecycle::beginning(new.kind, is_operator);
-    let row = NewIncident {
-        kind: new.kind,
-        title: new.title,
-        description: new.description,
-        impact: new.impact,
-        started_at: new.started_at,
-        ended_at: new.ended_at,
-        is_system: false,
-        status,
-        contact_email: new.contact_email,
-        components: new.components,
-    };
     let by = scope.username();
-    let event = row::insert(tx, &row, by, now).await?;
+    let origin = Origin {
+        status,
+        is_system: false,
+        by,
+    };
+    let event = row::insert(tx, new, &origin, now).await?;
     let update = NewUpdate {
         status,
         text,

@@ -63,29 +63,36 @@ pub async fn find(db: &impl Db, scope: &Scope, id: i64) -> Result<Event> {
     found.ok_or_else(unknown)
 }
 
-/// An event to be stored.
+/// An event to be stored, checked already.
 #[derive(Clone, Debug)]
-pub(crate) struct NewIncident<'a> {
+pub struct NewEvent<'a> {
     /// What it is.
-    pub(crate) kind: EventKind,
+    pub kind: EventKind,
     /// Its title, plain text.
-    pub(crate) title: &'a str,
-    /// What a maintenance is about, plain text.
-    pub(crate) description: Option<&'a str>,
-    /// 1 minor, 2 major, 3 outage; 0 for what is no incident.
-    pub(crate) impact: i64,
-    /// Since when, or from when on.
-    pub(crate) started_at: Timestamp,
-    /// Until when, where that is known.
-    pub(crate) ended_at: Option<Timestamp>,
+    pub title: &'a str,
+    /// What it is about, plain text.
+    pub description: Option<&'a str>,
+    /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
+    pub impact: i64,
+    /// When it begins.
+    pub started_at: Timestamp,
+    /// When it ends.
+    pub ended_at: Option<Timestamp>,
+    /// Whom to ask.
+    pub contact_email: Option<&'a str>,
+    /// The components it is on, each once.
+    pub components: &'a [i64],
+}
+
+/// How a new event comes to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    /// Where it stands at first, such as `analysing` or `planned`.
+    pub(crate) status: &'a str,
     /// Whether no person had a hand in it.
     pub(crate) is_system: bool,
-    /// Where it stands, such as `analysing` or `planned`.
-    pub(crate) status: &'a str,
-    /// Whom to ask; shown to logged-in callers only.
-    pub(crate) contact_email: Option<&'a str>,
-    /// The components it is on.
-    pub(crate) components: &'a [i64],
+    /// Who opens it.
+    pub(crate) by: &'a str,
 }
 
 /// What is told about an event.
@@ -104,8 +111,8 @@ pub(crate) struct NewUpdate<'a> {
 /// Stores an event and the components it is on.
 pub(crate) async fn insert(
     tx: &impl Tx,
-    new: &NewIncident<'_>,
-    by: &str,
+    new: &NewEvent<'_>,
+    origin: &Origin<'_>,
     now: Timestamp,
 ) -> Result<EventRef> {
     let found = tx
@@ -121,11 +128,11 @@ pub(crate) async fn insert(
                 new.impact,
                 new.started_at,
                 new.ended_at,
-                new.is_system,
-                new.status,
+                origin.is_system,
+                origin.status,
                 new.contact_email,
                 now,
-                by
+                origin.by
             ],
         )
         .await?;

@@ -1,7 +1,8 @@
 use super::*;
-use crate::events::{EventKind, NewIncident, NewUpdate};
+use crate::events::{EventKind, NewUpdate};
 use crate::subscriptions::tests::stage;
 use crate::testing;
+use crate::testing::NewIncident;
 
 #[test]
 fn a_feed_has_the_latest_of_its_region() {

@@ -1,8 +1,9 @@
 use super::*;
-use crate::events::{EventKind, NewIncident};
+use crate::events::EventKind;
 use crate::subscriptions::tests::{confirm, find, request};
 use crate::subscriptions::{NewSubscription, Secret};
 use crate::testing;
+use crate::testing::NewIncident;
 use std::cell::{Cell, RefCell};
 use windlass_core::db::NativeDb;
 use windlass_core::outbound::{OutboundRequest, OutboundResponse};

@@ -1,10 +1,11 @@
 use super::notice::{KEPT, sweep};
 use super::*;
 use crate::Page;
-use crate::events::{EventKind, NewIncident, NewUpdate};
+use crate::events::{EventKind, NewUpdate};
 use crate::subscriptions::Channel;
 use crate::subscriptions::tests::{confirmed, delete, stage};
 use crate::testing;
+use crate::testing::NewIncident;
 use windlass_core::db::{Db as _, NativeDb};
 use windlass_core::{Kind, Scope, params};
 

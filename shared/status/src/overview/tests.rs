@@ -1,6 +1,7 @@
 use super::*;
-use crate::events::{NewIncident, NewUpdate};
+use crate::events::NewUpdate;
 use crate::testing;
+use crate::testing::NewIncident;
 use windlass_core::app::Identity as _;
 use windlass_core::db::NativeDb;
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::components::{self, find_with_incidents, list_with_incidents};
 use crate::events::monitor_list::{Window, find_json, list_json};
-use crate::testing;
+use crate::testing::{self, NewIncident};
 use serde_json::Value;
 use std::rc::Rc;
 use windlass_core::Caller;

@@ -1,6 +1,7 @@
 use super::*;
-use crate::events::{EventKind, NewIncident};
+use crate::events::EventKind;
 use crate::testing;
+use crate::testing::NewIncident;
 use crate::version;
 use windlass_core::db::NativeDb;
 

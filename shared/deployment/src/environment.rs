@@ -6,17 +6,17 @@
 //! checks and inserts only.
 
 mod creation;
-mod known;
+mod plan_rows;
 mod removal;
-mod rows;
+mod world;
 
 pub use creation::{
     Outcome, Prepared, Wanted, create, demand_update_execution, forbid_while_cancelling,
     is_update_execution,
 };
-pub use known::{Here, World, context};
+pub use plan_rows::{listed_workflows, new_node};
 pub use removal::{Removal, remove};
-pub use rows::{listed_workflows, new_node};
+pub use world::{Here, World, context};
 
 #[cfg(test)]
 mod tests;

@@ -5,16 +5,16 @@
 //! the reason, until an upload of the same id replaces it. The plan is kept in a table of its own
 //! and twice: as clients see it, and in the small form that deployments are made from.
 
-mod change;
-mod delete;
+mod removal;
 mod under_way;
+mod update;
 mod upload;
 
-pub use change::{
-    Changes, demand_execution, demand_visibility, save, save_archive, set_visibility, username,
-};
-pub use delete::{delete, dependent_deployments, is_imported};
+pub use removal::{delete, dependent_deployments, is_imported};
 pub use under_way::{UPLOAD_WORK, UnderWay, advance, end, find_under_way, give_up, take_archive};
+pub use update::{
+    Changes, demand_execution, demand_visibility, save, save_archive, set_visibility,
+};
 pub use upload::{
     PlanTexts, Upload, UploadExecution, demand_absent, demand_free, insert, insert_validation,
 };
@@ -297,5 +297,4 @@ pub async fn exists_elsewhere(db: &impl Db, scope: &Scope, id: &str) -> Result<b
 }
 
 #[cfg(test)]
-#[path = "blueprints/tests.rs"]
 mod tests;

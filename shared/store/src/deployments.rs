@@ -7,7 +7,7 @@
 mod creation;
 mod fields;
 mod relatives;
-pub(crate) mod subs;
+pub(crate) mod sub_deployments;
 mod workflows;
 
 pub use creation::{CREATE_WORKFLOW, Creation, record_creation};
@@ -459,5 +459,4 @@ pub async fn first_of_each_blueprint(
 }
 
 #[cfg(test)]
-#[path = "deployments/tests.rs"]
 mod tests;

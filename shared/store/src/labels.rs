@@ -126,5 +126,4 @@ pub async fn remove(
 }
 
 #[cfg(test)]
-#[path = "labels/tests.rs"]
 mod tests;

@@ -297,5 +297,4 @@ pub async fn set_visibility(db: &impl Db, deployment_key: i64, visibility: &str)
 }
 
 #[cfg(test)]
-#[path = "nodes/tests.rs"]
 pub(crate) mod tests;

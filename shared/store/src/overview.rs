@@ -94,5 +94,4 @@ pub async fn database_answers(db: &impl Db) -> bool {
 }
 
 #[cfg(test)]
-#[path = "overview/tests.rs"]
 mod tests;

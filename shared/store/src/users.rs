@@ -87,6 +87,13 @@ pub async fn creator(db: &impl Db, scope: &Scope, username: &str) -> Result<Stri
     }
 }
 
+/// The name of a user in its own letter case, if there is such a user.
+pub async fn find_name(db: &impl Db, _scope: &Scope, name: &str) -> Result<Option<String>> {
+    let sql = "select username from users where username = ?1";
+    let row = db.first(sql, params![name]).await?;
+    row.map(|row| row.text(0).map(str::to_owned)).transpose()
+}
+
 /// Refuses a name that somebody has.
 pub async fn demand_free(db: &impl Db, scope: &Scope, username: &str) -> Result<()> {
     match find_if_any(db, scope, username).await? {

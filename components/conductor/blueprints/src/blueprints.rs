@@ -12,6 +12,7 @@ use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
 };
 use windlass_store::labels::{self, LabelOwner};
+use windlass_store::users;
 
 /// What an update may name.
 const UPDATABLE: [&str; 12] = [
@@ -163,8 +164,8 @@ pub async fn created_by(
     let Some(name) = params.text(key)? else {
         return Ok(None);
     };
-    ctx.allow(Permission::SetOwner)?;
-    match blueprints::username(&ctx.db, name).await? {
+    let scope = ctx.allow(Permission::SetOwner)?;
+    match users::find_name(&ctx.db, &scope, name).await? {
         Some(name) => Ok(Some(name)),
         None => Err(Error::bad_parameters(format!(
             "User {name} does not exist."

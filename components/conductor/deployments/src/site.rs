@@ -1,7 +1,7 @@
 //! `/deployments/{deployment_id}/set-site`: where a deployment is.
 
+use crate::body_fields;
 use crate::deployments::show;
-use crate::given;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result};
@@ -25,7 +25,7 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let deployment = deployments::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            let site = given::site_name(&body)?;
+            let site = body_fields::site_name(&body)?;
             deployments::set_site(db, deployment.key, site.as_deref()).await?;
             audit::insert(db, &scope, "deployment_set_site", "Deployment", id).await
         })

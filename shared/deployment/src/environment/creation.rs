@@ -21,8 +21,8 @@ use windlass_store::labels::{self, LabelOwner};
 use windlass_store::node_instances_list::{self as node_instances, NewInstance};
 use windlass_store::nodes::{self, NewNode};
 
-use super::known::World;
-use super::rows;
+use super::plan_rows;
+use super::world::World;
 
 /// A deployment that somebody wants.
 #[derive(Clone, Debug)]
@@ -137,11 +137,11 @@ async fn environment(
     };
     let settings = plan.plan.section("deployment_settings");
     Ok(Ok(Environment {
-        columns: rows::deployment_columns(&plan),
+        columns: plan_rows::deployment_columns(&plan),
         display_name: settings["display_name"].as_str().map(str::to_owned),
         labels,
-        nodes: rows::nodes(&plan),
-        instances: rows::instances(instances),
+        nodes: plan_rows::nodes(&plan),
+        instances: plan_rows::instances(instances),
     }))
 }
 

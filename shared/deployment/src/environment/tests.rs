@@ -10,7 +10,6 @@ use windlass_store::deployments::{self, DEPLOYMENT};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, LabelOwner};
 
-#[path = "tests/family.rs"]
 mod family;
 use family::attempt;
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::labels;
 use crate::migrations;
+use crate::users;
 use serde_json::json;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::NativeDb;
@@ -499,8 +500,14 @@ fn what_an_update_refers_to_has_to_exist() {
         let sql = "insert into users (id, username, password_hash, role, created_at)
              values (9, 'Ann', '', 'default', '2024')";
         db.execute(sql, &[]).await.unwrap();
-        assert_eq!(username(&db, "ANN").await.unwrap().as_deref(), Some("Ann"));
-        assert_eq!(username(&db, "bob").await.unwrap(), None);
+        assert_eq!(
+            users::find_name(&db, &harbour, "ANN")
+                .await
+                .unwrap()
+                .as_deref(),
+            Some("Ann")
+        );
+        assert_eq!(users::find_name(&db, &harbour, "bob").await.unwrap(), None);
         let crane = find(&db, &harbour, "crane").await.unwrap();
         let same = demand_visibility(&db, &harbour, &crane, Visibility::Tenant).await;
         assert!(same.is_ok());

@@ -64,7 +64,7 @@ pub async fn recompute(db: &impl Db, deployment_key: i64) -> Result<()> {
     let latest = "coalesce((select status from executions where id = latest_execution), '')";
     let set = format!(
         "update deployments set {}, deployment_status = ({}) where key = ?1 returning key",
-        crate::deployments::subs::REFRESH,
+        crate::deployments::sub_deployments::REFRESH,
         status_of(latest)
     );
     let mut seen = vec![deployment_key];

@@ -1,8 +1,8 @@
 //! `PATCH /deployments/{deployment_id}`: labels and display name; for an update's execution, also
 //! what is fixed for everybody else.
 
+use crate::body_fields;
 use crate::deployments::show;
-use crate::given;
 use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
@@ -24,10 +24,10 @@ pub async fn update_labels(ctx: &Context<impl Db>) -> Result<Response> {
         ));
     }
     let labels = body.get("labels").map(labels::parse).transpose()?;
-    let display_name = given::display_name(&body)?;
+    let display_name = body_fields::display_name(&body)?;
     let plan = plan(&body)?;
-    let created_at = given::created_at(ctx, &body)?;
-    let creator = given::creator(ctx, &body).await?;
+    let created_at = body_fields::created_at(ctx, &body)?;
+    let creator = body_fields::creator(ctx, &body).await?;
     ctx.include(&DEPLOYMENT)?;
     ctx.db
         .transaction(async |db| {

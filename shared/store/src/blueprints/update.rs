@@ -136,13 +136,6 @@ pub async fn demand_execution(db: &impl Db, scope: &Scope, id: &str) -> Result<(
     }
 }
 
-/// The name of a user in its own letter case, if there is such a user.
-pub async fn username(db: &impl Db, name: &str) -> Result<Option<String>> {
-    let sql = "select username from users where username = ?1";
-    let row = db.first(sql, params![name]).await?;
-    row.map(|row| row.text(0).map(str::to_owned)).transpose()
-}
-
 /// Gives a blueprint another archive. The blob of the old one is to be removed after the commit.
 /// `action` is what the audit trail calls it.
 pub async fn save_archive(

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Result, Timestamp, ids};
-use windlass_store::blueprints;
+use windlass_store::users;
 
 /// The longest name shown to people, in characters.
 const DISPLAY_NAME: usize = 256;
@@ -61,8 +61,8 @@ pub async fn creator(ctx: &Context<impl Db>, body: &Body) -> Result<Option<Strin
     let Some(name) = body.text("created_by")?.or(body.text("creator")?) else {
         return Ok(None);
     };
-    ctx.allow(Permission::SetOwner)?;
-    let found = blueprints::username(&ctx.db, name).await?;
+    let scope = ctx.allow(Permission::SetOwner)?;
+    let found = users::find_name(&ctx.db, &scope, name).await?;
     let unknown = || Error::bad_parameters(format!("User {name} does not exist."));
     found.ok_or_else(unknown).map(Some)
 }

@@ -62,7 +62,8 @@ pub struct Execution {
 }
 
 /// Where an execution stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the words of the API")]
 pub enum Status {
     Scheduled,
@@ -78,7 +79,8 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 10] = [
+    /// Every status.
+    pub const ALL: [Self; 10] = [
         Self::Scheduled,
         Self::Queued,
         Self::Pending,

@@ -5,15 +5,15 @@
 //! puts the inputs in and makes the node instances, so that [`create`] holds the database for
 //! checks and inserts only.
 
+mod calling_execution;
 mod creation;
+mod creation_record;
 mod plan_rows;
 mod removal;
 mod world;
 
-pub use creation::{
-    Outcome, Prepared, Wanted, create, demand_update_execution, forbid_while_cancelling,
-    is_update_execution,
-};
+pub use calling_execution::{demand_update_execution, forbid_while_cancelling};
+pub use creation::{Outcome, Prepared, Wanted, create};
 pub use plan_rows::{listed_workflows, new_node};
 pub use removal::{Removal, remove};
 pub use world::{Here, World, context};

@@ -12,6 +12,7 @@ use windlass_core::http::Uri;
 use windlass_core::outbound::address::{self, Refusal};
 use windlass_core::platform::{self, OutboundAnswer, OutboundRequest};
 use windlass_core::{Error, Result};
+use windlass_store::blobs::LooseBlobs;
 
 /// How long a download may take while a client waits for it: servers give up on requests that
 /// take a minute.
@@ -70,17 +71,13 @@ impl ArchiveUrl {
         db: &impl Db,
         limits: &UploadLimits,
         patience: Duration,
+        blobs: &LooseBlobs,
     ) -> Result<Stored, Problem> {
         let end = Instant::now() + patience;
         let mut answer = self.open(end).await?;
-        let mut incoming = Incoming::new(db, limits);
-        let stored = match copy(&mut answer, &mut incoming, end).await {
-            Ok(()) => incoming.finish().await?,
-            Err(problem) => {
-                incoming.abandon().await;
-                return Err(problem);
-            }
-        };
+        let mut incoming = Incoming::new(db, limits, blobs);
+        copy(&mut answer, &mut incoming, end).await?;
+        let stored = incoming.finish().await?;
         stored.ok_or_else(|| "the server answered nothing".into())
     }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod background;
 mod blueprints;
+mod body_fields;
 mod download;
 mod icon;
 mod labels;

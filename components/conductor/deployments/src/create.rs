@@ -22,7 +22,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let prepared = Prepared::new(&ctx.db, &scope, wanted).await?;
     let outcome = ctx
         .db
-        .transaction(async |db| environment::create(db, &scope, &prepared).await)
+        .transaction(async |tx| environment::create(tx, &scope, &prepared).await)
         .await?;
     match outcome {
         Outcome::Failed(_, reason) if wait => Err(Error::new(
@@ -55,7 +55,7 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let visibility = Visibility::for_creation(body.text("visibility")?, private_resource)?;
     let blueprint = blueprints::find(&ctx.db, scope, blueprint_id).await?;
     demand_uploaded(&blueprint)?;
-    let site_name = body_fields::site_name(&body)?;
+    let site_name = body_fields::site_name(&ctx.db, scope, &body).await?;
     let labels = body
         .get("labels")
         .map_or_else(|| Ok(Vec::new()), labels::parse)?;

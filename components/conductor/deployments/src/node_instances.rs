@@ -189,7 +189,7 @@ pub async fn create_many(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let deployment = deployments::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            instances::insert_many(db, &deployment.owner(), new).await?;
+            instances::insert_many(db, &deployment, new).await?;
             audit::insert(db, &scope, "node_instance_create", "Deployment", id).await
         })
         .await?;

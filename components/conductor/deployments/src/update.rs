@@ -5,13 +5,13 @@ use crate::body_fields;
 use crate::deployments::show;
 use serde_json::{Map, Value};
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};
 use windlass_deployment::environment;
-use windlass_store::deployments::{self, DEPLOYMENT, Deployment, PLAN_COLUMNS};
+use windlass_store::deployments::{self, Changes, DEPLOYMENT, Deployment, PLAN_COLUMNS};
 use windlass_store::executions::deployment_status;
-use windlass_store::labels::{self, LabelOwner};
-use windlass_store::{audit, blueprints, node_instances};
+use windlass_store::labels::{self, Label};
+use windlass_store::{blueprints, node_instances};
 
 /// `PATCH /deployments/{deployment_id}`.
 pub async fn update_labels(ctx: &Context<impl Db>) -> Result<Response> {
@@ -27,23 +27,22 @@ pub async fn update_labels(ctx: &Context<impl Db>) -> Result<Response> {
     let display_name = body_fields::display_name(&body)?;
     let plan = plan(&body)?;
     let created_at = body_fields::created_at(ctx, &body)?;
-    let creator = body_fields::creator(ctx, &body).await?;
+    let created_by = body_fields::creator(ctx, &body).await?;
     ctx.include(&DEPLOYMENT)?;
     ctx.db
-        .transaction(async |db| {
-            let deployment = deployments::find(db, &scope, id).await?;
-            scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            set_fixed(db, &scope, &deployment, &body, plan).await?;
+        .transaction(async |tx| {
+            let deployment = deployments::find_own(tx, &scope, id).await?;
+            let fixed = fixed(tx, &scope, &deployment, &body, plan).await?;
             if let Some(labels) = &labels {
-                set_labels(db, &scope, &deployment, labels).await?;
+                set_labels(tx, &scope, &deployment, labels).await?;
             }
-            if let Some(name) = &display_name {
-                deployments::set_display_name(db, deployment.key, name).await?;
-            }
-            let creator = creator.as_deref();
-            deployments::set_origin(db, deployment.key, creator, created_at).await?;
-            deployments::touch(db, deployment.key).await?;
-            audit::insert(db, &scope, "deployment_update", "Deployment", id).await
+            let changes = Changes {
+                display_name,
+                created_by,
+                created_at,
+                ..fixed
+            };
+            deployments::save(tx, &scope, &deployment, &changes).await
         })
         .await?;
     show(ctx, &scope, id, 200).await
@@ -65,15 +64,15 @@ fn plan(body: &Body) -> Result<Map<String, Value>> {
     Ok(plan)
 }
 
-/// Sets what a deployment keeps from its creation: once, or by an update.
-async fn set_fixed(
+/// The changes to what a deployment keeps from its creation: set once, or by an update.
+async fn fixed(
     db: &impl Db,
     scope: &Scope,
     deployment: &Deployment,
     body: &Body,
     mut plan: Map<String, Value>,
-) -> Result<()> {
-    let by_update = environment::is_update_execution(db, scope).await?;
+) -> Result<Changes> {
+    let by_update = deployments::is_update_calling(db, scope).await?;
     let runtime_only = body.boolean("runtime_only_evaluation")?;
     if !by_update {
         let is_set = |name: &str| match name {
@@ -87,40 +86,36 @@ async fn set_fixed(
             return Err(Error::conflict(format!("{name} is already set")));
         }
     }
-    if let Some(id) = body.text("blueprint_id")? {
-        if !by_update {
+    let blueprint = match body.text("blueprint_id")? {
+        None => None,
+        Some(_) if !by_update => {
             let text =
                 "Changing the blueprint of a deployment is only possible in a deployment update";
             return Err(Error::new(Kind::OnlyDeploymentUpdate, text));
         }
-        let blueprint = blueprints::find(db, scope, id).await?;
-        deployments::set_blueprint(db, deployment.key, blueprint.key, &blueprint.id).await?;
-    }
+        Some(id) => Some(blueprints::find(db, scope, id).await?),
+    };
     if let Some(workflows) = plan.get_mut("workflows") {
         let types = node_instances::node_types(db, deployment.key).await?;
         let types: Vec<&str> = types.iter().map(String::as_str).collect();
         *workflows = environment::listed_workflows(workflows, &types);
     }
-    if let Some(value) = runtime_only {
-        deployments::set_runtime_only(db, deployment.key, value).await?;
-    }
-    deployments::save_plan(db, deployment.key, &plan).await
+    Ok(Changes {
+        blueprint,
+        runtime_only_evaluation: runtime_only,
+        plan,
+        ..Changes::default()
+    })
 }
 
 /// Replaces the labels. New parents come to know the deployment, former ones forget it.
 async fn set_labels(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     deployment: &Deployment,
-    given: &[(String, String)],
+    given: &[Label],
 ) -> Result<()> {
-    let Deployment {
-        key,
-        id,
-        tenant_name,
-        ..
-    } = deployment;
-    let old = labels::find(db, LabelOwner::Deployment, *key).await?;
+    let old = labels::find(tx, deployment).await?;
     let before: Vec<&str> = deployments::parent_ids(&old).collect();
     let after: Vec<&str> = deployments::parent_ids(given).collect();
     let added: Vec<&str> = after
@@ -134,13 +129,13 @@ async fn set_labels(
         .filter(|id| !after.contains(id))
         .collect();
 
-    let parents = deployments::find_parents(db, tenant_name, id, &added).await?;
-    deployments::link_parents(db, scope, id, &parents).await?;
-    deployments::unlink_parents(db, tenant_name, id, &removed).await?;
-    labels::replace(db, LabelOwner::Deployment, *key, given, scope).await?;
+    let parents = deployments::find_parents(tx, scope, &deployment.id, &added).await?;
+    deployments::link_parents(tx, scope, &deployment.id, &parents).await?;
+    deployments::unlink_parents(tx, deployment, &removed).await?;
+    labels::replace(tx, scope, deployment, given).await?;
     // Also without new parents: what this deployment counts as may have changed.
-    for key in deployments::find_keys(db, tenant_name, &removed).await? {
-        deployment_status::recompute(db, key).await?;
+    for former in deployments::find_existing(tx, scope, &removed).await? {
+        deployment_status::recompute(tx, former.key).await?;
     }
-    deployment_status::recompute(db, *key).await
+    deployment_status::recompute(tx, deployment.key).await
 }

@@ -143,7 +143,7 @@ async fn demand_independent(db: &impl Db, deployment: &Deployment, body: &StartB
         return Ok(());
     }
     let id = &deployment.id;
-    let children = deployments::children(db, &deployment.tenant_name, id).await?;
+    let children = deployments::children(db, deployment).await?;
     if children.is_empty() {
         return Ok(());
     }
@@ -151,10 +151,11 @@ async fn demand_independent(db: &impl Db, deployment: &Deployment, body: &StartB
         .iter()
         .take(NAMED_DEPENDENTS)
         .enumerate()
-        .map(|(at, (_, child))| {
+        .map(|(at, child)| {
             format!(
-                "[{}] Deployment `{id}` is the parent of deployment `{child}`",
-                at + 1
+                "[{}] Deployment `{id}` is the parent of deployment `{}`",
+                at + 1,
+                child.id
             )
         })
         .collect();

@@ -8,7 +8,7 @@ use windlass_core::{Error, Kind, Result, Scope, Visibility, params};
 use windlass_store::blueprints;
 use windlass_store::deployments::{self, DEPLOYMENT};
 use windlass_store::executions::deployment_status;
-use windlass_store::labels::{self, LabelOwner};
+use windlass_store::labels::{self, Label};
 
 mod family;
 use family::attempt;
@@ -124,7 +124,7 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
     pollster::block_on(async {
         let (db, scope) = harbour(CRANE).await;
         let mut crane = wanted(&db, &scope, "crane-1", json!({ "load": 7 })).await;
-        crane.labels = vec![("colour".into(), "red".into())];
+        crane.labels = vec![Label::new("colour", "red")];
         assert!(matches!(
             make(&db, &scope, crane).await.unwrap(),
             Outcome::Created(_)
@@ -205,7 +205,7 @@ fn refusals_come_in_the_order_of_the_api_and_leave_nothing() {
         )
         .await
         .unwrap();
-        let label = |value: &str| vec![("csys-obj-parent".to_owned(), value.to_owned())];
+        let label = |value: &str| vec![Label::new("csys-obj-parent", value)];
         for (id, inputs, visibility, labels, kind, text) in [
             (
                 "taken",
@@ -273,11 +273,7 @@ fn a_failed_environment_stays_until_the_next_try() {
         assert_eq!(one["latest_execution_status"], "failed");
         assert_eq!(one["workflows"], json!([]));
         assert_eq!(one["deployment_status"], "requires_attention");
-        assert!(
-            deployments::is_failed_creation(&db, owner.key)
-                .await
-                .unwrap()
-        );
+        assert!(deployments::is_failed_creation(&db, &owner).await.unwrap());
         make(&db, &scope, bad).await.unwrap();
         let good = wanted(&db, &scope, "crane-1", json!({ "load": 1 })).await;
         assert!(matches!(

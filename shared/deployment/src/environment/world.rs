@@ -1,4 +1,9 @@
-//! What functions may ask about a deployment and its surroundings, loaded before they do.
+//! What functions may ask about a deployment and its surroundings, loaded before they do:
+//! evaluation itself never waits.
+//!
+//! Requests load a deployment together with those whose capabilities its functions use, as far as
+//! the caller sees them. A workflow has no caller whose view would count, so the engine loads the
+//! deployment alone.
 
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
@@ -7,8 +12,8 @@ use windlass_blueprint::functions::{self, Context, Lookup, Needs, evaluate, has_
 use windlass_blueprint::{Error as Problem, NodeInstance};
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope};
-use windlass_store::deployments::{self, Deployment};
-use windlass_store::labels::OBJECT_PARENT;
+use windlass_store::deployments::{self, Consumer, Deployment};
+use windlass_store::labels::{self, Label};
 use windlass_store::node_instances;
 
 /// How many deployments one evaluation may look into.
@@ -28,6 +33,8 @@ pub struct World {
     depth: Cell<usize>,
     /// Capabilities that were evaluated, by deployment and name; nothing while one is.
     capabilities: RefCell<HashMap<(usize, String), Option<Value>>>,
+    /// What functions ask for and was left out, for the text of a failure.
+    left_out: Vec<String>,
 }
 
 /// What is known of one deployment.
@@ -37,12 +44,30 @@ struct One {
     instances: Vec<NodeInstance>,
     by_id: HashMap<String, usize>,
     by_node: HashMap<String, Vec<usize>>,
-    labels: Vec<(String, String)>,
-    consumers: Vec<(String, String)>,
+    labels: Vec<Label>,
+    consumers: Vec<Consumer>,
 }
 
 impl One {
+    /// Loads a deployment with everything that functions may ask about it.
     async fn load(db: &impl Db, deployment: Deployment) -> Result<Self> {
+        let mut one = Self::load_instances(db, deployment).await?;
+        one.load_labels(db).await?;
+        one.load_consumers(db).await?;
+        Ok(one)
+    }
+
+    async fn load_labels(&mut self, db: &impl Db) -> Result<()> {
+        self.labels = labels::find_oldest_first(db, &self.deployment).await?;
+        Ok(())
+    }
+
+    async fn load_consumers(&mut self, db: &impl Db) -> Result<()> {
+        self.consumers = deployments::consumers(db, &self.deployment).await?;
+        Ok(())
+    }
+
+    async fn load_instances(db: &impl Db, deployment: Deployment) -> Result<Self> {
         let key = deployment.key;
         let instances: Vec<NodeInstance> = node_instances::for_evaluation(db, key).await?;
         let mut by_id = HashMap::new();
@@ -56,8 +81,8 @@ impl One {
         }
         Ok(Self {
             properties: node_instances::node_properties(db, key).await?,
-            labels: deployments::label_values(db, key).await?,
-            consumers: deployments::consumers(db, &deployment.tenant_name, key).await?,
+            labels: Vec::new(),
+            consumers: Vec::new(),
             deployment,
             instances,
             by_id,
@@ -66,8 +91,7 @@ impl One {
     }
 
     fn parent(&self) -> Option<&str> {
-        let label = self.labels.iter().find(|(key, _)| key == OBJECT_PARENT);
-        label.map(|(_, parent)| parent.as_str())
+        deployments::parent_ids(&self.labels).next()
     }
 
     /// What its properties' functions need, which functions anywhere may lead to.
@@ -92,11 +116,7 @@ impl World {
         let mut asked: Vec<Needs> = values.iter().map(|value| needs(value)).collect();
         asked.extend(first.needs());
         let mut wanted = names(&first, &asked);
-        let mut world = Self {
-            deployments: vec![first],
-            depth: Cell::new(0),
-            capabilities: RefCell::default(),
-        };
+        let mut world = Self::of(vec![first]);
         let mut tried = BTreeSet::new();
         while let Some((id, capability)) = wanted.pop() {
             if !tried.insert((id.clone(), capability.clone())) {
@@ -121,6 +141,56 @@ impl World {
             }
         }
         Ok(world)
+    }
+
+    /// Loads a deployment alone, with what `needs` says beyond nodes, instances and inputs. What
+    /// functions ask of others is left out; [`Self::explain`] says so.
+    pub async fn load_alone(
+        db: &impl Db,
+        scope: &Scope,
+        deployment_key: i64,
+        needs: &Needs,
+    ) -> Result<Self> {
+        let mut deployments = Vec::new();
+        if let Some(deployment) = deployments::find_by_key(db, scope, deployment_key).await? {
+            let mut one = One::load_instances(db, deployment).await?;
+            if !needs.labels.is_empty() || needs.unknown {
+                one.load_labels(db).await?;
+            }
+            if needs.consumers || needs.unknown {
+                one.load_consumers(db).await?;
+            }
+            deployments.push(one);
+        }
+        let secrets = needs.secrets.iter();
+        let secrets = secrets.map(|name| format!("the secret `{name}`"));
+        let capabilities = needs.capabilities.iter().map(|(deployment, name)| {
+            format!("the capability `{name}` of the deployment `{deployment}`")
+        });
+        Ok(Self {
+            left_out: secrets.chain(capabilities).collect(),
+            ..Self::of(deployments)
+        })
+    }
+
+    fn of(deployments: Vec<One>) -> Self {
+        Self {
+            deployments,
+            depth: Cell::new(0),
+            capabilities: RefCell::default(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// The text of a failed evaluation, with what could not be known here.
+    pub fn explain(&self, message: &str) -> String {
+        if self.left_out.is_empty() {
+            return message.to_owned();
+        }
+        format!(
+            "{message} ({} cannot be read here)",
+            self.left_out.join(" and ")
+        )
     }
 
     fn place(&self, id: &str) -> Option<usize> {
@@ -275,8 +345,8 @@ impl Lookup for Here<'_> {
             .unwrap_or_default();
         labels
             .iter()
-            .filter(|(known, _)| known == key)
-            .map(|(_, value)| value.clone())
+            .filter(|label| label.key == key)
+            .map(|label| label.value.clone())
             .collect()
     }
 
@@ -296,8 +366,11 @@ impl Lookup for Here<'_> {
     fn consumers(&self, what: &str) -> Option<Value> {
         let consumers = &self.one()?.consumers;
         match what {
-            "ids" => Some(consumers.iter().map(|(id, _)| id.as_str()).collect()),
-            "names" => Some(consumers.iter().map(|(_, name)| name.as_str()).collect()),
+            "ids" => Some(consumers.iter().map(|one| one.id.as_str()).collect()),
+            "names" => {
+                let names = consumers.iter().map(|one| one.display_name.as_str());
+                Some(names.collect())
+            }
             "count" => Some(consumers.len().into()),
             _ => None,
         }

@@ -1,8 +1,8 @@
 //! Deleting a blueprint, and what stands in the way of it.
 
-use super::{BLUEPRINTS, Blueprint};
+use super::{BLUEPRINTS, Blueprint, State};
 use crate::audit;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Visibility, params};
 
 /// The most deployments that a refusal names.
@@ -16,12 +16,13 @@ pub async fn is_imported(db: &impl Db, blueprint: &Blueprint) -> Result<bool> {
         .first(
             "select 1 from blueprint_imports i join blueprints b on b.key = i.blueprint_key
              where i.imported_id = ?1 and (b.tenant_name = ?2 or ?3) and b.key <> ?4
-                 and b.state not like 'failed%' and b.state <> 'invalid' limit 1",
+                 and b.state not in (select value from json_each(?5)) limit 1",
             params![
                 blueprint.id.as_str(),
                 blueprint.tenant_name.as_str(),
                 blueprint.visibility == Visibility::Global,
-                blueprint.key
+                blueprint.key,
+                &State::names(State::is_failed),
             ],
         )
         .await?;
@@ -43,14 +44,14 @@ pub async fn dependent_deployments(db: &impl Db, blueprint: &Blueprint) -> Resul
 
 /// Deletes a blueprint with its labels and plan. Its archive's blob is to be removed after the
 /// commit. Its executions stay: they tell what happened.
-pub async fn delete(db: &impl Db, scope: &Scope, blueprint: &Blueprint) -> Result<()> {
-    db.execute(
+pub async fn delete(tx: &impl Tx, scope: &Scope, blueprint: &Blueprint) -> Result<()> {
+    tx.execute(
         "delete from blueprints where key = ?1",
         params![blueprint.key],
     )
     .await?;
     audit::insert(
-        db,
+        tx,
         scope,
         "blueprint_delete",
         BLUEPRINTS.name,

@@ -1,13 +1,16 @@
 use super::*;
-use crate::labels;
+use crate::labels::{self, Label};
 use crate::migrations;
 use crate::users;
+use serde_json::Value;
 use serde_json::json;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
+use windlass_core::db::Db;
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::list::{self, ListQuery};
 use windlass_core::{Kind, Request, Timestamp};
+use windlass_core::{Result, Scope, Visibility, params};
 
 async fn fresh() -> NativeDb {
     let db = NativeDb::in_memory();
@@ -53,14 +56,11 @@ fn archive(blob: &str) -> Archive {
     }
 }
 
-fn upload(id: &str, state: State) -> Upload {
+fn found(state: State) -> Found {
     let failed = state.is_failed();
-    Upload {
-        id: id.into(),
-        visibility: Visibility::Tenant,
+    Found {
         state,
         error: failed.then(|| "it broke".to_owned()),
-        main_file_name: Some("blueprint.yaml".into()),
         description: Some("a crane".into()),
         requirements: Some(json!({ "secrets": [], "parent_capabilities": [] })),
         plan: (!failed).then(|| PlanTexts {
@@ -68,7 +68,17 @@ fn upload(id: &str, state: State) -> Upload {
             stored: json!({ "sections": {}, "nodes": [], "shared": [] }).to_string(),
             imports: vec!["base".into()],
         }),
-        labels: vec![("env".into(), "prod".into())],
+        labels: vec![Label::new("own", "yes")],
+    }
+}
+
+fn upload(id: &str, state: State) -> Upload {
+    Upload {
+        id: id.into(),
+        visibility: Visibility::Tenant,
+        main_file_name: Some("blueprint.yaml".into()),
+        labels: vec![Label::new("env", "prod")],
+        found: found(state),
         archive: Some(archive(id)),
         execution: Some(UploadExecution {
             started_at: Timestamp::now(),
@@ -91,11 +101,12 @@ async fn written(db: &impl Db, blob: &str) {
 }
 
 /// Stores an upload whose blob was written before.
-async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
+async fn insert(db: &NativeDb, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
     if let Some(archive) = &upload.archive {
         written(db, &archive.blob).await;
     }
-    super::insert(db, scope, upload).await
+    db.transaction(async |tx| super::insert(tx, scope, upload).await)
+        .await
 }
 
 /// The names of the blobs that no row names.
@@ -129,8 +140,10 @@ fn an_upload_is_stored_whole() {
             (State::Uploaded, Visibility::Tenant)
         );
         assert_eq!(found.archive, Some(archive("crane")));
-        assert_eq!(plan(&db, found.key).await.unwrap()["shared"], json!([]));
-        assert_eq!(plan(&db, found.key + 1).await.unwrap(), Value::Null);
+        assert_eq!(plan(&db, &found).await.unwrap()["shared"], json!([]));
+        let mut other = found.clone();
+        other.key += 1;
+        assert_eq!(plan(&db, &other).await.unwrap(), Value::Null);
         let shown = shown(&db, &scope, "crane").await;
         assert_eq!(shown["plan"], json!({ "nodes": [] }));
         assert_eq!(shown["labels"][0]["value"], "prod");
@@ -260,7 +273,9 @@ fn changes_touch_what_they_name_and_the_time_of_update() {
             }),
             ..Changes::default()
         };
-        save(&db, &scope, &crane, &changes).await.unwrap();
+        db.transaction(async |tx| save(tx, &scope, &crane, &changes).await)
+            .await
+            .unwrap();
         let after = shown(&db, &scope, "crane").await;
         assert_eq!(after["state"], "uploaded");
         assert_eq!(after["description"], "taller");
@@ -268,9 +283,11 @@ fn changes_touch_what_they_name_and_the_time_of_update() {
         assert_eq!(after["main_file_name"], "blueprint.yaml");
         assert_ne!(after["updated_at"], "2001");
         written(&db, "new").await;
-        save_archive(&db, &scope, &crane, &archive("new"), "blueprint_upload")
-            .await
-            .unwrap();
+        db.transaction(async |tx| {
+            save_archive(tx, &scope, &crane, &archive("new"), "blueprint_upload").await
+        })
+        .await
+        .unwrap();
         assert_eq!(
             find(&db, &scope, "crane").await.unwrap().archive,
             Some(archive("new"))
@@ -308,7 +325,9 @@ fn visibility_widens_only_where_the_id_is_free() {
             ),
         ] {
             let blueprint = find(&db, scope, id).await.unwrap();
-            let got = set_visibility(&db, scope, &blueprint, next).await;
+            let got = db
+                .transaction(async |tx| set_visibility(tx, scope, &blueprint, next).await)
+                .await;
             assert_eq!(got.map_err(|error| error.kind()), want, "{id} -> {next}");
         }
         assert_eq!(
@@ -354,16 +373,16 @@ fn what_depends_on_a_blueprint_is_found() {
         assert_eq!(dependent_deployments(&db, &base).await.unwrap(), ["d1"]);
         db.execute("delete from deployments", &[]).await.unwrap();
 
-        delete(&db, &harbour, &base).await.unwrap();
+        db.transaction(async |tx| delete(tx, &harbour, &base).await)
+            .await
+            .unwrap();
         assert_eq!(
             find(&db, &harbour, "base").await.unwrap_err().kind(),
             Kind::NotFound
         );
-        let left = labels::find(&db, LabelOwner::Blueprint, base.key)
-            .await
-            .unwrap();
+        let left = labels::find(&db, &base).await.unwrap();
         assert!(left.is_empty());
-        assert_eq!(plan(&db, base.key).await.unwrap(), Value::Null);
+        assert_eq!(plan(&db, &base).await.unwrap(), Value::Null);
     });
 }
 
@@ -394,12 +413,8 @@ fn lists_and_lookups_follow_indexes() {
                 "{query}: {plan}"
             );
         }
-        let sql = format!(
-            "select {COLUMNS} from blueprints where id = ?4 and {}",
-            Scope::VISIBLE
-        );
         let plan = db
-            .plan(&sql, &ann.with(&["crane".into()]))
+            .plan(&row::find_sql(), &ann.with(&["crane".into()]))
             .await
             .unwrap()
             .join("\n");
@@ -430,27 +445,17 @@ fn lists_leave_hidden_blueprints_out() {
 }
 
 #[test]
-fn states_are_read_by_name() {
-    for state in State::ALL {
-        assert_eq!(State::parse(state.name()).unwrap(), state);
-        assert!(!(state.is_failed() && state.is_usable()));
-    }
-    let refusal = State::parse("done").unwrap_err();
-    assert!(
-        refusal
-            .message()
-            .starts_with("Invalid state: `done`. Valid blueprint state values are: ['pending',")
-    );
-}
-
-#[test]
 fn a_validation_leaves_nothing_but_its_execution() {
     pollster::block_on(async {
         let db = fresh().await;
         let scope = admin("harbour");
         let mut failing = upload("crane", State::Invalid);
         failing.archive = None;
-        let shown = insert_validation(&db, &scope, &failing).await.unwrap();
+        let validate = async || {
+            db.transaction(async |tx| insert_validation(tx, &scope, &failing).await)
+                .await
+        };
+        let shown = validate().await.unwrap();
         assert_eq!(shown["state"], "validating");
         assert_eq!(shown["upload_execution"]["status"], "failed");
         assert_eq!(shown["upload_execution"]["error"], "it broke");
@@ -466,7 +471,7 @@ fn a_validation_leaves_nothing_but_its_execution() {
             assert_eq!(row.unwrap().integer(0).unwrap(), left, "{table}");
         }
         insert(&db, &scope, &failing).await.unwrap();
-        let refusal = insert_validation(&db, &scope, &failing).await.unwrap_err();
+        let refusal = validate().await.unwrap_err();
         assert_eq!(
             refusal.kind(),
             Kind::Conflict,
@@ -521,7 +526,10 @@ fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
     pollster::block_on(async {
         let db = fresh().await;
         let scope = admin("harbour");
-        let refusal = super::insert(&db, &scope, &upload("crane", State::Uploaded)).await;
+        let swept = upload("crane", State::Uploaded);
+        let refusal = db
+            .transaction(async |tx| super::insert(tx, &scope, &swept).await)
+            .await;
         assert_eq!(
             refusal.unwrap_err().kind(),
             Kind::Unavailable,
@@ -533,12 +541,16 @@ fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
         assert_eq!(loose(&db).await, json!([]));
         let crane = find(&db, &scope, "crane").await.unwrap();
         written(&db, "new").await;
-        save_archive(&db, &scope, &crane, &archive("new"), "blueprint_icon")
-            .await
-            .unwrap();
+        db.transaction(async |tx| {
+            save_archive(tx, &scope, &crane, &archive("new"), "blueprint_icon").await
+        })
+        .await
+        .unwrap();
         assert_eq!(loose(&db).await, json!(["crane"]));
         let crane = find(&db, &scope, "crane").await.unwrap();
-        delete(&db, &scope, &crane).await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &crane).await)
+            .await
+            .unwrap();
         assert_eq!(loose(&db).await, json!(["crane", "new"]));
     });
 }
@@ -559,7 +571,7 @@ fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
         let scope = user("ann", "harbour");
         let mut begun = upload("crane", State::Pending);
         begun.goes_on = true;
-        begun.plan = None;
+        begun.found.plan = None;
         begun.labels = Vec::new();
         begun.archive = None;
         begun.execution.as_mut().unwrap().parameters = json!({ "url": "http://a/b" });
@@ -568,31 +580,41 @@ fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
         assert_eq!(row.kind, UPLOAD_WORK);
         assert_eq!(find_under_way(&db, "two", row.key).await.unwrap(), None);
         let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-        assert_eq!(under_way.url.as_deref(), Some("http://a/b"));
-        assert!(!under_way.has_labels && !under_way.sees_private);
-        let key = under_way.blueprint.key;
-        advance(&db, key, State::Uploading).await.unwrap();
-        assert!(take_archive(&db, key, &archive("blob")).await.unwrap());
-        assert!(!take_archive(&db, 99, &archive("blob")).await.unwrap());
+        let rest = &under_way.rest;
+        assert_eq!(rest.url.as_deref(), Some("http://a/b"));
+        assert!(!rest.has_labels && !rest.sees_private);
+        advance(&db, &under_way, State::Uploading).await.unwrap();
+        let take = async |under_way: &UnderWay| {
+            written(&db, "blob").await;
+            db.transaction(async |tx| take_archive(tx, under_way, &archive("blob")).await)
+                .await
+        };
+        let mut deleted = under_way.clone();
+        deleted.blueprint.key = 99;
+        assert_eq!(take(&deleted).await.unwrap_err().kind(), Kind::Conflict);
+        take(&under_way).await.unwrap();
         let after = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
         assert_eq!(after.blueprint.state, State::Extracting);
         assert_eq!(after.blueprint.archive, Some(archive("blob")));
 
-        let found = upload("crane", State::Uploaded);
-        let ended = end(&db, &scope, "two", row.key, &after, &found).await;
-        assert!(!ended.unwrap(), "it is not theirs");
-        assert!(
-            end(&db, &scope, "one", row.key, &after, &found)
+        // Somebody else takes it over, and gets it back to the first.
+        let hold = "update queue set lease_holder = ?1";
+        db.execute(hold, params!["two"]).await.unwrap();
+        let found = found(State::Uploaded);
+        let end = async || {
+            db.transaction(async |tx| end(tx, &scope, &after, &found).await)
                 .await
                 .unwrap()
-        );
+        };
+        assert!(!end().await, "it is not theirs");
+        db.execute(hold, params!["one"]).await.unwrap();
+        assert!(end().await);
         let shown = shown(&db, &scope, "crane").await;
         assert_eq!(shown["state"], "uploaded");
-        assert_eq!(shown["labels"][0]["key"], "env");
+        assert_eq!(shown["labels"][0]["key"], "own");
         assert_eq!(shown["upload_execution"]["status"], "terminated");
         assert_eq!(shown["plan"], json!({ "nodes": [] }));
-        let again = end(&db, &scope, "one", row.key, &after, &found).await;
-        assert!(!again.unwrap(), "it has ended");
+        assert!(!end().await, "it has ended");
     });
 }
 
@@ -610,12 +632,14 @@ fn an_upload_that_goes_on_can_fail_and_be_given_up() {
             insert(&db, &scope, &begun).await.unwrap();
             let row = lent(&db, "one").await;
             let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-            assert!(under_way.has_labels && under_way.sees_private);
+            assert!(under_way.rest.has_labels && under_way.rest.sees_private);
             if is_given_up {
-                give_up(&db, "one", &row, "it broke").await.unwrap();
+                db.transaction(async |tx| give_up(tx, "one", &row, "it broke").await)
+                    .await
+                    .unwrap();
             } else {
-                let found = upload(id, State::Invalid);
-                end(&db, &scope, "one", row.key, &under_way, &found)
+                let found = found(State::Invalid);
+                db.transaction(async |tx| end(tx, &scope, &under_way, &found).await)
                     .await
                     .unwrap();
             }

@@ -4,8 +4,9 @@ use super::upload::save_plan;
 use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State, exists_elsewhere};
 use crate::audit;
 use crate::blobs;
+use crate::labels::{self, Label};
 use serde_json::Value;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params, visibility};
 
 /// What an update sets; what is absent stays as it is.
@@ -33,16 +34,18 @@ pub struct Changes {
     pub created_at: Option<Timestamp>,
     /// The id of its upload execution.
     pub upload_execution: Option<String>,
+    /// All labels it is to have.
+    pub labels: Option<Vec<Label>>,
 }
 
 /// Saves changes to a blueprint and the time of this update.
 pub async fn save(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     blueprint: &Blueprint,
     changes: &Changes,
 ) -> Result<()> {
-    db.execute(
+    tx.execute(
         "update blueprints set updated_at = ?2, requirements = coalesce(?3, requirements),
              description = coalesce(?4, description), main_file_name = coalesce(?5, main_file_name),
              visibility = coalesce(?6, visibility), state = coalesce(?7, state),
@@ -57,7 +60,7 @@ pub async fn save(
             changes.description.as_deref(),
             changes.main_file_name.as_deref(),
             changes.visibility,
-            changes.state.map(State::name),
+            changes.state,
             changes.error.as_deref(),
             changes.error_traceback.as_deref(),
             changes.created_by.as_deref(),
@@ -67,10 +70,13 @@ pub async fn save(
     )
     .await?;
     if let Some(plan) = &changes.plan {
-        save_plan(db, blueprint.key, plan).await?;
+        save_plan(tx, blueprint.key, plan).await?;
+    }
+    if let Some(given) = &changes.labels {
+        labels::replace(tx, scope, blueprint, given).await?;
     }
     audit::insert(
-        db,
+        tx,
         scope,
         "blueprint_update",
         BLUEPRINTS.name,
@@ -84,19 +90,19 @@ pub async fn save(
 /// # Errors
 /// 400 for narrowing, 403 and 409 for what may not become global.
 pub async fn set_visibility(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     blueprint: &Blueprint,
     next: Visibility,
 ) -> Result<()> {
-    demand_visibility(db, scope, blueprint, next).await?;
-    db.execute(
+    demand_visibility(tx, scope, blueprint, next).await?;
+    tx.execute(
         "update blueprints set visibility = ?2, updated_at = ?3 where key = ?1",
         params![blueprint.key, next, Timestamp::now()],
     )
     .await?;
     audit::insert(
-        db,
+        tx,
         scope,
         "resource_set_visibility",
         BLUEPRINTS.name,
@@ -139,14 +145,14 @@ pub async fn demand_execution(db: &impl Db, scope: &Scope, id: &str) -> Result<(
 /// Gives a blueprint another archive. The blob of the old one is to be removed after the commit.
 /// `action` is what the audit trail calls it.
 pub async fn save_archive(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     blueprint: &Blueprint,
     archive: &Archive,
     action: &str,
 ) -> Result<()> {
-    blobs::keep(db, &archive.blob).await?;
-    db.execute(
+    blobs::keep(tx, &archive.blob).await?;
+    tx.execute(
         "update blueprints set archive_blob = ?2, archive_format = ?3, archive_size = ?4,
              archive_sha256 = ?5, updated_at = ?6 where key = ?1",
         params![
@@ -159,5 +165,5 @@ pub async fn save_archive(
         ],
     )
     .await?;
-    audit::insert(db, scope, action, BLUEPRINTS.name, &blueprint.id).await
+    audit::insert(tx, scope, action, BLUEPRINTS.name, &blueprint.id).await
 }

@@ -1,11 +1,14 @@
+use super::workflows::{first_of_each_blueprint, of_each};
 use super::*;
-use crate::labels::{self, LabelOwner};
+use crate::blueprints;
+use crate::labels::{self, Label};
 use crate::migrations;
-use serde_json::json;
-use windlass_core::db::NativeDb;
+use serde_json::{Map, Value as Json, json};
+use windlass_core::caller::{AuthMethod, Caller, Reach};
+use windlass_core::db::{Db, NativeDb, Value};
 use windlass_core::http::Method;
-use windlass_core::list::{Statement, page};
-use windlass_core::{Kind, Request};
+use windlass_core::list::{ListQuery, Statement, page};
+use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params};
 
 /// Two tenants, each with a blueprint.
 async fn harbour() -> (NativeDb, Scope) {
@@ -47,6 +50,12 @@ fn new(id: &str) -> NewDeployment {
     }
 }
 
+/// Stores a deployment in a transaction of its own.
+async fn insert(db: &NativeDb, scope: &Scope, new: &NewDeployment) -> Result<Owner> {
+    db.transaction(async |tx| super::insert(tx, scope, new).await)
+        .await
+}
+
 async fn instances(db: &NativeDb, owner: &Owner, states: &[&str]) {
     db.execute(
         "delete from node_instances where deployment_key = ?1",
@@ -81,7 +90,7 @@ fn a_deployment_is_found_changed_and_deleted() {
             (owner.key, "The d1")
         );
         assert_eq!(found.inputs["port"], 80);
-        assert_eq!(found.owner().visibility, Visibility::Tenant);
+        assert_eq!(found.visibility, Visibility::Tenant);
         assert_eq!(
             find(&db, &Scope::system("x", "quay"), "d1")
                 .await
@@ -94,34 +103,56 @@ fn a_deployment_is_found_changed_and_deleted() {
             Kind::Conflict
         );
 
-        set_display_name(&db, owner.key, "Crane").await.unwrap();
-        set_site(&db, owner.key, Some("pier")).await.unwrap();
-        set_runtime_only(&db, owner.key, true).await.unwrap();
-        set_blueprint(&db, owner.key, 2, "other").await.unwrap();
-        let created = Timestamp::parse("t", "2020-01-01").unwrap();
-        set_origin(&db, owner.key, Some("bob"), Some(created))
+        db.execute("update blueprints set id = 'other' where key = 2", &[])
             .await
             .unwrap();
-        touch(&db, owner.key).await.unwrap();
-        let part = Map::from_iter([
-            ("description".into(), json!("lifts")),
-            ("outputs".into(), json!({ "a": 1 })),
-        ]);
-        save_plan(&db, owner.key, &part).await.unwrap();
-        set_visibility(&db, owner.key, Visibility::Global)
-            .await
-            .unwrap();
-        let found = by_key(&db, owner.key).await.unwrap().unwrap();
+        let quay = Scope::system("x", "quay");
+        let changes = Changes {
+            display_name: Some("Crane".into()),
+            created_by: Some("bob".into()),
+            created_at: Some(Timestamp::parse("t", "2020-01-01").unwrap()),
+            blueprint: Some(blueprints::find(&db, &quay, "other").await.unwrap()),
+            runtime_only_evaluation: Some(true),
+            plan: Map::from_iter([
+                ("description".into(), json!("lifts")),
+                ("outputs".into(), json!({ "a": 1 })),
+            ]),
+        };
+        db.transaction(async |tx| {
+            save(tx, &scope, &found, &changes).await?;
+            set_site(tx, &scope, &found, Some("pier")).await?;
+            set_visibility(tx, &scope, &found, Visibility::Global).await
+        })
+        .await
+        .unwrap();
+        let engine = Scope::engine();
+        let found = find_by_key(&db, &engine, owner.key).await.unwrap().unwrap();
         assert_eq!(found.description.as_deref(), Some("lifts"));
+        assert_eq!(found.display_name, "Crane");
         assert_eq!((found.blueprint_key, found.created_by.as_str()), (2, "bob"));
+        assert_eq!(found.blueprint_id, "other");
         assert!(found.runtime_only_evaluation);
         assert_eq!(found.inputs["port"], 80);
         assert_eq!(
-            blueprint_visibility(&db, 2).await.unwrap(),
+            blueprint_visibility(&db, &found).await.unwrap(),
             Visibility::Tenant
         );
+        let all = DEPLOYMENT.page_statement(&scope, &ListQuery::everything());
+        let shown = &shown(&db, &all).await[0];
+        assert_eq!(shown["site_name"], "pier");
+        assert_eq!(shown["created_at"], "2020-01-01T00:00:00.000Z");
+        let sql = "select json_group_array(action) from audit_log where target_id = 'd1'";
+        let audited: Json = db.first_json(sql, &[]).await.unwrap().unwrap();
+        assert_eq!(
+            audited,
+            json!([
+                "deployment_create",
+                "deployment_update",
+                "deployment_set_site",
+                "deployment_set_visibility"
+            ])
+        );
         // Global now, so another tenant sees it, and its id is taken there.
-        let quay = Scope::system("x", "quay");
         assert!(find_optional(&db, &quay, "d1").await.unwrap().is_some());
         assert!(
             is_taken(&db, &quay, "d1", Visibility::Tenant)
@@ -129,8 +160,13 @@ fn a_deployment_is_found_changed_and_deleted() {
                 .unwrap()
         );
         assert!(!exists_elsewhere(&db, &found).await.unwrap());
+        let refusal = find_own(&db, &quay, "d1").await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::IllegalAction);
+        assert!(find_own(&db, &scope, "d1").await.is_ok());
 
-        delete(&db, owner.key).await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &found).await)
+            .await
+            .unwrap();
         assert!(find_optional(&db, &scope, "d1").await.unwrap().is_none());
         assert!(
             !is_taken(&db, &scope, "d1", Visibility::Global)
@@ -153,7 +189,7 @@ fn workflows_are_available_as_the_instances_are() {
             (&["started", "uninitialized"], true, false),
         ] {
             instances(&db, &owner, states).await;
-            let listed = &workflows_of_each(&db, &[owner.key]).await.unwrap()[0].1;
+            let listed = &of_each(&db, &[owner.key]).await.unwrap()[0].workflows;
             let got: Vec<bool> = listed
                 .iter()
                 .map(|one| one["is_available"].as_bool().unwrap())
@@ -162,19 +198,23 @@ fn workflows_are_available_as_the_instances_are() {
         }
         // A list that comes later is brought up to date at once.
         let stop = json!([{ "name": "stop", "is_available": 0b11011 }]);
-        save_plan(
-            &db,
-            owner.key,
-            &Map::from_iter([("workflows".into(), stop)]),
-        )
-        .await
-        .unwrap();
-        let each = workflows_of_each(&db, &[owner.key]).await.unwrap();
-        assert_eq!(each[0].1, [json!({ "name": "stop", "is_available": true })]);
+        let changes = Changes {
+            plan: Map::from_iter([("workflows".into(), stop)]),
+            ..Changes::default()
+        };
+        let found = find(&db, &scope, "d1").await.unwrap();
+        db.transaction(async |tx| save(tx, &scope, &found, &changes).await)
+            .await
+            .unwrap();
+        let each = of_each(&db, &[owner.key]).await.unwrap();
+        assert_eq!(
+            each[0].workflows,
+            [json!({ "name": "stop", "is_available": true })]
+        );
         instances(&db, &owner, &["uninitialized"]).await;
-        let each = workflows_of_each(&db, &[owner.key, 99]).await.unwrap();
+        let each = of_each(&db, &[owner.key, 99]).await.unwrap();
         assert_eq!(each.len(), 1);
-        assert_eq!(each[0].1[0]["is_available"], false);
+        assert_eq!(each[0].workflows[0]["is_available"], false);
     });
 }
 
@@ -231,35 +271,45 @@ fn what_ran_or_runs_on_a_deployment_is_known() {
     pollster::block_on(async {
         let (db, scope) = harbour().await;
         let owner = insert(&db, &scope, &new("d1")).await.unwrap();
-        let failed = Creation {
-            blueprint_id: "crane",
-            began: Timestamp::now(),
-            error: Some("no"),
+        db.execute(
+            "insert into executions (id, tenant_name, created_by, visibility, created_at,
+                 deployment_key, workflow_id, status)
+             values ('e1', 'harbour', 'ann', 'tenant', '2024', ?1, ?2, 'failed')",
+            params![owner.key, CREATE_WORKFLOW],
+        )
+        .await
+        .unwrap();
+        db.transaction(async |tx| set_creation(tx, &owner, "e1").await)
+            .await
+            .unwrap();
+        let caller = Caller {
+            user_id: 7,
+            username: "ann".into(),
+            role: "default".into(),
+            method: AuthMethod::ExecutionToken,
+            system: Default::default(),
+            tenants: Default::default(),
+            execution_id: Some("e1".into()),
         };
-        let id = record_creation(&db, &scope, &owner, &failed).await.unwrap();
-        assert!(is_failed_creation(&db, owner.key).await.unwrap());
-        assert!(
-            unfinished_executions(&db, owner.key)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert!(!is_update_execution(&db, &id).await.unwrap());
+        let reach = Reach::Tenant("harbour".into());
+        let e1 = Scope::of(std::rc::Rc::new(caller), reach, String::new());
+        assert!(is_failed_creation(&db, &owner).await.unwrap());
+        assert!(unfinished_executions(&db, &owner).await.unwrap().is_empty());
+        assert!(!is_update_calling(&db, &e1).await.unwrap());
+        assert!(!is_cancelled_calling(&db, &e1).await.unwrap());
         db.execute(
             "update executions set status = 'cancelling', workflow_id = 'update'",
             &[],
         )
         .await
         .unwrap();
-        assert_eq!(
-            unfinished_executions(&db, owner.key).await.unwrap(),
-            [id.as_str()]
-        );
-        assert!(is_cancelling(&db, &id).await.unwrap());
-        assert!(is_update_execution(&db, &id).await.unwrap());
-        assert!(!is_failed_creation(&db, owner.key).await.unwrap());
+        assert_eq!(unfinished_executions(&db, &owner).await.unwrap(), ["e1"]);
+        assert!(is_cancelled_calling(&db, &e1).await.unwrap());
+        assert!(is_update_calling(&db, &e1).await.unwrap());
+        assert!(!is_update_calling(&db, &scope).await.unwrap());
+        assert!(!is_failed_creation(&db, &owner).await.unwrap());
         instances(&db, &owner, &["uninitialized", "started"]).await;
-        assert_eq!(live_instances(&db, owner.key).await.unwrap(), ["d1_1"]);
+        assert_eq!(live_instances(&db, &owner).await.unwrap(), ["d1_1"]);
     });
 }
 
@@ -269,44 +319,43 @@ fn parents_are_found_by_labels() {
         let (db, scope) = harbour().await;
         let top = insert(&db, &scope, &new("top")).await.unwrap();
         let child = insert(&db, &scope, &new("child")).await.unwrap();
-        let label = [("csys-obj-parent".to_owned(), "top".to_owned())];
-        let found = find_parents(&db, "harbour", "child", &["top"])
-            .await
-            .unwrap();
-        link_parents(&db, &scope, "child", &found).await.unwrap();
-        labels::add(&db, LabelOwner::Deployment, child.key, &label, &scope)
-            .await
-            .unwrap();
+        let label = [Label::new("csys-obj-parent", "top")];
+        let found = find_parents(&db, &scope, "child", &["top"]).await.unwrap();
+        db.transaction(async |tx| {
+            link_parents(tx, &scope, "child", &found).await?;
+            labels::add(tx, &scope, &child, &label).await
+        })
+        .await
+        .unwrap();
         assert_eq!(parent_ids(&label).collect::<Vec<_>>(), ["top"]);
+        assert_eq!(children(&db, &top).await.unwrap(), [child.clone()]);
+        let consumer = Consumer {
+            id: "child".into(),
+            display_name: "The child".into(),
+        };
+        assert_eq!(consumers(&db, &top).await.unwrap(), [consumer]);
+        let is_below = async |id, above| relatives::is_below(&db, &scope, id, above).await.unwrap();
+        assert!(is_below("child", "top").await);
+        assert!(!is_below("top", "child").await);
         assert_eq!(
-            children(&db, "harbour", "top").await.unwrap(),
-            [(child.key, "child".into())]
-        );
-        assert_eq!(
-            consumers(&db, "harbour", top.key).await.unwrap(),
-            [("child".into(), "The child".into())]
-        );
-        assert!(is_below(&db, "harbour", "child", "top").await.unwrap());
-        assert!(!is_below(&db, "harbour", "top", "child").await.unwrap());
-        assert_eq!(
-            find_keys(&db, "harbour", &["top", "none"]).await.unwrap(),
-            [top.key]
+            find_existing(&db, &scope, &["top", "none"]).await.unwrap(),
+            std::slice::from_ref(&top)
         );
         for (child, parent, kind) in [
             ("top", "child", Kind::Conflict),
             ("top", "top", Kind::Conflict),
             ("top", "none", Kind::DeploymentParentNotFound),
         ] {
-            let refusal = find_parents(&db, "harbour", child, &[parent])
+            let refusal = find_parents(&db, &scope, child, &[parent])
                 .await
                 .unwrap_err();
             assert_eq!(refusal.kind(), kind, "{child} below {parent}");
         }
-        unlink_parents(&db, "harbour", "child", &["top"])
+        db.transaction(async |tx| unlink_parents(tx, &child, &["top"]).await)
             .await
             .unwrap();
-        assert!(consumers(&db, "harbour", top.key).await.unwrap().is_empty());
-        assert_eq!(label_values(&db, child.key).await.unwrap(), label);
+        assert!(consumers(&db, &top).await.unwrap().is_empty());
+        assert_eq!(labels::find(&db, &child).await.unwrap(), label);
     });
 }
 
@@ -332,6 +381,8 @@ fn one_deployment_of_each_blueprint_stands_for_its_workflows() {
             first_of_each_blueprint(&db, &scope, &query).await.unwrap(),
             [keys[1]]
         );
+        let each = workflows_of_each_blueprint(&db, &scope, &query).await;
+        assert_eq!(each.unwrap()[0].workflows.len(), 2);
     });
 }
 
@@ -422,5 +473,32 @@ fn a_page_of_many_deployments_follows_indexes() {
         assert_eq!(list[0]["labels"][0]["key"], "team");
         assert_eq!(list[0]["workflows"][0]["name"], "workflow_0");
         assert_eq!(list[0]["deployment_groups"], json!([]));
+    });
+}
+
+#[test]
+fn deployments_are_sorted_by_the_values_of_a_label() {
+    pollster::block_on(async {
+        let (db, scope) = harbour().await;
+        for (id, values) in [("a", &["2"][..]), ("b", &["1", "9"]), ("c", &["1"])] {
+            let owner = insert(&db, &scope, &new(id)).await.unwrap();
+            let labels: Vec<Label> = values
+                .iter()
+                .map(|value| Label::new("rank", *value))
+                .collect();
+            db.transaction(async |tx| labels::add(tx, &scope, &owner, &labels).await)
+                .await
+                .unwrap();
+        }
+        for (descending, want) in [(false, ["c", "b", "a"]), (true, ["a", "b", "c"])] {
+            let query = ListQuery {
+                sort: vec![by_label("Rank", descending).unwrap()],
+                ..ListQuery::everything()
+            };
+            let list = shown(&db, &DEPLOYMENT.page_statement(&scope, &query)).await;
+            let ids: Vec<&Json> = list.iter().map(|one| &one["id"]).collect();
+            assert_eq!(ids, want);
+        }
+        assert!(by_label("no'quote", false).is_err());
     });
 }

@@ -4,18 +4,15 @@
 //! ended, with the two events that tell of it.
 
 use serde_json::json;
-use windlass_core::db::Db;
-use windlass_core::{Result, Scope, Timestamp, ids, params};
-
-use super::Owner;
-use crate::executions::{self, Execution, Status};
-
-/// The workflow's name.
-pub const CREATE_WORKFLOW: &str = "create_deployment_environment";
+use windlass_core::db::Tx;
+use windlass_core::{Result, Scope, Timestamp, ids};
+use windlass_store::deployments::{self, CREATE_WORKFLOW, Owner};
+use windlass_store::events;
+use windlass_store::executions::{self, Execution, Status};
 
 /// How making an environment went.
 #[derive(Clone, Copy, Debug)]
-pub struct Creation<'a> {
+pub(super) struct Creation<'a> {
     /// The blueprint's id.
     pub blueprint_id: &'a str,
     /// When it began.
@@ -24,13 +21,13 @@ pub struct Creation<'a> {
     pub error: Option<&'a str>,
 }
 
-/// Records the execution that made a deployment, or failed to. Answers its id.
-pub async fn record_creation(
-    db: &impl Db,
+/// Records the execution that made a deployment, or failed to.
+pub(super) async fn record(
+    tx: &impl Tx,
     scope: &Scope,
     owner: &Owner,
     creation: &Creation<'_>,
-) -> Result<String> {
+) -> Result<()> {
     let ended = Timestamp::now();
     let status = if creation.error.is_some() {
         Status::Failed
@@ -53,7 +50,7 @@ pub async fn record_creation(
         ended_at: Some(ended.to_string()),
         ..Execution::default()
     };
-    execution.key = executions::insert(db, &execution).await?;
+    execution.key = executions::insert(tx, &execution).await?;
     let begin = format!("Starting '{CREATE_WORKFLOW}' workflow execution");
     let (kind, end) = match creation.error {
         None => (
@@ -70,12 +67,7 @@ pub async fn record_creation(
         (ended, kind, end),
     ] {
         let event = json!([kind, message, null, null, null, null, null]);
-        crate::events::insert_all(db, &execution, &[event], time).await?;
+        events::insert_all(tx, &execution, &[event], time).await?;
     }
-    db.execute(
-        "update deployments set create_execution = ?2, latest_execution = ?2 where key = ?1",
-        params![owner.key, &execution.id],
-    )
-    .await?;
-    Ok(execution.id)
+    deployments::set_creation(tx, owner, &execution.id).await
 }

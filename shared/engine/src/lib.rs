@@ -12,7 +12,6 @@ pub mod driver;
 pub mod graph;
 pub mod handlers;
 pub mod http_plugin;
-mod lookup;
 pub mod plan;
 pub mod queue_kinds;
 pub mod start;
@@ -22,6 +21,5 @@ pub mod tick;
 pub mod workflows;
 
 pub use handlers::{Handlers, NoHandlers};
-pub use lookup::DeploymentLookup;
 pub use start::{StartRequest, start};
 pub use tick::{TickOptions, TickReport, tick};

@@ -3,7 +3,6 @@
 //! Starting only stores it as `pending` (or `queued`, when another run is in the way) and queues
 //! the work; the caller nudges the scheduler after the commit. No request waits for a workflow.
 
-use crate::lookup::DeploymentLookup;
 use crate::queue_kinds::EXECUTION;
 use crate::texts;
 use serde_json::{Map, Value, json};
@@ -11,6 +10,7 @@ use windlass_blueprint::functions::{self, Context};
 use windlass_blueprint::workflows;
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, ids};
+use windlass_deployment::environment::World;
 use windlass_store::executions::{self, Execution, Status};
 use windlass_store::{events, node_instances, queue};
 
@@ -169,12 +169,14 @@ async fn merged(
         && parameters.values().any(has_functions)
     {
         let all = Value::Object(parameters.clone());
-        let lookup = DeploymentLookup::load(db, deployment, &functions::needs(&all)).await?;
+        let needs = functions::needs(&all);
+        let world = World::load_alone(db, &Scope::engine(), deployment, &needs).await?;
         for value in parameters.values_mut().filter(|value| has_functions(value)) {
-            *value = functions::evaluate(value, &Context::default(), &lookup).map_err(|error| {
+            let evaluated = world.here().evaluate(value, &Context::default());
+            *value = evaluated.map_err(|error| {
                 Error::new(
                     Kind::IllegalExecutionParameters,
-                    lookup.explain(&error.message),
+                    world.explain(&error.message),
                 )
             })?;
         }

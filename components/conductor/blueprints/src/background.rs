@@ -112,7 +112,8 @@ async fn go_on(db: &impl Db, lent: &Lent) -> Result<()> {
             blobs.add(&archive.blob);
         }
         let found = match read(db, &scope, &under_way, blobs).await {
-            Ok(found) | Err(Unread::Failed(found)) => found,
+            Ok(found) => found,
+            Err(Unread::Failed(found)) => *found,
             Err(Unread::Interrupted(error)) => return Err(error),
         };
         db.transaction(async |tx| blueprints::end(tx, &scope, &under_way, &found).await)
@@ -125,9 +126,15 @@ async fn go_on(db: &impl Db, lent: &Lent) -> Result<()> {
 /// Why an upload comes to no plan.
 enum Unread {
     /// It fails, as its blueprint will tell.
-    Failed(Found),
+    Failed(Box<Found>),
     /// Nothing is wrong with it; it is to be tried again.
     Interrupted(Error),
+}
+
+impl Unread {
+    fn failed(found: Found) -> Self {
+        Self::Failed(Box::new(found))
+    }
 }
 
 impl From<Error> for Unread {
@@ -153,10 +160,10 @@ async fn read(
     let main_file = main_file.unwrap_or_default();
     let tree = match reading::extract(&archive, main_file, &limits).await {
         Ok(tree) => tree,
-        Err(NotExtracted::Failed(found)) => return Err(Unread::Failed(*found)),
+        Err(NotExtracted::Failed(found)) => return Err(Unread::Failed(found)),
         Err(NotExtracted::Refused(error)) => {
             let found = Found::failed(State::FailedExtracting, error.message());
-            return Err(Unread::Failed(found));
+            return Err(Unread::failed(found));
         }
     };
     blueprints::advance(db, under_way, State::Parsing).await?;
@@ -174,14 +181,14 @@ async fn fetch(
     blueprints::advance(db, under_way, State::Uploading).await?;
     let url = match ArchiveUrl::parse(url).await {
         Ok(url) => url,
-        Err(error) => return Err(Unread::Failed(not_downloaded(error.message()))),
+        Err(error) => return Err(Unread::failed(not_downloaded(error.message()))),
     };
     let patience = download::IN_THE_BACKGROUND;
-    let failed = |text: &str| Unread::Failed(Found::failed(State::FailedUploading, text));
+    let failed = |text: &str| Unread::failed(Found::failed(State::FailedUploading, text));
     let archive = match url.download(db, limits, patience, blobs).await {
         Ok(Stored::Archive(archive)) => archive,
         Ok(Stored::Unrecognised) => return Err(failed(unrecognised().message())),
-        Err(Problem::Server(reason)) => return Err(Unread::Failed(not_downloaded(&reason))),
+        Err(Problem::Server(reason)) => return Err(Unread::failed(not_downloaded(&reason))),
         Err(Problem::Here(error)) if is_clients(&error) => return Err(failed(error.message())),
         Err(Problem::Here(error)) => return Err(error.into()),
     };

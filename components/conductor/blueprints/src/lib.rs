@@ -1,5 +1,15 @@
 //! Conductor: blueprints and their labels.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 mod archive;
 mod background;
 mod blueprints;

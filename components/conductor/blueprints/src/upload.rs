@@ -10,6 +10,7 @@ use crate::limits::UploadLimits;
 use crate::reading;
 use crate::receive::{Received, Stored, receive};
 use crate::request::{Source, UploadRequest};
+use serde_json::{Map, Value};
 use windlass_blueprint::archive::ArchiveError;
 use windlass_core::db::Db;
 use windlass_core::{
@@ -45,9 +46,11 @@ pub async fn validate(ctx: &Context<impl Db>) -> Result<Response> {
     let mut blueprint = validated?;
     // Who takes the answer for the execution finds how that ended.
     for name in ["status", "workflow_id"] {
-        blueprint[name] = blueprint["upload_execution"][name].clone();
+        let execution = blueprint.get("upload_execution");
+        let shown = execution.and_then(|execution| execution.get(name)).cloned();
+        blueprint.insert(name.to_owned(), shown.unwrap_or_default());
     }
-    Response::json(201, &include.of(blueprint))
+    Response::json(201, &include.of(Value::Object(blueprint)))
 }
 
 async fn store_upload(
@@ -100,7 +103,7 @@ async fn store_validation(
     scope: &Scope,
     id: &str,
     blobs: &LooseBlobs,
-) -> Result<serde_json::Value> {
+) -> Result<Map<String, Value>> {
     let limits = UploadLimits::read(&ctx.db).await?;
     let received = receive(ctx, &limits, blobs).await?;
     let mut request = UploadRequest::read(ctx, scope, &received).await?;

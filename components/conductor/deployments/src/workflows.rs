@@ -43,9 +43,10 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let mut items = Vec::new();
     for of_one in deployments::workflows_of_each_blueprint(&ctx.db, &scope, &query).await? {
         for mut workflow in of_one.workflows {
-            if names.insert(workflow["name"].as_str().unwrap_or_default().to_owned()) {
-                workflow["created_at"] = Value::from(of_one.created_at.to_string());
-                items.push(include.of(workflow));
+            let name = workflow.get("name").and_then(Value::as_str);
+            if names.insert(name.unwrap_or_default().to_owned()) {
+                workflow.insert("created_at".into(), json!(of_one.created_at));
+                items.push(include.of(Value::Object(workflow)));
             }
         }
     }

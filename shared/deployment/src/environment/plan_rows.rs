@@ -103,11 +103,16 @@ fn row<'p>(node: &'p Fields, texts: &mut Texts<'p>, groups: &ScalingGroups<'_>) 
         plugins: texts.of(node, "plugins"),
         plugins_to_install: (!to_install.is_null()).then(|| to_install.to_string()),
         host_id: host.map(str::to_owned),
-        counts: counts(
-            &node.get("capabilities")["scalable"]["properties"],
-            |planned| groups.multiply(planned, node.name(), host),
-        ),
+        counts: counts(scalable(node.get("capabilities")), |planned| {
+            groups.multiply(planned, node.name(), host)
+        }),
     }
+}
+
+/// What a node's capabilities say about the number of its instances.
+fn scalable(capabilities: &Value) -> &Value {
+    let properties = capabilities.pointer("/scalable/properties");
+    properties.unwrap_or(&Value::Null)
 }
 
 fn counts(properties: &Value, actual_planned: impl Fn(i64) -> i64) -> Counts {
@@ -137,9 +142,10 @@ impl<'p> ScalingGroups<'p> {
             planned: HashMap::new(),
         };
         for (name, group) in section.as_object().into_iter().flatten() {
-            let planned = &group["properties"]["planned_instances"];
-            groups.planned.insert(name, planned.as_i64().unwrap_or(1));
-            let members = group["members"].as_array();
+            let planned = group.pointer("/properties/planned_instances");
+            let planned = planned.and_then(Value::as_i64).unwrap_or(1);
+            groups.planned.insert(name, planned);
+            let members = group.get("members").and_then(Value::as_array);
             for member in members.into_iter().flatten().filter_map(Value::as_str) {
                 groups.holders.entry(member).or_default().push(name);
             }
@@ -183,7 +189,7 @@ pub fn new_node(node: &Map<String, Value>) -> NewNode {
         "min_instances": get("min_number_of_instances"),
         "max_instances": get("max_number_of_instances"),
     });
-    let planned = &get("capabilities")["scalable"]["properties"];
+    let planned = scalable(get("capabilities"));
     let properties = if planned.is_object() {
         planned
     } else {

@@ -136,8 +136,10 @@ impl World {
                 }
             };
             if let Some(one) = world.deployments.get(place) {
-                let more = needs(&one.deployment.capabilities[capability.as_str()]["value"]);
-                wanted.extend(names(one, &[more]));
+                let definition = one.deployment.capabilities.get(&capability);
+                if let Some(value) = definition.and_then(|definition| definition.get("value")) {
+                    wanted.extend(names(one, &[needs(value)]));
+                }
             }
         }
         Ok(world)

@@ -8,7 +8,7 @@ use crate::audit;
 use crate::blobs;
 use crate::executions::Status;
 use crate::labels::{self, Label, LabelOwner, Labelled};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use windlass_core::db::{Db, Tx, Value as SqlValue};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, ids, params, visibility};
 
@@ -155,7 +155,11 @@ fn taken(scope: &Scope, id: &str) -> Error {
 ///
 /// # Errors
 /// 409 as [`demand_absent`].
-pub async fn insert_validation(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<Value> {
+pub async fn insert_validation(
+    tx: &impl Tx,
+    scope: &Scope,
+    upload: &Upload,
+) -> Result<Map<String, Value>> {
     demand_absent(tx, scope, &upload.id, upload.visibility).await?;
     let mut validating = upload.clone();
     validating.found.state = State::Validating;

@@ -208,8 +208,8 @@ fn workflows_are_available_as_the_instances_are() {
             .unwrap();
         let each = of_each(&db, &[owner.key]).await.unwrap();
         assert_eq!(
-            each[0].workflows,
-            [json!({ "name": "stop", "is_available": true })]
+            json!(each[0].workflows),
+            json!([{ "name": "stop", "is_available": true }])
         );
         instances(&db, &owner, &["uninitialized"]).await;
         let each = of_each(&db, &[owner.key, 99]).await.unwrap();
@@ -328,7 +328,10 @@ fn parents_are_found_by_labels() {
         .await
         .unwrap();
         assert_eq!(parent_ids(&label).collect::<Vec<_>>(), ["top"]);
-        assert_eq!(children(&db, &top).await.unwrap(), [child.clone()]);
+        assert_eq!(
+            children(&db, &top).await.unwrap(),
+            std::slice::from_ref(&child)
+        );
         let consumer = Consumer {
             id: "child".into(),
             display_name: "The child".into(),

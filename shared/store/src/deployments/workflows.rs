@@ -6,7 +6,7 @@
 //! So lists of deployments evaluate no rules.
 
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Result, Scope, Timestamp, params};
@@ -58,7 +58,7 @@ pub struct DeploymentWorkflows {
     /// When the deployment was made.
     pub created_at: Timestamp,
     /// Its workflows, as they are shown.
-    pub workflows: Vec<Json>,
+    pub workflows: Vec<Map<String, Json>>,
 }
 
 static KEY: Field = Field::integer("key", "t.key");

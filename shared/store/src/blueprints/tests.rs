@@ -12,6 +12,9 @@ use windlass_core::list::{self, ListQuery};
 use windlass_core::{Kind, Request, Timestamp};
 use windlass_core::{Result, Scope, Visibility, params};
 
+mod under_way;
+mod update;
+
 async fn fresh() -> NativeDb {
     let db = NativeDb::in_memory();
     migrations::apply(&db).await.unwrap();
@@ -252,141 +255,6 @@ fn another_tenants_blueprint_does_not_exist() {
 }
 
 #[test]
-fn changes_touch_what_they_name_and_the_time_of_update() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let scope = admin("harbour");
-        insert(&db, &scope, &upload("crane", State::Uploading))
-            .await
-            .unwrap();
-        db.execute("update blueprints set updated_at = '2001'", &[])
-            .await
-            .unwrap();
-        let crane = find(&db, &scope, "crane").await.unwrap();
-        let changes = Changes {
-            state: Some(State::Uploaded),
-            description: Some("taller".into()),
-            plan: Some(PlanTexts {
-                full: json!({ "nodes": [], "inputs": {} }).to_string(),
-                stored: json!({}).to_string(),
-                imports: vec![],
-            }),
-            ..Changes::default()
-        };
-        db.transaction(async |tx| save(tx, &scope, &crane, &changes).await)
-            .await
-            .unwrap();
-        let after = shown(&db, &scope, "crane").await;
-        assert_eq!(after["state"], "uploaded");
-        assert_eq!(after["description"], "taller");
-        assert_eq!(after["plan"]["inputs"], json!({}));
-        assert_eq!(after["main_file_name"], "blueprint.yaml");
-        assert_ne!(after["updated_at"], "2001");
-        written(&db, "new").await;
-        db.transaction(async |tx| {
-            save_archive(tx, &scope, &crane, &archive("new"), "blueprint_upload").await
-        })
-        .await
-        .unwrap();
-        assert_eq!(
-            find(&db, &scope, "crane").await.unwrap().archive,
-            Some(archive("new"))
-        );
-    });
-}
-
-#[test]
-fn visibility_widens_only_where_the_id_is_free() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let (harbour, quay) = (admin("harbour"), admin("quay"));
-        for (scope, id) in [(&harbour, "crane"), (&quay, "crane"), (&harbour, "winch")] {
-            insert(&db, scope, &upload(id, State::Uploaded))
-                .await
-                .unwrap();
-        }
-        let ann = user("ann", "harbour");
-        for (scope, id, next, want) in [
-            (&harbour, "crane", Visibility::Tenant, Ok(())),
-            (
-                &harbour,
-                "crane",
-                Visibility::Private,
-                Err(Kind::IllegalAction),
-            ),
-            (&harbour, "crane", Visibility::Global, Err(Kind::Conflict)),
-            (&ann, "winch", Visibility::Global, Err(Kind::Forbidden)),
-            (&harbour, "winch", Visibility::Global, Ok(())),
-            (
-                &harbour,
-                "winch",
-                Visibility::Tenant,
-                Err(Kind::IllegalAction),
-            ),
-        ] {
-            let blueprint = find(&db, scope, id).await.unwrap();
-            let got = db
-                .transaction(async |tx| set_visibility(tx, scope, &blueprint, next).await)
-                .await;
-            assert_eq!(got.map_err(|error| error.kind()), want, "{id} -> {next}");
-        }
-        assert_eq!(
-            find(&db, &quay, "winch").await.unwrap().visibility,
-            Visibility::Global
-        );
-    });
-}
-
-#[test]
-fn what_depends_on_a_blueprint_is_found() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let (harbour, quay) = (admin("harbour"), admin("quay"));
-        insert(&db, &harbour, &upload("base", State::Uploaded))
-            .await
-            .unwrap();
-        let base = find(&db, &harbour, "base").await.unwrap();
-        insert(&db, &quay, &upload("foreign", State::Uploaded))
-            .await
-            .unwrap();
-        assert!(
-            !is_imported(&db, &base).await.unwrap(),
-            "its own row and another tenant's"
-        );
-        let mut everywhere = base.clone();
-        everywhere.visibility = Visibility::Global;
-        assert!(is_imported(&db, &everywhere).await.unwrap());
-        insert(&db, &harbour, &upload("crane", State::Uploaded))
-            .await
-            .unwrap();
-        assert!(is_imported(&db, &base).await.unwrap());
-
-        assert!(dependent_deployments(&db, &base).await.unwrap().is_empty());
-        db.execute(
-            "insert into deployments (id, tenant_name, created_by, visibility, created_at,
-                 updated_at, blueprint_key, blueprint_id, display_name)
-             values ('d1', 'harbour', 'ann', 'tenant', '2024', '2024', ?1, 'base', 'd1')",
-            params![base.key],
-        )
-        .await
-        .unwrap();
-        assert_eq!(dependent_deployments(&db, &base).await.unwrap(), ["d1"]);
-        db.execute("delete from deployments", &[]).await.unwrap();
-
-        db.transaction(async |tx| delete(tx, &harbour, &base).await)
-            .await
-            .unwrap();
-        assert_eq!(
-            find(&db, &harbour, "base").await.unwrap_err().kind(),
-            Kind::NotFound
-        );
-        let left = labels::find(&db, &base).await.unwrap();
-        assert!(left.is_empty());
-        assert_eq!(plan(&db, &base).await.unwrap(), Value::Null);
-    });
-}
-
-#[test]
 fn lists_and_lookups_follow_indexes() {
     pollster::block_on(async {
         let db = fresh().await;
@@ -490,38 +358,6 @@ fn a_validation_leaves_nothing_but_its_execution() {
 }
 
 #[test]
-fn what_an_update_refers_to_has_to_exist() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let (harbour, quay) = (admin("harbour"), admin("quay"));
-        insert(&db, &harbour, &upload("crane", State::Uploaded))
-            .await
-            .unwrap();
-        let shown = shown(&db, &harbour, "crane").await;
-        let execution = shown["upload_execution"]["id"].as_str().unwrap();
-        assert!(demand_execution(&db, &harbour, execution).await.is_ok());
-        let refusal = demand_execution(&db, &quay, execution).await.unwrap_err();
-        assert_eq!(refusal.kind(), Kind::NotFound);
-        let sql = "insert into users (id, username, password_hash, role, created_at)
-             values (9, 'Ann', '', 'default', '2024')";
-        db.execute(sql, &[]).await.unwrap();
-        assert_eq!(
-            users::find_name(&db, &harbour, "ANN")
-                .await
-                .unwrap()
-                .as_deref(),
-            Some("Ann")
-        );
-        assert_eq!(users::find_name(&db, &harbour, "bob").await.unwrap(), None);
-        let crane = find(&db, &harbour, "crane").await.unwrap();
-        let same = demand_visibility(&db, &harbour, &crane, Visibility::Tenant).await;
-        assert!(same.is_ok());
-        let narrower = demand_visibility(&db, &harbour, &crane, Visibility::Private).await;
-        assert_eq!(narrower.unwrap_err().kind(), Kind::IllegalAction);
-    });
-}
-
-#[test]
 fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
     pollster::block_on(async {
         let db = fresh().await;
@@ -552,103 +388,5 @@ fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
             .await
             .unwrap();
         assert_eq!(loose(&db).await, json!(["crane", "new"]));
-    });
-}
-
-/// The row of the queue about an upload that goes on, lent to this holder.
-async fn lent(db: &NativeDb, holder: &str) -> crate::queue::Leased {
-    let now = Timestamp::now().plus_seconds(60);
-    let mut rows = crate::queue::lease(db, holder, 10, 1000, now)
-        .await
-        .unwrap();
-    rows.pop().unwrap()
-}
-
-#[test]
-fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let scope = user("ann", "harbour");
-        let mut begun = upload("crane", State::Pending);
-        begun.goes_on = true;
-        begun.found.plan = None;
-        begun.labels = Vec::new();
-        begun.archive = None;
-        begun.execution.as_mut().unwrap().parameters = json!({ "url": "http://a/b" });
-        insert(&db, &scope, &begun).await.unwrap();
-        let row = lent(&db, "one").await;
-        assert_eq!(row.kind, UPLOAD_WORK);
-        assert_eq!(find_under_way(&db, "two", row.key).await.unwrap(), None);
-        let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-        let rest = &under_way.rest;
-        assert_eq!(rest.url.as_deref(), Some("http://a/b"));
-        assert!(!rest.has_labels && !rest.sees_private);
-        advance(&db, &under_way, State::Uploading).await.unwrap();
-        let take = async |under_way: &UnderWay| {
-            written(&db, "blob").await;
-            db.transaction(async |tx| take_archive(tx, under_way, &archive("blob")).await)
-                .await
-        };
-        let mut deleted = under_way.clone();
-        deleted.blueprint.key = 99;
-        assert_eq!(take(&deleted).await.unwrap_err().kind(), Kind::Conflict);
-        take(&under_way).await.unwrap();
-        let after = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-        assert_eq!(after.blueprint.state, State::Extracting);
-        assert_eq!(after.blueprint.archive, Some(archive("blob")));
-
-        // Somebody else takes it over, and gets it back to the first.
-        let hold = "update queue set lease_holder = ?1";
-        db.execute(hold, params!["two"]).await.unwrap();
-        let found = found(State::Uploaded);
-        let end = async || {
-            db.transaction(async |tx| end(tx, &scope, &after, &found).await)
-                .await
-                .unwrap()
-        };
-        assert!(!end().await, "it is not theirs");
-        db.execute(hold, params!["one"]).await.unwrap();
-        assert!(end().await);
-        let shown = shown(&db, &scope, "crane").await;
-        assert_eq!(shown["state"], "uploaded");
-        assert_eq!(shown["labels"][0]["key"], "own");
-        assert_eq!(shown["upload_execution"]["status"], "terminated");
-        assert_eq!(shown["plan"], json!({ "nodes": [] }));
-        assert!(!end().await, "it has ended");
-    });
-}
-
-#[test]
-fn an_upload_that_goes_on_can_fail_and_be_given_up() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let scope = admin("harbour");
-        for (id, is_given_up, state) in [
-            ("crane", false, "invalid"),
-            ("winch", true, "failed_uploading"),
-        ] {
-            let mut begun = upload(id, State::Uploading);
-            begun.goes_on = true;
-            insert(&db, &scope, &begun).await.unwrap();
-            let row = lent(&db, "one").await;
-            let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-            assert!(under_way.rest.has_labels && under_way.rest.sees_private);
-            if is_given_up {
-                db.transaction(async |tx| give_up(tx, "one", &row, "it broke").await)
-                    .await
-                    .unwrap();
-            } else {
-                let found = found(State::Invalid);
-                db.transaction(async |tx| end(tx, &scope, &under_way, &found).await)
-                    .await
-                    .unwrap();
-            }
-            let shown = shown(&db, &scope, id).await;
-            assert_eq!(shown["state"], state);
-            assert_eq!(shown["error"], "it broke");
-            assert_eq!(shown["upload_execution"]["status"], "failed");
-            assert_eq!(find(&db, &scope, id).await.unwrap().archive, None);
-        }
-        assert_eq!(loose(&db).await, json!(["crane", "winch"]));
     });
 }

@@ -2,15 +2,12 @@ use super::*;
 use crate::labels::{self, Label};
 use crate::migrations;
 use crate::users;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_core::caller::{AuthMethod, Caller, Reach};
-use windlass_core::db::Db;
-use windlass_core::db::NativeDb;
+use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::list::{self, ListQuery};
-use windlass_core::{Kind, Request, Timestamp};
-use windlass_core::{Result, Scope, Visibility, params};
+use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params};
 
 mod under_way;
 mod update;

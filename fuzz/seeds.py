@@ -1,4 +1,4 @@
-"""Makes what the fuzzer starts from: `seeds.py FOLDER` writes FOLDER/blueprint/* and FOLDER/archive/*.
+"""Makes what the fuzzer starts from: `seeds.py FOLDER` writes FOLDER/blueprint/*, FOLDER/archive/* and FOLDER/pattern/*.
 
 The blueprints are those of tests/oracle/corpus: one of each section, function and mistake.
 """
@@ -15,6 +15,23 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/oracle"))
 SMALL = b"tosca_definitions_version: cloudify_dsl_1_4\nimports: [cloudify/types/types.yaml]\nnode_templates:\n  a: {type: cloudify.nodes.Root}\n"
 FILES = {"bp/blueprint.yaml": SMALL, "bp/scripts/run.sh": b"echo\n", "bp/more/types.yaml": b"inputs: {}\n"}
+
+# One of each kind of node, with a text that matches.
+PATTERNS = [
+    (r"(?=.*[0-9])(?=.*[a-z]).{4,}$", "abc1"),
+    (r"(?!admin)[a-z]+$", "user"),
+    (r".*(?<=x)y(?<!z)", "axy"),
+    (r"(ab|c)\1$", "abab"),
+    (r"(?P<q>[xy]).(?P=q)\Z", "xax"),
+    (r"(?i:aB)c(?-i:d)", "ABcd"),
+    ("(?x) a  b # both\nc", "abc"),
+    (r"(?ms)^a.b$", "a\nb"),
+    (r"(a)?b(?(1)c|d)", "abc"),
+    (r"(?>a+)a++b*?c{,2}d{1,3}?e{2}", "aaabccdee"),
+    (r"[^\W_a-c\]]+\b\B\d\s\D\S\w", "xy"),
+    (r"\x41\u0042\103\A\n\.", "ABC"),
+    (r"(a*)*(?#why)|(a|b)+?$", "aab"),
+]
 
 
 def tar(mode):
@@ -40,10 +57,12 @@ def packed():
 
 def main(folder):
     folder = pathlib.Path(folder)
-    for name in ("blueprint", "archive"):
+    for name in ("blueprint", "archive", "pattern"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, content in {"tar": tar("w"), "tar.gz": tar("w:gz"), "tar.bz2": tar("w:bz2"), "zip": packed()}.items():
         (folder / "archive" / name).write_bytes(content)
+    for number, (pattern, text) in enumerate(PATTERNS):
+        (folder / "pattern" / str(number)).write_text(f"{pattern}\0{text}", "utf-8")
     from cases import CORPUS, Case
 
     for path in sorted(CORPUS.glob("*.yaml")):

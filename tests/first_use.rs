@@ -1,7 +1,6 @@
 //! The first requests to an empty state folder.
 
-use std::sync::Barrier;
-use windlass_tests::{Options, Outgoing, Windlass};
+use windlass_tests::{Options, Outgoing, Windlass, at_once};
 
 /// The lines that announce the administrator's password.
 fn passwords(printed: &str) -> Vec<&str> {
@@ -15,7 +14,6 @@ fn passwords(printed: &str) -> Vec<&str> {
 #[test]
 fn ten_requests_at_once_make_one_administrator_and_print_one_password() {
     let windlass = Options::default().variable("admin_password", "").start();
-    let all = Barrier::new(10);
     let paths = [
         "/api/v3.1/ok",
         "/api/v3.1/blueprints",
@@ -23,21 +21,14 @@ fn ten_requests_at_once_make_one_administrator_and_print_one_password() {
         "/api/v3.1/executions",
         "/api/v3.1/tokens",
     ];
-    std::thread::scope(|scope| {
-        for number in 0..10 {
-            let (windlass, all) = (&windlass, &all);
-            scope.spawn(move || {
-                let path = paths[number % paths.len()].to_owned();
-                let request = Outgoing {
-                    method: "GET".into(),
-                    path,
-                    ..Outgoing::default()
-                };
-                all.wait();
-                let status = windlass.send(&request).status;
-                assert!([200, 401].contains(&status), "{status}");
-            });
-        }
+    at_once(10, |number| {
+        let request = Outgoing {
+            method: "GET".into(),
+            path: paths[number % paths.len()].to_owned(),
+            ..Outgoing::default()
+        };
+        let status = windlass.send(&request).status;
+        assert!([200, 401].contains(&status), "{status}");
     });
     let stopped = windlass.stop();
     let [password] = passwords(&stopped.printed)[..] else {

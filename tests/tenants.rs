@@ -1,5 +1,6 @@
 //! Two tenants that never see each other, however they are asked: every endpoint of
-//! `endpoints.tsv` that names something, and every list by every field it shows.
+//! `endpoints.tsv` that names something, and every list by every field it shows. What there is to ask
+//! for is made by the rows themselves ([`Things`]), so a row of a new resource is tried as it is.
 //!
 //! The measure is sameness. What a caller may not see is to be as if it did not exist, so each
 //! request is sent twice: about something of others, and about nothing at all. But for the name that was
@@ -7,15 +8,12 @@
 
 #[path = "tenants/asking.rs"]
 mod asking;
-#[path = "tenants/things.rs"]
-mod things;
 
 use asking::{
-    ask, inventory, lists, look_at, rows_about, search_lists, send, shown, tell_apart, text,
-    with_each,
+    ask, filled_lists, inventory, look_at, rows_about_things, search_lists, send, shown,
+    tell_apart, text, with_each,
 };
-use things::Things;
-use windlass_tests::{Caller, Endpoint, Touches, Windlass, json};
+use windlass_tests::{Caller, Endpoint, Things, Touches, Windlass, demand_none, json};
 
 /// What may be sent about a global resource from any tenant: it reads, it keeps nothing, or it is
 /// for managers to do, which has a story of its own.
@@ -29,34 +27,18 @@ const ROLES: [&str; 5] = ["viewer", "user", "operations", "manager", "worker"];
 #[test]
 fn what_another_tenant_has_is_as_if_it_did_not_exist() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    let harbour = Things::make(&windlass, owner, "harbour", "tenant");
-    let _quay = Things::make(
-        &windlass,
-        windlass.user("lord").in_tenant("quay"),
-        "quay",
-        "tenant",
-    );
+    let (owner, harbour) = things_of(&windlass, "harbour");
+    things_of(&windlass, "quay");
     let before = inventory(owner);
 
     let callers = ROLES.map(|role| windlass.user(role).with_role_in(role, "quay"));
     let wrong = with_each(&callers, |caller| {
         tell_apart(caller, &harbour, "&_all_tenants=true")
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
     // An administrator is in one tenant at a time, too, unless all are asked for.
     let wrong = tell_apart(administrator(&windlass).naming_tenant("quay"), &harbour, "");
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
     assert_eq!(
         inventory(owner),
         before,
@@ -67,25 +49,14 @@ fn what_another_tenant_has_is_as_if_it_did_not_exist() {
 #[test]
 fn lists_show_nothing_of_another_tenant_whatever_is_asked() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    let harbour = Things::make(&windlass, owner, "harbour", "tenant");
-    let _quay = Things::make(
-        &windlass,
-        windlass.user("lord").in_tenant("quay"),
-        "quay",
-        "tenant",
-    );
+    let (owner, harbour) = things_of(&windlass, "harbour");
+    things_of(&windlass, "quay");
 
     let callers = ROLES.map(|role| windlass.user(role).with_role_in(role, "quay"));
     let wrong = with_each(&callers, |caller| {
         search_lists(owner, caller, &harbour, &["", "&_all_tenants=true"])
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
     // These two may see the harbour as well, but not while they ask for the quay.
     let callers = [
         administrator(&windlass).naming_tenant("quay"),
@@ -97,14 +68,12 @@ fn lists_show_nothing_of_another_tenant_whatever_is_asked() {
     let wrong = with_each(&callers, |caller| {
         search_lists(owner, caller, &harbour, &[""])
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
     let mut wrong = Vec::new();
-    for row in lists().iter().filter(|row| row.touches == Touches::Tenants) {
+    for row in filled_lists()
+        .iter()
+        .filter(|row| row.touches == Touches::Tenants)
+    {
         for caller in callers {
             let answer = ask(caller, &row.path, "_all_tenants=true&_get_all_results=true");
             if !harbour.are_in(&text(&answer)) || !text(&answer).contains("quay") {
@@ -116,7 +85,7 @@ fn lists_show_nothing_of_another_tenant_whatever_is_asked() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    demand_none(&wrong);
 }
 
 #[test]
@@ -140,12 +109,7 @@ fn what_is_private_is_its_creators_and_the_administrators() {
         ));
         wrong
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
     assert_eq!(
         inventory(owner),
         before,
@@ -159,12 +123,7 @@ fn what_is_private_is_its_creators_and_the_administrators() {
         windlass.admin().naming_tenant("harbour"),
     ];
     let wrong = with_each(&callers, |caller| look_at(caller, &secret));
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
 }
 
 #[test]
@@ -179,7 +138,10 @@ fn a_manager_sees_what_is_private_also_among_all_tenants() {
         .with_role_in("viewer", "harbour")
         .with_role_in("manager", "quay");
     let mut wrong = Vec::new();
-    for row in lists().iter().filter(|row| row.touches == Touches::Tenants) {
+    for row in filled_lists()
+        .iter()
+        .filter(|row| row.touches == Touches::Tenants)
+    {
         for (caller, who, sees) in [
             (owner, "owner", true),
             (boss, "manager", true),
@@ -191,7 +153,7 @@ fn a_manager_sees_what_is_private_also_among_all_tenants() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    demand_none(&wrong);
 }
 
 #[test]
@@ -209,14 +171,9 @@ fn what_is_global_is_seen_everywhere_and_changed_at_home() {
     let wrong = with_each(&readers.collect::<Vec<_>>(), |caller| {
         look_at(caller, &world)
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
 
-    let rows: Vec<_> = rows_about(&world)
+    let rows: Vec<_> = rows_about_things()
         .into_iter()
         .filter(|row| row.method != "GET" && !CHANGE_NOTHING.contains(&row.id.as_str()))
         .collect();
@@ -230,12 +187,7 @@ fn what_is_global_is_seen_everywhere_and_changed_at_home() {
         }
         wrong
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
     assert_eq!(
         inventory(admin),
         before,
@@ -324,6 +276,42 @@ fn tenants_that_one_is_not_in_are_not_listed() {
 }
 
 #[test]
+fn the_names_of_another_tenants_things_are_free() {
+    let windlass = Windlass::start();
+    let (owner, harbour) = things_of(&windlass, "harbour");
+    let (ours, quay) = things_of(&windlass, "quay");
+    let before = inventory(owner);
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    for row in rows_about_things() {
+        let Some(new) = row.names_new().filter(|new| harbour.chose(new)) else {
+            continue;
+        };
+        let named = |name: String| {
+            let value = |other: &str| match other == new {
+                true => name.clone(),
+                false => quay.value(other),
+            };
+            send(ours, &row, &value, "")
+        };
+        let (theirs, nobodys) = (named(harbour.value(new)), named(harbour.no_value(new)));
+        let is_made = row.success.contains(&theirs.status);
+        if theirs.status != nobodys.status || !is_made {
+            wrong.push(format!(
+                "{}: {}\n    but {}",
+                row.id,
+                shown(&theirs),
+                shown(&nobodys)
+            ));
+        }
+        tried += 1;
+    }
+    windlass.run_pending_work();
+    demand_none(&wrong);
+    assert!(tried > 1, "only {tried} rows give names");
+    assert_eq!(inventory(owner), before);
+}
+
+#[test]
 fn the_same_ids_in_two_tenants_are_two_things() {
     let windlass = Windlass::start();
     let theirs = windlass.user("harbourmaster").in_tenant("harbour");
@@ -339,7 +327,7 @@ fn the_same_ids_in_two_tenants_are_two_things() {
     // Whatever happens to one, the other does not notice; in the end it is not there any more.
     let (mut wrong, mut done) = (Vec::new(), 0);
     for query in ["", "force=true"] {
-        for row in rows_about(&twin).iter().filter(|row| row.method != "GET") {
+        for row in rows_about_things().iter().filter(|row| row.method != "GET") {
             let answer = send(ours, row, &|name| twin.value(name), query);
             done += u32::from(answer.status < 300);
             if !row.success.contains(&answer.status) && !(400..500).contains(&answer.status) {
@@ -348,7 +336,7 @@ fn the_same_ids_in_two_tenants_are_two_things() {
         }
         windlass.run_pending_work();
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    demand_none(&wrong);
     assert!(done > 10, "only {done} succeeded");
     assert_eq!(inventory(theirs), before);
 }
@@ -356,8 +344,7 @@ fn the_same_ids_in_two_tenants_are_two_things() {
 #[test]
 fn cleaning_up_everywhere_ends_at_the_borders_of_ones_tenants() {
     let windlass = Windlass::start();
-    let owner = windlass.user("harbour-owner").in_tenant("harbour");
-    Things::make(&windlass, owner, "harbour", "tenant");
+    let (owner, _) = things_of(&windlass, "harbour");
     let before = inventory(owner);
     let body = json!({ "to_datetime": "2999-01-01" }).to_string();
     for role in ROLES {
@@ -377,6 +364,12 @@ fn cleaning_up_everywhere_ends_at_the_borders_of_ones_tenants() {
         }
     }
     assert_eq!(inventory(owner), before);
+}
+
+/// A tenant's user, who is called like it, and one of everything there, all with that word in their names.
+fn things_of<'w>(windlass: &'w Windlass, tenant: &'static str) -> (Caller<'w>, Things) {
+    let owner = windlass.user(tenant).in_tenant(tenant);
+    (owner, Things::make(windlass, owner, tenant, "tenant"))
 }
 
 fn administrator(windlass: &Windlass) -> Caller<'_> {

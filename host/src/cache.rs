@@ -186,7 +186,10 @@ fn translate(engine: &Engine, bytes: &[u8], output: &mut impl Write) -> Result<(
         .map_err(|error| Problem::Output(error.to_string()))
 }
 
-#[allow(unsafe_code)]
+#[allow(
+    unsafe_code,
+    reason = "reading compiled code is trusting it: see below"
+)]
 fn deserialize(engine: &Engine, compiled: &Path) -> Option<Component> {
     if !compiled.exists() {
         return None;

@@ -2,31 +2,24 @@
 //!
 //! Every core has its own instances; what they share are the databases and the compiled components.
 
+use crate::arrival::{Arrival, Refused};
 use crate::logs::Logger;
+use crate::places::Places;
 use crate::router::{Match, Router};
+use crate::strict::{self, Lines};
 use crate::worker::Factory;
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Requests that one core works on at once; more wait. A few keep a core busy, and each of them may
-/// need an instance of its own, so more would only take memory.
-const USUAL_CONCURRENT: usize = 4;
-/// Requests that one core works on at once when many of them wait for something else.
-const MAX_CONCURRENT: usize = 512;
-/// When no request was answered for so long although others wait, one more is let in.
-const STALL: Duration = Duration::from_millis(20);
-/// Requests that may wait; more are answered 503 at once.
-const MAX_WAITING: usize = 4096;
 /// How long a request waits for room for a new instance.
 const INSTANCE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -34,12 +27,8 @@ const INSTANCE_PATIENCE: Duration = Duration::from_secs(5);
 pub struct CoreApp {
     router: Arc<Router>,
     handlers: HashMap<String, ProxyHandler<Factory>>,
-    room: Semaphore,
-    /// Room beyond the usual; given up again when a request ends.
-    extra: AtomicUsize,
-    waiting: AtomicUsize,
-    somebody_waits: Notify,
-    answered: AtomicU64,
+    /// How many requests are worked on at once.
+    pub places: Arc<Places>,
     logger: Logger,
 }
 
@@ -53,11 +42,7 @@ impl CoreApp {
         Self {
             router,
             handlers,
-            room: Semaphore::new(USUAL_CONCURRENT),
-            extra: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            somebody_waits: Notify::new(),
-            answered: AtomicU64::new(0),
+            places: Arc::default(),
             logger,
         }
     }
@@ -67,7 +52,18 @@ impl CoreApp {
         &self,
         mut request: Request<hyper::body::Incoming>,
         client: &HeaderValue,
+        lines: &Lines,
     ) -> Response<WasiBody> {
+        let has_body = !request.body().is_end_stream();
+        if let Err(text) = strict::check(&request) {
+            return refused(StatusCode::BAD_REQUEST, text);
+        }
+        if !lines.are_strict(has_body) {
+            return refused(
+                StatusCode::BAD_REQUEST,
+                "A line of the head ends in a bare LF",
+            );
+        }
         let path = request.uri().path();
         if let Some(name) = path.strip_prefix("/.well-known/spin/") {
             return match name {
@@ -82,17 +78,43 @@ impl CoreApp {
         if let Err(status) = prepare(&mut request, &found, client) {
             return plain(status, "");
         }
-        let Some(_room) = self.wait_for_room().await else {
+        // Who asks to be told whether to send the body is told by the component.
+        let asks_first = request.headers().contains_key(header::EXPECT);
+        let (head, body) = request.into_parts();
+        let mut body = Arrival::new(body, lines.clone());
+        if has_body && !asks_first {
+            match body.begin().await {
+                Ok(()) => {}
+                Err(Refused::Slow) => {
+                    return refused(StatusCode::REQUEST_TIMEOUT, "The body arrives too slowly");
+                }
+                Err(Refused::Broken) => {
+                    return refused(StatusCode::BAD_REQUEST, "The body cannot be read");
+                }
+            }
+        }
+        let Some(place) = self.places.take().await else {
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait");
             let retry = HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, retry);
             return response;
         };
-        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+        let body = if has_body {
+            body.leaving(place.leave())
+        } else {
+            body
+        };
+        let request = Request::from_parts(head, body.boxed_unsync());
         match self.call(&found.route.component, request).await {
             Ok(response) => response,
             Err(status) => plain(status, status.canonical_reason().unwrap_or_default()),
         }
+    }
+
+    /// Says in the log that a client sent what is not HTTP.
+    pub fn tell_malformed(&self, client: &SocketAddr, error: &hyper::Error) {
+        self.logger
+            .info(&format!("{client} sent a malformed request: {error}"));
     }
 
     /// Answers a request of one component to another. It needs no room of its own: its caller has
@@ -178,75 +200,6 @@ impl CoreApp {
             return Err(StatusCode::INTERNAL_SERVER_ERROR);
         }
     }
-
-    async fn wait_for_room(&self) -> Option<Room<'_>> {
-        if let Ok(permit) = self.room.try_acquire() {
-            return Some(Room::new(self, permit));
-        }
-        if self.waiting.fetch_add(1, Relaxed) >= MAX_WAITING {
-            self.waiting.fetch_sub(1, Relaxed);
-            return None;
-        }
-        let waiting = Waiting(&self.waiting);
-        self.somebody_waits.notify_one();
-        let permit = self.room.acquire().await.ok();
-        drop(waiting);
-        permit.map(|permit| Room::new(self, permit))
-    }
-
-    /// Makes room while the requests inside only wait: for a slow client, another server or the disk.
-    /// Runs beside the server, for ever.
-    pub async fn relieve(&self) {
-        loop {
-            self.somebody_waits.notified().await;
-            let mut before = self.answered.load(Relaxed);
-            while self.waiting.load(Relaxed) > 0 {
-                tokio::time::sleep(STALL).await;
-                let answered = self.answered.load(Relaxed);
-                let is_stalled = answered == before && self.waiting.load(Relaxed) > 0;
-                if is_stalled && self.extra.load(Relaxed) < MAX_CONCURRENT - USUAL_CONCURRENT {
-                    self.extra.fetch_add(1, Relaxed);
-                    self.room.add_permits(1);
-                }
-                before = answered;
-            }
-        }
-    }
-}
-
-/// The room one request takes.
-struct Room<'a> {
-    app: &'a CoreApp,
-    permit: Option<SemaphorePermit<'a>>,
-}
-
-impl<'a> Room<'a> {
-    fn new(app: &'a CoreApp, permit: SemaphorePermit<'a>) -> Self {
-        let permit = Some(permit);
-        Self { app, permit }
-    }
-}
-
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        self.app.answered.fetch_add(1, Relaxed);
-        let one_less = |extra: usize| extra.checked_sub(1);
-        let was_extra = self.app.extra.fetch_update(Relaxed, Relaxed, one_less);
-        if was_extra.is_ok()
-            && let Some(permit) = self.permit.take()
-        {
-            permit.forget();
-        }
-    }
-}
-
-/// Counts a waiting request, also when its client goes away.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
 }
 
 /// Makes the URI absolute and adds the headers that Spin adds.
@@ -255,6 +208,7 @@ fn prepare(
     found: &Match<'_>,
     client: &HeaderValue,
 ) -> Result<(), StatusCode> {
+    // HTTP/1.0 has no such header.
     let host = match request.headers().get(header::HOST) {
         Some(host) => host.clone(),
         None => HeaderValue::from_static("localhost"),
@@ -300,69 +254,16 @@ fn plain(status: StatusCode, text: &'static str) -> Response<WasiBody> {
     response
 }
 
+/// A refusal after which nothing else is read from the connection.
+fn refused(status: StatusCode, text: &'static str) -> Response<WasiBody> {
+    let mut response = plain(status, text);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// The header that tells a component who called.
 pub fn client_header(address: SocketAddr) -> HeaderValue {
     HeaderValue::from_str(&address.to_string())
         .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn app() -> CoreApp {
-        CoreApp::new(Arc::default(), HashMap::new(), Logger::default())
-    }
-
-    /// Fills the usual room with requests that only wait.
-    async fn full(app: &CoreApp) -> Vec<Room<'_>> {
-        let mut inside = Vec::new();
-        for _ in 0..USUAL_CONCURRENT {
-            inside.push(app.wait_for_room().await.unwrap());
-        }
-        inside
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn requests_that_only_wait_do_not_keep_others_out() {
-        let app = app();
-        let inside = full(&app).await;
-        let others = async {
-            let mut entered = Vec::new();
-            for _ in 0..50 {
-                entered.push(app.wait_for_room().await.unwrap());
-            }
-            entered.len()
-        };
-        let entered = tokio::select! {
-            () = app.relieve() => 0,
-            entered = others => entered,
-        };
-        assert_eq!(entered, 50);
-        drop(inside);
-        // What was made for them is gone again.
-        assert_eq!(app.extra.load(Relaxed), 0);
-        assert_eq!(app.room.available_permits(), USUAL_CONCURRENT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn while_requests_are_answered_nobody_else_gets_in() {
-        let app = app();
-        let mut inside = full(&app).await;
-        let answering = async {
-            for _ in 0..100 {
-                let next = app.wait_for_room();
-                tokio::pin!(next);
-                assert!(futures::poll!(next.as_mut()).is_pending());
-                tokio::time::sleep(STALL / 4).await;
-                inside.remove(0);
-                inside.push(next.await.unwrap());
-                assert_eq!(app.extra.load(Relaxed), 0);
-            }
-        };
-        tokio::select! {
-            () = app.relieve() => {}
-            () = answering => {}
-        }
-    }
 }

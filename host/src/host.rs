@@ -40,15 +40,15 @@ struct Served {
 }
 
 /// Starts the application that `options` describe.
+///
+/// # Errors
+/// What is wrong with the manifest, the variables, the state directory, the address or a component,
+/// in words that say what to do.
 pub fn start(options: HostOptions) -> Result<RunningHost> {
     let mut manifest = Manifest::read(&options.manifest)?;
     if !options.components.is_empty() {
         manifest.keep_components(&options.components)?;
     }
-    let folder = options
-        .manifest
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_owned);
     let variables = Variables::resolve(&manifest, &options.variables, |name| {
         std::env::var(name).ok()
     })?;
@@ -57,130 +57,190 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
         Some(list) => Faults::parse(list)?,
         None => Faults::default(),
     });
-    let state_dir = options.state_dir.clone();
-    std::fs::create_dir_all(&state_dir).with_context(|| {
-        format!(
-            "cannot create the state directory {}: choose another with --state-dir",
-            state_dir.display()
-        )
-    })?;
-    let key_value = KeyValueFile::open(&state_dir.join("sqlite_key_value.db"), faults.clone())
-        .with_context(|| {
-            format!(
-                "cannot write to the state directory {}: choose another with --state-dir",
-                state_dir.display()
-            )
-        })?;
-    let database = Database::new(
-        &state_dir.join("sqlite_db.db"),
-        options.request_timeout,
-        faults.clone(),
-    );
-
-    let mut environments = HashMap::new();
-    for (id, entry) in &manifest.component {
-        let environment = component_env(
-            id, entry, &options, &variables, &database, &key_value, &faults,
-        )
-        .with_context(|| format!("[component.{id}] in {}", options.manifest.display()))?;
-        environments.insert(id.clone(), Arc::new(environment));
-    }
-
+    let state = State::open(&options, &faults)?;
+    let environments = environments(&options, &manifest, &variables, &state, &faults)?;
     // The port is taken before the compiler runs, which may be a while.
     let (address, listeners) = server::listen(options.listen, options.threads)?;
-
-    let to_engine = |error: wasmtime::Error| anyhow!("{error:#}");
-    let engine = engine(options.max_memory).map_err(to_engine)?;
-    let linker = linker(&engine).map_err(to_engine)?;
-    let crons = if options.cron {
-        manifest.trigger.cron.as_slice()
-    } else {
-        &[]
-    };
-    let served_ids: BTreeSet<&str> = manifest
-        .trigger
-        .http
-        .iter()
-        .map(|trigger| trigger.component.as_str())
-        .collect();
-    let needed = served_ids
-        .iter()
-        .copied()
-        .chain(crons.iter().map(|trigger| trigger.component.as_str()))
-        .collect();
-    let compiled = load_all(&options, &manifest, &folder, &engine, needed)?;
-
-    let mut served = HashMap::new();
-    for id in served_ids {
-        let (pre, reusable) = http_pre(&linker, &compiled[id])
-            .with_context(|| format!("component `{id}` cannot serve HTTP requests here"))?;
-        let component = environments[id].clone();
-        let pre = Arc::new(pre);
-        served.insert(
-            id.to_owned(),
-            Served {
-                pre,
-                reusable,
-                component,
-            },
-        );
-    }
-    let mut schedules = Vec::new();
-    for trigger in crons {
-        let id = trigger.component.as_str();
-        let pre = linker
-            .instantiate_pre(&compiled[id])
-            .and_then(SpinCronPre::new)
-            .map_err(to_engine)
-            .with_context(|| format!("component `{id}` cannot handle cron events"))?;
-        schedules.push(Cron {
-            engine: engine.clone(),
-            pre,
-            component: environments[id].clone(),
-            schedule: parse_schedule(id, &trigger.cron_expression)?,
-        });
-    }
+    let application = Application::load(&options, &manifest, environments)?;
 
     let (stop, stopping) = watch::channel(false);
     let mut threads = Vec::new();
     for (number, listener) in listeners.into_iter().enumerate() {
-        let router = router.clone();
-        let served = served.clone();
-        let engine = engine.clone();
-        let options = options.clone();
+        threads.push(application.serve(number, listener, &router, &options, &stopping)?);
+    }
+    threads.extend(application.keep_schedules(stopping)?);
+    Ok(RunningHost::new(Parts {
+        address,
+        routes: router,
+        tick_token: variables.get("tick_token").unwrap_or_default().to_owned(),
+        key_value: state.key_value.store("default"),
+        state_dir: options.state_dir,
+        faults,
+        stop,
+        threads,
+        temporary_state: options.temporary_state,
+    }))
+}
+
+/// What outlives the process.
+struct State {
+    database: Arc<Database>,
+    key_value: Arc<KeyValueFile>,
+}
+
+impl State {
+    fn open(options: &HostOptions, faults: &Arc<Faults>) -> Result<Self> {
+        let folder = &options.state_dir;
+        let refused = |what: &str| {
+            format!(
+                "cannot {what} the state directory {}: choose another with --state-dir",
+                folder.display()
+            )
+        };
+        std::fs::create_dir_all(folder).with_context(|| refused("create"))?;
+        let key_value = KeyValueFile::open(&folder.join("sqlite_key_value.db"), faults.clone())
+            .with_context(|| refused("write to"))?;
+        let database = Database::new(
+            &folder.join("sqlite_db.db"),
+            options.request_timeout,
+            faults.clone(),
+        );
+        Ok(Self {
+            database,
+            key_value,
+        })
+    }
+}
+
+fn environments(
+    options: &HostOptions,
+    manifest: &Manifest,
+    variables: &Variables,
+    state: &State,
+    faults: &Arc<Faults>,
+) -> Result<HashMap<String, Arc<ComponentEnv>>> {
+    let mut environments = HashMap::new();
+    for (id, entry) in &manifest.component {
+        let environment = component_env(id, entry, options, variables, state, faults)
+            .with_context(|| format!("[component.{id}] in {}", options.manifest.display()))?;
+        environments.insert(id.clone(), Arc::new(environment));
+    }
+    Ok(environments)
+}
+
+/// The compiled components, each as its triggers call it.
+struct Application {
+    engine: Engine,
+    served: HashMap<String, Served>,
+    schedules: Vec<Cron>,
+}
+
+impl Application {
+    fn load(
+        options: &HostOptions,
+        manifest: &Manifest,
+        environments: HashMap<String, Arc<ComponentEnv>>,
+    ) -> Result<Self> {
+        let to_engine = |error: wasmtime::Error| anyhow!("{error:#}");
+        let engine = engine(options.max_memory).map_err(to_engine)?;
+        let linker = linker(&engine).map_err(to_engine)?;
+        let triggers = &manifest.trigger;
+        let crons = if options.cron {
+            triggers.cron.as_slice()
+        } else {
+            &[]
+        };
+        let http = triggers.http.iter().map(|trigger| &*trigger.component);
+        let served_ids: BTreeSet<&str> = http.collect();
+        let cron_ids = crons.iter().map(|trigger| &*trigger.component);
+        let needed = served_ids.iter().copied().chain(cron_ids).collect();
+        let compiled = load_all(options, manifest, &engine, needed)?;
+        let find = |id: &str| match (compiled.get(id), environments.get(id)) {
+            (Some(component), Some(environment)) => Ok((component, environment.clone())),
+            _ => Err(anyhow!("a trigger names `{id}`, which is no component")),
+        };
+
+        let mut served = HashMap::new();
+        for id in served_ids {
+            let (compiled, component) = find(id)?;
+            let (pre, reusable) = http_pre(&linker, compiled)
+                .with_context(|| format!("component `{id}` cannot serve HTTP requests here"))?;
+            let pre = Arc::new(pre);
+            served.insert(
+                id.to_owned(),
+                Served {
+                    pre,
+                    reusable,
+                    component,
+                },
+            );
+        }
+        let mut schedules = Vec::new();
+        for trigger in crons {
+            let id = trigger.component.as_str();
+            let (compiled, component) = find(id)?;
+            let pre = linker
+                .instantiate_pre(compiled)
+                .and_then(SpinCronPre::new)
+                .map_err(to_engine)
+                .with_context(|| format!("component `{id}` cannot handle cron events"))?;
+            schedules.push(Cron {
+                engine: engine.clone(),
+                pre,
+                component,
+                schedule: parse_schedule(id, &trigger.cron_expression)?,
+            });
+        }
+        Ok(Self {
+            engine,
+            served,
+            schedules,
+        })
+    }
+
+    /// A thread that answers the connections of one listener, with instances of its own.
+    fn serve(
+        &self,
+        number: usize,
+        listener: std::net::TcpListener,
+        router: &Arc<Router>,
+        options: &HostOptions,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<std::thread::JoinHandle<()>> {
+        let (router, options) = (router.clone(), options.clone());
+        let (served, engine) = (self.served.clone(), self.engine.clone());
         let stopping = stopping.clone();
-        threads.push(spawn(format!("core-{number}"), async move || {
+        spawn(format!("core-{number}"), async move || {
             let alive = Arc::new(AtomicUsize::new(0));
             let app = build_core(&router, served, &engine, &options, &stopping, &alive);
             tokio::select! {
-                () = app.relieve() => {}
+                () = app.places.relieve() => {}
                 served = server::serve(listener, app.clone(), stopping, alive) => {
                     if let Err(error) = served {
                         options.logger.problem(&format!("cannot serve: {error}"));
                     }
                 }
             }
-        })?);
+        })
     }
-    if !schedules.is_empty() {
-        threads.push(spawn("cron".to_owned(), async move || {
+
+    /// A thread for all cron triggers, if there are any.
+    fn keep_schedules(
+        self,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Option<std::thread::JoinHandle<()>>> {
+        let schedules = self.schedules;
+        if schedules.is_empty() {
+            return Ok(None);
+        }
+        let thread = spawn("cron".to_owned(), async move || {
             let runs = schedules
                 .into_iter()
                 .map(|schedule| schedule.run(stopping.clone()));
             futures::future::join_all(runs).await;
-        })?);
+        })?;
+        Ok(Some(thread))
     }
-    Ok(RunningHost::new(Parts {
-        address,
-        state_dir,
-        routes: router,
-        tick_token: variables.get("tick_token").unwrap_or_default().to_owned(),
-        key_value: key_value.store("default"),
-        faults,
-        stop,
-        threads,
-        temporary_state: options.temporary_state,
-    }))
 }
 
 /// A thread with a runtime of its own.
@@ -215,8 +275,7 @@ fn component_env(
     entry: &ComponentEntry,
     options: &HostOptions,
     variables: &Variables,
-    database: &Arc<Database>,
-    key_value: &Arc<KeyValueFile>,
+    state: &State,
     faults: &Arc<Faults>,
 ) -> Result<ComponentEnv> {
     let allowed: Vec<String> = entry
@@ -233,11 +292,11 @@ fn component_env(
         id: id.to_owned(),
         databases: labels(&entry.sqlite_databases)
             .into_iter()
-            .map(|label| (label, database.clone()))
+            .map(|label| (label, state.database.clone()))
             .collect(),
         stores: labels(&entry.key_value_stores)
             .into_iter()
-            .map(|label| (label.clone(), key_value.store(&label)))
+            .map(|label| (label.clone(), state.key_value.store(&label)))
             .collect(),
         variables: own_variables,
         environment: entry.environment.clone().into_iter().collect(),
@@ -253,17 +312,21 @@ fn component_env(
 fn load_all(
     options: &HostOptions,
     manifest: &Manifest,
-    folder: &Path,
     engine: &Engine,
     needed: BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Component>> {
+    let folder = options.manifest.parent();
+    let folder = folder.map_or_else(PathBuf::new, Path::to_owned);
     let compiler = options.compiler.as_deref().map(|program| Compiler {
         program: program.to_owned(),
         max_memory: options.max_memory,
     });
     let cache = Cache::open(&options.cache_dir, compiler)?;
     let load = |id: &str| -> Result<Component> {
-        let entry = &manifest.component[id];
+        let entry = manifest
+            .component
+            .get(id)
+            .ok_or_else(|| anyhow!("a trigger names `{id}`, which is no component"))?;
         let wasm = folder.join(&entry.source);
         let mut started = None;
         let component = cache

@@ -18,6 +18,7 @@
 //! ```
 
 mod allowed;
+mod arrival;
 mod bindings;
 mod cache;
 mod client;
@@ -32,11 +33,13 @@ mod logs;
 mod manifest;
 mod options;
 mod outbound;
+mod places;
 mod router;
 mod running;
 mod server;
 mod sqlite;
 mod stdio;
+mod strict;
 mod variables;
 mod worker;
 

@@ -132,7 +132,7 @@ impl Router {
             None => String::new(),
             Some(rest) => {
                 let mut info = String::new();
-                for part in &parts[parts.len() - rest..] {
+                for part in parts.iter().skip(parts.len() - rest) {
                     info.push('/');
                     info.push_str(part);
                 }
@@ -143,7 +143,7 @@ impl Router {
             }
         };
         Some(Match {
-            route: &self.routes[index],
+            route: self.routes.get(index)?,
             path_info,
             captures: names.iter().map(String::as_str).zip(captured).collect(),
         })

@@ -4,6 +4,7 @@
 //! cores while a request is answered.
 
 use crate::core_app::{CoreApp, client_header};
+use crate::strict::{Lines, Watched};
 use anyhow::{Context, Result, bail};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,6 +21,8 @@ use tokio::sync::watch;
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// The longest head of a request, in bytes, and how much of a response waits for a slow client.
+const HEAD_BYTES: usize = 128 << 10;
 
 /// Opens `count` listeners on one address. Port 0 is replaced by a free one.
 pub fn listen(address: SocketAddr, count: usize) -> Result<(SocketAddr, Vec<TcpListener>)> {
@@ -89,20 +92,28 @@ pub async fn serve(
         tokio::spawn(async move {
             let _counted = counted;
             let client = client_header(address);
+            let lines = Lines::default();
             let service = service_fn(|request| {
                 let app = app.clone();
                 let client = client.clone();
-                async move { Ok::<_, Infallible>(app.respond(request, &client).await) }
+                let lines = lines.clone();
+                async move { Ok::<_, Infallible>(app.respond(request, &client, &lines).await) }
             });
+            let stream = Watched::new(stream, lines.clone());
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_LIMIT)
-                .pipeline_flush(true)
+                .max_buf_size(HEAD_BYTES)
                 .serve_connection(TokioIo::new(stream), service);
             let mut connection = pin!(connection);
-            // A client that goes away early is not worth a word.
             tokio::select! {
-                _ = connection.as_mut() => return,
+                ended = connection.as_mut() => {
+                    // A client that goes away early is not worth a word, one that speaks no HTTP is.
+                    if let Err(error) = ended && error.is_parse() {
+                        app.tell_malformed(&address, &error);
+                    }
+                    return;
+                }
                 _ = stopping.wait_for(|stop| *stop) => {}
             }
             connection.as_mut().graceful_shutdown();

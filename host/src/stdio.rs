@@ -53,16 +53,16 @@ impl Lines {
         let lines = bytes
             .iter()
             .rposition(|byte| *byte == b'\n')
-            .map(|end| end + 1);
+            .and_then(|end| bytes.split_at_checked(end + 1));
         match lines {
-            Some(end) if unfinished.is_empty() => {
-                self.0.output.write(&bytes[..end])?;
-                unfinished.extend_from_slice(&bytes[end..]);
+            Some((whole, rest)) if unfinished.is_empty() => {
+                self.0.output.write(whole)?;
+                unfinished.extend_from_slice(rest);
             }
-            Some(end) => {
-                unfinished.extend_from_slice(&bytes[..end]);
+            Some((end, rest)) => {
+                unfinished.extend_from_slice(end);
                 let whole = std::mem::take(&mut *unfinished);
-                unfinished.extend_from_slice(&bytes[end..]);
+                unfinished.extend_from_slice(rest);
                 self.0.output.write(&whole)?;
             }
             None => unfinished.extend_from_slice(bytes),

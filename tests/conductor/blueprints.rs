@@ -1,8 +1,7 @@
 //! `/blueprints`.
 
 use crate::samples::{self, CRANE, ids};
-use std::sync::Barrier;
-use windlass_tests::{Archive, Entry, Windlass, json};
+use windlass_tests::{Archive, Entry, Windlass, at_once, json};
 
 #[test]
 fn every_kind_of_archive_gives_the_same_plan() {
@@ -89,19 +88,10 @@ fn two_uploads_of_one_id_at_once_make_one_blueprint() {
     admin.get("/status").expect(200);
     for round in 0..5 {
         let id = format!("crane-{round}");
-        let both = Barrier::new(2);
-        let upload = || {
-            both.wait();
+        let mut statuses = at_once(2, |_| {
             admin
                 .upload(&id, "crane.yaml", &[("crane.yaml", CRANE)])
                 .status()
-        };
-        let mut statuses = std::thread::scope(|scope| {
-            let other = scope.spawn(upload);
-            [
-                upload(),
-                other.join().expect("the other client gets an answer"),
-            ]
         });
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 409], "round {round}");

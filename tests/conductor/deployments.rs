@@ -1,8 +1,7 @@
 //! `/deployments`, `/nodes` and `/node-instances`.
 
 use crate::samples::{self, column, ids};
-use std::sync::Barrier;
-use windlass_tests::{Windlass, json};
+use windlass_tests::{Windlass, at_once, json};
 
 #[test]
 fn a_deployment_has_its_inputs_nodes_and_instances_at_once() {
@@ -89,19 +88,9 @@ fn one_of_many_who_ask_for_an_id_gets_it() {
     let windlass = Windlass::start();
     let admin = windlass.admin();
     samples::crane(admin, "crane");
-    let all = Barrier::new(8);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = || {
-            all.wait();
-            admin
-                .put("/deployments/crane-1", json!({ "blueprint_id": "crane" }))
-                .status()
-        };
-        let clients: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
-        clients
-            .into_iter()
-            .map(|client| client.join().expect("an answer"))
-            .collect()
+    let statuses: Vec<u16> = at_once(8, |_| {
+        let body = json!({ "blueprint_id": "crane" });
+        admin.put("/deployments/crane-1", body).status()
     });
     assert_eq!(
         statuses.iter().filter(|status| **status == 201).count(),
@@ -190,21 +179,14 @@ fn a_blueprint_is_not_deleted_under_a_deployment_that_is_being_made() {
     for round in 0..6 {
         let id = format!("crane-{round}");
         samples::crane(admin, &id);
-        let both = Barrier::new(2);
-        let (created, deleted) = std::thread::scope(|scope| {
-            let creating = scope.spawn(|| {
-                both.wait();
-                admin
-                    .put(&format!("/deployments/{id}"), json!({ "blueprint_id": id }))
-                    .status()
-            });
-            both.wait();
-            let deleted = admin.delete(&format!("/blueprints/{id}")).status();
-            (creating.join().expect("an answer"), deleted)
+        let answers = at_once(2, |number| match number {
+            0 => admin.put(&format!("/deployments/{id}"), json!({ "blueprint_id": id })),
+            _ => admin.delete(&format!("/blueprints/{id}")),
         });
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status()).collect();
         assert!(
-            [(201, 400), (404, 204)].contains(&(created, deleted)),
-            "{created} {deleted}"
+            [[201, 400], [404, 204]].contains(&[statuses[0], statuses[1]]),
+            "{statuses:?}"
         );
     }
     let broken = windlass

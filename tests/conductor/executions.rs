@@ -1,8 +1,7 @@
 //! `/executions`: workflows run to their end, in order, and can be stopped.
 
 use crate::samples::{self, column};
-use std::sync::Barrier;
-use windlass_tests::{Windlass, json};
+use windlass_tests::{Windlass, at_once, json};
 
 #[test]
 fn install_starts_everything_and_uninstall_takes_it_down() {
@@ -181,18 +180,9 @@ fn one_of_many_starts_at_once_runs() {
     let windlass = Windlass::start();
     let admin = windlass.admin();
     samples::deployed(admin, "crane");
-    let all = Barrier::new(8);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = || {
-            all.wait();
-            let body = json!({ "deployment_id": "crane", "workflow_id": "install" });
-            admin.post("/executions", body).status()
-        };
-        let clients: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
-        clients
-            .into_iter()
-            .map(|client| client.join().expect("an answer"))
-            .collect()
+    let statuses: Vec<u16> = at_once(8, |_| {
+        let body = json!({ "deployment_id": "crane", "workflow_id": "install" });
+        admin.post("/executions", body).status()
     });
     // The others came while it ran, or after it, when there was nothing left to install.
     assert_eq!(

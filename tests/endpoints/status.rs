@@ -1,10 +1,8 @@
 //! The endpoints of the Status Dashboard, called by everybody, by monitors, and by people of every
 //! standing. They belong to the installation: roles count in its first tenant.
 
-use super::{holders, json, nothing, shown};
-use windlass_tests::{
-    Caller, Endpoint, MONITORS_SECRET, Options, Permission, Windlass, json as object, monitor_token,
-};
+use super::{holders, json, nothing_of, shown};
+use windlass_tests::{Caller, Endpoint, Options, Permission, Windlass, demand_none, monitor_token};
 
 /// A role in a tenant, and the tenant.
 type Membership = Option<(&'static str, &'static str)>;
@@ -26,9 +24,7 @@ const PEOPLE: [(&str, &str, Membership); 7] = [
 
 #[test]
 fn every_endpoint_of_the_status_dashboard_answers_exactly_those_who_may() {
-    let windlass = Options::default()
-        .variable("status_jwt_secret", MONITORS_SECRET)
-        .start();
+    let windlass = Options::default().with_monitors().start();
     windlass.admin().get("/status").expect(200);
     let holders = holders(&windlass);
     let is_held = |permission: &str, role: &str| {
@@ -40,8 +36,7 @@ fn every_endpoint_of_the_status_dashboard_answers_exactly_those_who_may() {
         if let Some((role, tenant)) = membership {
             person = person.with_role_in(role, tenant);
         }
-        let token = person.post("/tokens", object!({})).expect(200);
-        token["value"].as_str().expect("a token").to_owned()
+        person.own_token()
     });
     let monitor = monitor_token("probe");
     let mut wrong = Vec::new();
@@ -89,12 +84,7 @@ fn every_endpoint_of_the_status_dashboard_answers_exactly_those_who_may() {
             judge(&windlass, &row, name, caller, verdict, &mut wrong);
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of them:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    demand_none(&wrong);
 }
 
 /// Compares an answer with what it should be: a refusal of this status, or what the row says.
@@ -106,7 +96,7 @@ fn judge(
     refusal: Option<u16>,
     wrong: &mut Vec<String>,
 ) {
-    let answer = windlass.send(&row.request(caller, &nothing));
+    let answer = windlass.send(&row.request(caller, &nothing_of(row)));
     let is_right = match refusal {
         Some(status) => {
             let body = json(&answer);

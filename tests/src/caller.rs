@@ -151,6 +151,13 @@ impl<'a> Caller<'a> {
         self.request(method, path, Some(content_type), Some(body.into()))
     }
 
+    /// A token of the caller's own, which the other families take, too.
+    pub fn own_token(self) -> String {
+        let token = self.post("/api/v3.1/tokens", serde_json::json!({}));
+        let token = token.expect(200);
+        token["value"].as_str().expect("a token").to_owned()
+    }
+
     /// Starts a workflow; its execution.
     pub fn execute(self, deployment: &str, workflow: &str) -> Value {
         let body = serde_json::json!({ "deployment_id": deployment, "workflow_id": workflow });
@@ -171,25 +178,13 @@ impl<'a> Caller<'a> {
 
     /// The same with any parameters.
     pub fn upload_form(self, id: &str, params: &Value, archive: Vec<u8>) -> Reply<'a> {
-        const BOUNDARY: &str = "a-boundary-that-no-archive-holds";
-        let mut body = format!(
-            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"params\"\r\n\r\n{params}\r\n\
-             --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"blueprint_archive\"; \
-             filename=\"filename\"\r\ncontent-type: text/plain\r\n\r\n"
-        )
-        .into_bytes();
-        body.extend_from_slice(&archive);
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.raw("PUT", &format!("/blueprints/{id}"), &content_type, body)
+        let (content_type, body) = form(params.to_string().as_bytes(), Some(&archive));
+        self.raw("PUT", &format!("/blueprints/{id}"), content_type, body)
     }
 
     /// Uploads a blueprint whose archive is elsewhere: a form of parameters alone.
     pub fn upload_params(self, id: &str, params: &Value) -> Reply<'a> {
-        let body = format!(
-            "--form\r\ncontent-disposition: form-data; name=\"params\"\r\n\r\n{params}\r\n--form--\r\n"
-        );
-        let content_type = "multipart/form-data; boundary=form";
+        let (content_type, body) = form(params.to_string().as_bytes(), None);
         self.raw("PUT", &format!("/blueprints/{id}"), content_type, body)
     }
 
@@ -262,6 +257,22 @@ impl<'a> Caller<'a> {
             body,
         }
     }
+}
+
+/// A form as the Python client sends it: its content type and its body.
+pub(crate) fn form(params: &[u8], archive: Option<&[u8]>) -> (&'static str, Vec<u8>) {
+    let part = b"--a-boundary-that-no-archive-holds\r\ncontent-disposition: form-data; name=";
+    let mut body = [part, b"\"params\"\r\n\r\n".as_slice(), params, b"\r\n"].concat();
+    if let Some(archive) = archive {
+        let head =
+            b"\"blueprint_archive\"; filename=\"filename\"\r\ncontent-type: text/plain\r\n\r\n";
+        for bytes in [part, head.as_slice(), archive, b"\r\n"] {
+            body.extend_from_slice(bytes);
+        }
+    }
+    body.extend_from_slice(b"--a-boundary-that-no-archive-holds--\r\n");
+    let content_type = "multipart/form-data; boundary=a-boundary-that-no-archive-holds";
+    (content_type, body)
 }
 
 /// An answer, to be told what it is expected to be.

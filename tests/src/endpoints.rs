@@ -1,14 +1,21 @@
 //! The table of endpoints, `tests/endpoints.tsv`, and the routes of the components to compare it with.
 
-use crate::caller::Caller;
-use crate::http::Outgoing;
+use crate::archive::Archive;
+use crate::caller::{Caller, form};
+use crate::http::{Answer, Outgoing};
 use crate::windlass::repository;
+use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 const COLUMNS: &str = "id\tfamily\tstate\tmethod\tpath\tpermission\ttouches\tbody\tsuccess\tanswer";
 const FAMILIES: [&str; 5] = ["conductor", "adjutant", "opsera", "status", "internal"];
 const METHODS: [&str; 5] = ["GET", "PUT", "POST", "PATCH", "DELETE"];
+/// What forms bring: a blueprint without anything.
+const SMALLEST: &str = "tosca_definitions_version: cloudify_dsl_1_4\n";
+/// The operations that make something of their resource.
+const MAKING: [&str; 5] = ["create", "put", "upload", "start", "initiate"];
 /// What families with rules of their own ask for.
 const OWN_WORDS: [&str; 7] = [
     "admin",
@@ -78,10 +85,14 @@ pub struct Endpoint {
     pub touches: Touches,
     /// The JSON of a body, with parameters.
     pub body: Option<String>,
+    /// Whether the body is the part `params` of a form, beside a blueprint's archive.
+    pub is_form: bool,
     /// The documented statuses of success.
     pub success: Vec<u16>,
     /// The status where what the call names does not exist; else it succeeds.
     pub answer: Option<u16>,
+    /// The parameter that names one thing of its resource.
+    thing: Option<String>,
 }
 
 impl Endpoint {
@@ -91,7 +102,11 @@ impl Endpoint {
         let text = fs::read_to_string(file).expect("the table is in the repository");
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
         assert_eq!(lines.next(), Some(COLUMNS), "the columns of the table");
-        let rows: Vec<Self> = lines.map(Self::parse).collect();
+        let mut rows: Vec<Self> = lines.map(Self::parse).collect();
+        let things: BTreeMap<String, String> = rows.iter().filter_map(Self::one_thing).collect();
+        for row in &mut rows {
+            row.thing = things.get(row.resource()).cloned();
+        }
         let mut ids = BTreeSet::new();
         for row in &rows {
             assert!(ids.insert(&row.id), "{} is there twice", row.id);
@@ -150,9 +165,11 @@ impl Endpoint {
             path: path.into(),
             permission: Permission::parse(permission, family, line),
             touches,
-            body: (body != "-").then(|| body.into()),
+            body: (body != "-").then(|| body.trim_start_matches("form ").into()),
+            is_form: body.starts_with("form "),
             success: success.split(',').map(status).collect(),
             answer: (answer != "-").then(|| status(answer)),
+            thing: None,
         };
         assert_eq!(
             row.permission == Permission::Public,
@@ -160,7 +177,7 @@ impl Endpoint {
             "public is both or neither: {line}"
         );
         if let Some(body) = row.filled_body(&|_| "x".into()) {
-            serde_json::from_str::<serde_json::Value>(&body)
+            serde_json::from_str::<Value>(&body)
                 .unwrap_or_else(|error| panic!("body ({error}): {line}"));
         }
         row
@@ -181,18 +198,108 @@ impl Endpoint {
     /// The request of a caller, with the value of every parameter.
     pub fn request(&self, caller: Caller<'_>, value: &dyn Fn(&str) -> String) -> Outgoing {
         let body = self.filled_body(value).map(String::into_bytes);
-        let content_type = body.as_ref().map(|_| "application/json");
-        let body = body.or_else(|| (self.method != "GET").then(Vec::new));
+        self.request_with(caller, value, body)
+    }
+
+    /// The same with another body.
+    pub fn request_with(
+        &self,
+        caller: Caller<'_>,
+        value: &dyn Fn(&str) -> String,
+        body: Option<Vec<u8>>,
+    ) -> Outgoing {
+        let (content_type, body) = match body {
+            Some(params) if self.is_form => {
+                let archive = Archive::blueprint(&[("main.yaml", SMALLEST)]).tar_gz();
+                let (content_type, body) = form(&params, Some(&archive));
+                (Some(content_type), Some(body))
+            }
+            Some(body) => (Some("application/json"), Some(body)),
+            None => (None, (self.method != "GET").then(Vec::new)),
+        };
         let mut request = caller.compose(&self.method, "/api/", content_type, body);
         request.path = fill(&self.path, value);
         request
     }
 
+    /// The names of all parameters in path, query and body.
+    pub fn parameters(&self) -> BTreeSet<String> {
+        let names = RefCell::new(BTreeSet::new());
+        for text in [Some(&self.path), self.body.as_ref()].into_iter().flatten() {
+            fill(text, &|name| {
+                names.borrow_mut().insert(name.to_owned());
+                String::new()
+            });
+        }
+        names.into_inner()
+    }
+
     /// Whether path, query or body has a parameter of this name.
     pub fn names(&self, parameter: &str) -> bool {
-        let parameter = format!("{{{parameter}}}");
-        self.path.contains(&parameter)
-            || (self.body.as_ref()).is_some_and(|body| body.contains(&parameter))
+        self.parameters().contains(parameter)
+    }
+
+    /// What comes before the operation in the id.
+    pub fn resource(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+
+    fn operation(&self) -> &str {
+        self.id.split('.').nth(1).unwrap_or_default()
+    }
+
+    /// The resource whose things this row shows, and the parameter that names one of them.
+    fn one_thing(&self) -> Option<(String, String)> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let (_, last) = path.rsplit_once('/')?;
+        let name = last.strip_prefix('{')?.strip_suffix('}')?;
+        (self.operation() == "get").then(|| (self.resource().to_owned(), name.to_owned()))
+    }
+
+    /// Whether it is about what belongs to a tenant.
+    pub fn is_of_tenants(&self) -> bool {
+        matches!(self.touches, Touches::Tenant | Touches::Tenants)
+    }
+
+    /// The parameter whose thing this row makes: `site_name` for `sites.create`, because of the path of
+    /// `sites.get`.
+    pub fn makes(&self) -> Option<&String> {
+        let makes = MAKING.contains(&self.operation()) && self.body.is_some();
+        self.thing.as_ref().filter(|_| makes)
+    }
+
+    /// The same, where the caller chooses the name.
+    pub fn names_new(&self) -> Option<&String> {
+        self.makes().filter(|parameter| self.names(parameter))
+    }
+
+    /// Whether what this row lists cannot be made yet, because the row that makes it is `later`.
+    pub fn lists_what_comes_later(&self) -> bool {
+        let mut rows = Self::all().into_iter();
+        rows.any(|row| {
+            let makes = MAKING.contains(&row.operation());
+            makes && !row.is_served && row.resource() == self.resource()
+        })
+    }
+
+    /// Whether an answer has the shape in which the family refuses.
+    pub fn is_refusal(&self, answer: &Answer) -> bool {
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let is_told = match self.family.as_str() {
+            // What is wrong with single fields of a report has a shape of its own.
+            "status" => {
+                let has_fields = body["code"] == answer.status && body["errors"].is_object();
+                body["message"].is_string() || body["errMsg"].is_string() || has_fields
+            }
+            "adjutant" => body["errors"].is_array() || body["errors"].is_object(),
+            "opsera" => body["message"].is_string() && body["status"] == "failed",
+            _ => {
+                let has_code = body["error_code"].is_string();
+                let traceback = body.get("server_traceback");
+                has_code && body["message"].is_string() && traceback.is_some_and(Value::is_null)
+            }
+        };
+        (400..500).contains(&answer.status) && is_told
     }
 
     /// The status of a caller who may, where nothing exists.
@@ -203,7 +310,8 @@ impl Endpoint {
         }
     }
 
-    fn filled_body(&self, value: &dyn Fn(&str) -> String) -> Option<String> {
+    /// The body with the value of every parameter.
+    pub fn filled_body(&self, value: &dyn Fn(&str) -> String) -> Option<String> {
         self.body.as_ref().map(|body| fill(body, value))
     }
 }
@@ -312,6 +420,26 @@ fn folders(of: &std::path::Path) -> Vec<std::path::PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_creates_makes_what_its_resource_is_got_by() {
+        let rows = Endpoint::all();
+        for (id, makes, is_named) in [
+            ("sites.create", Some("site_name"), true),
+            ("blueprints.upload", Some("blueprint_id"), true),
+            ("deployments.create", Some("deployment_id"), true),
+            // The name is in the body.
+            ("users.create", Some("username"), true),
+            // The id is generated.
+            ("executions.start", Some("execution_id"), false),
+            ("sites.update", None, false),
+            ("sites.list", None, false),
+        ] {
+            let row = rows.iter().find(|row| row.id == id).expect("a row");
+            assert_eq!(row.makes().map(String::as_str), makes, "{id}");
+            assert_eq!(row.names_new().is_some(), is_named, "{id}");
+        }
+    }
 
     #[test]
     fn parameters_are_filled_and_json_is_left_alone() {

@@ -7,11 +7,15 @@
 
 mod archive;
 mod caller;
+mod dashboard;
 mod endpoints;
 mod http;
 mod monitors;
 mod people;
 mod recorder;
+mod stored;
+mod things;
+mod together;
 mod windlass;
 
 pub use archive::{Archive, Entry, gzip};
@@ -21,4 +25,7 @@ pub use http::{Answer, Outgoing, send};
 pub use monitors::{MONITORS_SECRET, claims_of, jwt, monitor_token};
 pub use recorder::{Recorded, Recorder};
 pub use serde_json::{Value, json};
-pub use windlass::{Options, Stopped, Windlass};
+pub use stored::Stored;
+pub use things::Things;
+pub use together::{at_once, demand_none};
+pub use windlass::{Options, Stopped, TICK_HEADER, Windlass, repository};

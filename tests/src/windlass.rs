@@ -16,6 +16,8 @@ use std::time::Duration;
 /// The password of every user in a story.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 const TICK_TOKEN: &str = "the token of the stories' tick";
+/// What the scheduler shows to the application's own endpoints.
+pub const TICK_HEADER: (&str, &str) = ("x-windlass-tick-token", TICK_TOKEN);
 /// More ticks than any story has work for.
 const TICKS: usize = 2000;
 
@@ -431,12 +433,13 @@ fn tick_request() -> Outgoing {
     Outgoing {
         method: "POST".into(),
         path: "/internal/tick".into(),
-        headers: vec![("x-windlass-tick-token".into(), TICK_TOKEN.into())],
+        headers: vec![(TICK_HEADER.0.into(), TICK_HEADER.1.into())],
         body: Some(Vec::new()),
     }
 }
 
-pub(crate) fn repository() -> &'static Path {
+/// The folder of the repository.
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests/ is in the repository")

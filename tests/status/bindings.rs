@@ -1,9 +1,10 @@
 //! Bindings: `/v2/components/{component_id}/binding`, components that follow a deployment.
 
-use super::subscriptions::{admin_token, anybody, dashboard};
+use super::desk::{update, with};
+use super::subscribers::dashboard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use windlass_tests::{Caller, Recorder, Value, Windlass, json};
+use windlass_tests::{Recorder, Value, Windlass, json};
 
 const LAMP: &str = "
 tosca_definitions_version: cloudify_dsl_1_4
@@ -56,7 +57,7 @@ fn run(windlass: &Windlass, workflow: &str, more: Value) -> Value {
 }
 
 fn incidents(windlass: &Windlass) -> Vec<Value> {
-    let list = anybody(windlass).get("/api/v1/incidents").expect(200);
+    let list = windlass.passer_by().get("/api/v1/incidents").expect(200);
     list.as_array().expect("a list").clone()
 }
 
@@ -68,8 +69,8 @@ fn binding() -> Value {
 fn an_install_that_fails_opens_an_incident_and_a_good_one_closes_it() {
     let windlass = dashboard(&[("Lamps", "EU"), ("Mail", "EU")]);
     let switch = lamp(&windlass);
-    let token = admin_token(&windlass);
-    let admin = anybody(&windlass).with_bearer(&token);
+    let token = windlass.admin().own_token();
+    let admin = windlass.passer_by().with_bearer(&token);
     let path = "/v2/components/1/binding";
     admin.get(path).expect(404);
     assert_eq!(run(&windlass, "install", json!({})), "failed");
@@ -102,7 +103,7 @@ fn an_install_that_fails_opens_an_incident_and_a_good_one_closes_it() {
     );
     let update = opened[0]["updates"][0]["text"].as_str().unwrap_or_default();
     assert!(update.contains("503"), "{update}");
-    let page = anybody(&windlass).get("/incidents/1").expect_answer(200);
+    let page = windlass.passer_by().get("/incidents/1").expect_answer(200);
     assert!(!String::from_utf8_lossy(&page.body).contains("<lamps>"));
 
     assert_eq!(run(&windlass, "install", json!({})), "failed");
@@ -128,21 +129,20 @@ fn an_install_that_fails_opens_an_incident_and_a_good_one_closes_it() {
 fn an_incident_that_a_person_touched_is_theirs_to_close() {
     let windlass = dashboard(&[("Lamps", "EU")]);
     let switch = lamp(&windlass);
-    let token = admin_token(&windlass);
-    let admin = anybody(&windlass).with_bearer(&token);
+    let token = windlass.admin().own_token();
+    let admin = windlass.passer_by().with_bearer(&token);
     admin.put("/v2/components/1/binding", binding()).expect(200);
     run(&windlass, "install", json!({}));
-    // Strictly after the update that the failure wrote, or it is refused.
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    let now: String = windlass
-        .open_database()
-        .query_row("select strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", [], |row| {
-            row.get(0)
-        })
-        .expect("SQLite has a clock");
-    let change = json!({
-        "message": "We are looking into it.", "status": "analysing", "update_date": now
-    });
+    // What a person says comes after what the failure wrote, or it is refused: that was an hour ago.
+    let an_hour_ago = "
+        update status_incidents set started_at = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '-1 hour');
+        update status_updates set at = strftime('%Y-%m-%dT%H:%M:%fZ', at, '-1 hour');";
+    let database = windlass.open_database();
+    database.execute_batch(an_hour_ago).expect("both are rows");
+    let change = with(
+        update("analysing", -30),
+        json!({ "message": "We are looking into it." }),
+    );
     admin.patch("/v2/events/1", change).expect(200);
     switch.store(true, Relaxed);
     assert_eq!(run(&windlass, "install", json!({})), "terminated");
@@ -153,8 +153,8 @@ fn an_incident_that_a_person_touched_is_theirs_to_close() {
 fn a_binding_takes_the_right_to_both_ends() {
     let windlass = dashboard(&[("Lamps", "EU")]);
     lamp(&windlass);
-    let token = admin_token(&windlass);
-    let admin = anybody(&windlass).with_bearer(&token);
+    let token = windlass.admin().own_token();
+    let admin = windlass.passer_by().with_bearer(&token);
     let path = "/v2/components/1/binding";
     for (body, status) in [
         (json!({}), 400),
@@ -198,17 +198,17 @@ fn a_binding_takes_the_right_to_both_ends() {
     let operator = windlass
         .user("olga")
         .with_role_in("operations", "default_tenant");
-    let token = operator.post("/tokens", json!({})).expect(200)["value"].clone();
-    let operator: Caller<'_> = anybody(&windlass).with_bearer(token.as_str().expect("a token"));
+    let token = operator.own_token();
+    let operator = windlass.passer_by().with_bearer(&token);
     operator.put(path, binding()).expect(200);
     let foreign = json!({ "type": "deployment", "tenant_name": "harbour", "id": "lamp" });
     operator.put(path, foreign).expect(403);
-    anybody(&windlass).put(path, binding()).expect(401);
-    let token = windlass
+    windlass.passer_by().put(path, binding()).expect(401);
+    let viewer = windlass
         .user("vera")
         .with_role_in("viewer", "default_tenant");
-    let token = token.post("/tokens", json!({})).expect(200)["value"].clone();
-    let viewer = anybody(&windlass).with_bearer(token.as_str().expect("a token"));
+    let token = viewer.own_token();
+    let viewer = windlass.passer_by().with_bearer(&token);
     viewer.put(path, binding()).expect(403);
     viewer.get(path).expect(403);
 }

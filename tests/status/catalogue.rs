@@ -1,16 +1,11 @@
 //! `/api/v1/catalogue`: which components there are.
 
-use windlass_tests::{Caller, MONITORS_SECRET, Options, Value, Windlass, json, monitor_token};
+use windlass_tests::{Options, Value, Windlass, json, monitor_token};
 
 const CATALOGUE: &str = "/api/v1/catalogue";
 
 fn dashboard() -> Windlass {
-    let options = Options::default().variable("status_jwt_secret", MONITORS_SECRET);
-    options.start()
-}
-
-fn anybody(windlass: &Windlass) -> Caller<'_> {
-    windlass.nobody().without_tenant()
+    Options::default().with_monitors().start()
 }
 
 /// The token of somebody who operates the installation.
@@ -33,10 +28,10 @@ fn component(name: &str, region: &str) -> Value {
 fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
     let windlass = dashboard();
     let token = operator(&windlass);
-    let operator = anybody(&windlass).with_bearer(&token);
+    let operator = windlass.passer_by().with_bearer(&token);
     let all = json!({ "components": [component("Volumes", "EU"), component("Mail", "EU")] });
     assert_eq!(
-        anybody(&windlass).get(CATALOGUE).expect(200),
+        windlass.passer_by().get(CATALOGUE).expect(200),
         json!({ "components": [] })
     );
 
@@ -44,7 +39,7 @@ fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
     assert_eq!(answer["changes"]["created"], 2);
     assert_eq!(answer["components"], all["components"]);
     // What is read can be set again, and then nothing is different.
-    let read = anybody(&windlass).get(CATALOGUE).expect(200);
+    let read = windlass.passer_by().get(CATALOGUE).expect(200);
     assert_eq!(read, all);
     let version = || -> i64 {
         let sql = "select version from status_version";
@@ -60,7 +55,7 @@ fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
 
     // One of two had an incident, and both are gone from the catalogue.
     let monitor = monitor_token("probe");
-    let monitor = anybody(&windlass).with_bearer(&monitor);
+    let monitor = windlass.passer_by().with_bearer(&monitor);
     let report = json!({ "name": "Mail", "impact": 1 });
     monitor
         .post("/api/v1/component_status", report.clone())
@@ -71,8 +66,9 @@ fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
         (&answer["changes"]["deleted"], &answer["changes"]["retired"]),
         (&json!(1), &json!(1))
     );
-    assert_eq!(anybody(&windlass).get(CATALOGUE).expect(200), other);
-    let shown = anybody(&windlass)
+    assert_eq!(windlass.passer_by().get(CATALOGUE).expect(200), other);
+    let shown = windlass
+        .passer_by()
         .get("/api/v1/component_status")
         .expect(200);
     assert_eq!(shown.as_array().map(Vec::len), Some(1), "{shown}");
@@ -82,7 +78,8 @@ fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
 
     let answer = operator.put(CATALOGUE, all).expect(200);
     assert_eq!(answer["changes"]["returned"], 1);
-    let mail = anybody(&windlass)
+    let mail = windlass
+        .passer_by()
         .get("/api/v1/component_status?name=Mail")
         .expect(200);
     assert_eq!(
@@ -96,7 +93,7 @@ fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
 fn yaml_is_as_good_as_json() {
     let windlass = dashboard();
     let token = operator(&windlass);
-    let operator = anybody(&windlass).with_bearer(&token);
+    let operator = windlass.passer_by().with_bearer(&token);
     let sample = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../docs/status-catalogue.yaml"
@@ -108,7 +105,7 @@ fn yaml_is_as_good_as_json() {
         let count = answer["components"].as_array().map_or(0, Vec::len);
         assert!(count > 3, "{answer}");
     }
-    let read = anybody(&windlass).get(CATALOGUE).expect(200);
+    let read = windlass.passer_by().get(CATALOGUE).expect(200);
     let first = &read["components"][0];
     assert!(first["attributes"]["region"].is_string(), "{first}");
 }
@@ -117,7 +114,7 @@ fn yaml_is_as_good_as_json() {
 fn a_catalogue_with_a_mistake_is_refused_as_a_whole() {
     let windlass = dashboard();
     let token = operator(&windlass);
-    let operator = anybody(&windlass).with_bearer(&token);
+    let operator = windlass.passer_by().with_bearer(&token);
     let good = json!({ "components": [component("Volumes", "EU")] });
     operator.put(CATALOGUE, good.clone()).expect(200);
     let long = "x".repeat(51);
@@ -160,7 +157,7 @@ fn a_catalogue_with_a_mistake_is_refused_as_a_whole() {
         let refusal = reply.expect(status);
         assert_eq!(refusal["code"], status, "{refusal}");
     }
-    assert_eq!(anybody(&windlass).get(CATALOGUE).expect(200), good);
+    assert_eq!(windlass.passer_by().get(CATALOGUE).expect(200), good);
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! The people of the status page's stories, and what they say.
 
-use windlass_tests::{
-    Caller, MONITORS_SECRET, Options, Reply, Value, Windlass, json, monitor_token,
-};
+use windlass_tests::{Caller, Options, Reply, Value, Windlass, json, monitor_token};
 
 /// A Windlass that knows its monitors' secret, and people whose tokens open the Status Dashboard.
 pub struct Desk {
@@ -15,13 +13,10 @@ pub struct Desk {
 
 impl Desk {
     pub fn open() -> Self {
-        let windlass = Options::default()
-            .variable("status_jwt_secret", MONITORS_SECRET)
-            .start();
+        let windlass = Options::default().with_monitors().start();
         let token = |name: &str, role: &str| {
             let user = windlass.user(name).with_role_in(role, "default_tenant");
-            let token = user.post("/tokens", json!({})).expect(200);
-            token["value"].as_str().expect("a token").to_owned()
+            user.own_token()
         };
         let (operator, creator) = (token("olga", "operations"), token("carl", "user"));
         let viewer = token("vera", "viewer");
@@ -36,7 +31,7 @@ impl Desk {
     }
 
     pub fn anybody(&self) -> Caller<'_> {
-        self.windlass.nobody().without_tenant().at_root()
+        self.windlass.passer_by()
     }
 
     pub fn operator(&self) -> Caller<'_> {
@@ -109,6 +104,11 @@ pub fn with(mut body: Value, more: Value) -> Value {
         body.extend(more);
     }
     body
+}
+
+/// Opens an event; its number.
+pub fn opened(caller: Caller<'_>, event: Value) -> i64 {
+    placed(&caller.post("/v2/events", event).expect(200))
 }
 
 /// The number of the event that an answer places its first component on.

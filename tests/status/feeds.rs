@@ -1,6 +1,6 @@
 //! Feeds: `/rss/` and `/status/calendar.ics`.
 
-use super::subscriptions::{dashboard, report};
+use super::subscribers::{dashboard, report};
 use windlass_tests::{Answer, Outgoing, Windlass, json};
 
 fn fetch(windlass: &Windlass, path: &str, tag: Option<&str>) -> Answer {

@@ -1,19 +1,13 @@
 //! `/v2/events`: maintenances that begin and end by themselves.
 
 use super::desk::*;
-use std::sync::Barrier;
-use windlass_tests::json;
+use windlass_tests::{Value, at_once, json};
 
 #[test]
 fn a_maintenance_starts_and_completes_by_itself() {
     let desk = Desk::open();
     let volumes = desk.component("Volumes");
-    let id = placed(
-        &desk
-            .operator()
-            .post("/v2/events", maintenance(&[volumes], 60, 120))
-            .expect(200),
-    );
+    let id = opened(desk.operator(), maintenance(&[volumes], 60, 120));
     desk.windlass.run_pending_work();
     assert_eq!(statuses(&desk.event(id)), ["planned"]);
 
@@ -89,12 +83,7 @@ fn a_maintenance_starts_and_completes_by_itself() {
 fn what_was_missed_while_nobody_ran_is_made_up_for() {
     let desk = Desk::open();
     let volumes = desk.component("Volumes");
-    let id = placed(
-        &desk
-            .operator()
-            .post("/v2/events", maintenance(&[volumes], 60, 120))
-            .expect(200),
-    );
+    let id = opened(desk.operator(), maintenance(&[volumes], 60, 120));
     let Desk {
         windlass, operator, ..
     } = desk;
@@ -138,12 +127,7 @@ fn what_was_missed_while_nobody_ran_is_made_up_for() {
 fn a_proposed_maintenance_is_reviewed_before_anybody_knows_of_it() {
     let desk = Desk::open();
     let volumes = desk.component("Volumes");
-    let id = placed(
-        &desk
-            .creator()
-            .post("/v2/events", maintenance(&[volumes], 60, 120))
-            .expect(200),
-    );
+    let id = opened(desk.creator(), maintenance(&[volumes], 60, 120));
     let path = format!("/v2/events/{id}");
     for caller in [desk.anybody(), desk.monitor()] {
         refused(caller.get(&path), 404, "event does not exist");
@@ -166,12 +150,7 @@ fn a_proposed_maintenance_is_reviewed_before_anybody_knows_of_it() {
         409,
         "status transition not allowed for current event state",
     );
-    let other = placed(
-        &desk
-            .operator()
-            .post("/v2/events", incident(&[volumes]))
-            .expect(200),
-    );
+    let other = opened(desk.operator(), incident(&[volumes]));
     refused(
         desk.creator()
             .patch(&format!("/v2/events/{other}"), update("fixing", 0)),
@@ -189,32 +168,15 @@ fn a_proposed_maintenance_is_reviewed_before_anybody_knows_of_it() {
 fn of_two_operators_who_saw_the_same_one_is_heard() {
     let desk = Desk::open();
     let volumes = desk.component("Volumes");
-    let id = placed(
-        &desk
-            .operator()
-            .post("/v2/events", maintenance(&[volumes], 60, 120))
-            .expect(200),
-    );
+    let id = opened(desk.operator(), maintenance(&[volumes], 60, 120));
     let path = format!("/v2/events/{id}");
-    let both = Barrier::new(8);
-    let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
-        let ask = |minutes: i64| {
-            let body = with(
-                update("modified", 0),
-                json!({ "version": 1, "end_date": at(minutes) }),
-            );
-            let (both, operator, path) = (&both, desk.operator(), &path);
-            scope.spawn(move || {
-                both.wait();
-                let reply = operator.patch(path, body);
-                (reply.status(), reply.text())
-            })
-        };
-        let asked: Vec<_> = (0..8).map(|number| ask(130 + number)).collect();
-        asked
-            .into_iter()
-            .map(|asked| asked.join().expect("an answer"))
-            .collect()
+    let bodies: Vec<Value> = (0..8)
+        .map(|number| json!({ "version": 1, "end_date": at(130 + number) }))
+        .map(|change| with(update("modified", 0), change))
+        .collect();
+    let answers: Vec<(u16, String)> = at_once(bodies.len(), |number| {
+        let reply = desk.operator().patch(&path, bodies[number].clone());
+        (reply.status(), reply.text())
     });
     let heard = answers.iter().filter(|(status, _)| *status == 200).count();
     assert_eq!(heard, 1, "{answers:?}");

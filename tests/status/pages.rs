@@ -3,26 +3,16 @@
 //!
 //! What lies in the past is written into the database, because no URL moves the clock.
 
-use windlass_tests::{
-    Answer, MONITORS_SECRET, Options, Outgoing, Value, Windlass, json, monitor_token,
-};
+use windlass_tests::{Answer, Options, Outgoing, Value, Windlass, json, monitor_token};
 
 /// A Windlass whose monitors can report, with these components: name, region, category.
 fn dashboard(components: &[(&str, &str, &str)]) -> Windlass {
-    let windlass = Options::default()
-        .variable("status_jwt_secret", MONITORS_SECRET)
-        .start();
-    let token = windlass.admin().post("/tokens", json!({})).expect(200);
-    let token = token["value"].as_str().expect("a token").to_owned();
-    let components: Vec<Value> = components
-        .iter()
-        .map(|(name, region, category)| {
-            json!({ "name": name, "attributes": { "region": region, "category": category } })
-        })
-        .collect();
-    let caller = windlass.nobody().without_tenant().with_bearer(&token);
-    let catalogue = json!({ "components": components });
-    caller.put("/api/v1/catalogue", catalogue).expect(200);
+    let windlass = Options::default().with_monitors().start();
+    windlass.set_catalogue(
+        components.iter().map(|(name, region, category)| {
+            (name, json!({ "region": region, "category": category }))
+        }),
+    );
     windlass
 }
 

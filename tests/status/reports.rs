@@ -1,7 +1,7 @@
 //! What monitors report: `/api/v1/component_status` and `/api/v1/incidents`.
 
 use windlass_tests::{
-    Caller, MONITORS_SECRET, Options, Value, Windlass, claims_of, json, jwt, monitor_token,
+    Caller, MONITORS_SECRET, Options, Value, Windlass, at_once, claims_of, json, jwt, monitor_token,
 };
 
 const STATUS: &str = "/api/v1/component_status";
@@ -9,28 +9,19 @@ const INCIDENTS: &str = "/api/v1/incidents";
 
 /// A Windlass that knows its monitors' secret, with these components: a name and a region each.
 fn dashboard(components: &[(&str, &str)]) -> Windlass {
-    let windlass = Options::default()
-        .variable("status_jwt_secret", MONITORS_SECRET)
-        .start();
-    let components: Vec<Value> = components
-        .iter()
-        .map(|(name, region)| json!({ "name": name, "attributes": { "region": region } }))
-        .collect();
-    let operator = token_of(windlass.admin(), json!({}));
-    let catalogue = json!({ "components": components });
-    let caller = windlass.nobody().without_tenant().with_bearer(&operator);
-    caller.put("/api/v1/catalogue", catalogue).expect(200);
+    let windlass = Options::default().with_monitors().start();
+    let with_region =
+        |(name, region): &(&str, &str)| (name.to_string(), json!({ "region": region }));
+    windlass.set_catalogue(components.iter().map(with_region));
     windlass
 }
 
-/// A token that a user makes for themselves.
-fn token_of(user: Caller<'_>, body: Value) -> String {
-    let token = user.post("/tokens", body).expect(200);
+/// A token that a user makes for what these scopes name.
+fn token_for(user: Caller<'_>, scopes: &[&str]) -> String {
+    let token = user
+        .post("/tokens", json!({ "scopes": scopes }))
+        .expect(200);
     token["value"].as_str().expect("a token").to_owned()
-}
-
-fn anybody(windlass: &Windlass) -> Caller<'_> {
-    windlass.nobody().without_tenant()
 }
 
 fn list<'a>(of: &'a Value, what: &str) -> &'a Vec<Value> {
@@ -41,7 +32,7 @@ fn list<'a>(of: &'a Value, what: &str) -> &'a Vec<Value> {
 fn an_incident_grows_and_splits_as_monitors_report() {
     let windlass = dashboard(&[("Volumes", "EU"), ("Volumes", "US"), ("Mail", "EU")]);
     let token = monitor_token("probe");
-    let monitor = anybody(&windlass).with_bearer(&token);
+    let monitor = windlass.passer_by().with_bearer(&token);
     let report = |name: &str, impact: Value| {
         let body = json!({ "name": name, "impact": impact, "text": "Slow <disks>" });
         monitor.post(STATUS, body)
@@ -90,13 +81,14 @@ fn an_incident_grows_and_splits_as_monitors_report() {
     );
 
     // What everybody may read.
-    let incidents = anybody(&windlass).get(INCIDENTS).expect(200);
+    let incidents = windlass.passer_by().get(INCIDENTS).expect(200);
     let ids: Vec<&Value> = list(&incidents, "incidents")
         .iter()
         .map(|i| &i["id"])
         .collect();
     assert_eq!(ids, [&id, &outage["id"]]);
-    let mail = anybody(&windlass)
+    let mail = windlass
+        .passer_by()
         .get("/api/v1/component_status?name=Ma")
         .expect(200);
     assert_eq!(mail[0]["name"], "Mail");
@@ -109,7 +101,7 @@ fn an_incident_grows_and_splits_as_monitors_report() {
         outage["id"]
     );
     let one = "/api/v1/component_status?name=Volumes&attribute_name=region&attribute_value=US";
-    assert_eq!(anybody(&windlass).get(one).expect(200)["id"], 2);
+    assert_eq!(windlass.passer_by().get(one).expect(200)["id"], 2);
     let named =
         "select group_concat(distinct username) from audit_log where action = 'status_report'";
     let by: String = windlass
@@ -134,20 +126,22 @@ fn a_report_of_a_component_under_maintenance_changes_nothing() {
         )
         .expect("a maintenance is a row");
     let token = monitor_token("probe");
-    let monitor = anybody(&windlass).with_bearer(&token);
+    let monitor = windlass.passer_by().with_bearer(&token);
     let answer = monitor
         .post(STATUS, json!({ "name": "Mail", "impact": 3 }))
         .expect(201);
     assert_eq!(answer["text"], "New disks");
     assert_eq!(answer["impact"], 0);
     assert_eq!(answer["end_date"], "2999-01-01 00:00");
-    let all = anybody(&windlass).get(INCIDENTS).expect(200);
+    let all = windlass.passer_by().get(INCIDENTS).expect(200);
     assert_eq!(list(&all, "incidents").len(), 1);
-    let active = anybody(&windlass)
+    let active = windlass
+        .passer_by()
         .get("/api/v1/incidents?active=true")
         .expect(200);
     assert_eq!(list(&active, "active ones").len(), 1);
-    let over = anybody(&windlass)
+    let over = windlass
+        .passer_by()
         .get("/api/v1/incidents?active=false")
         .expect(200);
     assert_eq!(over, json!([]));
@@ -163,23 +157,12 @@ fn reports_that_arrive_together_open_one_incident() {
     let token = monitor_token("probe");
     // First one component, then all ten of them five times each.
     for (round, impact) in [(1, 2), (10, 3)] {
-        let answers: Vec<(u16, Value)> = std::thread::scope(|scope| {
-            let callers: Vec<_> = (0..50)
-                .map(|number| {
-                    let (windlass, token, names) = (&windlass, &token, &names);
-                    scope.spawn(move || {
-                        let monitor = anybody(windlass).with_bearer(token);
-                        let body = json!({ "name": names[number % round], "impact": impact });
-                        let reply = monitor.post(STATUS, body);
-                        let status = reply.status();
-                        (status, reply.expect(status))
-                    })
-                })
-                .collect();
-            let answers = callers.into_iter().map(|caller| caller.join());
-            answers
-                .map(|answer| answer.expect("no caller panics"))
-                .collect()
+        let answers: Vec<(u16, Value)> = at_once(50, |number| {
+            let monitor = windlass.passer_by().with_bearer(&token);
+            let body = json!({ "name": names[number % round], "impact": impact });
+            let reply = monitor.post(STATUS, body);
+            let status = reply.status();
+            (status, reply.expect(status))
         });
         let taken = answers.iter().filter(|(status, _)| *status == 201).count();
         let known = answers.iter().filter(|(status, _)| *status == 409).count();
@@ -191,11 +174,12 @@ fn reports_that_arrive_together_open_one_incident() {
         ids.dedup();
         assert_eq!(ids.len(), 1, "{answers:?}");
     }
-    let open = anybody(&windlass)
+    let open = windlass
+        .passer_by()
         .get("/api/v1/incidents?active=true")
         .expect(200);
     assert_eq!(list(&open, "open ones").len(), 1, "{open}");
-    let all = anybody(&windlass).get(STATUS).expect(200);
+    let all = windlass.passer_by().get(STATUS).expect(200);
     for component in list(&all, "components") {
         let open = list(&component["incidents"], "its incidents");
         let open = open
@@ -209,7 +193,7 @@ fn reports_that_arrive_together_open_one_incident() {
 fn what_a_report_lacks_is_told_in_the_order_of_the_original() {
     let windlass = dashboard(&[("Mail", "EU")]);
     let token = monitor_token("probe");
-    let monitor = anybody(&windlass).with_bearer(&token);
+    let monitor = windlass.passer_by().with_bearer(&token);
     let missing = json!(["Missing data for required field."]);
     let bad_request =
         |message: &str| json!({ "code": 400, "status": "Bad Request", "message": message });
@@ -257,12 +241,12 @@ fn what_a_report_lacks_is_told_in_the_order_of_the_original() {
             .expect(status);
         assert_eq!(got, want, "{body}");
         // Who calls is asked before what they say.
-        let reply = anybody(&windlass).raw("POST", STATUS, content_type, body);
+        let reply = windlass.passer_by().raw("POST", STATUS, content_type, body);
         let answer = reply.expect_answer(401);
         let challenge = answer.header("www-authenticate");
         assert_eq!(challenge, Some("Bearer realm=\"Authentication Required\""));
     }
-    assert_eq!(anybody(&windlass).get(INCIDENTS).expect(200), json!([]));
+    assert_eq!(windlass.passer_by().get(INCIDENTS).expect(200), json!([]));
 }
 
 #[test]
@@ -302,7 +286,7 @@ fn only_what_a_monitor_signed_makes_a_monitor() {
         ),
         ("no token", "nonsense".into()),
     ] {
-        let monitor = anybody(&windlass).with_bearer(&token);
+        let monitor = windlass.passer_by().with_bearer(&token);
         let refusal = monitor.post(STATUS, body.clone());
         assert_eq!(refusal.status(), 401, "{what}: {}", refusal.text());
         assert_eq!(
@@ -311,10 +295,11 @@ fn only_what_a_monitor_signed_makes_a_monitor() {
             "{what}"
         );
     }
-    assert_eq!(anybody(&windlass).get(INCIDENTS).expect(200), json!([]));
+    assert_eq!(windlass.passer_by().get(INCIDENTS).expect(200), json!([]));
     // The value of the claim may be anything that is true.
     let token = signed(&header, &json!({ "stackmon": true, "exp": exp }));
-    anybody(&windlass)
+    windlass
+        .passer_by()
         .with_bearer(&token)
         .post(STATUS, body)
         .expect(201);
@@ -328,7 +313,7 @@ fn a_secret_that_is_too_short_makes_no_monitors() {
         .start();
     let header = json!({ "alg": "HS256", "typ": "JWT" });
     let token = jwt(&header, &claims_of("probe", 600), short);
-    let monitor = anybody(&windlass).with_bearer(&token);
+    let monitor = windlass.passer_by().with_bearer(&token);
     monitor
         .post(STATUS, json!({ "name": "Mail", "impact": 1 }))
         .expect(401);
@@ -338,7 +323,7 @@ fn a_secret_that_is_too_short_makes_no_monitors() {
 fn people_report_with_the_permission_and_a_token_that_is_for_it() {
     let windlass = dashboard(&[("Mail", "EU"), ("Disks", "EU")]);
     let report = |token: &str, name: &str, status: u16| {
-        let caller = anybody(&windlass).with_bearer(token);
+        let caller = windlass.passer_by().with_bearer(token);
         caller
             .post(STATUS, json!({ "name": name, "impact": 1 }))
             .expect(status)
@@ -346,27 +331,27 @@ fn people_report_with_the_permission_and_a_token_that_is_for_it() {
     let operator = windlass
         .user("operator")
         .with_role_in("operations", "default_tenant");
-    let scoped = token_of(operator, json!({ "scopes": ["status-dashboard"] }));
+    let scoped = token_for(operator, &["status-dashboard"]);
     report(&scoped, "Mail", 201);
-    report(&token_of(operator, json!({})), "Disks", 201);
-    let foreign = token_of(operator, json!({ "scopes": ["pipeline"] }));
+    report(&operator.own_token(), "Disks", 201);
+    let foreign = token_for(operator, &["pipeline"]);
     assert_eq!(report(&foreign, "Mail", 403)["code"], 403);
     let viewer = windlass
         .user("viewer")
         .with_role_in("viewer", "default_tenant");
-    report(&token_of(viewer, json!({})), "Mail", 403);
+    report(&viewer.own_token(), "Mail", 403);
     // A role somewhere else does not count here.
     let elsewhere = windlass.user("stranger").with_role_in("manager", "quay");
-    report(&token_of(elsewhere, json!({})), "Mail", 403);
+    report(&elsewhere.own_token(), "Mail", 403);
 }
 
 #[test]
 fn lists_are_never_stale_and_tell_when_nothing_has_changed() {
     let windlass = dashboard(&[("Mail", "EU"), ("Disks", "EU")]);
     let token = monitor_token("probe");
-    let monitor = anybody(&windlass).with_bearer(&token);
+    let monitor = windlass.passer_by().with_bearer(&token);
     let ask = |path: &str, tag: Option<&str>| {
-        let mut request = anybody(&windlass).compose("GET", path, None, None);
+        let mut request = windlass.passer_by().compose("GET", path, None, None);
         if let Some(tag) = tag {
             request.headers.push(("if-none-match".into(), tag.into()));
         }
@@ -392,7 +377,7 @@ fn lists_are_never_stale_and_tell_when_nothing_has_changed() {
         assert_eq!(changed.status, 200, "{path}");
         assert_ne!(changed.header("etag"), Some(tag), "{path}");
     }
-    let titles = anybody(&windlass).get(INCIDENTS).expect(200);
+    let titles = windlass.passer_by().get(INCIDENTS).expect(200);
     assert_eq!(titles[0]["text"], "Incident!!!");
     // A change between any two reads is seen by the second, in whatever instance.
     for number in 0..20 {
@@ -449,7 +434,7 @@ fn lists_refuse_what_they_cannot_mean() {
             "Component does not exist",
         ),
     ] {
-        let refusal = anybody(&windlass).get(path).expect(status);
+        let refusal = windlass.passer_by().get(path).expect(status);
         assert_eq!(refusal["message"], message, "{path}");
         assert_eq!(refusal["code"], status, "{path}");
     }
@@ -460,18 +445,18 @@ fn lists_refuse_what_they_cannot_mean() {
         "/api/v1/incidents?limit=0&x=y",
         "/api/v1/incidents?offset=9223372036854775807",
     ] {
-        let found = anybody(&windlass).get(path).expect(200);
+        let found = windlass.passer_by().get(path).expect(200);
         assert!(found.is_array(), "{path}: {found}");
     }
     for name in ["m", "%25", "ail"] {
         let path = format!("/api/v1/component_status?name={name}");
         assert_eq!(
-            anybody(&windlass).get(&path).expect(200),
+            windlass.passer_by().get(&path).expect(200),
             json!([]),
             "{name}"
         );
     }
-    let refusal = anybody(&windlass).delete(INCIDENTS).expect_answer(405);
+    let refusal = windlass.passer_by().delete(INCIDENTS).expect_answer(405);
     assert_eq!(refusal.header("allow"), Some("GET"));
     let body: Value = serde_json::from_slice(&refusal.body).expect("JSON");
     assert_eq!(body, json!({ "code": 405, "status": "Method Not Allowed" }));

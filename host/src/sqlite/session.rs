@@ -240,15 +240,12 @@ impl Active {
 
 /// Whether this statement, judged by its first word, makes changes permanent when it succeeds.
 fn ends_with_commit(sql: &str, autocommit: bool) -> bool {
-    let sql = sql.trim_start();
-    let end = sql
-        .find(|c: char| !c.is_ascii_alphabetic())
-        .unwrap_or(sql.len());
-    let is_one_of = |words: &[&str]| {
-        words
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(&sql[..end]))
-    };
+    let first = sql
+        .trim_start()
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(first));
     if autocommit {
         is_one_of(&[
             "insert", "update", "delete", "replace", "with", "create", "drop", "alter",

@@ -5,6 +5,14 @@
 //! as needed `context` (`self`, `source`, `target`), `properties` (by node), `node_instances`,
 //! `inputs`, `secrets`, `capabilities` (by deployment) and `labels`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is a tool for tests and may stop at once"
+)]
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;

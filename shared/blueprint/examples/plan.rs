@@ -6,6 +6,14 @@
 //! answer has `plan` or `refused`, then `deployment` or `deployment_refused`. The case
 //! `{"built_in_types": "1_4"}` asks for the built-in types of a version of the language.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is a tool for tests and may stop at once"
+)]
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

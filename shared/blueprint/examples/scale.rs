@@ -5,6 +5,14 @@
 //! deployment's), `node_instances` and `modified`: node or group to `instances`, and as needed
 //! `removed_first` and `removed_last`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is a tool for tests and may stop at once"
+)]
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;

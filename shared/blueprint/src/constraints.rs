@@ -1,17 +1,17 @@
 //! Types of inputs and parameters, and constraints on their values.
 //!
-//! Constraints hold for the defaults in a blueprint, for a deployment's inputs and for a
-//! workflow's parameters alike. Those about objects (`filter_id`, `labels`, ...) are searches
-//! and are left to who can search.
+//! The same constraints are used for defaults in a blueprint, for inputs of a deployment and for
+//! parameters of a workflow. Constraints on objects (`filter_id`, `labels`, ...) need a search in
+//! the database and are not checked here.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::function_of;
-use crate::pattern::Pattern;
-use crate::python_text::{display, equal, kind, list};
 use serde_json::Value;
 use std::cmp::Ordering;
+use windlass_pattern::Pattern;
+use windlass_python as python;
 
-/// Types whose values are whatever was given, checked against objects elsewhere if at all.
+/// Types that take every value here. Some of their values are compared with objects elsewhere.
 pub(crate) const OPEN_TYPES: [&str; 11] = [
     "string",
     "textarea",
@@ -39,7 +39,7 @@ const PARTS: [&str; 6] = [
     "node_instance",
     "operation_name",
 ];
-/// Constraints that are searches, for the types that name objects.
+/// Constraints that need a search. They are for types that name objects.
 const SEARCHES: [&str; 6] = [
     "filter_id",
     "labels",
@@ -48,7 +48,7 @@ const SEARCHES: [&str; 6] = [
     "deployment_id",
     "blueprint_id",
 ];
-/// Constraints that a value alone can keep or break.
+/// Constraints that can be checked with the value alone.
 const OPERATORS: [&str; 11] = [
     "equal",
     "greater_than",
@@ -63,7 +63,7 @@ const OPERATORS: [&str; 11] = [
     "pattern",
 ];
 
-/// Whether this is a type of the language itself.
+/// Whether the language itself has a type of this name.
 pub(crate) fn is_primitive(name: &str) -> bool {
     OPEN_TYPES.contains(&name) || CHECKED_TYPES.contains(&name)
 }
@@ -93,7 +93,7 @@ pub(crate) fn fits(type_name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether a constraint is well formed; `Err` has the language's code and the text.
+/// Checks the form of a constraint. The error has the code of the language.
 pub(crate) fn check_definition(constraint: &Value, input: &str) -> Result<()> {
     let Some((name, argument)) = parts(constraint) else {
         return Err(Error::parser(
@@ -120,13 +120,13 @@ pub(crate) fn check_definition(constraint: &Value, input: &str) -> Result<()> {
         212,
         format!(
             "Invalid constraint operator argument \"{}\", for constraint operator \"{name}\" in \"{input}\".",
-            display(argument)
+            python::str(argument)
         ),
     ))
 }
 
 fn allowed() -> String {
-    list(OPERATORS.iter().chain(&SEARCHES))
+    python::list(OPERATORS.iter().chain(&SEARCHES))
 }
 
 fn argument_fits(name: &str, argument: &Value) -> bool {
@@ -145,7 +145,7 @@ fn argument_fits(name: &str, argument: &Value) -> bool {
     }
 }
 
-/// A constraint's name and argument.
+/// Splits a constraint into its name and its argument.
 fn parts(constraint: &Value) -> Option<(&str, &Value)> {
     let entries = constraint.as_object().into_iter().flatten();
     let mut operators = entries.filter(|(name, _)| *name != "error_message");
@@ -153,8 +153,8 @@ fn parts(constraint: &Value) -> Option<(&str, &Value)> {
     Some((name, argument))
 }
 
-/// Checks a value against an input's or parameter's constraints. `what` is `input` or
-/// `parameter`. A list with an `item_type` is checked item by item.
+/// Checks a value against the constraints of an input or parameter. `what` is the word `input` or
+/// `parameter`. If the list has an `item_type`, its items are checked instead.
 pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Result<()> {
     let type_name = schema["type"].as_str();
     let constraints = schema["constraints"]
@@ -168,7 +168,7 @@ pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Re
                     105,
                     format!(
                         "Property type validation failed in '{name}': the defined type is '{item_type}', yet it was assigned with the value '{}'",
-                        display(item)
+                        python::str(item)
                     ),
                 ));
             }
@@ -191,7 +191,7 @@ fn check_value(
             213,
             format!(
                 "Input value {}, of {what} {input}, cannot contain an intrinsic function and also have constraints.",
-                display(value)
+                python::str(value)
             ),
         ));
     }
@@ -232,26 +232,26 @@ fn check_one(constraint: &Value, what: &str, input: &str, value: &Value) -> Resu
             let why = match (constraint["error_message"].as_str(), argument) {
                 (Some(message), _) => format!("is invalid. {message}"),
                 (None, Value::Array(items)) => {
-                    let items: Vec<String> = items.iter().map(display).collect();
+                    let items: Vec<String> = items.iter().map(python::str).collect();
                     format!("violates constraint {name}({}) operator.", items.join(", "))
                 }
                 (None, argument) => {
                     format!(
                         "violates constraint {name}({}) operator.",
-                        display(argument)
+                        python::str(argument)
                     )
                 }
             };
-            format!("Value {} of {what} {input} {why}", display(value))
+            format!("Value {} of {what} {input} {why}", python::str(value))
         }
         None => mismatch(name, argument, value),
     };
     Err(Error::new(ErrorKind::Constraint, message))
 }
 
-/// Why a constraint and a value do not go together.
+/// The refusal of a value that a constraint cannot be applied to.
 fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
-    let found = kind(value);
+    let found = python::type_name(value);
     match name {
         "length" | "min_length" | "max_length" => {
             format!("Value's length could not be computed. Value type is '{found}'.")
@@ -259,12 +259,13 @@ fn mismatch(name: &str, argument: &Value, value: &Value) -> String {
         "pattern" => format!("Value must be of type string, got type '{found}'"),
         _ => format!(
             "Value is not comparable, the Constraint argument type  is '{}' but value type is '{found}'.",
-            kind(argument)
+            python::type_name(argument)
         ),
     }
 }
 
-/// Whether the value keeps the constraint; `None` when they do not go together.
+/// Whether a value fulfils a constraint. The result is `None` if the constraint cannot be applied
+/// to it.
 fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
     let ordering = || compare(value, argument);
     let length = || {
@@ -277,7 +278,7 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
         (length as f64).partial_cmp(&argument.as_f64()?)
     };
     match name {
-        "equal" => Some(equal(value, argument)),
+        "equal" => Some(python::equal(value, argument)),
         "greater_than" => ordering().map(Ordering::is_gt),
         "greater_or_equal" => ordering().map(Ordering::is_ge),
         "less_than" => ordering().map(Ordering::is_lt),
@@ -289,7 +290,7 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
         }
         "valid_values" => argument
             .as_array()
-            .map(|allowed| allowed.iter().any(|one| equal(one, value))),
+            .map(|allowed| allowed.iter().any(|one| python::equal(one, value))),
         "length" => length().map(Ordering::is_eq),
         "min_length" => length().map(Ordering::is_ge),
         "max_length" => length().map(Ordering::is_le),
@@ -301,7 +302,7 @@ fn keeps(name: &str, argument: &Value, value: &Value) -> Option<bool> {
     }
 }
 
-/// Numbers by their value; `True` is 1.
+/// Compares numbers by their value, as Python does. `True` is 1.
 fn compare(value: &Value, argument: &Value) -> Option<Ordering> {
     let number = |value: &Value| match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),
@@ -311,67 +312,4 @@ fn compare(value: &Value, argument: &Value) -> Option<Ordering> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn constraints_hold_or_say_why_not() {
-        for (constraint, value, kept) in [
-            (json!({"equal": 1}), json!(1.0), true),
-            (json!({"equal": "a"}), json!("b"), false),
-            (json!({"greater_than": 1}), json!(1), false),
-            (json!({"greater_or_equal": 1}), json!(1), true),
-            (json!({"less_than": 2}), json!(1.5), true),
-            (json!({"less_or_equal": 2}), json!(3), false),
-            (json!({"in_range": [1, 3]}), json!(3), true),
-            (json!({"in_range": [1, 3]}), json!(4), false),
-            (json!({"in_range": [1, 3]}), json!("2"), false),
-            (json!({"valid_values": ["a", "b"]}), json!("b"), true),
-            (json!({"valid_values": ["a", "b"]}), json!("c"), false),
-            (json!({"length": 2}), json!("ab"), true),
-            (json!({"min_length": 3}), json!([1, 2]), false),
-            (json!({"max_length": 3}), json!({"a": 1}), true),
-            (json!({"pattern": "ab+"}), json!("abbc"), true),
-            (json!({"pattern": "b+"}), json!("abb"), false),
-            (json!({"pattern": "b+"}), json!(3), false),
-            (json!({"valid_values": [1]}), json!(true), true),
-            (json!({"name_pattern": {"contains": "x"}}), json!("y"), true),
-            (json!({"filter_id": "f"}), json!("y"), false),
-        ] {
-            let schema = json!({ "type": "secret_key", "constraints": [constraint] });
-            let result = check(&schema, "input", "i", &value);
-            assert_eq!(result.is_ok(), kept, "{constraint} {value}");
-        }
-    }
-
-    #[test]
-    fn a_violation_reads_as_clients_know_it() {
-        let schema = json!({ "constraints": [{ "in_range": [1, 65535] }] });
-        let error = check(&schema, "input", "port", &json!(70000)).unwrap_err();
-        let expected = "Value 70000 of input port violates constraint in_range(1, 65535) operator.";
-        assert_eq!(error.message, expected);
-        let schema = json!({ "constraints": [{ "equal": 1, "error_message": "only one" }] });
-        let error = check(&schema, "input", "port", &json!(2)).unwrap_err();
-        assert_eq!(error.message, "Value 2 of input port is invalid. only one");
-    }
-
-    #[test]
-    fn definitions_are_checked() {
-        for (constraint, code) in [
-            (json!({"in_range": [1, 2]}), None),
-            (json!({"in_range": {"get_input": "x"}}), None),
-            (json!({"in_rangee": [1, 2]}), Some(103)),
-            (json!({"in_range": [1]}), Some(212)),
-            (json!({"pattern": "("}), Some(212)),
-            (json!({"length": "a"}), Some(212)),
-        ] {
-            let result = check_definition(&constraint, "i");
-            assert_eq!(
-                result.err().and_then(|error| error.code()),
-                code,
-                "{constraint}"
-            );
-        }
-    }
-}
+mod tests;

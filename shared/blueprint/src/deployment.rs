@@ -1,20 +1,21 @@
-//! From a blueprint's plan to a deployment's: inputs become values, and functions that can be
-//! evaluated without a running deployment are.
+//! From the plan of a blueprint to the plan of a deployment: inputs get values, and functions are
+//! evaluated if they do not need a running deployment.
 //!
-//! With runtime-only evaluation they stay, so that a later change of an input shows; only
-//! numbers of instances are evaluated then, because instances are made from them.
+//! With runtime-only evaluation functions stay as they are, so later changes of inputs are seen.
+//! Only numbers of instances are evaluated then, because instances are made from them.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Context, Function, Known, Path, Scope, has_functions};
 use crate::inputs::input_values;
 use crate::instances::NodeInstance;
+use crate::json::set;
 use crate::plan::{DeploymentPlan, Fields, Operations, Part, Plan};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Makes a deployment's plan. `secrets` tells whether a secret exists.
+/// Makes the plan of a deployment. `secrets` tells whether a secret exists.
 pub fn prepare_deployment(
     plan: &Plan,
     inputs: &Map<String, Value>,
@@ -32,7 +33,9 @@ pub fn prepare_deployment(
         }
         let entries = prepared.sections.get_mut(section).filter(|_| counts);
         for (_, entry) in entries.and_then(Value::as_object_mut).into_iter().flatten() {
-            settle_counts(&mut entry["properties"])?;
+            if let Some(properties) = entry.get_mut("properties") {
+                settle_counts(properties)?;
+            }
         }
     }
     if !runtime_only {
@@ -58,7 +61,7 @@ pub fn prepare_deployment(
 }
 
 fn evaluate_section(plan: &mut Plan, name: &str, known: &Known<'_>) -> Result<()> {
-    // Settings and tags are values by name, other sections maps of values by name.
+    // Settings and tags have values directly under their names, other sections have maps there.
     let depth = match name {
         "deployment_settings" | "resource_tags" => 1,
         "policies" | "scaling_groups" => 3,
@@ -75,7 +78,7 @@ fn evaluate_section(plan: &mut Plan, name: &str, known: &Known<'_>) -> Result<()
     }
 }
 
-/// The secrets have to exist whose names are known by now.
+/// Checks that the secrets exist whose names are known at this time.
 fn check_secrets(plan: &Plan, exists: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut missing = functions::secrets(plan)?;
     missing.retain(|name| !exists(name));
@@ -89,7 +92,8 @@ fn check_secrets(plan: &Plan, exists: &dyn Fn(&str) -> bool) -> Result<()> {
     ))
 }
 
-/// Counts that were functions are numbers now, or cannot be used.
+/// Turns numbers of instances into numbers after their functions were evaluated, and refuses other
+/// values.
 fn settle_counts(properties: &mut Value) -> Result<()> {
     for (name, value) in properties.as_object_mut().into_iter().flatten() {
         if let Some(text) = value.as_str() {
@@ -136,7 +140,9 @@ fn evaluate_nodes(
             let path = Path::start(&path);
             let mut capabilities =
                 known.evaluate_inside(node.get("capabilities"), 3, &context, &path)?;
-            settle_counts(&mut capabilities["scalable"]["properties"])?;
+            if let Some(properties) = capabilities.pointer_mut("/scalable/properties") {
+                settle_counts(properties)?;
+            }
             node.set("capabilities", Part::Own(capabilities));
         }
         let path = ["nodes", name.as_str(), "operations"];
@@ -169,12 +175,13 @@ fn evaluate_nodes(
     Ok(())
 }
 
-/// Operations are shared by many nodes, and stay so unless a function in them means another
-/// thing to each node.
+/// Evaluates operations. Many nodes share them, and still do afterwards, unless a function in them
+/// has a different value for each node.
 struct Evaluated<'a> {
     known: &'a Known<'a>,
     runtime_only: bool,
-    /// Whether inputs have functions as values, which may mean another thing to each node.
+    /// Whether some inputs have functions as values. These may have a different value for each
+    /// node.
     own_inputs: bool,
     shared: HashMap<usize, Arc<Value>>,
 }
@@ -209,7 +216,7 @@ impl Evaluated<'_> {
         Ok(())
     }
 
-    /// The operations, if any of them changes.
+    /// The evaluated operations, if evaluation changes any of them.
     fn operations(
         &mut self,
         operations: &Operations,
@@ -250,12 +257,14 @@ impl Evaluated<'_> {
             !self.own_inputs && !functions::uses(inputs, Function::GetProperty);
         let mut changed = (**operation).clone();
         if !self.runtime_only {
-            changed["inputs"] = self.known.evaluate_inside(inputs, 1, context, path)?;
+            let inputs = self.known.evaluate_inside(inputs, 1, context, path)?;
+            set(&mut changed, "inputs", inputs);
         }
         if changed.get("plugin").is_some() {
-            let mut inputs = changed["inputs"].as_object().into_iter().flatten();
+            let inputs = changed.get("inputs").and_then(Value::as_object);
+            let mut inputs = inputs.into_iter().flatten();
             let open = inputs.any(|(_, value)| has_functions(value));
-            changed["has_intrinsic_functions"] = json!(open);
+            set(&mut changed, "has_intrinsic_functions", open);
         }
         let changed = Arc::new(changed);
         if everywhere_the_same {
@@ -265,8 +274,8 @@ impl Evaluated<'_> {
     }
 }
 
-/// The functions that make this deployment depend on others: where each stands, and which
-/// deployment it names. Contexts hold names of nodes until there are instances.
+/// The functions that make this deployment depend on others: the place of each, and the deployment
+/// that it names. The contexts hold names of nodes, because there are no instances yet.
 fn dependencies(plan: &Plan) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     functions::scan(plan, &mut |value, scope, path| {
@@ -317,12 +326,12 @@ fn note_dependencies(value: &Value, path: &Path<'_>, context: &Value, found: &mu
 }
 
 impl DeploymentPlan {
-    /// Puts instances where the contexts of `inter_deployment_functions` still name nodes: a
-    /// function of a node is there once for each of its instances, and not at all without any.
+    /// Replaces the names of nodes in the contexts of `inter_deployment_functions` by ids of
+    /// instances. A function of a node is repeated for each instance, and removed if there is none.
     pub fn bind_dependencies(&mut self, instances: &[NodeInstance]) {
-        let mut of_node: HashMap<&str, Vec<&NodeInstance>> = HashMap::new();
+        let mut by_node: HashMap<&str, Vec<&NodeInstance>> = HashMap::new();
         for instance in instances {
-            of_node.entry(&instance.node_id).or_default().push(instance);
+            by_node.entry(&instance.node_id).or_default().push(instance);
         }
         let functions = self.plan.sections.get_mut("inter_deployment_functions");
         let Some(functions) = functions.and_then(Value::as_array_mut) else {
@@ -330,22 +339,24 @@ impl DeploymentPlan {
         };
         let mut bound = Vec::with_capacity(functions.len());
         for function in functions.drain(..) {
-            let text = |role: &str| function["context"][role].as_str().unwrap_or_default();
-            let Some(node) = function["context"]["self"].as_str() else {
+            let in_context = |role: &str| function.get("context")?.get(role)?.as_str();
+            let Some(node) = in_context("self") else {
                 bound.push(function);
                 continue;
             };
-            for instance in of_node.get(node).into_iter().flatten() {
+            for instance in by_node.get(node).into_iter().flatten() {
                 let mut context = json!({ "self": instance.id });
-                if !text("source").is_empty() {
+                if in_context("source").is_some_and(|source| !source.is_empty()) {
                     let target = instance.relationships.iter().find(|one| {
-                        one.target_name == text("target") && one.type_name == text("type")
+                        in_context("target") == Some(one.target_name.as_str())
+                            && in_context("type") == Some(one.type_name.as_str())
                     });
-                    context["source"] = json!(instance.id);
-                    context["target"] = json!(target.map(|target| &target.target_id));
+                    let target = target.map(|target| target.target_id.as_str());
+                    set(&mut context, "source", instance.id.as_str());
+                    set(&mut context, "target", target);
                 }
                 let mut one = function.clone();
-                one["context"] = context;
+                set(&mut one, "context", context);
                 bound.push(one);
             }
         }

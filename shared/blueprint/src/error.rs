@@ -1,20 +1,20 @@
 //! What is wrong with a blueprint, an input or a function, and where.
 //!
-//! The first line of the text is for everybody; the lines after it say where in which file.
-//! Codes are the language's own numbers: tests and logs use them, clients never see them.
+//! The first line of the text is for everybody. The lines after it tell the place in a file. Codes
+//! are the numbers of the original language; tests and logs use them, and clients never see them.
 
 use crate::yaml::Node;
 use std::fmt;
 
-/// What kind of failure an [`Error`] is; callers choose the blueprint's state or the reply from it.
+/// The kinds of failures. Callers choose the state of the blueprint, or the reply, by the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The blueprint breaks a rule of the language: the blueprint is `invalid`.
+    /// The blueprint breaks a rule of the language. Its state is `invalid`.
     Parser {
-        /// The number that the language gives this rule.
+        /// The number of the rule.
         code: i32,
     },
-    /// The blueprint is well formed but cannot work: the state is `failed_parsing`.
+    /// The blueprint has the right form but cannot work. Its state is `failed_parsing`.
     Logic,
     /// A required input was not given.
     MissingInput,
@@ -30,29 +30,29 @@ pub enum ErrorKind {
     Parameters,
 }
 
-/// A failure with its text and, when known, its place.
+/// A failure, with a text and perhaps a place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
-    /// What kind of failure it is.
+    /// The kind of the failure.
     pub kind: ErrorKind,
-    /// The text for people, one line.
+    /// The text for people. It is one line.
     pub message: String,
-    /// Where it was found, when it is about a place in a file.
+    /// The place, if the failure belongs to a place in a file.
     pub place: Option<Box<Place>>,
 }
 
-/// Where in a blueprint something was found.
+/// A place in a blueprint.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Place {
-    /// The file, relative to the blueprint's directory.
+    /// The name of the file, from the blueprint's directory.
     pub file: Option<String>,
-    /// The line, counted from 1, with the column, counted from 0.
+    /// The line, counted from 1, and the column, counted from 0.
     pub position: Option<(u32, u32)>,
-    /// The path of keys, such as `node_templates.vm`.
+    /// The keys that lead to the value, such as `node_templates.vm`.
     pub path: String,
-    /// The value that was found there, shortened.
+    /// The start of the value at this place.
     pub value: Option<String>,
-    /// Which file it is, until the parser puts in its name.
+    /// The number of the file. The parser replaces it by the name.
     pub(crate) file_number: Option<u16>,
 }
 
@@ -60,7 +60,7 @@ pub struct Place {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// A failure of this kind without a place.
+    /// Makes a failure that has no place.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -69,22 +69,22 @@ impl Error {
         }
     }
 
-    /// A broken rule of the language.
+    /// Makes a failure for a broken rule of the language.
     pub(crate) fn parser(code: i32, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Parser { code }, message)
     }
 
-    /// A blueprint that cannot work.
+    /// Makes a failure for a blueprint that cannot work.
     pub(crate) fn logic(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Logic, message)
     }
 
-    /// A function that could not be evaluated.
+    /// A function could not be evaluated.
     pub fn evaluation(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Evaluation, message)
     }
 
-    /// The same failure, found at this node.
+    /// Adds the place of a node, unless the failure has a place.
     pub(crate) fn at(mut self, node: &Node) -> Self {
         if self.place.is_none() {
             self.place = Some(Box::new(Place {
@@ -98,7 +98,7 @@ impl Error {
         self
     }
 
-    /// The same failure, seen from one key further up.
+    /// Puts a key in front of the path.
     pub(crate) fn under(mut self, key: impl fmt::Display) -> Self {
         let place = self.place.get_or_insert_default();
         place.path = if place.path.is_empty() {
@@ -109,7 +109,7 @@ impl Error {
         self
     }
 
-    /// The language's number for the broken rule, if it is one.
+    /// The number of the broken rule, if the failure is a broken rule.
     pub fn code(&self) -> Option<i32> {
         match self.kind {
             ErrorKind::Parser { code } => Some(code),
@@ -118,7 +118,7 @@ impl Error {
     }
 }
 
-/// Adds path elements to failures on their way up.
+/// Adds keys to the paths of failures on their way up.
 pub(crate) trait Under<T> {
     /// Puts `key` in front of the failure's path.
     fn under(self, key: impl fmt::Display) -> Result<T>;

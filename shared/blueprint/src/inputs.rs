@@ -1,22 +1,22 @@
-//! A deployment's inputs: which are missing or unknown, and the values they have in the end.
+//! The inputs of a deployment: which of them are missing or unknown, and their final values.
 
 use crate::constraints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{Context, Known, Path, function_of, has_functions};
 use crate::plan::Plan;
-use crate::python_text;
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
-/// Why given inputs do not fit a blueprint.
+/// Why inputs do not fit a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputProblem {
-    /// Required inputs that were not given.
+    /// The names of required inputs that were not given.
     Missing(Vec<String>),
-    /// Inputs that the blueprint does not have.
+    /// The names of given inputs that the blueprint does not have.
     Unknown(Vec<String>),
 }
 
-/// Whether all required inputs are given, and no others than the blueprint's.
+/// Checks that all required inputs are given, and no unknown ones.
 pub fn check_inputs(
     plan: &Plan,
     given: &Map<String, Value>,
@@ -44,7 +44,8 @@ pub fn check_inputs(
     }
 }
 
-/// Values for all inputs: the given ones, defaults for the others, all of them checked.
+/// Makes the values of all inputs: the given ones, and defaults for the rest. All of them are
+/// checked.
 pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Map<String, Value>> {
     let none = Map::new();
     let schemas = plan.section("inputs").as_object().unwrap_or(&none);
@@ -76,13 +77,13 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
         let value = checked(name, schema, &value, types)?;
         values.insert(name.clone(), value);
     }
-    let expected = || python_text::list(schemas.keys());
+    let expected = || python::list(schemas.keys());
     if !missing.is_empty() {
         return Err(Error::new(
             ErrorKind::MissingInput,
             format!(
                 "Required inputs {} were not specified - expected inputs: {}",
-                python_text::list(missing),
+                python::list(missing),
                 expected()
             ),
         ));
@@ -96,7 +97,7 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
             ErrorKind::UnknownInput,
             format!(
                 "Unknown inputs {} specified - expected inputs: {}",
-                python_text::list(unknown),
+                python::list(unknown),
                 expected()
             ),
         ));
@@ -105,18 +106,17 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
     for (name, schema) in open {
         let mut schema = schema.clone();
         let path = ["inputs", name];
-        let constraints = known.evaluate(
-            &schema["constraints"],
-            &Context::default(),
-            &Path::start(&path),
-        )?;
-        schema["constraints"] = constraints;
-        constraints::check(&schema, "input", name, &values[name])?;
+        if let Some(constraints) = schema.get_mut("constraints") {
+            let path = Path::start(&path);
+            *constraints = known.evaluate(constraints, &Context::default(), &path)?;
+        }
+        let value = values.get(name).unwrap_or(&Value::Null);
+        constraints::check(&schema, "input", name, value)?;
     }
     Ok(values)
 }
 
-/// The value that a data type has when all its properties have defaults.
+/// The value of an input that was not given, if its data type has defaults for all properties.
 fn from_type(name: &str, schema: &Value, types: &Value) -> Option<Value> {
     types.get(schema["type"].as_str()?)?;
     let value = checked(name, schema, &json!({}), types).ok()?;
@@ -126,10 +126,10 @@ fn from_type(name: &str, schema: &Value, types: &Value) -> Option<Value> {
         .then_some(value)
 }
 
-/// A value: of its input's type, and completed if that is a data type.
+/// Checks the type of a value. If the type is a data type, its defaults are filled in.
 fn checked(name: &str, schema: &Value, value: &Value, types: &Value) -> Result<Value> {
     let mismatch = |path: &str, type_name: &str, value: &Value| {
-        let value = python_text::display(value);
+        let value = python::str(value);
         let subject = match path {
             "" => format!("the defined type is '{type_name}'"),
             path => format!("property '{path}' type is '{type_name}'"),

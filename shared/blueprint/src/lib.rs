@@ -1,9 +1,19 @@
 //! The blueprint language: from an uploaded archive to a plan, and from a plan to node instances.
 //!
-//! The way of a blueprint: [`archive::unpack`] makes a tree of files, [`parse`] a [`Plan`],
-//! [`prepare_deployment`] puts a deployment's inputs in, [`instantiate`] makes its node
-//! instances. Nothing here reads files, clocks or networks: what the language asks of the
-//! outside comes in through [`Importer`] and [`functions::Lookup`].
+//! A blueprint goes through four steps. [`archive::unpack`] makes a tree of files, [`parse`] makes
+//! a [`Plan`], [`prepare_deployment`] puts the inputs of a deployment in, and [`instantiate`] makes
+//! its node instances. Nothing here reads files, clocks or networks. The language asks the outside
+//! through [`Importer`] and [`functions::Lookup`].
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 pub mod archive;
 mod constraints;
@@ -12,11 +22,10 @@ mod error;
 pub mod functions;
 mod inputs;
 mod instances;
+mod json;
 pub mod operations;
 mod parser;
-mod pattern;
 mod plan;
-mod python_text;
 mod weight;
 pub mod workflows;
 mod yaml;
@@ -31,7 +40,7 @@ pub use instances::{
 pub use parser::{Imported, Importer, NoImports, UploadedPlugin, built_in_types, parse};
 pub use plan::{DeploymentPlan, Fields, Operations, Part, Plan};
 
-/// The value of a YAML text that is no blueprint, read with the same limits; null for an empty one.
+/// Reads a YAML text that is not a blueprint, with the same limits. An empty text is null.
 ///
 /// # Errors
 /// What is wrong with it, and where.

@@ -1,8 +1,8 @@
-//! The plan: what a blueprint means once every type, interface and import is resolved.
+//! The plan: the meaning of a blueprint, with all types, interfaces and imports resolved.
 //!
-//! Its JSON repeats the same operations for each node of a type, tens of megabytes for a few
-//! thousand nodes. In memory those parts are shared, and [`Plan::to_stored`] keeps them
-//! shared on disk; `serde` writes the full form that clients expect.
+//! In JSON, a plan repeats the operations of a type for each of its nodes. This can be tens of
+//! megabytes for a few thousand nodes. In memory these parts are shared. [`Plan::to_stored`] also
+//! writes them once, and `serde` writes the full form that clients expect.
 
 use indexmap::IndexMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -10,29 +10,30 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Operations by name. Most nodes have the operations of their type, so each is kept once.
+/// Operations by name. Most nodes have the operations of their type, so each operation is kept
+/// once.
 pub type Operations = IndexMap<String, Arc<Value>>;
 
-/// A part of a node or relationship: its own value, or one that it shares with others.
+/// A part of a node or relationship. It has its own value or shares one with others.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
-    /// A value of this part alone.
+    /// A value that belongs to this part only.
     Own(Value),
-    /// A value that many parts have.
+    /// A value that this part shares with others.
     Shared(Arc<Value>),
-    /// `operations` and its like, full and short names.
+    /// Operations, such as those in the field `operations`, by full and short names.
     Operations(Arc<Operations>),
-    /// `interfaces` and its like.
+    /// Interfaces, such as those in the field `interfaces`.
     Interfaces(Arc<IndexMap<String, Operations>>),
-    /// A node's relationships.
+    /// The relationships of a node.
     Relationships(Vec<Fields>),
 }
 
-/// The named parts of a node or a relationship, in order.
+/// The fields of a node or a relationship, in order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fields(Vec<(&'static str, Part)>);
 
-/// How a field is kept.
+/// How the value of a field is kept in memory.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     Own,
@@ -42,7 +43,7 @@ enum Shape {
     Relationships,
 }
 
-/// Every field that a node or a relationship can have.
+/// All fields that a node or a relationship can have.
 const FIELDS: [(&str, Shape); 19] = [
     ("name", Shape::Own),
     ("id", Shape::Own),
@@ -66,7 +67,7 @@ const FIELDS: [(&str, Shape); 19] = [
 ];
 
 impl Part {
-    /// The value, if this is one.
+    /// The value. It is null for operations, interfaces and relationships.
     pub fn value(&self) -> &Value {
         match self {
             Self::Own(value) => value,
@@ -162,7 +163,7 @@ impl Serialize for Fields {
 }
 
 impl Fields {
-    /// Sets a field; a field that is there already changes in place.
+    /// Sets a field. A field that exists keeps its place.
     pub fn set(&mut self, name: &'static str, part: Part) {
         match self.0.iter_mut().find(|(other, _)| *other == name) {
             Some((_, old)) => *old = part,
@@ -170,7 +171,7 @@ impl Fields {
         }
     }
 
-    /// A field, if it is there.
+    /// The part in this field, if the field exists.
     pub fn part(&self, name: &str) -> Option<&Part> {
         self.0
             .iter()
@@ -178,23 +179,23 @@ impl Fields {
             .map(|(_, part)| part)
     }
 
-    /// A field's value; null if it is not there, or if it is made of operations or
+    /// The value of a field. It is null if the field does not exist, and for operations and
     /// relationships, which have methods of their own.
     pub fn get(&self, name: &str) -> &Value {
         self.part(name).map_or(&Value::Null, Part::value)
     }
 
-    /// A field's text; empty if it is not a text.
+    /// The text in a field. It is empty if there is no text.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).as_str().unwrap_or_default()
     }
 
-    /// A node's name.
+    /// The name of a node.
     pub fn name(&self) -> &str {
         self.text("name")
     }
 
-    /// A node's relationships.
+    /// The relationships of a node.
     pub fn relationships(&self) -> &[Fields] {
         match self.part("relationships") {
             Some(Part::Relationships(items)) => items,
@@ -202,7 +203,7 @@ impl Fields {
         }
     }
 
-    /// A node's relationships, to change them.
+    /// The relationships of a node, to be changed.
     pub fn relationships_mut(&mut self) -> &mut [Fields] {
         let part = self.0.iter_mut().find(|(name, _)| *name == "relationships");
         match part {
@@ -211,14 +212,15 @@ impl Fields {
         }
     }
 
-    /// Whether a node or relationship is of this type or derives from it.
+    /// Whether a node or relationship has this type or a type that derives from it.
     pub fn derives_from(&self, type_name: &str) -> bool {
         let hierarchy = self.get("type_hierarchy").as_array();
         hierarchy.is_some_and(|types| types.iter().any(|name| name == type_name))
     }
 
-    /// `operations` of a node; `source_operations` and `target_operations` of a relationship.
-    /// Full names, and short ones where they are unambiguous.
+    /// The operations in a field: `operations` of a node, `source_operations` or
+    /// `target_operations` of a relationship. They have full names, and short names where these are
+    /// unique.
     pub fn operations(&self, field: &str) -> impl Iterator<Item = (&str, &Value)> {
         let operations = match self.part(field) {
             Some(Part::Operations(operations)) => Some(operations.iter()),
@@ -230,7 +232,7 @@ impl Fields {
             .map(|(name, value)| (name.as_str(), &**value))
     }
 
-    /// An operation's definition by its full or short name.
+    /// The definition of an operation, by its full or short name.
     pub fn operation(&self, field: &str, name: &str) -> Option<&Value> {
         match self.part(field) {
             Some(Part::Operations(operations)) => operations.get(name).map(|value| &**value),
@@ -238,7 +240,7 @@ impl Fields {
         }
     }
 
-    /// The same as plain JSON.
+    /// The full JSON of the fields.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -267,12 +269,12 @@ impl Fields {
     }
 }
 
-/// Where shared values come from while a plan is read.
+/// The source of shared values while a plan is read.
 trait Source {
     fn shared(&mut self, value: Value) -> Arc<Value>;
 }
 
-/// In a full plan equal values become one.
+/// For a full plan: equal values are kept once.
 #[derive(Default)]
 struct Pool(HashMap<String, Arc<Value>>);
 
@@ -286,7 +288,7 @@ impl Source for Pool {
     }
 }
 
-/// In a stored plan they are numbers in a list.
+/// For a stored plan: shared values are numbers in a list.
 struct Stored(Vec<Arc<Value>>);
 
 impl Source for Stored {
@@ -299,12 +301,12 @@ impl Source for Stored {
     }
 }
 
-/// The shared values of a stored plan, each once.
+/// Collects the shared values of a plan, to store each of them once.
 #[derive(Default)]
 struct Table {
     values: Vec<Value>,
     by_address: HashMap<usize, usize>,
-    /// Keeps what `by_address` names, so that no address is used twice.
+    /// Keeps the values of `by_address` alive, so that no address is used twice.
     kept: Vec<Arc<Value>>,
     by_text: HashMap<String, usize>,
 }
@@ -326,39 +328,39 @@ impl Table {
     }
 }
 
-/// What a blueprint means. Serialises to the plan that clients see.
+/// The meaning of a blueprint. It serialises to the plan that clients see.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
-    /// Everything but the nodes: `inputs`, `workflows`, `scaling_groups`, ...
+    /// All sections but the nodes: `inputs`, `workflows`, `scaling_groups`, ...
     pub sections: Map<String, Value>,
-    /// The nodes, in an order where containers come before what they contain.
+    /// The nodes. A container comes before the nodes that are contained in it.
     pub nodes: Vec<Fields>,
 }
 
-/// A plan whose inputs are values and whose functions are evaluated as far as they can be.
+/// A plan for one deployment: inputs are values, and functions are evaluated as far as possible.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DeploymentPlan {
-    /// The plan; `inputs` holds values now, and `inter_deployment_functions` was added.
+    /// The plan. Its section `inputs` holds values, and it also has `inter_deployment_functions`.
     pub plan: Plan,
 }
 
 impl Plan {
-    /// A section; null if the plan has none of that name.
+    /// A section of the plan, or null if there is none of this name.
     pub fn section(&self, name: &str) -> &Value {
         self.sections.get(name).unwrap_or(&Value::Null)
     }
 
-    /// A node by its name.
+    /// The node of this name.
     pub fn node(&self, name: &str) -> Option<&Fields> {
         self.nodes.iter().find(|node| node.name() == name)
     }
 
-    /// The full JSON, as clients see it.
+    /// The full JSON that clients see.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Reads the full JSON.
+    /// Reads a plan from the full JSON.
     pub fn from_value(value: Value) -> Option<Self> {
         let Value::Object(mut sections) = value else {
             return None;
@@ -374,7 +376,7 @@ impl Plan {
         Some(Self { sections, nodes })
     }
 
-    /// JSON for keeping: what nodes share is in it once.
+    /// Makes JSON to be stored. Values that nodes share are in it once.
     pub fn to_stored(&self) -> Value {
         let mut table = Table::default();
         let nodes: Vec<Value> = self
@@ -385,7 +387,7 @@ impl Plan {
         json!({ "sections": self.sections, "nodes": nodes, "shared": table.values })
     }
 
-    /// Reads what [`Plan::to_stored`] made, and the full JSON as well.
+    /// Reads the JSON of [`Plan::to_stored`], and also the full JSON.
     pub fn from_stored(mut value: Value) -> Option<Self> {
         let map = value.as_object_mut()?;
         let Some(Value::Array(shared)) = map.shift_remove("shared") else {

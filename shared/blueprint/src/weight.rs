@@ -1,9 +1,11 @@
-//! How much a value weighs. Blueprints come from strangers, and a short one can ask for the
-//! same large value many times over: whoever copies values counts what they weigh.
+//! The weight of values.
+//!
+//! Blueprints come from strangers, and a short one can ask for many copies of a large value. So
+//! code that copies values adds up what they weigh, and there are limits.
 
 use serde_json::Value;
 
-/// One for each value, and one for every 64 bytes of text.
+/// The weight of a value: 1 for each value in it, and 1 for every 64 bytes of text.
 pub(crate) fn of(value: &Value) -> usize {
     match value {
         Value::String(text) => 1 + text.len() / 64,

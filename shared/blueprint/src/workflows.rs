@@ -1,16 +1,16 @@
-//! Workflows: when one is available, and which parameters a run of it gets.
+//! Workflows: when they are available, and the parameters of a run.
 
 use crate::constraints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::has_functions;
 use serde_json::{Map, Value};
 
-/// An availability rule that the language does not have.
+/// An availability rule that the language does not have, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownRule(pub String);
 
-/// Whether a workflow can be started: `states` are those of all node instances, `types` all
-/// types of all nodes with the types they derive from. All rules must hold.
+/// Whether a workflow can be started: all of its rules must be fulfilled. `states` are the states
+/// of all node instances. `types` are the types of all nodes, and the types that they derive from.
 pub fn is_available<'a>(
     rules: &Value,
     states: impl IntoIterator<Item = &'a str>,
@@ -55,11 +55,11 @@ fn words(list: &Value) -> std::result::Result<Vec<&str>, UnknownRule> {
         .collect()
 }
 
-/// How many of a deployment's instances run.
+/// How many instances of a deployment are running.
 struct Activity {
     all: usize,
     started: usize,
-    /// Neither new nor deleted.
+    /// How many are neither new nor deleted.
     present: usize,
 }
 
@@ -88,8 +88,8 @@ impl Activity {
     }
 }
 
-/// The parameters of a run: the declared ones with defaults filled in, what was given
-/// converted and checked. Errors are texts for the client.
+/// Makes the parameters of a run: given values are converted and checked, and defaults are filled
+/// in. The texts of errors are for the client.
 pub fn merge_parameters(
     workflow: &str,
     declared: &Value,
@@ -97,13 +97,13 @@ pub fn merge_parameters(
     allow_custom: bool,
 ) -> Result<Map<String, Value>> {
     let refuse = |message: String| Err(Error::new(ErrorKind::Parameters, message));
-    let undeclared: Vec<&str> = given
-        .keys()
-        .filter(|name| declared.get(name.as_str()).is_none())
-        .map(String::as_str)
+    let undeclared: Vec<(&String, &Value)> = given
+        .iter()
+        .filter(|(name, _)| declared.get(name.as_str()).is_none())
         .collect();
     if !allow_custom && !undeclared.is_empty() {
-        let names = undeclared.join(",");
+        let names: Vec<&str> = undeclared.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(",");
         return refuse(format!(
             "Workflow \"{workflow}\" does not have the following parameters declared: {names}. Remove these parameters or use the flag for allowing custom parameters"
         ));
@@ -142,14 +142,14 @@ pub fn merge_parameters(
             "Workflow \"{workflow}\" must be provided with the following parameters to execute: {names}"
         ));
     }
-    for name in undeclared {
-        merged.insert(name.to_owned(), given[name].clone());
+    for (name, value) in undeclared {
+        merged.insert(name.clone(), value.clone());
     }
     Ok(merged)
 }
 
-/// A value as its parameter's type has it. Numbers and booleans may be given as text, since
-/// they often come from a command line.
+/// Converts a value to the type of its parameter. Numbers and booleans may be texts, because they
+/// often come from a command line.
 fn converted(schema: &Value, value: &Value) -> Option<Value> {
     let type_name = schema.get("type").and_then(Value::as_str);
     let Some(type_name) = type_name else {
@@ -182,110 +182,4 @@ fn converted(schema: &Value, value: &Value) -> Option<Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn availability_follows_the_rules() {
-        let started = ["started", "started"];
-        let some = ["started", "uninitialized"];
-        let fresh = ["uninitialized", "deleted"];
-        let stuck = ["creating", "uninitialized"];
-        let active = |words: Value| json!({ "node_instances_active": words });
-        for (rules, states, expected) in [
-            (json!(null), &fresh, true),
-            (json!({}), &fresh, true),
-            (json!({"available": true}), &fresh, true),
-            (json!({"available": false}), &fresh, false),
-            (active(json!(["all"])), &started, true),
-            (active(json!(["all"])), &some, false),
-            (active(json!(["none"])), &fresh, true),
-            (active(json!(["none"])), &some, false),
-            (active(json!(["none"])), &stuck, true),
-            (active(json!(["partial"])), &stuck, true),
-            (active(json!(["partial"])), &some, true),
-            (active(json!(["partial"])), &fresh, false),
-            (active(json!(["all", "partial"])), &started, true),
-            (json!({"node_types_required": ["a.Host"]}), &fresh, true),
-            (json!({"node_types_required": ["a.Other"]}), &fresh, false),
-            (
-                json!({"available": true, "node_types_required": ["a.Other"]}),
-                &fresh,
-                false,
-            ),
-        ] {
-            let available = is_available(&rules, states.iter().copied(), ["a.Root", "a.Host"]);
-            assert_eq!(available, Ok(expected), "{rules} {states:?}");
-        }
-        // A deployment without instances counts as fully active, and as inactive.
-        assert_eq!(is_available(&active(json!(["all"])), [], []), Ok(true));
-        assert_eq!(is_available(&active(json!(["none"])), [], []), Ok(true));
-        for rules in [active(json!(["some"])), json!({"moon": "full"}), json!([1])] {
-            assert!(is_available(&rules, [], []).is_err(), "{rules}");
-        }
-    }
-
-    #[test]
-    fn parameters_are_merged_or_refused() {
-        let declared = json!({
-            "count": {"type": "integer", "default": 1, "constraints": [{"less_than": 10}]},
-            "name": {"type": "string"},
-            "ratio": {"type": "float", "required": false},
-            "flag": {"type": "boolean", "default": false},
-            "ids": {"type": "list", "item_type": "integer", "default": []},
-            "any": {"default": null},
-        });
-        let run = |given: Value, custom| {
-            let given = given.as_object().cloned().unwrap_or_default();
-            merge_parameters("w", &declared, &given, custom)
-                .map(Value::Object)
-                .map_err(|error| error.message)
-        };
-        let undeclared = "Workflow \"w\" does not have the following parameters declared: x,y. Remove these parameters or use the flag for allowing custom parameters";
-        let missing =
-            "Workflow \"w\" must be provided with the following parameters to execute: name";
-        for (given, refusal) in [
-            (json!({"x": 1, "y": 2}), undeclared),
-            (
-                json!({"name": 3}),
-                "Parameter \"name\" must be of type string",
-            ),
-            (
-                json!({"count": "a"}),
-                "Parameter \"count\" must be of type integer",
-            ),
-            (
-                json!({"count": true}),
-                "Parameter \"count\" must be of type integer",
-            ),
-            (
-                json!({"flag": "maybe"}),
-                "Parameter \"flag\" must be of type boolean",
-            ),
-            (
-                json!({"ids": [1, "x"]}),
-                "Parameter \"ids\" must be of type list",
-            ),
-            (
-                json!({"count": "12"}),
-                "Value 12 of parameter count violates constraint less_than(10) operator.",
-            ),
-            (json!({}), missing),
-        ] {
-            assert_eq!(
-                run(given.clone(), false),
-                Err(refusal.to_owned()),
-                "{given}"
-            );
-        }
-        let given =
-            json!({"count": "3", "name": "n", "ratio": "1.5", "flag": "True", "ids": ["4"]});
-        let merged = run(given, false);
-        let expected =
-            json!({"count": 3, "name": "n", "ratio": 1.5, "flag": true, "ids": [4], "any": null});
-        assert_eq!(merged, Ok(expected));
-        let custom = run(json!({"name": "n", "x": 1}), true);
-        assert_eq!(custom.map(|all| all["x"].clone()), Ok(json!(1)));
-    }
-}
+mod tests;

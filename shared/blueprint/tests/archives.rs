@@ -1,5 +1,13 @@
 //! Archives from outside: which are unpacked, and why others are refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use std::io::{Cursor, Write};
 use windlass_blueprint::archive::{ArchiveError, Format, Limits, recognise, unpack};
 

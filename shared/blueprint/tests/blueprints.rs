@@ -1,5 +1,13 @@
 //! Blueprints from outside: what their plans hold.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use serde_json::{Value, json};
 use windlass_blueprint::archive::Tree;
 use windlass_blueprint::{Error, Imported, Importer, NoImports, Plan, UploadedPlugin, parse};

@@ -1,5 +1,13 @@
 //! From plan to deployment: inputs, functions, node instances.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use windlass_blueprint::archive::Tree;

@@ -1,5 +1,13 @@
 //! The examples that the project ships are blueprints, and deployments can be made of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use serde_json::{Value, json};
 use windlass_blueprint::archive::Tree;
 use windlass_blueprint::{DeploymentPlan, NoImports, instantiate, parse, prepare_deployment};

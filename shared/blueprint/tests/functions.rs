@@ -1,5 +1,13 @@
 //! Functions of a running deployment.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use windlass_blueprint::functions::{self, Context, Lookup, evaluate, evaluate_outputs};

@@ -1,5 +1,13 @@
 //! Blueprints that are refused: with which code, at which place, and in time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use windlass_blueprint::archive::Tree;
 use windlass_blueprint::{Error, ErrorKind, NoImports, Plan, parse};
 

@@ -1,5 +1,13 @@
 //! Other numbers of instances for a deployment that exists.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use serde_json::{Map, json};
 use std::collections::{BTreeSet, HashMap};
 use windlass_blueprint::archive::Tree;

@@ -301,7 +301,7 @@ impl Error {
 
     /// 400 for a value of the wrong type, in the words of the original API.
     pub fn wrong_type(key: &str, expected: &str, got: &Value) -> Self {
-        let got = python_type(got);
+        let got = windlass_python::type_name(got);
         let text =
             format!("{key} parameter is expected to be of type {expected} but is of type {got}");
         Self::bad_parameters(text).field(key, format!("expected {expected}, got {got}"))
@@ -313,18 +313,5 @@ impl Error {
             .context
             .as_deref()
             .is_some_and(|text| text.contains("UNIQUE constraint failed"))
-    }
-}
-
-/// What Python calls the type of a value: the original's refusals have always named that.
-pub fn python_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "NoneType",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float",
-        Value::Number(_) => "int",
-        Value::String(_) => "str",
-        Value::Array(_) => "list",
-        Value::Object(_) => "dict",
     }
 }

@@ -1,4 +1,4 @@
-//! Digests and keyed hashes of secrets: how they are stored, compared and derived from one another.
+//! Digests and keyed hashes of secrets. Secrets are stored, compared and derived with these.
 
 use crate::ids;
 use hmac::{Hmac, Mac};
@@ -16,8 +16,8 @@ pub fn same(left: &str, right: &str) -> bool {
     Sha256::digest(left.as_bytes()) == Sha256::digest(right.as_bytes())
 }
 
-/// A key under which a verified credential may be remembered: an HMAC with a key of this
-/// instance, so that what is in memory is of no use elsewhere.
+/// A key under which an instance may remember a verified credential. It is an HMAC with a key that
+/// only this instance has, so the memory of one instance is of no use elsewhere.
 pub fn memory_key(parts: &[&str]) -> [u8; 32] {
     thread_local! {
         static KEY: OnceCell<[u8; 32]> = const { OnceCell::new() };
@@ -25,12 +25,12 @@ pub fn memory_key(parts: &[&str]) -> [u8; 32] {
     KEY.with(|key| keyed_hash(key.get_or_init(ids::random_bytes::<32>), parts))
 }
 
-/// An HMAC of some texts under a key that outlives the instance, in hexadecimal.
+/// An HMAC of some texts with a key that all instances have, in hexadecimal.
 pub fn mac(key: &str, parts: &[&str]) -> String {
     crate::blob::hex(&keyed(key, parts))
 }
 
-/// An HMAC of some texts under a key that outlives the instance: also a key for one purpose.
+/// An HMAC of some texts with a key that all instances have. It can serve as a key for one purpose.
 pub fn keyed(key: &str, parts: &[&str]) -> [u8; 32] {
     keyed_hash(key.as_bytes(), parts)
 }

@@ -54,32 +54,35 @@ fn refuse(what: &str, message: String) -> Error {
 
 /// A new identifier for what the server names itself: UUID version 4.
 pub fn new_uuid() -> String {
-    uuid::Uuid::new_v4().to_string()
+    uuid::Builder::from_random_bytes(random_bytes())
+        .into_uuid()
+        .to_string()
 }
 
 /// A random text of small letters and digits.
 pub fn random_text(length: usize) -> String {
-    const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::with_capacity(length);
     while text.len() < length {
         for byte in random_bytes::<32>() {
-            // 252 is the largest multiple of 36 in a byte: beyond it letters would be unequal.
+            // 252 is the largest multiple of 36 in a byte. Beyond it some letters would come more often.
             if byte < 252 && text.len() < length {
-                text.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+                text.push(char::from(match byte % 36 {
+                    letter @ 0..26 => b'a' + letter,
+                    digit => b'0' + (digit - 26),
+                }));
             }
         }
     }
     text
 }
 
-/// Random bytes that nobody can guess.
+/// Random bytes that nobody can guess: the only source of chance in the application.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // The platform's generator fails only where there is none; UUIDs would be broken there too.
     if getrandom::fill(&mut bytes).is_err() {
-        for chunk in bytes.chunks_mut(16) {
-            chunk.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[..chunk.len()]);
-        }
+        // Every platform that we run on has a generator. Without one no secret would be a secret,
+        // and no answer is better than a key that can be guessed.
+        std::process::abort();
     }
     bytes
 }
@@ -113,5 +116,15 @@ mod tests {
         assert_eq!(random_text(40).len(), 40);
         assert_ne!(random_text(40), random_text(40));
         assert_ne!(random_bytes::<33>(), random_bytes::<33>());
+        let letters: std::collections::BTreeSet<char> = random_text(4000).chars().collect();
+        let wanted = ('0'..='9').chain('a'..='z').collect();
+        assert_eq!(letters, wanted);
+    }
+
+    #[test]
+    fn new_identifiers_are_uuids_of_version_4() {
+        let id = new_uuid();
+        assert_eq!((id.len(), id.get(14..15)), (36, Some("4")), "{id}");
+        assert_ne!(id, new_uuid());
     }
 }

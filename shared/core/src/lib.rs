@@ -19,6 +19,7 @@ pub mod ids;
 pub mod limits;
 pub mod list;
 pub mod log;
+pub mod named_enum;
 pub mod outbound;
 pub mod permission;
 pub mod platform;
@@ -29,6 +30,7 @@ pub mod secretbox;
 pub mod stream;
 pub mod time;
 pub mod token_scope;
+pub mod variables;
 pub mod visibility;
 
 pub use body::Body;
@@ -42,6 +44,7 @@ pub use request::Request;
 pub use response::Response;
 pub use time::Timestamp;
 pub use visibility::Visibility;
+pub use windlass_python as python;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -117,3 +120,5 @@ macro_rules! component {
 
 #[doc(hidden)]
 pub use http;
+#[doc(hidden)]
+pub use serde;

@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::response::Response;
 use serde::de::DeserializeOwned;
+use windlass_python as python;
 
 /// How a field is stored, and so how it is compared and rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +137,8 @@ impl Resource {
             kind,
             format!(
                 "{what} keys '{}' do not exist. Allowed keys are: {}",
-                python_list(names),
-                python_list(&allowed)
+                python::list(names),
+                python::list(allowed)
             ),
         )
     }
@@ -202,12 +203,6 @@ impl Resource {
         sql.push(')');
         sql
     }
-}
-
-/// A list of texts as Python prints it; clients compare these messages.
-pub fn python_list(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    format!("[{}]", quoted.join(", "))
 }
 
 /// One page: the items as JSON text, as SQLite made them.

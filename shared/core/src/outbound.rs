@@ -1,5 +1,5 @@
-//! How work that reaches other servers does so, and how it knows the time: given from outside,
-//! so that tests have networks and clocks of their own. [`address`] says which servers may be reached.
+//! The network and the clock of work that reaches other servers. Both are given from outside, so
+//! that tests have their own. [`address`] says which servers may be reached.
 
 pub mod address;
 
@@ -18,7 +18,7 @@ pub trait Outbound {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String>;
 }
 
-/// The time.
+/// A clock. Tests have one that they can move.
 #[allow(
     async_fn_in_trait,
     reason = "one thread per instance: no future has to be Send"
@@ -27,6 +27,6 @@ pub trait Clock {
     /// The present moment.
     fn now(&self) -> crate::Timestamp;
 
-    /// Waits.
+    /// Waits for so many milliseconds.
     async fn sleep(&self, millis: i64);
 }

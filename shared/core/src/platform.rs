@@ -41,8 +41,9 @@ pub mod kv {
     }
 }
 
-/// An application variable; nothing when it is empty or not declared.
-pub async fn variable(name: &str) -> Option<String> {
+/// An application variable as it is set. Nothing when it is empty or not declared. Whoever wants one
+/// reads it through [`crate::variables`].
+pub(crate) async fn variable(name: &str) -> Option<String> {
     imp::variable(name).await.filter(|value| !value.is_empty())
 }
 
@@ -152,7 +153,7 @@ pub const TICK_TOKEN_KEY: &str = "core/tick-token";
 
 /// The token that a tick must carry: the variable `tick_token`, or the one made on first use.
 pub async fn tick_token() -> Result<Option<String>> {
-    if let Some(token) = variable("tick_token").await {
+    if let Some(token) = crate::variables::secret("tick_token").await {
         return Ok(Some(token));
     }
     let kept = kv::get(TICK_TOKEN_KEY).await?;

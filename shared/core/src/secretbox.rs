@@ -1,13 +1,14 @@
-//! Encryption at rest: what is stored but must be read again, such as passwords for other servers.
+//! Encryption of what is stored and must be read again, such as passwords for other servers.
 //!
-//! XChaCha20-Poly1305 with a random nonce, so that nothing has to be counted across instances. The key is
-//! derived from the application's: the variable `encryption_key`, or the one made on first use.
-//! Whoever has the database alone learns nothing but lengths.
+//! It is XChaCha20-Poly1305 with a random nonce, so instances need not count anything together. The
+//! key is derived from the application's: the variable `encryption_key`, or the one made on first
+//! use. Whoever has only the database learns nothing but lengths.
 
 use crate::error::{Error, Result};
 use crate::hashing;
 use crate::ids;
-use crate::platform::{self, kv};
+use crate::platform::kv;
+use crate::variables;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::Aead;
@@ -17,10 +18,10 @@ use std::cell::OnceCell;
 /// Where the generated key for what is stored encrypted is kept.
 pub const ENCRYPTION_KEY_KEY: &str = "core/encryption-key";
 
-/// What a sealed text begins with: another way of sealing would have another one.
+/// What a sealed text begins with. Another way of sealing would begin with another version.
 const VERSION: &str = "v1:";
 
-/// How many random bytes stand before what they were used for.
+/// How many random bytes stand before the encrypted ones.
 const NONCE: usize = 24;
 
 /// Encrypts bytes into a text that [`open`] reads.
@@ -38,7 +39,7 @@ pub async fn seal(plain: &[u8]) -> Result<String> {
     Ok(format!("{VERSION}{}", STANDARD.encode(bytes)))
 }
 
-/// What [`seal`] encrypted.
+/// Decrypts a text that [`seal`] made.
 ///
 /// # Errors
 /// Internal, when the text was changed or sealed with another key.
@@ -78,7 +79,7 @@ pub async fn encryption_key() -> Result<String> {
     if let Some(key) = KEY.with(|key| key.get().cloned()) {
         return Ok(key);
     }
-    let key = match platform::variable("encryption_key").await {
+    let key = match variables::secret("encryption_key").await {
         Some(key) => key,
         None => {
             let kept = kv::get(ENCRYPTION_KEY_KEY).await?.ok_or_else(|| {

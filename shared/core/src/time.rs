@@ -6,7 +6,10 @@ use crate::error::{Error, Result};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+mod month;
 mod offset;
+
+pub use month::Month;
 
 /// The first and the last moment whose text still sorts, in milliseconds since 1970.
 const RANGE: (i64, i64) = (-62_167_219_200_000, 253_402_300_799_999);
@@ -24,6 +27,11 @@ impl Timestamp {
     /// Milliseconds since 1970.
     pub fn millis(self) -> i64 {
         self.0.timestamp_millis()
+    }
+
+    /// This moment in the words of a format of chrono, such as `%H:%M`.
+    pub fn format(self, format: &'static str) -> String {
+        self.0.format(format).to_string()
     }
 
     /// The moment so many milliseconds after 1970; the nearest representable one if it is beyond.

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::family::Family;
-use crate::list::python_list;
+use windlass_python as python;
 
 /// One use of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl TokenScopes {
                 return Err(Error::bad_parameters(format!(
                     "Invalid scope: `{}`. Valid scopes are: {}",
                     name.as_ref(),
-                    python_list(&TokenScope::ALL.map(TokenScope::name))
+                    python::list(TokenScope::ALL.map(TokenScope::name))
                 )));
             }
         }

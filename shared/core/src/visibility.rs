@@ -7,10 +7,10 @@
 use crate::caller::Scope;
 use crate::db::Value as SqlValue;
 use crate::error::{Error, Result};
-use crate::list::python_list;
 use crate::permission::Permission;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use windlass_python as python;
 
 /// Who sees a resource, from narrow to wide.
 #[derive(
@@ -56,7 +56,7 @@ impl Visibility {
                 let names: Vec<&str> = allowed.iter().map(|known| known.name()).collect();
                 Error::bad_parameters(format!(
                     "Invalid visibility: `{text}`. Valid visibility's values are: {}",
-                    python_list(&names)
+                    python::list(names)
                 ))
             })
     }

@@ -23,13 +23,13 @@ pub struct Mail {
     pub message_id: String,
     /// The first mail about the same event, so that readers show them together.
     pub thread: Option<String>,
-    /// Whom to.
+    /// The address that it goes to.
     pub to: String,
-    /// One line.
+    /// The subject. What breaks the line is taken out when it is sent.
     pub subject: String,
-    /// The text.
+    /// The text for programs that show no markup.
     pub text: String,
-    /// The same as markup.
+    /// The same text as markup.
     pub html: String,
     /// When it was written.
     pub date: Timestamp,

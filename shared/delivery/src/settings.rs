@@ -4,7 +4,7 @@ use base64::Engine as _;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 use windlass_core::outbound::address;
-use windlass_core::platform::variable;
+use windlass_core::variables;
 
 /// The operator's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,18 +43,17 @@ pub enum MailServer {
 impl Settings {
     /// The settings of the application's variables.
     pub async fn load() -> Self {
-        let from = variable("mail_from").await.unwrap_or_default();
-        let mail = match variable("mail_url").await {
+        let from = variables::text("mail_from").await.unwrap_or_default();
+        let mail = match variables::text("mail_url").await {
             None => Err("no mail server is configured (mail_url)".to_owned()),
-            Some(_) if from.trim().is_empty() => Err("mail_from is not set".to_owned()),
-            Some(url) => MailServer::parse(url.trim()),
+            Some(_) if from.is_empty() => Err("mail_from is not set".to_owned()),
+            Some(url) => MailServer::parse(&url),
         };
-        let allow = variable("outbound_allow_private").await;
         Self {
             mail,
-            from: from.trim().to_owned(),
+            from,
             public_url: public_url().await,
-            allow_private: allow.is_some_and(|text| matches!(text.trim(), "true" | "1" | "yes")),
+            allow_private: address::allows_private().await,
         }
     }
 
@@ -68,12 +67,12 @@ impl Settings {
 
 /// What links to this application begin with: the variable `public_url`, or `self_url`.
 pub async fn public_url() -> String {
-    let url = match variable("public_url").await {
+    let url = match variables::text("public_url").await {
         Some(url) => Some(url),
-        None => variable("self_url").await,
+        None => variables::text("self_url").await,
     };
     let url = url.unwrap_or_else(|| "http://127.0.0.1:3000".to_owned());
-    url.trim().trim_end_matches('/').to_owned()
+    url.trim_end_matches('/').to_owned()
 }
 
 impl MailServer {
@@ -95,7 +94,7 @@ impl MailServer {
         });
         match uri.scheme_str() {
             Some("smtp") => {
-                if login.is_some() && !address::is_private(&host.to_ascii_lowercase()) {
+                if login.is_some() && !address::is_local(&host) {
                     return Err(
                         "mail_url has a password for a server that is not on a private network: \
                          SMTP is spoken without encryption here, use a local relay or https"
@@ -127,6 +126,17 @@ impl MailServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn private_addresses_are_allowed_as_everywhere() {
+        for value in ["", "true", "True", "1", "yes", "false", "perhaps"] {
+            windlass_core::platform::set_variable("outbound_allow_private", value);
+            pollster::block_on(async {
+                let want = windlass_core::outbound::address::allows_private().await;
+                assert_eq!(Settings::load().await.allow_private, want, "{value}");
+            });
+        }
+    }
 
     #[test]
     fn mail_servers_are_read_and_refused_without_their_passwords() {

@@ -25,7 +25,7 @@ pub struct Message<'m> {
     pub key: &'m [u8],
     /// What the request says of who sends it.
     pub user_agent: &'m str,
-    /// The body.
+    /// What is told. It is sent and signed as this JSON.
     pub body: &'m Value,
 }
 
@@ -80,7 +80,8 @@ pub fn conclude(answer: Result<OutboundResponse, String>) -> Sent {
 pub fn conclude_challenge(answer: Result<OutboundResponse, String>, challenge: &str) -> Sent {
     let echoes = answer.as_ref().is_ok_and(|answer| {
         let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        json["challenge"] == challenge
+        json.get("challenge")
+            .is_some_and(|given| given == challenge)
             || json == challenge
             || answer.body.trim_ascii() == challenge.as_bytes()
     });

@@ -5,18 +5,18 @@
 //! puts the inputs in and makes the node instances, so that [`create`] holds the database for
 //! checks and inserts only.
 
+mod calling_execution;
 mod creation;
-mod known;
+mod creation_record;
+mod plan_rows;
 mod removal;
-mod rows;
+mod world;
 
-pub use creation::{
-    Outcome, Prepared, Wanted, create, demand_update_execution, forbid_while_cancelling,
-    is_update_execution,
-};
-pub use known::{Here, World, context};
+pub use calling_execution::{demand_update_execution, forbid_while_cancelling};
+pub use creation::{Outcome, Prepared, Wanted, create};
+pub use plan_rows::{listed_workflows, new_node};
 pub use removal::{Removal, remove};
-pub use rows::{listed_workflows, new_node};
+pub use world::{Here, World, context};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@
 
 use crate::graph::{Call, OperationState, Related};
 use crate::http_plugin::{self, Exchange};
-use crate::lookup::DeploymentLookup;
 use crate::step::{CallError, Outcome, Report};
 use crate::texts::{self, TaskEvent};
 use crate::{driver, workflows};
@@ -18,6 +17,7 @@ use windlass_blueprint::operations::HTTP_PLUGIN;
 use windlass_core::db::{Db, Tx};
 use windlass_core::outbound::Outbound;
 use windlass_core::{Result, Scope, Timestamp};
+use windlass_deployment::environment::World;
 use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, Status};
 use windlass_store::operations::{self, DueCall, OperationChange};
@@ -110,7 +110,7 @@ struct Beginning {
     changes: Vec<(String, OperationState)>,
     timeouts: Vec<Due>,
     events: Vec<(String, Vec<EngineEvent>)>,
-    lookups: HashMap<i64, DeploymentLookup>,
+    lookups: HashMap<i64, World>,
 }
 
 impl Beginning {
@@ -198,7 +198,7 @@ async fn exchange(
     db: &impl Db,
     due: &DueCall,
     allow_private: bool,
-    lookups: &mut HashMap<i64, DeploymentLookup>,
+    lookups: &mut HashMap<i64, World>,
 ) -> Result<std::result::Result<Exchange, CallError>> {
     let context = context_of(due);
     let plugin = at(context, "/plugin/name").as_str().unwrap_or_default();
@@ -213,22 +213,21 @@ async fn exchange(
     if functions::has_functions(&inputs)
         && let Some(deployment) = due.deployment_key
     {
-        let needs = functions::needs(&inputs);
+        let (needs, scope) = (functions::needs(&inputs), Scope::engine());
+        let load = World::load_alone(db, &scope, deployment, &needs);
         let own;
-        let lookup = if needs == Needs::default() {
+        let world = if needs == Needs::default() {
             match lookups.entry(deployment) {
                 Entry::Occupied(known) => &*known.into_mut(),
-                Entry::Vacant(place) => {
-                    &*place.insert(DeploymentLookup::load(db, deployment, &needs).await?)
-                }
+                Entry::Vacant(place) => &*place.insert(load.await?),
             }
         } else {
-            own = DeploymentLookup::load(db, deployment, &needs).await?;
+            own = load.await?;
             &own
         };
-        match functions::evaluate(&inputs, &whose(&call_of(due)), lookup) {
+        match world.here().evaluate(&inputs, &whose(&call_of(due))) {
             Ok(evaluated) => inputs = evaluated,
-            Err(error) => return Ok(Err(CallError::fatal(lookup.explain(&error.message)))),
+            Err(error) => return Ok(Err(CallError::fatal(world.explain(&error.message)))),
         }
     }
     let empty = Map::new();

@@ -21,7 +21,6 @@ pub mod dispatch;
 pub mod driver;
 pub mod graph;
 pub mod http_plugin;
-mod lookup;
 pub mod plan;
 pub mod start;
 pub mod step;
@@ -30,6 +29,5 @@ pub mod tick;
 pub mod workflows;
 
 pub use dispatch::{Dispatch, Run};
-pub use lookup::DeploymentLookup;
 pub use start::{StartRequest, start};
 pub use tick::{TickOptions, TickReport, tick};

@@ -3,13 +3,13 @@
 //! Starting only stores it as `pending` (or `queued`, when another run is in the way) and queues
 //! the work; the caller nudges the scheduler after the commit. No request waits for a workflow.
 
-use crate::lookup::DeploymentLookup;
 use crate::texts;
 use serde_json::{Map, Value};
 use windlass_blueprint::functions::{self, Context};
 use windlass_blueprint::workflows;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
+use windlass_deployment::environment::World;
 use windlass_store::deployments;
 use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, DeploymentToRun, Execution, Status};
@@ -102,12 +102,12 @@ fn new_execution(
     let creator = request.created_by;
     let execution = Execution {
         id: ids::new_uuid(),
-        tenant_name: deployment.tenant_name.clone(),
+        tenant_name: deployment.owner.tenant_name.clone(),
         created_by: creator.unwrap_or_else(|| scope.username().to_owned()),
-        visibility: request.visibility.unwrap_or(deployment.visibility),
+        visibility: request.visibility.unwrap_or(deployment.owner.visibility),
         created_at: request.created_at.unwrap_or(now),
-        deployment_key: Some(deployment.key),
-        deployment_id: Some(deployment.id.clone()),
+        deployment_key: Some(deployment.owner.key),
+        deployment_id: Some(deployment.owner.id.clone()),
         blueprint_id: Some(deployment.blueprint_id.clone()),
         workflow_id: request.workflow_id,
         status: Status::Pending,
@@ -135,7 +135,7 @@ pub(crate) async fn prepare(db: &impl Db, execution: &Execution) -> Result<Resul
 }
 
 fn demand_environment(deployment: &DeploymentToRun) -> Result<()> {
-    let id = &deployment.id;
+    let id = &deployment.owner.id;
     let refuse = |kind, text: String| Err(Error::new(kind, text));
     match deployment.create_status {
         None | Some(Status::Terminated) => Ok(()),
@@ -168,15 +168,16 @@ async fn demand_independent(
     if execution.force || !DISRUPTIVE.contains(&workflow) || takes_them_along {
         return Ok(());
     }
-    let id = &deployment.id;
-    let children = deployments::children(db, &deployment.tenant_name, id).await?;
+    let id = &deployment.owner.id;
+    let children = deployments::children(db, &deployment.owner).await?;
     if children.is_empty() {
         return Ok(());
     }
     let lines: Vec<String> = (1..)
         .zip(&children)
         .take(NAMED_DEPENDENTS)
-        .map(|(at, (_, child))| {
+        .map(|(at, child)| {
+            let child = &child.id;
             format!("[{at}] Deployment `{id}` is the parent of deployment `{child}`")
         })
         .collect();
@@ -225,12 +226,14 @@ async fn merged(
         && parameters.values().any(has_functions)
     {
         let all = Value::Object(parameters.clone());
-        let lookup = DeploymentLookup::load(db, deployment, &functions::needs(&all)).await?;
+        let needs = functions::needs(&all);
+        let world = World::load_alone(db, &Scope::engine(), deployment, &needs).await?;
         for value in parameters.values_mut().filter(|value| has_functions(value)) {
-            *value = functions::evaluate(value, &Context::default(), &lookup).map_err(|error| {
+            let evaluated = world.here().evaluate(value, &Context::default());
+            *value = evaluated.map_err(|error| {
                 Error::new(
                     Kind::IllegalExecutionParameters,
-                    lookup.explain(&error.message),
+                    world.explain(&error.message),
                 )
             })?;
         }
@@ -259,7 +262,7 @@ async fn must_wait(db: &impl Db, execution: &Execution, may_wait: bool) -> Resul
             "The following executions are currently running for this deployment: {}. To execute \
              this workflow anyway, pass \"force=true\" as a query parameter to this request \
              (deployment id: {})",
-            texts::python_text(&Value::from(others)),
+            windlass_core::python::repr(&Value::from(others)),
             execution.deployment_id.as_deref().unwrap_or_default()
         ),
     ))

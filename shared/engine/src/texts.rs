@@ -164,45 +164,9 @@ pub fn failure(operation: &Operation, kind: &str, message: &str) -> String {
     }
 }
 
-/// A value as Python prints it: events show operation parameters that way.
-pub fn python_text(value: &Value) -> String {
-    match value {
-        Value::Null => "None".into(),
-        Value::Bool(true) => "True".into(),
-        Value::Bool(false) => "False".into(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
-        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(python_text).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Object(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(key, value)| {
-                    format!(
-                        "{}: {}",
-                        python_text(&Value::from(key.as_str())),
-                        python_text(value)
-                    )
-                })
-                .collect();
-            format!("{{{}}}", fields.join(", "))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn values_print_as_in_python() {
-        let value = json!({ "a": [1, true, null], "it's": "x" });
-        assert_eq!(python_text(&value), "{'a': [1, True, None], \"it's\": 'x'}");
-    }
 
     #[test]
     fn texts_of_tasks() {

@@ -1,13 +1,13 @@
-//! Failed logins by the client's address: who fails too often waits before the next try.
+//! Failed logins by the client's address. A client that fails too often has to wait.
 //!
-//! The lock of an account stops guessing one user's password; this stops guessing everybody's, and
-//! guessing tokens. What is counted is read with the version that every request reads
+//! The lock of an account stops guessing the password of one user. This stops guessing the passwords
+//! of all users, and tokens. The count is read together with the version that every request reads
 //! anyway, so a good login pays nothing for it.
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use windlass_core::db::Db;
-use windlass_core::{Error, Kind, Request, Result, Timestamp, params, platform};
+use windlass_core::{Error, Kind, Request, Result, Timestamp, params, variables};
 
 /// More failures than these within [`WINDOW`] make an address wait.
 pub const FAILURES: i64 = 20;
@@ -15,7 +15,7 @@ pub const FAILURES: i64 = 20;
 /// How long a failure counts, in milliseconds.
 const WINDOW: i64 = 60_000;
 
-/// The one failure that is no guess: whoever has an expired token once had a good one.
+/// The one failure that is no guess. Whoever has an expired token once had a good one.
 pub const EXPIRED: &str = "Token is expired";
 
 /// What is known of a client before anything was verified.
@@ -53,7 +53,7 @@ impl Attempts {
     /// Refuses to verify anything for an address that failed too often.
     ///
     /// # Errors
-    /// 429, with the time until the oldest failure counts no more.
+    /// 429, with the time until the oldest failure no longer counts.
     pub fn demand_few(&self) -> Result<()> {
         if self.failures <= FAILURES {
             return Ok(());
@@ -68,7 +68,7 @@ impl Attempts {
         .retry_after(seconds))
     }
 
-    /// Notes the refusal of something that was offered as proof; answers the refusal.
+    /// Counts the refusal of something that was offered as proof, and answers it.
     pub async fn note(&self, db: &impl Db, refusal: Error) -> Error {
         let Some(address) = self.address.as_deref() else {
             return refusal;
@@ -96,7 +96,7 @@ impl Attempts {
     }
 }
 
-/// Whether a proxy in front says who the client is. Asked once in the life of an instance.
+/// Whether a proxy in front says who the client is. An instance reads this once.
 async fn trusts_forwarded_for() -> bool {
     thread_local! {
         static TRUSTS: Cell<Option<bool>> = const { Cell::new(None) };
@@ -104,19 +104,18 @@ async fn trusts_forwarded_for() -> bool {
     if let Some(trusts) = TRUSTS.get() {
         return trusts;
     }
-    let value = platform::variable("trust_forwarded_for").await;
-    let trusts = value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let trusts = variables::flag("trust_forwarded_for").await;
     TRUSTS.set(Some(trusts));
     trusts
 }
 
-/// The client's address, for what is counted by it; nothing where the platform tells none.
+/// The client's address, for whatever is counted by it. Nothing where the platform tells none.
 pub async fn client_address(request: &Request) -> Option<String> {
     address(request, trusts_forwarded_for().await)
 }
 
-/// The client's address as the platform tells it, or as a trusted proxy does: the last entry is the
-/// proxy's own, the ones before are whatever the client wrote.
+/// The client's address as the platform tells it, or as a trusted proxy does. Of the proxy's header
+/// the last entry counts: the client may have written the others.
 fn address(request: &Request, is_forwarded: bool) -> Option<String> {
     let last = |name: &str| {
         let mut values = request.headers.iter().rev();
@@ -128,8 +127,8 @@ fn address(request: &Request, is_forwarded: bool) -> Option<String> {
     forwarded.or_else(|| last("spin-client-addr").and_then(|(_, value)| host(value)))
 }
 
-/// The host part of an address with or without port. Of IPv6 the network of one customer: whoever
-/// has one address there has all of them.
+/// The host part of an address with or without port. Of IPv6 it is the network of one customer:
+/// whoever has one address there has all of them.
 fn host(text: &str) -> Option<String> {
     let text = text.trim();
     let ip = text

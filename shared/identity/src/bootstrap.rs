@@ -1,15 +1,14 @@
-//! First use: what the operator left empty is made here, once.
+//! First use: the administrator, and the keys that the operator did not set, are made here once.
 //!
-//! Ten requests may arrive at an empty database at the same moment, in as many instances. All of
-//! them look again inside one transaction, which only one holds at a time; what it makes is in
-//! the key-value store before it commits, so a crash in between loses nothing.
+//! Ten requests may arrive at an empty database at the same moment, in ten instances. Each of
+//! them looks again inside a transaction, and only one at a time has one. What it makes is in the
+//! key-value store before it commits, so a crash in between loses nothing.
 
 use crate::credentials;
-use windlass_core::caller::BOOTSTRAP_ADMIN;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::platform::{self, kv};
 use windlass_core::secretbox::{ENCRYPTION_KEY_KEY, encryption_key};
-use windlass_core::{Error, Result, hashing, ids, params};
+use windlass_core::{Error, Result, hashing, ids, variables};
 use windlass_store::users;
 
 /// Where the generated password of the first administrator is kept.
@@ -17,32 +16,32 @@ pub const ADMIN_PASSWORD_KEY: &str = "core/admin-password";
 
 /// Makes the administrator, the default tenant and the keys, if there are none.
 pub async fn run(db: &impl Db) -> Result<()> {
-    if is_done(db).await? {
+    if users::has_first_administrator(db).await? {
         return Ok(());
     }
-    db.transaction(async |db| {
-        if is_done(db).await? {
+    db.transaction(async |tx| {
+        if users::has_first_administrator(tx).await? {
             return Ok(());
         }
         keep(
             ENCRYPTION_KEY_KEY,
-            platform::variable("encryption_key").await,
+            variables::secret("encryption_key").await,
             48,
         )
         .await?;
         keep(
             platform::TICK_TOKEN_KEY,
-            platform::variable("tick_token").await,
+            variables::secret("tick_token").await,
             40,
         )
         .await?;
-        if let Some(password) = platform::variable("admin_password").await {
-            return insert(db, &password).await;
+        if let Some(password) = variables::secret("admin_password").await {
+            return insert(tx, &password).await;
         }
         let password = keep(ADMIN_PASSWORD_KEY, None, 20)
             .await?
             .unwrap_or_default();
-        insert(db, &password).await?;
+        insert(tx, &password).await?;
         // The one text that goes to standard output. Before the commit: a crash in between shows
         // the same password again, a crash after it would have shown none.
         println!("Windlass is ready. Log in as `admin` with the password: {password}");
@@ -51,17 +50,7 @@ pub async fn run(db: &impl Db) -> Result<()> {
     .await
 }
 
-async fn is_done(db: &impl Db) -> Result<bool> {
-    Ok(db
-        .first(
-            "select 1 from users where id = ?1",
-            params![BOOTSTRAP_ADMIN],
-        )
-        .await?
-        .is_some())
-}
-
-/// Sees to it that a key has a value, unless the operator gives one; answers what was made or kept.
+/// Makes a value for a key that has none, unless the operator gives one. Answers what there is then.
 async fn keep(key: &str, given: Option<String>, length: usize) -> Result<Option<String>> {
     if given.is_some() {
         return Ok(given);
@@ -74,11 +63,12 @@ async fn keep(key: &str, given: Option<String>, length: usize) -> Result<Option<
     Ok(Some(made))
 }
 
-async fn insert(db: &impl Db, password: &str) -> Result<()> {
-    users::insert_first_administrator(db, &credentials::hash_password(password)?).await
+async fn insert(tx: &impl Tx, password: &str) -> Result<()> {
+    users::insert_first_administrator(tx, &credentials::hash_password(password)?).await
 }
 
-/// The key that signs tokens, derived from the application's: whoever learns it has no secrets yet.
+/// The key that signs tokens. It is derived from the application's key, so whoever learns it cannot
+/// read stored secrets.
 pub async fn token_signing_key() -> Result<String> {
     Ok(hashing::mac(
         &encryption_key().await?,

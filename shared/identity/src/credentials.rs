@@ -1,4 +1,4 @@
-//! Passwords, hashed and compared, and the header that carries one.
+//! Hashing and comparing passwords, and reading the header that carries one.
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -20,8 +20,8 @@ pub fn verify_password(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-/// Whether this is a hash that [`verify_password`] can compare with, at a cost like that of our own: a
-/// hash names its cost itself, and a large one would take the memory of all requests.
+/// Whether [`verify_password`] can compare with this hash at a cost like that of our own. A hash
+/// names its cost itself, and a high one would take the memory of all requests.
 pub fn is_usable_hash(hash: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| {
         hash.algorithm == Algorithm::Argon2id.ident()

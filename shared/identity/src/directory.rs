@@ -1,30 +1,31 @@
 //! Logging in with a directory's password.
 //!
-//! Only one component talks to the directory; all others ask it, so that none of them needs the
-//! right to open connections. What comes back is the user's name and groups there: the user's row and
-//! memberships here follow them at every login. Nothing of the password is kept but that it was right
-//! a moment ago, and that only shortly: who is taken out of the directory, or out of a group there,
-//! has what they had for no longer than that.
+//! Only one component talks to the directory. All others ask that component, so none of them needs
+//! the right to open connections. The answer is the user's name and groups in the directory. At every
+//! login the user's row and memberships here are made to agree with it. Nothing of the password is
+//! kept but that it was right a moment ago. That is forgotten soon: whoever is taken out of the
+//! directory, or out of a group there, keeps what they had for no longer.
 
-use super::passwords::{self, LockRule};
-use super::verified::Credential;
 use crate::ldap::dn;
+use crate::passwords;
+use crate::verified::Credential;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
 use windlass_core::caller::BOOTSTRAP_ADMIN;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::platform::{self, OutboundRequest, TICK_TOKEN_HEADER};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
-use windlass_store::audit;
+use windlass_store::users::logins::{self, Account, LockRule};
+use windlass_store::{user_groups, users};
 
 /// How long a directory's yes counts, in seconds.
 pub const LIFETIME: i64 = 60;
 
-/// Who asks the directory.
+/// The URL of the component that asks the directory.
 const LOGINS: &str = "http://conductor-identity.spin.internal/api/v3.1/ldap/logins";
 
-/// How long that may take: a little longer than it gives the directory.
+/// How long that component may take: a little longer than it waits for the directory.
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The longest name of a user, in characters.
@@ -37,15 +38,15 @@ struct Person {
     groups: Vec<String>,
 }
 
-/// What the component answers that asks the directory.
+/// The answer of the component that asks the directory.
 #[derive(Deserialize)]
 struct Answer {
     /// Nobody: the name or the password is wrong.
     person: Option<Person>,
 }
 
-/// The settings of the directory that decides about this name, as a text to compare with; nothing
-/// when there is no directory, and for the first administrator, who gets in when it is gone.
+/// The settings of the directory that decides about this name, as a text to compare with. Nothing
+/// when there is no directory, and for the first administrator, who can log in when it is gone.
 pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>> {
     let row = db
         .first(
@@ -65,8 +66,8 @@ pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>
 /// The number of the user whose name and password the directory takes, and until when that counts.
 ///
 /// # Errors
-/// 401 in the words for a wrong password; 503 when the directory cannot be asked, which counts as
-/// nobody's failure.
+/// 401 in the words for a wrong password; 503 when the directory cannot be asked. That is not counted
+/// as a failed login.
 pub async fn verify(
     db: &impl Db,
     username: &str,
@@ -75,7 +76,7 @@ pub async fn verify(
 ) -> Result<(i64, Timestamp)> {
     let refusal = || Err(passwords::wrong(username));
     let rule = LockRule::read(db).await?;
-    let account = Account::find(db, username).await?;
+    let account = logins::find(db, &Scope::public(), username).await?;
     if account.as_ref().is_some_and(|known| !known.is_open(&rule)) {
         return refusal();
     }
@@ -100,53 +101,22 @@ pub async fn verify(
     let person = person.filter(|person| person.username.eq_ignore_ascii_case(username));
     let Some(person) = person else {
         if let Some(known) = &account {
-            passwords::record_failure(db, known.id).await?;
+            passwords::record_failure(db, known).await?;
         }
         return refusal();
     };
-    db.transaction(async |db| {
+    db.transaction(async |tx| {
         let scope = Scope::system(&person.username, "");
-        let Some(id) = record(db, &scope, &person, &rule).await? else {
+        let Some(account) = record(tx, &scope, &person, &rule).await? else {
             return refusal();
         };
-        follow(db, &scope, id, &person.groups).await?;
-        Ok((id, credential.note(db, LIFETIME).await?))
+        follow(tx, &scope, &person).await?;
+        Ok((account.id, credential.note(tx, LIFETIME).await?))
     })
     .await
 }
 
-/// A user's row, as a login looks at it.
-struct Account {
-    id: i64,
-    active: bool,
-    failures: i64,
-    last_failure: Option<String>,
-}
-
-impl Account {
-    async fn find(db: &impl Db, username: &str) -> Result<Option<Self>> {
-        let row = db
-            .first(
-                "select id, active, failed_logins, last_failed_login_at from users
-                 where username = ?1",
-                params![username],
-            )
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Self {
-            id: row.integer(0)?,
-            active: row.boolean(1)?,
-            failures: row.integer(2)?,
-            last_failure: row.optional_text(3)?.map(str::to_owned),
-        }))
-    }
-
-    fn is_open(&self, rule: &LockRule) -> bool {
-        self.active && !rule.locks(self.failures, self.last_failure.as_deref())
-    }
-}
-
-/// Asks the directory, through the component that may.
+/// Asks the directory, through the component that may open connections.
 async fn ask(username: &str, password: &str) -> Result<Option<Person>> {
     let unavailable = |cause: String| {
         Error::new(
@@ -178,73 +148,41 @@ async fn ask(username: &str, password: &str) -> Result<Option<Person>> {
     Ok(answer.person)
 }
 
-/// Records a login, of a user who may be new here; nothing when the account was locked or closed
+/// Records a login, of a user who may be new here. Nothing when the account was locked or closed
 /// meanwhile.
 async fn record(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     person: &Person,
     rule: &LockRule,
-) -> Result<Option<i64>> {
-    let now = Timestamp::now();
-    if Account::find(db, &person.username).await?.is_none() {
-        // No hash matches an empty text: here nobody logs in as them.
-        db.execute(
-            "insert into users (username, password_hash, role, created_at)
-             values (?1, '', 'default', ?2)",
-            params![person.username.as_str(), now],
-        )
-        .await?;
-        audit::insert(db, scope, "user_create", "User", &person.username).await?;
-    }
-    let row = db
-        .first(
-            "update users set failed_logins = 0, last_login_at = ?2,
-                 first_login_at = coalesce(first_login_at, ?2)
-             where username = ?1 and active
-                 and not (failed_logins > ?3 and coalesce(last_failed_login_at, '') > ?4)
-             returning id",
-            params![person.username.as_str(), now, rule.failures, rule.since],
-        )
-        .await?;
-    row.map(|row| row.integer(0)).transpose()
+) -> Result<Option<Account>> {
+    let account = match logins::find(tx, scope, &person.username).await? {
+        Some(account) => account,
+        None => {
+            logins::insert_of_directory(tx, scope, &person.username).await?;
+            let made = logins::find(tx, scope, &person.username).await?;
+            made.ok_or_else(|| Error::internal("a user who was made is not there"))?
+        }
+    };
+    let is_taken = logins::record_success(tx, &account, rule).await?;
+    Ok(is_taken.then_some(account))
 }
 
-/// A group that stands for one of the directory's.
-#[derive(Deserialize)]
-struct Place(i64, String, String, bool);
-
 /// Puts a user into the groups that stand for theirs in the directory, and takes them out of the
-/// others that stand for one. Groups of ours alone are left as they are.
-async fn follow(db: &impl Db, scope: &Scope, user_id: i64, groups: &[String]) -> Result<()> {
-    let places: Option<Vec<Place>> = db
-        .first_json(
-            "select json_group_array(json_array(g.id, g.name, g.ldap_dn,
-                 json(iif(m.user_id is null, 'false', 'true'))))
-             from user_groups g left join group_users m on m.group_id = g.id and m.user_id = ?1
-             where coalesce(g.ldap_dn, '') <> ''",
-            params![user_id],
-        )
-        .await?;
-    for Place(group_id, name, ldap_dn, is_in) in places.unwrap_or_default() {
-        let belongs = groups.iter().any(|group| dn::same(group, &ldap_dn));
-        let (sql, action) = match (belongs, is_in) {
-            (true, false) => (
-                "insert into group_users (group_id, user_id) values (?1, ?2)",
-                "user_group_add_user",
-            ),
-            (false, true) => (
-                "delete from group_users where group_id = ?1 and user_id = ?2",
-                "user_group_remove_user",
-            ),
-            _ => continue,
-        };
-        db.execute(sql, params![group_id, user_id]).await?;
-        audit::insert(db, scope, action, "Group", &name).await?;
+/// others that stand for one. Groups that stand for none are left as they are.
+async fn follow(tx: &impl Tx, scope: &Scope, person: &Person) -> Result<()> {
+    let user = users::find(tx, scope, &person.username).await?;
+    for place in user_groups::directory_places(tx, scope, &user).await? {
+        let mut groups = person.groups.iter();
+        let belongs = groups.any(|group| dn::same(group, &place.group.ldap_dn));
+        match (belongs, place.is_taken) {
+            (true, false) => user_groups::add_user(tx, scope, &place).await?,
+            (false, true) => user_groups::remove_user(tx, scope, &place).await?,
+            (true, true) | (false, false) => {}
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
-#[path = "directory_tests.rs"]
 mod tests;

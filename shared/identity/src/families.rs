@@ -1,8 +1,9 @@
-//! Finding the caller for Adjutant, Opsera and the Status Dashboard: by what is in one header.
+//! Finding the caller for Adjutant, Opsera and the Status Dashboard, by one header.
 //!
-//! All take the tokens that users make for themselves; the Status Dashboard also takes what its
-//! monitors sign, and names with passwords. Their clients cannot name a tenant as Conductor's do, so a request without the header is
-//! about the token's tenant, or about the only one that its user is in.
+//! All of them take the tokens that users make for themselves. The Status Dashboard also takes tokens
+//! that its monitors sign, and names with passwords. Clients of these families cannot name a tenant
+//! as Conductor's do. A request that names none is about the token's tenant, or about the only one
+//! that its user is in.
 
 use super::attempts::Attempts;
 use super::{Recognised, by_password, memory, names_somebody, single, tenant_header, user_tokens};
@@ -12,7 +13,7 @@ use std::rc::Rc;
 use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScope;
-use windlass_core::{Caller, Error, Family, Request, Result, hashing, log, platform};
+use windlass_core::{Caller, Error, Family, Request, Result, hashing, log, variables};
 
 /// The claim that makes a token a monitor's, unless the variable `status_jwt_claim` says otherwise.
 const MONITOR_CLAIM: &str = "stackmon";
@@ -87,7 +88,7 @@ fn is_status_dashboard(family: Family) -> bool {
     matches!(family, Family::StatusDashboard | Family::StatusDashboardV2)
 }
 
-/// The proof in the family's header. A token without any scheme counts where clients send it so.
+/// The proof in the family's header. Opsera's clients send a token without a scheme.
 fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
     if family == Family::Adjutant {
         // What Adjutant's client sends where it was told to use none.
@@ -128,9 +129,9 @@ async fn by_token(db: &impl Db, family: Family, token: &str) -> Result<Recognise
     Ok(found)
 }
 
-/// The monitor that signed a token with the secret of the operator's.
+/// The monitor that signed a token with the secret that the operator has set.
 async fn monitor(token: &str) -> Option<Caller> {
-    let secret = platform::variable("status_jwt_secret").await?;
+    let secret = variables::secret("status_jwt_secret").await?;
     let claims = match jwt::verify(&secret, token) {
         Ok(claims) => claims,
         Err(Refusal::ShortSecret) => {
@@ -143,7 +144,7 @@ async fn monitor(token: &str) -> Option<Caller> {
         }
         Err(Refusal::Expired | Refusal::Endless | Refusal::Invalid) => return None,
     };
-    let claim = platform::variable("status_jwt_claim").await;
+    let claim = variables::text("status_jwt_claim").await;
     let claim = claim.as_deref().unwrap_or(MONITOR_CLAIM);
     let name = match claims.get(claim)? {
         Value::String(name) if is_name(name) => name,
@@ -174,5 +175,4 @@ fn only_tenant(caller: &Caller) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "families_tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
 //! Signed tokens: JWTs with HS256 and no other algorithm, `none` least of all.
 //!
-//! Some clients want to read who they are from their token, some monitors sign one themselves. A
-//! signature only tells who made a text: whether it still counts is for the caller to look up.
+//! Some clients want to read who they are from their token, and monitors sign theirs themselves. A
+//! signature only tells who made a token. The caller has to look up whether it still counts.
 
 use base64::Engine as _;
 use jwt_simple::JWTError;
@@ -40,14 +40,14 @@ pub fn is_shaped(text: &str) -> bool {
     text.starts_with("eyJ") && text.split('.').count() == 3
 }
 
-/// The claims of a token, which may be anybody's: for finding what a token is checked against.
+/// The claims of a token without looking at its signature: to find the row it is checked against.
 pub fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     let payload = token.split('.').nth(1).filter(|_| token.len() <= LONGEST)?;
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     serde_json::from_slice(&engine.decode(payload).ok()?).ok()
 }
 
-/// Signs claims that count from one whole second to another.
+/// Signs claims that count from one time to another, in whole seconds.
 ///
 /// # Errors
 /// Internal, when the secret is too short.

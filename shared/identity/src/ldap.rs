@@ -6,7 +6,7 @@ pub mod dn;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params, secretbox};
 use windlass_store::audit;
 
@@ -49,13 +49,13 @@ pub struct Settings {
 /// Gives settings of scope `rest` these values, and those of a directory that are not among them
 /// their empty ones. The password has been sealed already; without one none is kept.
 pub async fn save(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     settings: &Map<String, Value>,
     password: Option<&str>,
 ) -> Result<()> {
     let given = Value::Object(settings.clone());
-    db.execute(
+    tx.execute(
         "update config set updated_at = ?2, updater_name = ?3, value = coalesce(
              ?1 -> config.name,
              case schema ->> 'type' when 'boolean' then 'false' when 'integer' then '1' else '\"\"' end)
@@ -65,14 +65,14 @@ pub async fn save(
     .await?;
     match password {
         Some(sealed) => {
-            db.execute(
+            tx.execute(
                 "insert or replace into sealed_values (name, value) values (?1, ?2)",
                 params![PASSWORD, sealed],
             )
             .await?;
         }
         None => {
-            db.execute(
+            tx.execute(
                 "delete from sealed_values where name = ?1",
                 params![PASSWORD],
             )
@@ -80,7 +80,7 @@ pub async fn save(
         }
     }
     let server = settings.get("ldap_server").and_then(Value::as_str);
-    audit::insert(db, scope, "ldap_set", "LDAP", server.unwrap_or_default()).await
+    audit::insert(tx, scope, "ldap_set", "LDAP", server.unwrap_or_default()).await
 }
 
 /// How to ask the directory, if there is one.
@@ -145,9 +145,13 @@ mod tests {
                 "account_lock_period": 1, "ldap_password": "secret" });
             assert_eq!(find(&db).await.unwrap(), None);
             let sealed = secretbox::seal("na břehu".as_bytes()).await.unwrap();
-            save(&db, &scope, first.as_object().unwrap(), Some(&sealed))
-                .await
-                .unwrap();
+            let replace = async |settings: &Value, password: Option<&str>| {
+                let settings = settings.as_object().unwrap();
+                db.transaction(async |tx| save(tx, &scope, settings, password).await)
+                    .await
+                    .unwrap();
+            };
+            replace(&first, Some(&sealed)).await;
             assert_eq!(password(&db).await.unwrap(), "na břehu");
             let found = find(&db).await.unwrap().unwrap();
             assert_eq!(found.ldap_base_dn, "dc=\"a\",dc=b");
@@ -164,9 +168,7 @@ mod tests {
                 ]
             );
             let second = json!({ "ldap_server": "ldap://two" });
-            save(&db, &scope, second.as_object().unwrap(), None)
-                .await
-                .unwrap();
+            replace(&second, None).await;
             assert_eq!(password(&db).await.unwrap(), "");
             assert_eq!(
                 values(&names).await,

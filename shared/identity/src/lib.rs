@@ -5,6 +5,16 @@
 //! verify. The number in `identity_version` changes with everything such a memory depends on and
 //! is read for every request, so a change counts from the next request on, in every instance.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 mod attempts;
 mod bootstrap;
 pub mod credentials;
@@ -20,6 +30,7 @@ mod user_tokens;
 mod verified;
 
 use attempts::Attempts;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use windlass_core::caller::{AuthMethod, BOOTSTRAP_ADMIN, Caller, Membership};
@@ -27,18 +38,19 @@ use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::token_scope::TokenScope;
-use windlass_core::{Error, Family, Kind, Request, Result, Timestamp, app, hashing, params};
+use windlass_core::{Error, Family, Kind, Request, Result, Scope, Timestamp, app, hashing, params};
+use windlass_store::tenants;
 
 pub use attempts::client_address;
 pub use bootstrap::ADMIN_PASSWORD_KEY;
 use bootstrap::token_signing_key;
-pub use passwords::FAILED_LOGINS_BEFORE_LOCK;
+pub use windlass_store::users::logins::FAILED_LOGINS_BEFORE_LOCK;
 
 /// The identity of Conductor's components.
 pub struct Identity;
 
-/// The identity of the other families' components. Apart from Conductor's, so that only they
-/// carry the reading of signed claims.
+/// The identity of the other families' components. It is a type of its own, so that only they link
+/// what verifies signatures.
 pub struct Families;
 
 impl app::Identity for Identity {
@@ -84,8 +96,8 @@ enum Proof<'r> {
 }
 
 impl<'r> Proof<'r> {
-    /// The usable ones, in the order of the original: execution token, Basic, token. The first
-    /// that names somebody counts.
+    /// All that a request offers, in the order of the original: execution token, Basic, token. The
+    /// first one that names somebody counts.
     fn all(request: &'r Request) -> Result<Vec<Self>> {
         let execution = single(request, "execution-token")?;
         let basic = single(request, "authorization")?.filter(|header| names_somebody(header));
@@ -107,14 +119,14 @@ impl<'r> Proof<'r> {
     }
 }
 
-/// Whether a header is a name with a password, and the name one that somebody may have.
+/// Whether a header holds a name and a password, and the name is one that a user can have.
 fn names_somebody(header: &str) -> bool {
     credentials::basic(header)
         .is_some_and(|(name, _)| name.starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
-/// The value of a header that decides who calls or where. Given twice, a proxy in front may have
-/// checked the one and this application would believe the other: then it is refused.
+/// The value of a header that decides who calls, or in which tenant. It may be given only once: a
+/// proxy in front could have checked one value while this application believes the other.
 fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
     let mut values = request.headers.iter().filter(|(known, _)| known == name);
     match (values.next(), values.next()) {
@@ -125,8 +137,8 @@ fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
     }
 }
 
-/// The refusal of a text that may have been meant as either kind of token: the original says when
-/// it has the shape of none.
+/// The refusal of a text that is neither kind of token. When it does not even look like one, the
+/// original says that.
 fn misshapen(value: &str, refusal: Error) -> Error {
     if refusal.kind() != Kind::Unauthorized || value.splitn(3, '-').count() == 3 {
         return refusal;
@@ -156,7 +168,7 @@ async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
     }
 }
 
-/// Who the first proof that names somebody names.
+/// The caller, by the first proof that names somebody.
 async fn first_of(
     db: &impl Db,
     proofs: Vec<Proof<'_>>,
@@ -204,18 +216,16 @@ async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
     if name.is_empty() {
         return Ok(TenantHeader::Absent);
     }
-    let known = db
-        .first("select 1 from tenants where name = ?1", params![name])
-        .await?;
-    Ok(if known.is_some() {
+    let is_known = tenants::exists(db, &Scope::public(), name).await?;
+    Ok(if is_known {
         TenantHeader::Known(name.to_owned())
     } else {
         TenantHeader::Unknown(name.to_owned())
     })
 }
 
-/// The user whose name and password these are; nothing when nobody has the name. Where there is a
-/// directory it decides, but for the first administrator.
+/// The user with this name and password. Nothing when nobody has the name. Where there is a
+/// directory, it decides about everybody but the first administrator.
 async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     let (username, password) = credentials::basic(header).unwrap_or_default();
     let (id, until) = match directory::settings_for(db, &username).await? {
@@ -236,19 +246,24 @@ async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
     }))
 }
 
-/// Whether a time of last use is old enough to be written again: once a minute is enough.
-fn is_stale(last: Option<&str>) -> Result<bool> {
-    let Some(last) = last else { return Ok(true) };
-    Ok(Timestamp::parse("last use", last)?.plus_seconds(60) < Timestamp::now())
+/// Whether a time of last use is to be written again. Once a minute is enough.
+fn is_stale(last: Option<Timestamp>) -> bool {
+    last.is_none_or(|last| last.plus_seconds(60) < Timestamp::now())
 }
 
-/// The creator of the execution whose token this is, while the execution may still act.
-/// Never remembered: what the token may do ends with the execution.
+/// The creator of the execution whose token this is, while the execution may still act. This is
+/// never remembered: the token ends with the execution.
 async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<Identified> {
-    let row = db
-        .first(
-            "select e.id, u.id, e.tenant_name from executions e
-             join users u on u.username = e.created_by
+    #[derive(Deserialize)]
+    struct Execution {
+        id: String,
+        creator: i64,
+        tenant: String,
+    }
+    let found: Option<Execution> = db
+        .first_json(
+            "select json_object('id', e.id, 'creator', u.id, 'tenant', e.tenant_name)
+             from executions e join users u on u.username = e.created_by
              where e.token_hash = ?1 and u.active and (e.status in ('pending', 'started',
                  'cancelling', 'force_cancelling', 'kill_cancelling')
                  or (e.status = 'scheduled' and e.scheduled_for > ?2)
@@ -256,21 +271,12 @@ async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<I
             params![hashing::digest(value), Timestamp::now().plus_seconds(-60)],
         )
         .await?;
-    let Some(row) = row else {
-        return Err(Error::unauthorized(
-            "Authentication failed, invalid Execution Token",
-        ));
-    };
-    let execution = row.text(0)?.to_owned();
-    let caller = caller(
-        db,
-        row.integer(1)?,
-        AuthMethod::ExecutionToken,
-        Some(execution),
-    )
-    .await?;
+    let execution = found
+        .ok_or_else(|| Error::unauthorized("Authentication failed, invalid Execution Token"))?;
+    let method = AuthMethod::ExecutionToken;
+    let caller = caller(db, execution.creator, method, Some(execution.id)).await?;
     let tenant = if tenant.is_empty() {
-        row.text(2)?
+        &execution.tenant
     } else {
         tenant
     };
@@ -278,6 +284,30 @@ async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<I
         caller: Rc::new(caller),
         tenant: tenant_header(db, tenant).await?,
     })
+}
+
+/// A user, and all roles that make them a caller.
+#[derive(Deserialize)]
+struct Standing {
+    username: String,
+    role: String,
+    system_roles: Vec<String>,
+    memberships: Vec<TenantRole>,
+    permissions: Vec<Held>,
+}
+
+/// A role that somebody has in a tenant.
+#[derive(Deserialize)]
+struct TenantRole {
+    tenant: String,
+    role: String,
+}
+
+/// A permission that a role holds.
+#[derive(Deserialize)]
+struct Held {
+    role: String,
+    permission: String,
 }
 
 /// A user with all that their roles permit: their own and those of their groups, in the system and
@@ -288,8 +318,8 @@ async fn caller(
     method: AuthMethod,
     execution_id: Option<String>,
 ) -> Result<Caller> {
-    let row = db
-        .first(
+    let standing: Option<Standing> = db
+        .first_json(
             "with system_roles (role) as (
                  select role from users where id = ?1
                  union select g.role from group_users m join user_groups g on g.id = m.group_id
@@ -298,24 +328,27 @@ async fn caller(
                  select tenant_name, role from tenant_users where user_id = ?1
                  union select g.tenant_name, g.role from group_users m
                      join tenant_groups g on g.group_id = m.group_id where m.user_id = ?1)
-             select u.username, u.role, (select json_group_array(role) from system_roles),
-                 (select json_group_array(json_array(tenant_name, role)) from memberships),
-                 (select json_group_array(json_array(p.role, p.permission)) from permissions p
-                  where p.role in (select role from system_roles union select role from memberships))
+             select json_object('username', u.username, 'role', u.role,
+                 'system_roles', json((select json_group_array(role) from system_roles)),
+                 'memberships', json((select json_group_array(
+                     json_object('tenant', tenant_name, 'role', role)) from memberships)),
+                 'permissions', json((select json_group_array(
+                     json_object('role', p.role, 'permission', p.permission)) from permissions p
+                  where p.role in (select role from system_roles union select role from memberships))))
              from users u where u.id = ?1",
             params![user_id],
         )
-        .await?
-        .ok_or_else(|| Error::unauthorized("Unauthorized"))?;
+        .await?;
+    let standing = standing.ok_or_else(|| Error::unauthorized("Unauthorized"))?;
     let mut of_role: BTreeMap<String, PermissionSet> = BTreeMap::new();
-    for (role, name) in row.json::<Vec<(String, String)>>(4)? {
-        if let Some(permission) = Permission::find(&name) {
-            of_role.entry(role).or_default().insert(permission);
+    for held in standing.permissions {
+        if let Some(permission) = Permission::find(&held.permission) {
+            of_role.entry(held.role).or_default().insert(permission);
         }
     }
-    let mut role = row.text(1)?.to_owned();
+    let mut role = standing.role;
     let mut system = PermissionSet::default();
-    for system_role in row.json::<Vec<String>>(2)? {
+    for system_role in standing.system_roles {
         if let Some(permissions) = of_role.get(&system_role) {
             system.extend(permissions);
         }
@@ -325,7 +358,7 @@ async fn caller(
         }
     }
     let mut tenants: BTreeMap<String, Membership> = BTreeMap::new();
-    for (tenant, role) in row.json::<Vec<(String, String)>>(3)? {
+    for TenantRole { tenant, role } in standing.memberships {
         let membership = tenants.entry(tenant).or_default();
         if let Some(permissions) = of_role.get(&role) {
             membership.permissions.extend(permissions);
@@ -334,7 +367,7 @@ async fn caller(
     }
     Ok(Caller {
         user_id,
-        username: row.text(0)?.to_owned(),
+        username: standing.username,
         system,
         role,
         method,
@@ -344,5 +377,4 @@ async fn caller(
 }
 
 #[cfg(test)]
-#[path = "lib_tests.rs"]
 mod tests;

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 use windlass_core::caller::Caller;
 use windlass_core::error::{Error, Result};
-use windlass_core::list::python_list;
+use windlass_core::python;
 
 /// May do everything in every project.
 pub const ADMIN: &str = "admin";
@@ -50,7 +50,7 @@ pub fn demand(caller: &Caller, project: Option<&str>, any_of: &[&str]) -> Result
     }
     Err(Error::forbidden(format!(
         "Must have one of the following roles: {}",
-        python_list(any_of)
+        python::list(any_of)
     )))
 }
 

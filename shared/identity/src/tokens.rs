@@ -1,22 +1,22 @@
 //! Tokens: what stands for a user instead of name and password.
 //!
 //! A token is `ctok-<id>-<secret>`. Only SHA-256 of the secret is stored, so its value can be shown
-//! once, when it is made. The exception are the implicit tokens that `GET /tokens` hands out: their
-//! secret is derived from the id under the application's key, so the same one can be shown again
-//! for an hour without being stored.
+//! once, when it is made. The implicit tokens that `GET /tokens` hands out are an exception: their
+//! secret is derived from the id with the application's key. So the same one can be shown again for
+//! an hour without being stored.
 //!
-//! Where a client wants to read who it is, the token is a JWT instead; the digest of the whole is
-//! stored, so another one with the same claims and a good signature is still not this token.
+//! For clients that want to read who they are, the token is a JWT instead. The digest of the whole
+//! text is stored, so another JWT with the same claims and a good signature is not this token.
 
 use crate::{jwt, token_signing_key};
 use serde_json::{Map, Value, json};
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{
     Error, Kind, Permission, Result, Scope, Timestamp, hashing, ids, params, secretbox,
 };
-use windlass_store::audit;
+use windlass_store::{audit, tenants};
 
 /// How long an implicit token lives, in seconds.
 const IMPLICIT_LIFETIME: i64 = 10 * 3600;
@@ -27,7 +27,7 @@ const IMPLICIT_REUSE: i64 = 3600;
 /// The lengths of a token's id and of its secret.
 const LENGTHS: (usize, usize) = (10, 40);
 
-/// How long a signed token lives that does not say, in seconds: one without an end would not do.
+/// How long a signed token lives when nobody says how long, in seconds. It always has an end.
 const SIGNED_LIFETIME: i64 = 30 * 24 * 3600;
 
 /// Tokens as lists show them.
@@ -54,8 +54,8 @@ pub static TOKENS: Resource = Resource {
 /// Which tokens a caller may see and delete, as a condition with two values.
 const WITHIN_REACH: &str = "t.id = {} and (t.user_id = {} or {})";
 
-/// One page: the caller's own tokens, or everybody's for who may manage them. Implicit tokens
-/// are not listed: clients that ask for one would fill their own lists.
+/// One page: the caller's own tokens, or everybody's for a caller who may manage them. Implicit
+/// tokens are not listed: a client that asks for one would fill its own list.
 pub async fn list(db: &impl Db, scope: &Scope, mut query: ListQuery) -> Result<Page> {
     let caller = scope.caller()?;
     query.and("t.is_implicit = 0", []);
@@ -65,18 +65,37 @@ pub async fn list(db: &impl Db, scope: &Scope, mut query: ListQuery) -> Result<P
     list::page(db, &TOKENS.page_statement(scope, &query)).await
 }
 
-/// A token as JSON, masked. One of somebody else is not found, never forbidden.
-pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Value> {
+/// A token that the caller may see.
+#[derive(Clone, Debug)]
+pub struct Token {
+    id: String,
+    shown: Value,
+}
+
+impl Token {
+    /// The token as JSON, without its value.
+    pub fn into_json(self) -> Value {
+        self.shown
+    }
+}
+
+/// The token of this id. One of somebody else is not found, never forbidden.
+///
+/// # Errors
+/// 404.
+pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Token> {
     let caller = scope.caller()?;
     let others = caller.holds(Permission::ManageOthersTokens);
     let values = [id.into(), caller.user_id.into(), others.into()];
     let statement = TOKENS.find_statement(scope, None, WITHIN_REACH, values);
-    let row = db.first(&statement.sql, &statement.parameters).await?;
-    row.ok_or_else(|| not_found(id))?.json(0)
-}
-
-fn not_found(id: &str) -> Error {
-    Error::new(Kind::NotFound, format!("Could not find token {id}"))
+    let shown = db
+        .first_json(&statement.sql, &statement.parameters)
+        .await?
+        .ok_or_else(|| Error::new(Kind::NotFound, format!("Could not find token {id}")))?;
+    Ok(Token {
+        id: id.to_owned(),
+        shown,
+    })
 }
 
 /// How the value of a token looks.
@@ -104,16 +123,16 @@ pub struct NewToken<'t> {
     pub format: Format,
 }
 
-/// Makes a token for the caller and answers it with its value, which nobody can learn later.
-/// The caller's expired tokens go first.
+/// Makes a token for the caller and answers it with its value, which nobody can learn later. The
+/// caller's expired tokens are removed before.
 ///
 /// # Errors
-/// 403 for a tenant that there is not, or that the caller is not in.
-pub async fn insert(db: &impl Db, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
+/// 403 for a tenant that does not exist, or that the caller is not in.
+pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
     let id = ids::random_text(LENGTHS.0);
     let caller = scope.caller()?;
     if let Some(tenant) = token.tenant {
-        demand_tenant(db, scope, tenant).await?;
+        demand_tenant(tx, scope, tenant).await?;
     }
     let (value, digest) = match token.format {
         Format::Opaque => {
@@ -126,7 +145,7 @@ pub async fn insert(db: &impl Db, scope: &Scope, mut token: NewToken<'_>) -> Res
             (value, digest)
         }
     };
-    insert_row(db, scope, &id, &digest, &token, false).await?;
+    insert_row(tx, scope, &id, &digest, &token, false).await?;
     Ok(json!({
         "id": id,
         "username": caller.username,
@@ -140,14 +159,12 @@ pub async fn insert(db: &impl Db, scope: &Scope, mut token: NewToken<'_>) -> Res
     }))
 }
 
-/// A token whose user may not be in its tenant would be refused at its first use.
+/// Refuses a tenant that the caller is not in: the token would be refused at its first use.
 async fn demand_tenant(db: &impl Db, scope: &Scope, tenant: &str) -> Result<()> {
     let caller = scope.caller()?;
-    let known = db
-        .first("select 1 from tenants where name = ?1", params![tenant])
-        .await?;
+    let is_known = tenants::exists(db, scope, tenant).await?;
     let is_in = caller.tenants.contains_key(tenant) || caller.holds(Permission::AllTenants);
-    if known.is_some() && is_in {
+    if is_known && is_in {
         return Ok(());
     }
     Err(Error::forbidden(format!(
@@ -175,12 +192,12 @@ async fn signed(scope: &Scope, id: &str, token: &mut NewToken<'_>) -> Result<Str
     jwt::sign(&token_signing_key().await?, claims, now, end)
 }
 
-/// Removes a token that the caller may see.
-pub async fn delete(db: &impl Db, scope: &Scope, id: &str) -> Result<()> {
-    find(db, scope, id).await?;
-    db.execute("delete from tokens where id = ?1", params![id])
+/// Removes a token. It stops working with the next request.
+pub async fn delete(tx: &impl Tx, scope: &Scope, token: &Token) -> Result<()> {
+    let id = token.id.as_str();
+    tx.execute("delete from tokens where id = ?1", params![id])
         .await?;
-    audit::insert(db, scope, "delete_token", "Token", id).await
+    audit::insert(tx, scope, "delete_token", "Token", id).await
 }
 
 /// The value of a usable token of the caller's: one of the last hour, or a new one for ten.
@@ -188,8 +205,8 @@ pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
     if let Some(value) = recent_implicit(db, scope).await? {
         return Ok(value);
     }
-    db.transaction(async |db| {
-        if let Some(value) = recent_implicit(db, scope).await? {
+    db.transaction(async |tx| {
+        if let Some(value) = recent_implicit(tx, scope).await? {
             return Ok(value);
         }
         let id = ids::random_text(LENGTHS.0);
@@ -198,7 +215,7 @@ pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
             expiration: Some(Timestamp::now().plus_seconds(IMPLICIT_LIFETIME)),
             ..NewToken::default()
         };
-        insert_row(db, scope, &id, &hashing::digest(&secret), &token, true).await?;
+        insert_row(tx, scope, &id, &hashing::digest(&secret), &token, true).await?;
         Ok(value(&id, &secret))
     })
     .await
@@ -235,7 +252,7 @@ fn value(id: &str, secret: &str) -> String {
 }
 
 async fn insert_row(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     id: &str,
     digest: &str,
@@ -245,12 +262,12 @@ async fn insert_row(
     let user_id = scope.caller()?.user_id;
     let now = Timestamp::now();
     let scopes = token.scopes.names().map(|names| json!(names).to_string());
-    db.execute(
+    tx.execute(
         "delete from tokens where user_id = ?1 and expiration_date <= ?2",
         params![user_id, now],
     )
     .await?;
-    db.execute(
+    tx.execute(
         "insert into tokens
              (id, user_id, secret_hash, description, expiration_date, is_implicit, created_at,
               scopes, tenant_name)
@@ -268,9 +285,8 @@ async fn insert_row(
         ],
     )
     .await?;
-    audit::insert(db, scope, "create_token", "Token", id).await
+    audit::insert(tx, scope, "create_token", "Token", id).await
 }
 
 #[cfg(test)]
-#[path = "tokens/tests.rs"]
 mod tests;

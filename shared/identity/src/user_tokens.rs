@@ -1,11 +1,12 @@
-//! Users' tokens: what a value says, and whether its row still agrees.
+//! Recognising users' tokens: what a value says, and whether its row still agrees.
 //!
-//! A token is `ctok-<id>-<secret>`, or a JWT that names its row. Both count only while the row is
-//! there, so either kind is taken back by deleting it.
+//! A token is `ctok-<id>-<secret>`, or a JWT that names its row. Both count only while there is the
+//! row, so both are taken back by deleting it.
 
 use super::attempts::EXPIRED;
 use super::{Recognised, caller, is_stale};
 use crate::jwt;
+use serde::Deserialize;
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScopes;
@@ -24,27 +25,36 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     let Some(claimed) = read(value) else {
         return Ok(None);
     };
-    let row = db
-        .first(
-            "select t.user_id, t.secret_hash, t.expiration_date, u.active, t.last_used, t.scopes,
-                 t.tenant_name
+    #[derive(Deserialize)]
+    struct Stored {
+        user_id: i64,
+        secret_hash: String,
+        expiration_date: Option<Timestamp>,
+        last_used: Option<Timestamp>,
+        scopes: Option<Vec<String>>,
+        tenant_name: Option<String>,
+        active: bool,
+    }
+    let stored: Option<Stored> = db
+        .first_json(
+            "select json_object('user_id', t.user_id, 'secret_hash', t.secret_hash,
+                 'expiration_date', t.expiration_date, 'last_used', t.last_used,
+                 'scopes', json(t.scopes), 'tenant_name', t.tenant_name,
+                 'active', json(iif(u.active, 'true', 'false')))
              from tokens t join users u on u.id = t.user_id where t.id = ?1",
             params![claimed.id.as_str()],
         )
         .await?;
     let unknown = || Error::unauthorized("Unauthorized");
-    let row = row.ok_or_else(unknown)?;
-    if !hashing::same(row.text(1)?, &claimed.digest) || !row.boolean(3)? {
+    let stored = stored.ok_or_else(unknown)?;
+    if !hashing::same(&stored.secret_hash, &claimed.digest) || !stored.active {
         return Err(unknown());
     }
-    let until = row
-        .optional_text(2)?
-        .map(|end| Timestamp::parse("expiration_date", end))
-        .transpose()?;
+    let until = stored.expiration_date;
     if until.is_some_and(|end| end <= Timestamp::now()) {
         return Err(Error::unauthorized(EXPIRED));
     }
-    if is_stale(row.optional_text(4)?)? {
+    if is_stale(stored.last_used) {
         let now = Timestamp::now();
         db.execute(
             "update tokens set last_used = ?2 where id = ?1",
@@ -52,16 +62,15 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
         )
         .await?;
     }
-    let method = match row.optional_text(5)? {
+    let method = match stored.scopes {
         None => AuthMethod::Token,
-        Some(_) => AuthMethod::ScopedToken(TokenScopes::from_names(&row.json::<Vec<String>>(5)?)),
+        Some(names) => AuthMethod::ScopedToken(TokenScopes::from_names(&names)),
     };
-    let caller = caller(db, row.integer(0)?, method, None).await?;
-    let tenant = row.optional_text(6)?.map(str::to_owned);
+    let caller = caller(db, stored.user_id, method, None).await?;
     Ok(Some(Recognised {
         caller,
         until,
-        tenant,
+        tenant: stored.tenant_name,
     }))
 }
 
@@ -79,8 +88,8 @@ fn read(value: &str) -> Option<Claimed> {
     })
 }
 
-/// What a signed token claims to be. Its signature is not looked at: the row holds the digest of
-/// the whole token as it was issued, which no other text has.
+/// What a signed token claims to be. Its signature need not be verified: the row holds the digest of
+/// the whole token as it was issued, and no other text has that digest.
 fn read_signed(value: &str) -> Claimed {
     let claims = jwt::unverified_claims(value);
     let id = claims.as_ref().and_then(|claims| claims.get("tokenId"));

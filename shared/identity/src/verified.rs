@@ -1,18 +1,19 @@
 //! Passwords that were verified a moment ago, for all instances.
 //!
-//! What is stored is an HMAC of name, password and what the verification depended on, under the
-//! application's key: it counts only while that is the same, and is of no use without the key.
+//! What is stored is an HMAC of the name, the password, and what the verification depended on. Its key
+//! is the application's, so it is of no use without that. With another hash or other settings it no
+//! longer counts.
 
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Timestamp, hashing, params, secretbox};
 
 /// A name and a password, and what vouched for them.
 pub struct Credential<'r> {
-    /// What the rest means: one kind of verification says nothing about another.
+    /// Who verified it. One kind of verification says nothing about another.
     pub kind: &'static str,
-    /// The name.
+    /// The name in the case in which it was compared.
     pub username: &'r str,
-    /// The password.
+    /// The password as it was given.
     pub password: &'r str,
     /// The hash, or the directory's settings: with others, nothing was verified.
     pub against: &'r str,
@@ -31,23 +32,20 @@ impl Credential<'_> {
             .transpose()
     }
 
-    /// Notes that it was verified, and forgets what has expired; until when it counts.
-    pub async fn note(&self, db: &impl Db, seconds: i64) -> Result<Timestamp> {
+    /// Notes that it was verified, and forgets what has expired. Answers until when it counts.
+    pub async fn note(&self, tx: &impl Tx, seconds: i64) -> Result<Timestamp> {
         let mac = self.mac().await?;
         let now = Timestamp::now();
         let until = now.plus_seconds(seconds);
-        db.transaction(async |db| {
-            db.execute(
-                "delete from verified_credentials where expires_at <= ?1",
-                params![now],
-            )
-            .await?;
-            db.execute(
-                "insert or replace into verified_credentials (mac, expires_at) values (?1, ?2)",
-                params![mac, until],
-            )
-            .await
-        })
+        tx.execute(
+            "delete from verified_credentials where expires_at <= ?1",
+            params![now],
+        )
+        .await?;
+        tx.execute(
+            "insert or replace into verified_credentials (mac, expires_at) values (?1, ?2)",
+            params![mac, until],
+        )
         .await?;
         Ok(until)
     }

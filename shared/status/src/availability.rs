@@ -4,11 +4,13 @@
 //! intervals count once, and those that are open last until now. Only an outage is downtime; the days
 //! also tell how long lesser incidents and maintenances were.
 
+use serde::Deserialize;
 use windlass_core::db::Db;
+use windlass_core::time::Month;
 use windlass_core::{Error, Result, Timestamp, params};
 
 /// How many months are told, the current one among them.
-const MONTHS: i64 = 12;
+const MONTHS: u32 = 12;
 
 /// How long a day is, in milliseconds. UTC knows no other.
 const DAY: i64 = 86_400_000;
@@ -25,11 +27,9 @@ const COUNTS: &str = "(i.kind = 'incident' or (i.kind = 'maintenance'
 
 /// How available a component was in a month.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Month {
-    /// The year.
-    pub year: i64,
-    /// The month, from 1.
-    pub month: u32,
+pub struct MonthlyAvailability {
+    /// The month.
+    pub month: Month,
     /// In percent, to five decimals.
     pub percentage: f64,
 }
@@ -44,7 +44,7 @@ pub struct Availability {
     /// Its region; empty when it has none.
     pub region: String,
     /// Twelve months, the current one first.
-    pub months: Vec<Month>,
+    pub months: Vec<MonthlyAvailability>,
 }
 
 /// A day of a component.
@@ -57,12 +57,17 @@ pub struct Day {
 impl Day {
     /// The worst impact of the day, 0 when there was a maintenance only; nothing when all was well.
     pub fn worst(&self) -> Option<usize> {
-        (0..IMPACTS).rev().find(|impact| self.seconds[*impact] > 0)
+        self.seconds.iter().rposition(|seconds| *seconds > 0)
+    }
+
+    /// How long it did not work at all, in seconds.
+    pub fn outage(&self) -> i64 {
+        self.seconds.get(OUTAGE).copied().map_or(0, i64::from)
     }
 
     /// How much of the day it worked, in percent.
     pub fn percentage(&self) -> f64 {
-        percentage(i64::from(self.seconds[OUTAGE]) * 1000, DAY)
+        percentage(self.outage() * 1000, DAY)
     }
 }
 
@@ -85,13 +90,24 @@ pub fn start_of(day: i64) -> Timestamp {
     Timestamp::from_millis(day.saturating_mul(DAY))
 }
 
+/// A component of the catalogue.
+#[derive(Deserialize)]
+struct Listed {
+    id: i64,
+    name: String,
+    region: String,
+}
+
 /// For each component of the catalogue its last twelve months.
 pub async fn by_component(db: &impl Db, now: Timestamp) -> Result<Vec<Availability>> {
-    let Months { starts, names } = Months::until(now)?;
-    let from = Timestamp::from_millis(starts[0]);
+    let months = months_until(now);
+    let mut starts: Vec<i64> = months.iter().map(|month| month.begin_millis()).collect();
+    starts.push(Month::of(now).after(1).begin_millis());
+    let from = months.first().map_or(now, |month| month.begin());
     let row = db
         .first(
-            "select (select json_group_array(json_array(id, name, coalesce(region, ''))) from (
+            "select (select json_group_array(json_object('id', id, 'name', name,
+                     'region', coalesce(region, ''))) from (
                      select id, name, region from status_components
                      where retired_at is null order by position, id)),
                  (select json_group_array(json_array(x.component_id, i.impact, i.started_at, i.ended_at))
@@ -101,24 +117,38 @@ pub async fn by_component(db: &impl Db, now: Timestamp) -> Result<Vec<Availabili
         )
         .await?
         .ok_or_else(|| Error::internal("a select without a table answers one row"))?;
-    let components: Vec<(i64, String, String)> = row.json(0)?;
+    let components: Vec<Listed> = row.json(0)?;
     let intervals = Intervals::new(row.json(1)?, now);
-    let tell = |(component, name, region): (i64, String, String)| {
-        let down = intervals.millis_of(component, OUTAGE, &starts);
-        let months = down.iter().zip(&names).zip(starts.windows(2));
-        let months = months.map(|((down, (year, month)), bounds)| Month {
-            year: *year,
+    let tell = |component: Listed| {
+        let down = intervals.millis_of(component.id, OUTAGE, &starts);
+        let told = months.iter().zip(down).zip(lengths(&starts));
+        let told = told.map(|((month, down), length)| MonthlyAvailability {
             month: *month,
-            percentage: percentage(*down, bounds[1] - bounds[0]),
+            percentage: percentage(down, length),
         });
         Availability {
-            component,
-            name,
-            region,
-            months: months.rev().collect(),
+            component: component.id,
+            name: component.name,
+            region: component.region,
+            months: told.rev().collect(),
         }
     };
     Ok(components.into_iter().map(tell).collect())
+}
+
+/// How long it is from each moment to the next one.
+fn lengths(starts: &[i64]) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator {
+    let ends = starts.iter().skip(1);
+    starts.iter().zip(ends).map(|(start, end)| end - start)
+}
+
+/// The last twelve months, the oldest first; fewer in the first year of the calendar.
+fn months_until(now: Timestamp) -> Vec<Month> {
+    let current = Month::of(now);
+    let before = (1..MONTHS)
+        .rev()
+        .filter_map(|months| current.before(months));
+    before.chain([current]).collect()
 }
 
 /// For each component of the catalogue the days from `from_day` to `to_day`, both included, each
@@ -147,46 +177,15 @@ pub async fn days(db: &impl Db, from_day: i64, to_day: i64, now: Timestamp) -> R
             let lasted = intervals.millis_of(component, impact, &starts);
             for (day, millis) in days.iter_mut().zip(lasted) {
                 // A moment of an incident is worth a second, or the day would look untouched.
-                day.seconds[impact] = u32::try_from((millis + 999) / 1000).unwrap_or(u32::MAX);
+                let seconds = u32::try_from((millis + 999) / 1000).unwrap_or(u32::MAX);
+                if let Some(place) = day.seconds.get_mut(impact) {
+                    *place = seconds;
+                }
             }
         }
         Days { component, days }
     };
     Ok(components.into_iter().map(tell).collect())
-}
-
-/// The last twelve months, the oldest first.
-struct Months {
-    /// When each begins, and when the last one ends, in milliseconds since 1970.
-    starts: Vec<i64>,
-    /// Each one's year and number.
-    names: Vec<(i64, u32)>,
-}
-
-impl Months {
-    fn until(now: Timestamp) -> Result<Self> {
-        let text = now.to_string();
-        let part = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
-        let (Some(year), Some(month)) = (part(0..4), part(5..7)) else {
-            return Err(Error::internal(format!("`{text}` is no time")));
-        };
-        // Months counted from the year 0; before it there is nothing to tell.
-        let current = year * 12 + month - 1;
-        let first = (current + 1 - MONTHS).max(0);
-        let name = |number: i64| (number / 12, u32::try_from(number % 12 + 1).unwrap_or(1));
-        let start = |number: i64| match name(number) {
-            // The text of a later time would not sort.
-            (10_000.., _) => Ok(Timestamp::from_millis(i64::MAX).millis() + 1),
-            (year, month) => {
-                let text = format!("{year:04}-{month:02}-01");
-                Timestamp::parse("month", &text).map(Timestamp::millis)
-            }
-        };
-        Ok(Self {
-            starts: (first..=current + 1).map(start).collect::<Result<_>>()?,
-            names: (first..=current).map(name).collect(),
-        })
-    }
 }
 
 /// What was not available, of a whole, to five decimals.
@@ -195,20 +194,40 @@ fn percentage(down: i64, whole: i64) -> f64 {
     (percent * 100_000.0).round() / 100_000.0
 }
 
-/// When which impact was on which component, in milliseconds; ordered, so that those of one
-/// component and impact stand together.
-struct Intervals(Vec<(i64, usize, i64, i64)>);
+/// A row of an event and a component that it is on. It is read from a list of these values, because
+/// there may be thousands of them.
+#[derive(Deserialize)]
+struct Lasting {
+    component: i64,
+    impact: usize,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+}
+
+/// How long an impact was on a component, in milliseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Interval {
+    component: i64,
+    impact: usize,
+    start: i64,
+    end: i64,
+}
+
+/// When which impact was on which component; ordered, so that those of one component and impact
+/// stand together.
+struct Intervals(Vec<Interval>);
 
 impl Intervals {
-    /// From rows of component, impact, start, and end where there is one.
-    fn new(rows: Vec<(i64, usize, Timestamp, Option<Timestamp>)>, now: Timestamp) -> Self {
+    fn new(rows: Vec<Lasting>, now: Timestamp) -> Self {
         let mut intervals: Vec<_> = rows
             .into_iter()
-            .map(|(component, impact, start, end)| {
-                let end = end.map_or(now, |end| end.min(now));
-                (component, impact, start.millis(), end.millis())
+            .map(|row| Interval {
+                component: row.component,
+                impact: row.impact,
+                start: row.started_at.millis(),
+                end: row.ended_at.map_or(now, |end| end.min(now)).millis(),
             })
-            .filter(|(_, _, start, end)| start < end)
+            .filter(|interval| interval.start < interval.end)
             .collect();
         intervals.sort_unstable();
         Self(intervals)
@@ -218,13 +237,13 @@ impl Intervals {
     /// on a component.
     fn millis_of(&self, component: i64, impact: usize, bounds: &[i64]) -> Vec<i64> {
         let mut lasted = vec![0; bounds.len().saturating_sub(1)];
-        let begin = self.0.partition_point(|i| (i.0, i.1) < (component, impact));
-        let of_it = self.0[begin..]
-            .iter()
-            .take_while(|i| (i.0, i.1) == (component, impact));
+        let wanted = (component, impact);
+        let begin = self.0.partition_point(|i| (i.component, i.impact) < wanted);
+        let of_it = self.0.iter().skip(begin);
+        let of_it = of_it.take_while(|i| (i.component, i.impact) == wanted);
         // What lies before this moment is counted already.
         let mut counted = i64::MIN;
-        for (_, _, start, end) in of_it {
+        for Interval { start, end, .. } in of_it {
             let start = (*start).max(counted);
             if start >= *end {
                 continue;
@@ -233,11 +252,12 @@ impl Intervals {
             let first = bounds
                 .partition_point(|bound| *bound <= start)
                 .saturating_sub(1);
-            for (stretch, bounds) in lasted.iter_mut().zip(bounds.windows(2)).skip(first) {
-                if bounds[0] >= *end {
+            let stretches = bounds.iter().zip(bounds.iter().skip(1));
+            for (stretch, (from, until)) in lasted.iter_mut().zip(stretches).skip(first) {
+                if from >= end {
                     break;
                 }
-                *stretch += ((*end).min(bounds[1]) - start.max(bounds[0])).max(0);
+                *stretch += ((*end).min(*until) - start.max(*from)).max(0);
             }
         }
         lasted
@@ -245,5 +265,4 @@ impl Intervals {
 }
 
 #[cfg(test)]
-#[path = "availability_tests.rs"]
 mod tests;

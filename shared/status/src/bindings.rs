@@ -4,43 +4,54 @@
 //! succeeds takes the component out of the incident that the failure put it in, unless a person has
 //! touched that incident: then it is theirs to end.
 
-use super::incidents::{self, NewUpdate, SYSTEM};
+use super::TENANT;
+use super::components::Component;
+use super::events::{self, EventRef, NewUpdate, SYSTEM, is_insider};
 use super::reports::{self, Report};
-use super::{TENANT, components::Component};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use windlass_core::db::{Db, Row};
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
 /// The longest error that an update repeats, in characters.
 const ERROR: usize = 300;
 
+windlass_core::named_enum! {
+    /// What kind of thing a component is bound to.
+    pub enum SubjectKind {
+        /// A Conductor deployment.
+        Deployment = "deployment",
+        /// An Opsera pipeline.
+        Pipeline = "pipeline",
+    }
+}
+
 /// What a component can be bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject<'a> {
     /// A Conductor deployment, and the workflow that was run on it.
     Deployment {
-        /// Its tenant.
+        /// The tenant that the deployment is in.
         tenant: &'a str,
-        /// Its id.
+        /// The deployment's id.
         id: &'a str,
-        /// The workflow.
+        /// The workflow that was run, for the text of an update.
         workflow: &'a str,
     },
     /// An Opsera pipeline.
     Pipeline {
-        /// Its id.
+        /// The pipeline's id.
         id: &'a str,
     },
 }
 
 impl<'a> Subject<'a> {
     /// Kind, tenant, and id, as the table has them.
-    const fn key(self) -> (&'static str, &'a str, &'a str) {
+    const fn key(self) -> (SubjectKind, &'a str, &'a str) {
         match self {
-            Self::Deployment { tenant, id, .. } => ("deployment", tenant, id),
-            Self::Pipeline { id } => ("pipeline", "", id),
+            Self::Deployment { tenant, id, .. } => (SubjectKind::Deployment, tenant, id),
+            Self::Pipeline { id } => (SubjectKind::Pipeline, "", id),
         }
     }
 
@@ -58,20 +69,20 @@ impl<'a> Subject<'a> {
 /// How a run ended. One that was cancelled says nothing about its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// Well.
+    /// The run ended well.
     Succeeded,
-    /// With an error.
+    /// The run ended with this error.
     Failed(&'a str),
 }
 
 /// A binding as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
-    /// The component.
+    /// The number of the component that is bound.
     pub component_id: i64,
-    /// `deployment` or `pipeline`.
+    /// What it follows.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: SubjectKind,
     /// The tenant of a deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_name: Option<String>,
@@ -79,57 +90,46 @@ pub struct Binding {
     pub id: String,
     /// How bad a failure is, 1 to 3.
     pub impact: i64,
-    /// When it was made.
-    pub created_at: String,
-    /// By whom.
+    /// When it was bound.
+    pub created_at: Timestamp,
+    /// Who bound it.
     pub created_by: String,
     /// The open incident that the last failure led to.
     pub incident_id: Option<i64>,
-    #[serde(skip)]
-    run_ended_at: Option<String>,
+    /// When the last run ended that was told.
+    #[serde(skip_serializing)]
+    run_ended_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "component_id, kind, tenant_name, target, impact, created_at, created_by,
-    incident_id, run_ended_at";
+/// A binding of `status_bindings` as JSON, which [`Binding`] is read from.
+const JSON: &str = "json_object('component_id', component_id, 'type', kind,
+    'tenant_name', nullif(tenant_name, ''), 'id', target, 'impact', impact,
+    'created_at', created_at, 'created_by', created_by, 'incident_id', incident_id,
+    'run_ended_at', run_ended_at)";
 
-fn from_row(row: &Row) -> Result<Binding> {
-    let tenant = row.text(2)?;
-    Ok(Binding {
-        component_id: row.integer(0)?,
-        kind: row.text(1)?.to_owned(),
-        tenant_name: (!tenant.is_empty()).then(|| tenant.to_owned()),
-        id: row.text(3)?.to_owned(),
-        impact: row.integer(4)?,
-        created_at: row.text(5)?.to_owned(),
-        created_by: row.text(6)?.to_owned(),
-        incident_id: row.optional_integer(7)?,
-        run_ended_at: row.optional_text(8)?.map(str::to_owned),
-    })
-}
-
-/// The binding of a component.
+/// The binding of a component. The public sees none.
 ///
 /// # Errors
 /// 404 when the component is not bound.
-pub async fn find(db: &impl Db, component: i64) -> Result<Binding> {
-    let sql = format!("select {COLUMNS} from status_bindings where component_id = ?1");
-    match db.first(&sql, params![component]).await? {
-        Some(row) => from_row(&row),
-        None => Err(Error::not_found("Binding of the component", component)),
-    }
+pub async fn find(db: &impl Db, scope: &Scope, component: i64) -> Result<Binding> {
+    let sql = format!("select {JSON} from status_bindings where component_id = ?1 and ?2");
+    let found = db
+        .first_json(&sql, params![component, is_insider(scope)])
+        .await?;
+    found.ok_or_else(|| Error::not_found("Binding of the component", component))
 }
 
 /// Binds a component, whatever it was bound to before. What ended before does not count.
 pub async fn save(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
-    component: i64,
+    component: &Component,
     subject: Subject<'_>,
     impact: i64,
     now: Timestamp,
 ) -> Result<()> {
     let (kind, tenant, target) = subject.key();
-    db.execute(
+    tx.execute(
         "insert into status_bindings
              (component_id, kind, tenant_name, target, impact, created_at, created_by, run_ended_at)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6)
@@ -140,7 +140,7 @@ pub async fn save(
                  = (excluded.kind, excluded.tenant_name, excluded.target), incident_id, null),
              kind = excluded.kind, tenant_name = excluded.tenant_name, target = excluded.target",
         params![
-            component,
+            component.id,
             kind,
             tenant,
             target,
@@ -150,70 +150,75 @@ pub async fn save(
         ],
     )
     .await?;
-    let component = component.to_string();
-    audit::insert(db, scope, "status_binding_set", "Component", &component).await
+    let target = component.id.to_string();
+    audit::insert(tx, scope, "status_binding_set", "Component", &target).await
 }
 
-/// Ends the binding of a component. An incident that it opened stays as it is.
-///
-/// # Errors
-/// 404 when the component is not bound.
-pub async fn delete(db: &impl Db, scope: &Scope, component: i64) -> Result<()> {
-    let sql = "delete from status_bindings where component_id = ?1 returning component_id";
-    if db.first(sql, params![component]).await?.is_none() {
-        return Err(Error::not_found("Binding of the component", component));
-    }
-    let component = component.to_string();
-    audit::insert(db, scope, "status_binding_delete", "Component", &component).await
+/// Ends a binding. An incident that it opened stays as it is.
+pub async fn delete(tx: &impl Tx, scope: &Scope, binding: &Binding) -> Result<()> {
+    tx.execute(
+        "delete from status_bindings where component_id = ?1",
+        params![binding.component_id],
+    )
+    .await?;
+    let target = binding.component_id.to_string();
+    audit::insert(tx, scope, "status_binding_delete", "Component", &target).await
 }
 
-/// Does what a row of the kind [`RUN`] says.
-pub async fn run_queued(db: &impl Db, payload: &Value) -> Result<()> {
-    let text = |name: &str| payload[name].as_str().unwrap_or_default();
+/// How a run of a deployment ended, as the trigger on `executions` writes it.
+#[derive(Deserialize)]
+struct DeploymentRun {
+    tenant: String,
+    deployment: String,
+    workflow: String,
+    error: Option<String>,
+    at: Timestamp,
+}
+
+/// Does what a row about an ended execution says.
+pub(crate) async fn run_queued(tx: &impl Tx, payload: &Value) -> Result<()> {
+    let run = DeploymentRun::deserialize(payload).map_err(Error::internal)?;
     let subject = Subject::Deployment {
-        tenant: text("tenant"),
-        id: text("deployment"),
-        workflow: text("workflow"),
+        tenant: &run.tenant,
+        id: &run.deployment,
+        workflow: &run.workflow,
     };
-    let outcome = match payload["error"].as_str() {
+    let outcome = match &run.error {
         Some(error) => Outcome::Failed(error),
         None => Outcome::Succeeded,
     };
-    let at = Timestamp::parse("at", text("at"))?;
-    run_ended(db, subject, outcome, at).await
+    run_ended(tx, subject, outcome, run.at).await
 }
 
 /// Tells the components bound to a subject how its run ended at `at`. Runs that are told out of their
-/// order, or again, change nothing. To be called inside a transaction.
+/// order, or again, change nothing.
 pub async fn run_ended(
-    db: &impl Db,
+    tx: &impl Tx,
     subject: Subject<'_>,
     outcome: Outcome<'_>,
     at: Timestamp,
 ) -> Result<()> {
     let (kind, tenant, target) = subject.key();
     let sql = format!(
-        "select {COLUMNS} from status_bindings
-         where kind = ?1 and tenant_name = ?2 and target = ?3 order by component_id"
+        "select json_group_array(json(binding)) from (
+             select {JSON} as binding from status_bindings
+             where kind = ?1 and tenant_name = ?2 and target = ?3 order by component_id)"
     );
-    let rows = db.query(&sql, params![kind, tenant, target]).await?;
-    for row in &rows {
-        let binding = from_row(row)?;
-        if binding
-            .run_ended_at
-            .as_deref()
-            .is_some_and(|last| last >= at.to_string().as_str())
-        {
+    let found: Option<Vec<Binding>> = tx.first_json(&sql, params![kind, tenant, target]).await?;
+    for binding in found.unwrap_or_default() {
+        // The table has milliseconds, so what is compared with it must not be finer.
+        let is_told = |last: Timestamp| last.millis() >= at.millis();
+        if binding.run_ended_at.is_some_and(is_told) {
             continue;
         }
         let incident = match outcome {
-            Outcome::Failed(error) => failed(db, &binding, subject, error).await?,
+            Outcome::Failed(error) => failed(tx, &binding, subject, error).await?,
             Outcome::Succeeded => {
-                succeeded(db, &binding, subject).await?;
+                succeeded(tx, &binding, subject).await?;
                 None
             }
         };
-        db.execute(
+        tx.execute(
             "update status_bindings set run_ended_at = ?2, incident_id = ?3 where component_id = ?1",
             params![binding.component_id, at, incident],
         )
@@ -224,13 +229,13 @@ pub async fn run_ended(
 
 /// Reports a failure. Answers the incident that the component is in because of it.
 async fn failed(
-    db: &impl Db,
+    tx: &impl Tx,
     binding: &Binding,
     subject: Subject<'_>,
     error: &str,
 ) -> Result<Option<i64>> {
     let scope = Scope::system(&binding.created_by, TENANT);
-    let was_in = open_incident_of(db, binding.component_id).await?;
+    let was_in = open_incident_of(tx, binding).await?;
     let was_ours = was_in.is_none() || was_in == binding.incident_id;
     let title = shortened(&format!("{} failed", subject.described()), 200);
     let report = Report {
@@ -238,7 +243,7 @@ async fn failed(
         impact: binding.impact,
         text: &title,
     };
-    let incident = match reports::report(db, &scope, &report).await {
+    let incident = match reports::report(tx, &scope, &report).await {
         Ok(reports::Outcome::Taken(incident)) => incident,
         Ok(reports::Outcome::UnderMaintenance(_)) => return Ok(None),
         Ok(reports::Outcome::Known { .. }) => return Ok(was_in.filter(|_| was_ours)),
@@ -252,69 +257,75 @@ async fn failed(
         text.push_str(": ");
         text.push_str(&error);
     }
-    tell(db, incident, &text, &binding.created_by).await?;
+    let event = events::find(tx, &Scope::engine(), incident).await?;
+    tell(tx, &event.reference, &text, &binding.created_by).await?;
     Ok(was_ours.then_some(incident))
+}
+
+/// The incident that a failure put a component in, while nobody else has touched it.
+#[derive(Deserialize)]
+struct OwnIncident {
+    event: EventRef,
+    component: Component,
+    /// How many other components are in it.
+    others: i64,
 }
 
 /// Takes the component out of the incident that a failure put it in, and ends the incident when it
 /// was the last one in it.
-async fn succeeded(db: &impl Db, binding: &Binding, subject: Subject<'_>) -> Result<()> {
-    let Some(incident) = binding.incident_id else {
+async fn succeeded(tx: &impl Tx, binding: &Binding, subject: Subject<'_>) -> Result<()> {
+    let now = Timestamp::now();
+    let sql = format!(
+        "select json_object('event', json_object('id', i.id, 'title', i.title), 'component', {},
+             'others', (select count(*) from status_incident_components o
+                 where o.incident_id = i.id and o.component_id <> ?2))
+         from status_incidents i join status_incident_components x on x.incident_id = i.id
+         join status_components c on c.id = x.component_id
+         where i.id = ?1 and x.component_id = ?2 and i.is_system and i.ended_at is null",
+        Component::JSON
+    );
+    let found = tx
+        .first_json(&sql, params![binding.incident_id, binding.component_id])
+        .await?;
+    let Some(OwnIncident {
+        event,
+        component,
+        others,
+    }) = found
+    else {
         return Ok(());
     };
-    let now = Timestamp::now();
-    let row = db
-        .first(
-            "select (select count(*) from status_incident_components o
-                     where o.incident_id = i.id and o.component_id <> ?2)
-             from status_incidents i join status_incident_components x on x.incident_id = i.id
-             where i.id = ?1 and x.component_id = ?2 and i.is_system and i.ended_at is null",
-            params![incident, binding.component_id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(()) };
     let described = subject.described();
-    if row.integer(0)? == 0 {
+    if others == 0 {
         let text = format!("{described} succeeded. Closed by system");
-        tell(db, incident, &text, &binding.created_by).await?;
-        incidents::close(db, incident, now, now).await?;
+        tell(tx, &event, &text, &binding.created_by).await?;
+        events::close(tx, &event, now, now).await?;
     } else {
-        let sql = format!(
-            "select {} from status_components c where c.id = ?1",
-            Component::COLUMNS
-        );
-        let row = db.first(&sql, params![binding.component_id]).await?;
-        let component = row
-            .as_ref()
-            .map(Component::from_row)
-            .transpose()?
-            .ok_or_else(|| Error::internal("a binding is of a component"))?;
-        let text = format!(
-            "{described} succeeded. {} left the incident",
-            component.label()
-        );
-        tell(db, incident, &text, &binding.created_by).await?;
-        incidents::remove_component(db, incident, binding.component_id).await?;
+        let label = component.label();
+        let text = format!("{described} succeeded. {label} left the incident");
+        tell(tx, &event, &text, &binding.created_by).await?;
+        events::remove_component(tx, &event, &component).await?;
     }
     let scope = Scope::system(&binding.created_by, TENANT);
-    let id = incident.to_string();
-    audit::insert(db, &scope, "status_report", "Incident", &id).await
+    let target = event.id.to_string();
+    audit::insert(tx, &scope, "status_report", "Incident", &target).await
 }
 
-async fn open_incident_of(db: &impl Db, component: i64) -> Result<Option<i64>> {
+/// The open incident of monitors that the component of a binding is in.
+async fn open_incident_of(db: &impl Db, binding: &Binding) -> Result<Option<i64>> {
     let row = db
         .first(
             "select i.id from status_incidents i
              join status_incident_components x on x.incident_id = i.id
              where x.component_id = ?1 and i.ended_at is null and i.kind = 'incident'
                  and i.is_system order by i.id limit 1",
-            params![component],
+            params![binding.component_id],
         )
         .await?;
     row.map(|row| row.integer(0)).transpose()
 }
 
-async fn tell(db: &impl Db, incident: i64, text: &str, by: &str) -> Result<()> {
+async fn tell(tx: &impl Tx, event: &EventRef, text: &str, by: &str) -> Result<()> {
     let now = Timestamp::now();
     let update = NewUpdate {
         status: SYSTEM,
@@ -322,9 +333,7 @@ async fn tell(db: &impl Db, incident: i64, text: &str, by: &str) -> Result<()> {
         is_markup: false,
         at: now,
     };
-    incidents::add_update(db, incident, &update, by, now)
-        .await
-        .map(drop)
+    events::add_update(tx, event, &update, by, now).await
 }
 
 /// A text on one line, cut where it is longer than so many characters.
@@ -339,5 +348,4 @@ fn shortened(text: &str, characters: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "bindings_tests.rs"]
 mod tests;

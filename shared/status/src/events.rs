@@ -1,216 +1,39 @@
-//! Events as people read and manage them: what is listed here, how it is changed in the files below.
+//! Events: the incidents, maintenances and announcements of the table `status_incidents`.
 //!
-//! Everybody may read. Whoever is logged in also sees who opened an event, whom to ask, its version,
-//! and the maintenances that still have to be reviewed.
+//! People open and change them ([`open`], [`change`], [`extract`]), the clock begins and ends them
+//! ([`advance`]), and monitors report incidents (`crate::reports`). All of them write with `row`.
 
-use super::incidents::{EFFECTIVE_MAINTENANCE, PUBLIC};
-use serde_json::Value as Json;
-use windlass_core::db::{Db, Value};
-use windlass_core::{Error, Kind, Result, Timestamp, params};
-
-mod change;
 mod clock;
-mod open;
-mod split;
-mod stored;
+mod extraction;
+mod kind;
+mod list;
+mod markup;
+pub mod monitor_list;
+mod moves;
+mod opening;
+mod row;
+mod update;
+mod visibility;
+
 #[cfg(test)]
 mod tests;
 
-pub use change::{change, rewrite_update};
 pub use clock::advance;
-pub use open::{NewEvent, Opened, Placed, open};
-pub use split::extract;
+pub use extraction::extract;
+pub use kind::{EventKind, IMPACTS, impact_name};
+pub use list::{Filter, find_json, list};
+pub use markup::{escape, link};
+pub use opening::{Opened, Placed, open};
+pub use row::{Event, EventRef, NewEvent, SYSTEM, find};
+pub use update::{change, rewrite_update};
 
-/// Who reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// Anybody.
-    Public,
-    /// A person who is logged in.
-    Internal,
-}
+pub(crate) use moves::{Member, tell_of_move};
+pub(crate) use row::{
+    NewUpdate, Origin, add_component, add_update, close, insert, remove_component, set_impact,
+};
+pub(crate) use visibility::{EFFECTIVE_MAINTENANCE, PUBLIC, is_insider, visible};
 
-impl View {
-    /// The condition on `status_incidents i` for what can be seen.
-    fn condition(self) -> String {
-        match self {
-            Self::Internal => "true".to_owned(),
-            Self::Public => PUBLIC.to_owned(),
-        }
-    }
-
-    /// An event of `status_incidents i` as JSON.
-    fn json(self) -> String {
-        let more = match self {
-            Self::Public => "",
-            Self::Internal => {
-                ", 'creator', i.created_by, 'contact_email', i.contact_email, 'version', i.version"
-            }
-        };
-        format!(
-            "json_object('id', i.id, 'title', i.title, 'description', i.description,
-                 'impact', i.impact, 'components', json((
-                     select json_group_array(component_id) from (
-                         select component_id from status_incident_components
-                         where incident_id = i.id order by component_id))),
-                 'start_date', i.started_at, 'end_date', i.ended_at,
-                 'system', json(iif(i.is_system, 'true', 'false')), 'type', i.kind,
-                 'status', i.status, 'updates', json(({UPDATES})){more})"
-        )
-    }
-}
-
-/// The updates of `status_incidents i` as JSON, the oldest first; each is called by its place.
-const UPDATES: &str = "select json_group_array(json_object('id', place, 'status', status,
-         'text', text, 'timestamp', at)) from (
-     select row_number() over (order by at, id) - 1 as place, status, text, at
-     from status_updates where incident_id = i.id order by at, id)";
-
-/// Which events a list shows. What is absent does not matter.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Filter {
-    /// Of one of these kinds, by name.
-    pub kinds: Option<Vec<&'static str>>,
-    /// Those that are going on.
-    pub is_active: bool,
-    /// With this status.
-    pub status: Option<&'static str>,
-    /// Not begun before.
-    pub from: Option<Timestamp>,
-    /// Not ended after.
-    pub until: Option<Timestamp>,
-    /// With this impact.
-    pub impact: Option<i64>,
-    /// Made by a monitor, or not.
-    pub is_system: Option<bool>,
-    /// On one of these components.
-    pub components: Option<Vec<i64>>,
-}
-
-impl Filter {
-    /// The condition on `status_incidents i`, with its parameters from `?4` on.
-    fn condition(&self, view: View) -> (String, Vec<Value>) {
-        let mut conditions = vec![view.condition()];
-        let mut values: Vec<Value> = Vec::new();
-        let mut and = |condition: &str, value: Value| {
-            values.push(value);
-            let place = format!("?{}", values.len() + 3);
-            conditions.push(condition.replace("{}", &place));
-        };
-        if let Some(kinds) = &self.kinds {
-            let kinds = Json::from(kinds.clone());
-            and(
-                "i.kind in (select value from json_each({}))",
-                (&kinds).into(),
-            );
-        }
-        if let Some(status) = self.status {
-            and("i.status = {}", status.into());
-        }
-        if let Some(from) = self.from {
-            and("i.started_at >= {}", from.into());
-        }
-        if let Some(until) = self.until {
-            and("i.ended_at <= {}", until.into());
-        }
-        if let Some(impact) = self.impact {
-            and("i.impact = {}", impact.into());
-        }
-        if let Some(is_system) = self.is_system {
-            and("i.is_system = {}", is_system.into());
-        }
-        if let Some(components) = &self.components {
-            let components = Json::from(components.clone());
-            and(
-                "i.id in (select l.incident_id from status_incident_components l
-                     where l.component_id in (select value from json_each({})))",
-                (&components).into(),
-            );
-        }
-        if self.is_active {
-            // An announcement follows its window as a maintenance does.
-            let effective = EFFECTIVE_MAINTENANCE.replace("i.kind = 'maintenance'", "true");
-            conditions.push(format!(
-                "case i.kind when 'incident' then i.ended_at is null
-                     else {effective} and i.started_at <= ?3
-                         and (i.ended_at is null or i.ended_at > ?3) end"
-            ));
-        }
-        (conditions.join(" and "), values)
-    }
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The events as a JSON list, those that began last first.
-    pub body: String,
-    /// How many there are on all pages.
-    pub total: i64,
-}
-
-/// The events that a filter leaves, `limit` of them after the first `offset`.
-pub async fn list(
-    db: &impl Db,
-    view: View,
-    filter: &Filter,
-    limit: i64,
-    offset: i64,
-    now: Timestamp,
-) -> Result<Page> {
-    let (sql, values) = list_statement(view, filter, limit, offset, now);
-    let row = db.first(&sql, &values).await?;
-    let row = row.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-    Ok(Page {
-        body: row.text(0)?.to_owned(),
-        total: row.integer(1)?,
-    })
-}
-
-fn list_statement(
-    view: View,
-    filter: &Filter,
-    limit: i64,
-    offset: i64,
-    now: Timestamp,
-) -> (String, Vec<Value>) {
-    let (condition, own) = filter.condition(view);
-    let mut values: Vec<Value> = vec![limit.into(), offset.into(), now.into()];
-    values.extend(own);
-    let sql = format!(
-        "select (select '[' || coalesce(group_concat(body, ','), '') || ']' from (
-                 select {} as body from status_incidents i where {condition}
-                 order by i.started_at desc, i.id desc limit ?1 offset ?2)),
-             (select count(*) from status_incidents i where {condition}), ?3",
-        view.json()
-    );
-    (sql, values)
-}
-
-/// An event as JSON.
-///
-/// # Errors
-/// 404 when there is none that can be seen.
-pub async fn find_json(db: &impl Db, view: View, id: i64) -> Result<String> {
-    let sql = format!(
-        "select {} from status_incidents i where i.id = ?1 and {}",
-        view.json(),
-        view.condition()
-    );
-    match db.first(&sql, params![id]).await? {
-        Some(row) => row.text(0).map(str::to_owned),
-        None => Err(unknown()),
-    }
-}
-
-/// The updates of an event as a JSON list.
-pub async fn updates_json(db: &impl Db, id: i64) -> Result<String> {
-    let sql = format!("select ({UPDATES}) from status_incidents i where i.id = ?1");
-    match db.first(&sql, params![id]).await? {
-        Some(row) => row.text(0).map(str::to_owned),
-        None => Err(unknown()),
-    }
-}
+use windlass_core::{Error, Kind};
 
 /// The refusal of an event that there is not.
 pub fn unknown() -> Error {

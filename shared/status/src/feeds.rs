@@ -1,10 +1,10 @@
 //! What feed readers and calendars fetch: the latest events of a region or a component, and the
 //! maintenances of a year.
 
-use super::incidents::PUBLIC;
+use super::events::visible;
 use serde::Deserialize;
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Timestamp, params};
+use windlass_core::{Error, Result, Scope, Timestamp, params};
 
 /// How many events a feed has.
 const ITEMS: i64 = 10;
@@ -27,15 +27,15 @@ pub struct Filter<'a> {
 /// An event as a feed shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Item {
-    /// Its number.
+    /// The event's number.
     pub id: i64,
     /// Its title, plain text.
     pub title: String,
-    /// 0 to 3.
+    /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
     pub impact: i64,
-    /// Its beginning.
+    /// When it begins or began.
     pub started_at: Timestamp,
-    /// Its end, if it is known.
+    /// When it ends or ended, if that is known.
     pub ended_at: Option<Timestamp>,
     /// What was told of it, the latest first.
     pub updates: Vec<ItemUpdate>,
@@ -46,33 +46,28 @@ pub struct Item {
 pub struct ItemUpdate {
     /// Where the event stood.
     pub status: String,
-    /// What was said.
+    /// What was told.
     pub text: String,
-    /// Whether that is markup made here.
-    #[serde(deserialize_with = "truth")]
+    /// Whether the text is markup that was made here.
     pub is_markup: bool,
-    /// When.
+    /// When that happened.
     pub at: Timestamp,
-}
-
-fn truth<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    i64::deserialize(deserializer).map(|number| number != 0)
 }
 
 /// A maintenance as a calendar shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Date {
-    /// Its number.
+    /// The event's number.
     pub id: i64,
     /// Its title, plain text.
     pub title: String,
     /// What it is about, plain text.
     pub description: Option<String>,
-    /// Such as `planned`.
+    /// Where it stands, such as `planned`.
     pub status: String,
-    /// Its beginning.
+    /// When it begins or began.
     pub started_at: Timestamp,
-    /// Its end, if it is known.
+    /// When it ends or ended, if that is known.
     pub ended_at: Option<Timestamp>,
     /// When it was announced.
     pub created_at: Timestamp,
@@ -100,17 +95,18 @@ const ON_COMPONENT: &str = "exists (select 1 from status_incident_components x
     where x.incident_id = i.id and (?1 is null or c.region = ?1) and (?2 is null or c.name = ?2))";
 
 /// The latest events, the newest beginning first.
-pub async fn latest(db: &impl Db, filter: &Filter<'_>) -> Result<Vec<Item>> {
+pub async fn latest(db: &impl Db, scope: &Scope, filter: &Filter<'_>) -> Result<Vec<Item>> {
     let sql = format!(
         "select json_group_array(json(item)) from (
              select json_object('id', i.id, 'title', i.title, 'impact', i.impact,
                  'started_at', i.started_at, 'ended_at', i.ended_at,
                  'updates', json((select json_group_array(json_object('status', u.status,
-                     'text', u.text, 'is_markup', u.is_markup, 'at', u.at))
+                     'text', u.text, 'is_markup', json(iif(u.is_markup, 'true', 'false')), 'at', u.at))
                      from (select * from status_updates where incident_id = i.id
                          order by at desc, id desc) u))) as item
-             from status_incidents i where {PUBLIC} and {ON_COMPONENT}
-             order by i.started_at desc, i.id desc limit ?3)"
+             from status_incidents i where {} and {ON_COMPONENT}
+             order by i.started_at desc, i.id desc limit ?3)",
+        visible(scope)
     );
     db.first_json(&sql, params![filter.region, filter.component, ITEMS])
         .await?
@@ -118,7 +114,12 @@ pub async fn latest(db: &impl Db, filter: &Filter<'_>) -> Result<Vec<Item>> {
 }
 
 /// The maintenances to come, those going on, and those of the last year, in the order of time.
-pub async fn maintenances(db: &impl Db, filter: &Filter<'_>, now: Timestamp) -> Result<Vec<Date>> {
+pub async fn maintenances(
+    db: &impl Db,
+    scope: &Scope,
+    filter: &Filter<'_>,
+    now: Timestamp,
+) -> Result<Vec<Date>> {
     let everything = filter.region.is_none() && filter.component.is_none();
     let on_component = if everything {
         "(?1 is null and ?2 is null)"
@@ -135,10 +136,11 @@ pub async fn maintenances(db: &impl Db, filter: &Filter<'_>, now: Timestamp) -> 
                      from status_incident_components x join status_components c on c.id = x.component_id
                      where x.incident_id = i.id order by c.position, c.id)))) as item
              from (select * from status_incidents i
-                 where i.kind = 'maintenance' and i.started_at > ?3 and {PUBLIC}
+                 where i.kind = 'maintenance' and i.started_at > ?3 and {}
                      and {on_component}
                  order by i.started_at desc, i.id desc limit ?4) i
-             order by i.started_at, i.id)"
+             order by i.started_at, i.id)",
+        visible(scope)
     );
     let past = now.plus_seconds(-PAST);
     db.first_json(&sql, params![filter.region, filter.component, past, DATES])
@@ -147,5 +149,4 @@ pub async fn maintenances(db: &impl Db, filter: &Filter<'_>, now: Timestamp) -> 
 }
 
 #[cfg(test)]
-#[path = "feeds_tests.rs"]
 mod tests;

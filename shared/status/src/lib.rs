@@ -1,26 +1,38 @@
 //! The status page: components, and the incidents and maintenances on them.
 //!
-//! All of it belongs to the installation. Who may change it holds the permission in [`TENANT`];
-//! what everybody may see needs none.
+//! All of it belongs to the installation. Who may change it holds the permission in [`TENANT`]. What
+//! everybody may see is read with `Scope::public()`.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 pub mod availability;
 pub mod bindings;
-pub mod catalogue;
 pub mod components;
-pub mod components_list;
 pub mod events;
 pub mod feeds;
-pub mod incidents;
 pub mod lifecycle;
 pub mod maintenance;
 pub mod notices;
 pub mod outbox;
 pub mod overview;
+mod page;
 pub mod reports;
 pub mod subscriptions;
+#[cfg(test)]
+mod testing;
+
+pub use page::Page;
 
 use windlass_core::db::Db;
-use windlass_core::{Error, Result};
+use windlass_core::{Error, Result, Scope};
 
 /// The tenant in which a caller's roles count for the status page.
 pub const TENANT: &str = "default_tenant";
@@ -31,4 +43,12 @@ pub async fn version(db: &impl Db) -> Result<i64> {
         .await?
         .ok_or_else(|| Error::internal("status_version has one row"))?
         .integer(0)
+}
+
+/// Refuses a scope that may see only what everybody may.
+fn demand_insider(scope: &Scope) -> Result<()> {
+    match events::is_insider(scope) {
+        true => Ok(()),
+        false => Err(Error::forbidden("This is not for the public")),
+    }
 }

@@ -4,7 +4,7 @@
 //! only what corrects its end. A *maintenance* has a window that the clock follows by itself; one
 //! that still has to be reviewed is invisible to the public. An *info* is a maintenance without work.
 
-use super::incidents::EventKind;
+use super::events::EventKind;
 use windlass_core::{Error, Result, Timestamp};
 
 mod patch;
@@ -18,35 +18,9 @@ pub use rules::{
 /// How far a client's clock may be ahead: what is said to happen until then happens now.
 const CLOCK_SKEW_SECONDS: i64 = 5;
 
-macro_rules! statuses {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal $(| $alias:literal)*,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The word in the API and in the database.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// The status of this name, in any of its spellings.
-            pub fn find(text: &str) -> Option<Self> {
-                match text {
-                    $($text $(| $alias)* => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-statuses! {
+windlass_core::named_enum! {
     /// What an incident's update says.
-    IncidentStatus {
+    pub enum IncidentStatus {
         /// It was noticed.
         Detected = "detected",
         /// Its cause is looked for.
@@ -64,11 +38,9 @@ statuses! {
         /// It was over at another time than was said.
         Changed = "changed",
     }
-}
 
-statuses! {
     /// Where a maintenance stands.
-    MaintenanceStatus {
+    pub enum MaintenanceStatus {
         /// Somebody proposes it.
         PendingReview = "pending_review" | "pending review",
         /// It was agreed to; the clock plans it.
@@ -84,11 +56,9 @@ statuses! {
         /// It does not take place, or not any more.
         Cancelled = "cancelled" | "canceled",
     }
-}
 
-statuses! {
     /// Where an announcement stands.
-    InfoStatus {
+    pub enum InfoStatus {
         /// It will count.
         Planned = "planned",
         /// It counts.
@@ -156,10 +126,10 @@ impl InfoStatus {
 
 /// Whether any kind of event has a status of this name; its spelling in the database.
 pub fn any_status(text: &str) -> Option<&'static str> {
-    IncidentStatus::find(text)
+    IncidentStatus::named(text)
         .map(IncidentStatus::name)
-        .or_else(|| MaintenanceStatus::find(text).map(MaintenanceStatus::name))
-        .or_else(|| InfoStatus::find(text).map(InfoStatus::name))
+        .or_else(|| MaintenanceStatus::named(text).map(MaintenanceStatus::name))
+        .or_else(|| InfoStatus::named(text).map(InfoStatus::name))
 }
 
 /// The status that a new event begins with, and what its first update says. What somebody merely
@@ -206,13 +176,13 @@ pub fn due(
     let info = kind == EventKind::Info;
     let (reviewed, begun) = match kind {
         EventKind::Incident => return (Vec::new(), None),
-        EventKind::Maintenance => match MaintenanceStatus::find(status) {
+        EventKind::Maintenance => match MaintenanceStatus::named(status) {
             Some(Reviewed) => (true, false),
             Some(Planned | Modified) => (false, false),
             Some(InProgress) => (false, true),
             _ => return (Vec::new(), None),
         },
-        EventKind::Info => match InfoStatus::find(status) {
+        EventKind::Info => match InfoStatus::named(status) {
             Some(InfoStatus::Planned) => (false, false),
             Some(InfoStatus::Active) => (false, true),
             _ => return (Vec::new(), None),

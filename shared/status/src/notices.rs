@@ -17,7 +17,7 @@ use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
 use windlass_core::outbound::{Clock, Outbound};
-use windlass_core::{Result, Timestamp};
+use windlass_core::{Kind, Result, Scope, Timestamp};
 use windlass_delivery::webhook::{conclude, conclude_challenge};
 use windlass_delivery::{Sent, Settings, mail};
 use windlass_store::queue::{self, Leased};
@@ -56,20 +56,6 @@ pub async fn follow_run<D: Db>(db: &D, holder: &str, row: &Leased) -> Result<()>
     .await
 }
 
-/// Ends a subscription that was not confirmed in time, or waits until it is time.
-///
-/// # Errors
-/// Of the database; the row is tried again.
-pub async fn expire<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
-    queue::finishing(db, holder, row, async |tx| {
-        if let Some(end) = subscriptions::expire(tx, &row.subject, now).await? {
-            queue::push(tx, row.work, &row.subject, &Value::Null, end, now).await?;
-        }
-        Ok(())
-    })
-    .await
-}
-
 /// Records that a delivery was given up, and finishes its row.
 ///
 /// # Errors
@@ -82,9 +68,38 @@ pub async fn give_up_delivery<D: Db>(
     now: Timestamp,
 ) -> Result<()> {
     queue::finishing(db, holder, row, async |tx| {
-        outbox::failed(tx, &row.subject, why, now).await
+        match outbox::find_pending(tx, &row.subject).await? {
+            Some(delivery) => outbox::failed(tx, &delivery, why, now).await,
+            None => Ok(()),
+        }
     })
     .await
+}
+
+/// Ends a subscription that was not confirmed in time, or waits until it is time.
+///
+/// # Errors
+/// Of the database; the row is tried again.
+pub async fn expire<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
+    queue::finishing(db, holder, row, async |tx| {
+        let Some(subscription) = find_subscription(tx, &row.subject).await? else {
+            return Ok(());
+        };
+        if let Some(end) = subscriptions::expire(tx, &subscription, now).await? {
+            queue::push(tx, row.work, &row.subject, &Value::Null, end, now).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The subscription that a row of the queue is about; it may have ended since.
+async fn find_subscription(db: &impl Db, id: &str) -> Result<Option<Subscription>> {
+    match subscriptions::find(db, &Scope::engine(), id).await {
+        Ok(found) => Ok(Some(found)),
+        Err(refusal) if refusal.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Asks for a confirmation: with a mail, or with a challenge.
@@ -99,33 +114,34 @@ pub async fn confirm(
     row: &Leased,
 ) -> Result<()> {
     let settings = &Settings::load().await;
-    let subscription = match subscriptions::find(db, &row.subject).await? {
+    let subscription = match find_subscription(db, &row.subject).await? {
         Some(found) if !found.is_confirmed && !found.is_disabled => found,
         _ => return finish(db, holder, row).await,
     };
+    let secret = subscription.open_secret().await?;
     let sent = match subscription.channel {
         Channel::Email => {
-            let mail = texts::confirmation(&subscription, settings);
+            let mail = texts::confirmation(&subscription, &secret, settings);
             mail::send(&mail, settings, outbound).await
         }
         Channel::Webhook => {
-            let request = webhook::challenge(&subscription, clock.now());
+            let request = webhook::challenge(&subscription, &secret, clock.now());
             match allowed(&subscription, settings) {
-                Ok(()) => conclude_challenge(
-                    outbound.send(request).await,
-                    &subscription.secret.confirm_token(),
-                ),
+                Ok(()) => {
+                    let answer = outbound.send(request).await;
+                    conclude_challenge(answer, &secret.confirm_token())
+                }
                 Err(why) => Sent::Never(why),
             }
         }
     };
     let now = clock.now();
-    let id = subscription.id.as_str();
     let (why, wait) = match &sent {
         Sent::Delivered => {
-            subscriptions::note_asked(db, id, None, now).await?;
+            subscriptions::note_request(db, &subscription, None, now).await?;
             if subscription.channel == Channel::Webhook {
-                subscriptions::confirm(db, id, now).await?;
+                db.transaction(async |tx| subscriptions::confirm(tx, &subscription, now).await)
+                    .await?;
             }
             return finish(db, holder, row).await;
         }
@@ -135,7 +151,7 @@ pub async fn confirm(
         }
         Sent::Later(why, wait) => (why, Some(delay(subscription.asked_times, *wait))),
     };
-    subscriptions::note_asked(db, id, Some(why), now).await?;
+    subscriptions::note_request(db, &subscription, Some(why), now).await?;
     again_or_not(db, holder, row, wait, why, now).await
 }
 
@@ -154,15 +170,15 @@ pub async fn deliver(
     let Some(delivery) = outbox::find_pending(db, &row.subject).await? else {
         return finish(db, holder, row).await;
     };
-    let subscription = match subscriptions::find(db, &delivery.subscription).await? {
-        Some(found) if found.is_confirmed && !found.is_disabled => found,
+    let subscription = match find_subscription(db, &delivery.subscription).await? {
+        Some(found) if found.is_active() => found,
         _ => {
             let why = "the subscription ended";
-            outbox::failed(db, &delivery.id, why, clock.now()).await?;
+            outbox::failed(db, &delivery, why, clock.now()).await?;
             return finish(db, holder, row).await;
         }
     };
-    let sent = attempt(outbound, clock, settings, &subscription, &delivery).await;
+    let sent = attempt(outbound, clock, settings, &subscription, &delivery).await?;
     record(db, clock.now(), holder, row, &subscription, &delivery, sent).await
 }
 
@@ -172,20 +188,22 @@ async fn attempt(
     settings: &Settings,
     subscription: &Subscription,
     delivery: &Delivery,
-) -> Sent {
-    match subscription.channel {
+) -> Result<Sent> {
+    let secret = subscription.open_secret().await?;
+    Ok(match subscription.channel {
         Channel::Email => {
-            let mail = texts::notice(subscription, delivery, settings);
+            let mail = texts::notice(subscription, &secret, delivery, settings);
             mail::send(&mail, settings, outbound).await
         }
         Channel::Webhook => match allowed(subscription, settings) {
             Ok(()) => {
-                let request = webhook::request(subscription, delivery, settings, clock.now());
+                let request =
+                    webhook::request(subscription, &secret, delivery, settings, clock.now());
                 conclude(outbound.send(request).await)
             }
             Err(why) => Sent::Never(why),
         },
-    }
+    })
 }
 
 /// The rule for users' URLs holds with every request: the operator may have changed it.
@@ -204,11 +222,10 @@ async fn record<D: Db>(
     delivery: &Delivery,
     sent: Sent,
 ) -> Result<()> {
-    let (id, to) = (delivery.id.as_str(), subscription.id.as_str());
     let (why, wait) = match &sent {
         Sent::Delivered => {
-            outbox::delivered(db, id, now).await?;
-            subscriptions::note_success(db, to).await?;
+            outbox::delivered(db, delivery, now).await?;
+            subscriptions::note_success(db, subscription).await?;
             return finish(db, holder, row).await;
         }
         Sent::Later(why, _) if delivery.attempts + 1 >= attempts() => (why, None),
@@ -216,17 +233,18 @@ async fn record<D: Db>(
         Sent::Never(why) | Sent::Gone(why) => (why, None),
     };
     match wait {
-        Some(_) => outbox::postponed(db, id, why).await?,
-        None => outbox::failed(db, id, why, now).await?,
+        Some(_) => outbox::postponed(db, delivery, why).await?,
+        None => outbox::failed(db, delivery, why, now).await?,
     }
-    subscriptions::note_failure(db, to, why, now).await?;
+    subscriptions::note_failure(db, subscription, why, now).await?;
     if subscription.channel == Channel::Webhook {
         let failing = subscription.failing_since;
         if matches!(sent, Sent::Gone(_)) {
-            subscriptions::disable(db, to, "the receiver answered 410 Gone", now).await?;
+            let reason = "the receiver answered 410 Gone";
+            subscriptions::disable(db, subscription, reason, now).await?;
         } else if failing.is_some_and(|since| since.plus_seconds(PATIENCE) <= now) {
             let reason = format!("nothing could be delivered for seven days: {why}");
-            subscriptions::disable(db, to, &reason, now).await?;
+            subscriptions::disable(db, subscription, &reason, now).await?;
         }
     }
     again_or_not(db, holder, row, wait, why, now).await
@@ -261,6 +279,8 @@ fn attempts() -> i64 {
 
 /// How long to wait after so many failed attempts and one more; longer if the other side asks for it.
 fn delay(failed: i64, asked: Option<i64>) -> i64 {
-    let place = usize::try_from(failed).unwrap_or(0).min(DELAYS.len() - 1);
-    DELAYS[place].max(asked.unwrap_or(0).clamp(0, 86_400))
+    let place = usize::try_from(failed).unwrap_or(0);
+    let longest = DELAYS.last().copied().unwrap_or(0);
+    let delay = DELAYS.get(place).copied().unwrap_or(longest);
+    delay.max(asked.unwrap_or(0).clamp(0, 86_400))
 }

@@ -1,14 +1,14 @@
 //! What the public pages show: the components, what goes on now, and what is over.
 //!
-//! Everybody may read all of it, so nothing here takes a scope, and nothing here selects what only
-//! people who are logged in may see. Events under review are left out everywhere.
+//! Nothing here selects what only people who are logged in may see. Which events there are depends on
+//! the scope: the public ones leave out what is under review.
 
 use super::components::Attribute;
-use super::incidents::{EventKind, PUBLIC};
-use serde::{Deserialize, Deserializer};
+use super::events::{EventKind, visible};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp, params};
+use windlass_core::{Result, Scope, Timestamp, params};
 
 /// The most events of one page of the history.
 pub const PAGE: usize = 50;
@@ -21,31 +21,24 @@ const CURRENT_ORDER: &str = "+i.started_at, i.id";
 /// Events that ended in a period, but not later than now.
 const ENDED: &str = "i.ended_at >= ?1 and i.ended_at < ?2 and i.ended_at <= ?3";
 
-/// How a component is, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
-    /// It works.
-    Available,
-    /// Somebody works on it, as announced.
-    Maintenance,
-    /// Something about it is slow or fails now and then.
-    Minor,
-    /// A part of it does not work.
-    Major,
-    /// It does not work.
-    Outage,
+windlass_core::named_enum! {
+    /// How a component is, from best to worst.
+    #[derive(PartialOrd, Ord)]
+    pub enum State {
+        /// It works.
+        Available = "available",
+        /// Somebody works on it, as announced.
+        Maintenance = "maintenance",
+        /// Something about it is slow or fails now and then.
+        Minor = "minor",
+        /// A part of it does not work.
+        Major = "major",
+        /// It does not work.
+        Outage = "outage",
+    }
 }
 
 impl State {
-    /// All of them, from best to worst.
-    pub const ALL: [Self; 5] = [
-        Self::Available,
-        Self::Maintenance,
-        Self::Minor,
-        Self::Major,
-        Self::Outage,
-    ];
-
     /// What an impact makes of a component.
     pub const fn of_impact(impact: i64) -> Self {
         match impact {
@@ -53,17 +46,6 @@ impl State {
             1 => Self::Minor,
             2 => Self::Major,
             _ => Self::Outage,
-        }
-    }
-
-    /// The word in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Available => "available",
-            Self::Maintenance => "maintenance",
-            Self::Minor => "minor",
-            Self::Major => "major",
-            Self::Outage => "outage",
         }
     }
 }
@@ -103,7 +85,7 @@ pub struct Update {
     pub status: String,
     /// What was told: plain text, or markup that was made here.
     pub text: String,
-    /// Which of both.
+    /// Whether the text is markup.
     pub is_markup: bool,
     /// When it happened.
     pub at: Timestamp,
@@ -115,7 +97,6 @@ pub struct Event {
     /// Its number.
     pub id: i64,
     /// What it is.
-    #[serde(deserialize_with = "kind")]
     pub kind: EventKind,
     /// Its title, plain text.
     pub title: String,
@@ -133,11 +114,6 @@ pub struct Event {
     pub components: Vec<Affected>,
     /// What was told about it, the latest first. Those that are going on carry the latest only.
     pub updates: Vec<Update>,
-}
-
-fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EventKind, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    EventKind::find(&name).ok_or_else(|| serde::de::Error::custom(format!("no kind: {name}")))
 }
 
 /// When an event is, as the clock says.
@@ -233,8 +209,8 @@ pub async fn components(db: &impl Db) -> Result<Vec<Listed>> {
 }
 
 /// What goes on now and what is planned.
-pub async fn current(db: &impl Db, now: Timestamp) -> Result<Current> {
-    let sql = events_statement(CURRENT, CURRENT_ORDER, "limit 1");
+pub async fn current(db: &impl Db, scope: &Scope, now: Timestamp) -> Result<Current> {
+    let sql = events_statement(scope, CURRENT, CURRENT_ORDER, "limit 1");
     let events: Vec<Event> = db.first_json(&sql, params![now]).await?.unwrap_or_default();
     let mut current = Current::default();
     for event in events {
@@ -262,6 +238,7 @@ pub async fn current(db: &impl Db, now: Timestamp) -> Result<Current> {
 /// How many incidents each component was in since a moment; those without any are not named.
 pub async fn incidents_since(
     db: &impl Db,
+    scope: &Scope,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<BTreeMap<i64, i64>> {
@@ -271,16 +248,17 @@ pub async fn incidents_since(
              from status_incidents as i
              join status_incident_components as ic on ic.incident_id = i.id
              where i.kind = 'incident' and i.started_at <= ?2
-                 and (i.ended_at is null or i.ended_at > ?1) and {PUBLIC}
-             group by ic.component_id)"
+                 and (i.ended_at is null or i.ended_at > ?1) and {}
+             group by ic.component_id)",
+        visible(scope)
     );
     let pairs: Option<Vec<(i64, i64)>> = db.first_json(&sql, params![since, now]).await?;
     Ok(pairs.unwrap_or_default().into_iter().collect())
 }
 
 /// An event with everything that was told about it.
-pub async fn find(db: &impl Db, id: i64) -> Result<Option<Event>> {
-    let sql = events_statement("i.id = ?1", "i.id", "");
+pub async fn find(db: &impl Db, scope: &Scope, id: i64) -> Result<Option<Event>> {
+    let sql = events_statement(scope, "i.id = ?1", "i.id", "");
     let found: Option<Vec<Event>> = db.first_json(&sql, params![id]).await?;
     Ok(found.and_then(|events| events.into_iter().next()))
 }
@@ -289,6 +267,7 @@ pub async fn find(db: &impl Db, id: i64) -> Result<Option<Event>> {
 /// the first `skipped`, and whether there are more.
 pub async fn ended(
     db: &impl Db,
+    scope: &Scope,
     from: Timestamp,
     until: Timestamp,
     now: Timestamp,
@@ -298,7 +277,7 @@ pub async fn ended(
         "i.ended_at desc, i.id desc limit {} offset ?4",
         PAGE.saturating_add(1)
     );
-    let sql = events_statement(ENDED, &order, "");
+    let sql = events_statement(scope, ENDED, &order, "");
     let found: Option<Vec<Event>> = db
         .first_json(&sql, params![from, until, now, skipped])
         .await?;
@@ -311,29 +290,25 @@ pub async fn ended(
 /// When the last event ended before a moment, and when the next one did from another on.
 pub async fn ends_around(
     db: &impl Db,
+    scope: &Scope,
     before: Timestamp,
     from: Timestamp,
     now: Timestamp,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let visible = visible(scope);
     let sql = format!(
-        "select (select max(ended_at) from status_incidents as i
-                 where i.ended_at < ?1 and i.ended_at <= ?3 and {PUBLIC}),
+        "select json_array(
+             (select max(ended_at) from status_incidents as i
+                 where i.ended_at < ?1 and i.ended_at <= ?3 and {visible}),
              (select min(ended_at) from status_incidents as i
-                 where i.ended_at >= ?2 and i.ended_at <= ?3 and {PUBLIC})"
+                 where i.ended_at >= ?2 and i.ended_at <= ?3 and {visible}))"
     );
-    let Some(row) = db.first(&sql, params![before, from, now]).await? else {
-        return Ok((None, None));
-    };
-    let time = |column| {
-        let text = row.optional_text(column)?;
-        text.map(|text| Timestamp::parse("ended_at", text))
-            .transpose()
-    };
-    Ok((time(0)?, time(1)?))
+    let found = db.first_json(&sql, params![before, from, now]).await?;
+    Ok(found.unwrap_or_default())
 }
 
 /// One row with one JSON list of events.
-fn events_statement(condition: &str, order: &str, updates: &str) -> String {
+fn events_statement(scope: &Scope, condition: &str, order: &str, updates: &str) -> String {
     format!(
         "select json_group_array(json(event)) from (
              select json_object('id', i.id, 'kind', i.kind, 'title', i.title,
@@ -349,10 +324,10 @@ fn events_statement(condition: &str, order: &str, updates: &str) -> String {
                      select u.status, u.text, u.is_markup, u.at from status_updates as u
                      where u.incident_id = i.id order by u.at desc, u.id desc {updates})))) as event
              from status_incidents as i
-             where {condition} and {PUBLIC} order by {order})"
+             where {condition} and {} order by {order})",
+        visible(scope)
     )
 }
 
 #[cfg(test)]
-#[path = "overview/tests.rs"]
 mod tests;

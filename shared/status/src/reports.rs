@@ -9,13 +9,14 @@
 //! Nothing here ends or lowers an incident because a component is well again: people do that.
 
 use super::components::{Attribute, Component, attributes_key};
-use super::incidents::{
-    self, EFFECTIVE_MAINTENANCE, EventKind, NewIncident, NewUpdate, SYSTEM, escape, impact_name,
-    link,
+use super::events::{
+    self, EFFECTIVE_MAINTENANCE, EventKind, EventRef, Member, NewEvent, NewUpdate, Origin, PUBLIC,
+    SYSTEM, escape, impact_name, tell_of_move,
 };
+use super::lifecycle::IncidentStatus;
 use serde::Deserialize;
 use serde_json::json;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
@@ -32,7 +33,7 @@ pub enum Subject<'a> {
 /// What is reported.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// Of what.
+    /// The component that is not well.
     pub subject: Subject<'a>,
     /// How bad it is, 1 to 3.
     pub impact: i64,
@@ -49,9 +50,9 @@ pub enum Outcome {
     UnderMaintenance(i64),
     /// An incident tells as much already, and nothing was changed.
     Known {
-        /// The incident.
+        /// The incident's number.
         incident: i64,
-        /// Its title.
+        /// The incident's title.
         title: String,
         /// The component's name and the values of its attributes.
         component: String,
@@ -61,10 +62,8 @@ pub enum Outcome {
 /// Something that is going on, as far as a report about one component has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Active {
-    /// Its number.
-    pub id: i64,
-    /// Its title.
-    pub title: String,
+    /// Which one it is.
+    pub event: EventRef,
     /// 0 for a maintenance.
     pub impact: i64,
     /// Whether a monitor made it, and no person had a hand in it.
@@ -148,28 +147,31 @@ pub async fn report(db: &impl Db, scope: &Scope, report: &Report<'_>) -> Result<
     if let Some(outcome) = seen.unchanged(report.impact) {
         return Ok(outcome);
     }
-    db.transaction(async |db| {
+    db.transaction(async |tx| {
         // Whoever had to wait for others begins after them.
         let now = Timestamp::now();
-        let seen = Seen::read(db, report.subject, now).await?;
+        let seen = Seen::read(tx, report.subject, now).await?;
         match seen.unchanged(report.impact) {
             Some(outcome) => Ok(outcome),
-            None => seen.apply(db, scope, report, now).await,
+            None => seen.apply(tx, scope, report, now).await,
         }
     })
     .await
 }
 
 /// A component and what is going on, at one moment.
+#[derive(Deserialize)]
 struct Seen {
     component: Component,
     active: Vec<Active>,
 }
 
 /// All of it in one statement. An incident counts while it has no end, whatever its beginning: the
-/// clocks of two hosts may differ, and both must see the same incident. `{}` is the component.
-const SEEN: &str = "select c.id, c.name, c.attributes, (
-         select json_group_array(json_object('id', a.id, 'title', a.title, 'impact', a.impact,
+/// clocks of two hosts may differ, and both must see the same incident. A monitor sees what the public
+/// sees. `{..}` stand for conditions and for the component.
+const SEEN: &str = "select json_object('component', {JSON}, 'active', json((
+         select json_group_array(json_object(
+             'event', json_object('id', a.id, 'title', a.title), 'impact', a.impact,
              'is_system', json(iif(a.is_system, 'true', 'false')),
              'has_component', json(iif(a.has_component, 'true', 'false')),
              'has_others', json(iif(a.has_others, 'true', 'false'))))
@@ -185,7 +187,7 @@ const SEEN: &str = "select c.id, c.name, c.attributes, (
                  and case i.kind when 'incident' then i.ended_at is null and {PUBLIC}
                      else {MAINTENANCE} and i.started_at <= ?4 end
                  and ((i.kind = 'incident' and i.is_system) or has_component)
-             order by i.id) a)
+             order by i.id) a)))
      from status_components c where c.retired_at is null and c.id = {COMPONENT}";
 
 /// The component with exactly the attributes `?3`, else the first with all of `?2`.
@@ -200,35 +202,32 @@ const BY_NAME: &str = "(select o.id from status_components o
 impl Seen {
     async fn read(db: &impl Db, subject: Subject<'_>, now: Timestamp) -> Result<Self> {
         let sql = SEEN
-            .replace("{PUBLIC}", incidents::PUBLIC)
+            .replace("{JSON}", Component::JSON)
+            .replace("{PUBLIC}", PUBLIC)
             .replace("{MAINTENANCE}", EFFECTIVE_MAINTENANCE);
-        let row = match subject {
+        let seen = match subject {
             Subject::Id(id) => {
                 let sql = sql.replace("{COMPONENT}", "?1");
-                db.first(&sql, params![id, None::<i64>, None::<i64>, now])
+                db.first_json(&sql, params![id, None::<i64>, None::<i64>, now])
                     .await?
             }
             Subject::Named(name, attributes) => {
                 let sql = sql.replace("{COMPONENT}", BY_NAME);
                 let key = attributes_key(attributes);
-                db.first(&sql, params![name, &json!(attributes), key, now])
+                db.first_json(&sql, params![name, &json!(attributes), key, now])
                     .await?
             }
         };
-        let row = row.ok_or_else(|| Error::bad_parameters("Component not found"))?;
-        Ok(Self {
-            component: Component::from_row(&row)?,
-            active: row.json(3)?,
-        })
+        seen.ok_or_else(|| Error::bad_parameters("Component not found"))
     }
 
     /// What is answered to a report that changes nothing.
     fn unchanged(&self, impact: i64) -> Option<Outcome> {
         match decide(&self.active, impact) {
-            Decision::UnderMaintenance(event) => Some(Outcome::UnderMaintenance(event.id)),
+            Decision::UnderMaintenance(event) => Some(Outcome::UnderMaintenance(event.event.id)),
             Decision::Known(event) => Some(Outcome::Known {
-                incident: event.id,
-                title: event.title.clone(),
+                incident: event.event.id,
+                title: event.event.title.clone(),
                 component: self.component.label(),
             }),
             _ => None,
@@ -238,118 +237,92 @@ impl Seen {
     /// Writes what a report leads to.
     async fn apply(
         &self,
-        db: &impl Db,
+        tx: &impl Tx,
         scope: &Scope,
         report: &Report<'_>,
         now: Timestamp,
     ) -> Result<Outcome> {
-        let writing = Writing {
-            db,
-            by: scope.username(),
+        let member = Member {
             component: &self.component,
+            by: scope.username(),
             now,
         };
-        let decision = decide(&self.active, report.impact);
-        let id = match decision {
+        let component = &self.component;
+        let event = match decide(&self.active, report.impact) {
             // Answered by whoever asked before, without writing anything.
-            Decision::UnderMaintenance(event) | Decision::Known(event) => event.id,
-            Decision::Open => writing.open(report).await?,
-            Decision::Join(to) => {
-                incidents::add_component(db, to.id, self.component.id).await?;
-                writing
-                    .tell_of(to.id, &format!("added to {}", escape(&to.title)))
-                    .await?;
-                to.id
+            Decision::UnderMaintenance(active) | Decision::Known(active) => active.event.clone(),
+            Decision::Open => open(tx, &member, report).await?,
+            Decision::Join(Active { event: to, .. }) => {
+                events::add_component(tx, to, component).await?;
+                let told = format!("added to {}", escape(&to.title));
+                member.tell(tx, to, &told).await?;
+                to.clone()
             }
             Decision::Move { from, to } => {
-                incidents::remove_component(db, from.id, self.component.id).await?;
-                incidents::add_component(db, to.id, self.component.id).await?;
-                writing
-                    .tell_of_move((from.id, &from.title), (to.id, &to.title))
-                    .await?;
-                to.id
+                let (from, to) = (&from.event, &to.event);
+                events::remove_component(tx, from, component).await?;
+                events::add_component(tx, to, component).await?;
+                tell_of_move(tx, &member, from, to).await?;
+                to.clone()
             }
             Decision::MoveToNew { from } => {
-                incidents::remove_component(db, from.id, self.component.id).await?;
-                let new = writing.open(report).await?;
-                writing
-                    .tell_of_move((from.id, &from.title), (new, report.text))
-                    .await?;
+                events::remove_component(tx, &from.event, component).await?;
+                let new = open(tx, &member, report).await?;
+                tell_of_move(tx, &member, &from.event, &new).await?;
                 new
             }
             Decision::MoveAndClose { from, to } => {
-                incidents::add_component(db, to.id, self.component.id).await?;
-                writing
-                    .tell_of_move((from.id, &from.title), (to.id, &to.title))
-                    .await?;
-                writing.tell(from.id, "CLOSED BY SYSTEM", false).await?;
-                incidents::close(db, from.id, now, now).await?;
-                to.id
+                let (from, to) = (&from.event, &to.event);
+                events::add_component(tx, to, component).await?;
+                tell_of_move(tx, &member, from, to).await?;
+                tell(tx, &member, from, "CLOSED BY SYSTEM").await?;
+                events::close(tx, from, now, now).await?;
+                to.clone()
             }
-            Decision::Raise(incident) => {
-                let (old, new) = (impact_name(incident.impact), impact_name(report.impact));
+            Decision::Raise(Active { event, impact, .. }) => {
+                let (old, new) = (impact_name(*impact), impact_name(report.impact));
                 let text = format!("impact changed from {old} to {new}");
-                writing.tell(incident.id, &text, false).await?;
-                incidents::set_impact(db, incident.id, report.impact, now).await?;
-                incident.id
+                tell(tx, &member, event, &text).await?;
+                events::set_impact(tx, event, report.impact, now).await?;
+                event.clone()
             }
         };
-        audit::insert(db, scope, "status_report", "Incident", &id.to_string()).await?;
-        Ok(Outcome::Taken(id))
+        let target = event.id.to_string();
+        audit::insert(tx, scope, "status_report", "Incident", &target).await?;
+        Ok(Outcome::Taken(event.id))
     }
 }
 
-/// What all writes of one report share.
-struct Writing<'a, D: Db> {
-    db: &'a D,
-    by: &'a str,
-    component: &'a Component,
-    now: Timestamp,
+/// Opens an incident of one component.
+async fn open(tx: &impl Tx, member: &Member<'_>, report: &Report<'_>) -> Result<EventRef> {
+    let new = NewEvent {
+        kind: EventKind::Incident,
+        title: report.text,
+        description: None,
+        impact: report.impact,
+        started_at: member.now,
+        ended_at: None,
+        contact_email: None,
+        components: &[member.component.id],
+    };
+    let origin = Origin {
+        status: IncidentStatus::Analysing.name(),
+        is_system: true,
+        by: member.by,
+    };
+    events::insert(tx, &new, &origin, member.now).await
 }
 
-impl<D: Db> Writing<'_, D> {
-    async fn open(&self, report: &Report<'_>) -> Result<i64> {
-        let new = NewIncident {
-            kind: EventKind::Incident,
-            title: report.text,
-            description: None,
-            impact: report.impact,
-            started_at: self.now,
-            ended_at: None,
-            is_system: true,
-            status: "analysing",
-            contact_email: None,
-            components: &[self.component.id],
-        };
-        incidents::insert(self.db, &new, self.by, self.now).await
-    }
-
-    async fn tell(&self, incident: i64, text: &str, is_markup: bool) -> Result<()> {
-        let update = NewUpdate {
-            status: SYSTEM,
-            text,
-            is_markup,
-            at: self.now,
-        };
-        incidents::add_update(self.db, incident, &update, self.by, self.now).await?;
-        Ok(())
-    }
-
-    /// Tells of something that happened to the component; `what` is markup.
-    async fn tell_of(&self, incident: i64, what: &str) -> Result<()> {
-        let text = format!("{} {what}", escape(&self.component.label()));
-        self.tell(incident, &text, true).await
-    }
-
-    /// Tells both incidents of a component that left the one for the other.
-    async fn tell_of_move(&self, from: (i64, &str), to: (i64, &str)) -> Result<()> {
-        self.tell_of(to.0, &format!("moved from {}", link(from.0, from.1)))
-            .await?;
-        self.tell_of(from.0, &format!("moved to {}", link(to.0, to.1)))
-            .await
-    }
+/// Adds an update that is plain text.
+async fn tell(tx: &impl Tx, member: &Member<'_>, event: &EventRef, text: &str) -> Result<()> {
+    let update = NewUpdate {
+        status: SYSTEM,
+        text,
+        is_markup: false,
+        at: member.now,
+    };
+    events::add_update(tx, event, &update, member.by, member.now).await
 }
 
 #[cfg(test)]
-#[path = "reports/tests.rs"]
 mod tests;

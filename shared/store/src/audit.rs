@@ -4,7 +4,8 @@ use windlass_core::db::Db;
 use windlass_core::{Result, Scope, Timestamp, params};
 
 /// Records a change made under this scope. `action` is the permission's or the endpoint's name,
-/// such as `blueprint_upload`; `target_type` a resource's, such as `Blueprint`.
+/// such as `blueprint_upload`; `target_type` a resource's, such as `Blueprint`. Only the store
+/// function that makes the change calls this.
 pub async fn insert(
     db: &impl Db,
     scope: &Scope,
@@ -12,22 +13,7 @@ pub async fn insert(
     target_type: &str,
     target_id: &str,
 ) -> Result<()> {
-    let tenant = Some(scope.tenant()).filter(|tenant| !tenant.is_empty());
-    db.execute(
-        "insert into audit_log
-             (created_at, username, tenant_name, action, target_type, target_id, request_id)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
-            Timestamp::now(),
-            scope.username(),
-            tenant,
-            action,
-            target_type,
-            target_id,
-            scope.request_id()
-        ],
-    )
-    .await
+    insert_each(db, scope, action, target_type, &[target_id]).await
 }
 
 /// Records the same change to many targets, as one statement.

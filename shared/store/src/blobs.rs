@@ -5,8 +5,11 @@
 //! here, and [`sweep`] finds the blob without listing the key-value store. A sweep claims a row
 //! before it removes anything; whoever still wants the blob then is refused.
 
+use serde::Deserialize;
+use serde_json::json;
+use std::cell::RefCell;
 use windlass_core::blob::{self, Blob, Writer};
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Row, Tx};
 use windlass_core::{Error, Kind, Result, Timestamp, log, params};
 
 /// How long a blob may be nobody's without a sign of life.
@@ -18,8 +21,55 @@ const RESERVED: u64 = 16;
 /// How many blobs one sweep removes.
 const SWEPT_AT_ONCE: usize = 20;
 
-/// A blob that is being written. It ends with [`NewBlob::finish`] or [`NewBlob::abandon`]; one
-/// that is dropped is left to a sweep.
+/// The blobs of one piece of work: those that it writes, and those that rows let go of through it.
+#[derive(Default)]
+pub struct LooseBlobs {
+    ids: RefCell<Vec<String>>,
+}
+
+impl LooseBlobs {
+    /// Adds a blob that a row lets go of, if the work succeeds.
+    pub fn add(&self, id: &str) {
+        self.ids.borrow_mut().push(id.to_owned());
+    }
+
+    /// Removes those that no row names.
+    async fn remove(self, db: &impl Db) -> Result<()> {
+        let ids = json!(self.ids.into_inner());
+        let sql = "select 1 from loose_blobs where id in (select value from json_each(?1)) limit 1";
+        // A read first: most work gives its blobs to rows, and writers should not wait for that.
+        if db.first(sql, params![&ids]).await?.is_none() {
+            return Ok(());
+        }
+        let claimed = db
+            .query(
+                "update loose_blobs set is_swept = 1 where id in (select value from json_each(?1))
+                 returning json_object('id', id, 'chunks', chunks)",
+                params![&ids],
+            )
+            .await?;
+        erase_all(db, &claimed).await
+    }
+}
+
+/// Does work that writes blobs, or makes rows let go of some. Those that no row names afterwards
+/// are removed, however the work ended: what is to stay was given to a row with [`keep`].
+///
+/// There is no other way to clean up: a value that is dropped cannot wait for the database. Work
+/// that is dropped itself leaves its blobs to a [`sweep`].
+pub async fn tidy_after<T>(
+    db: &impl Db,
+    work: impl AsyncFnOnce(&LooseBlobs) -> Result<T>,
+) -> Result<T> {
+    let blobs = LooseBlobs::default();
+    let done = work(&blobs).await;
+    if let Err(error) = blobs.remove(db).await {
+        log::error("a blob was left behind", &error);
+    }
+    done
+}
+
+/// A blob that is being written. One that is not given to a row goes with its [`LooseBlobs`].
 pub struct NewBlob {
     writer: Writer,
     reserved: u64,
@@ -27,8 +77,9 @@ pub struct NewBlob {
 
 impl NewBlob {
     /// Begins a blob: from now on a sweep would find it.
-    pub async fn begin(db: &impl Db) -> Result<Self> {
+    pub async fn begin(db: &impl Db, blobs: &LooseBlobs) -> Result<Self> {
         let writer = Writer::default();
+        blobs.add(writer.id());
         db.execute(
             "insert into loose_blobs (id, chunks, touched_at) values (?1, ?2, ?3)",
             params![writer.id(), RESERVED, Timestamp::now().millis()],
@@ -70,19 +121,14 @@ impl NewBlob {
     pub async fn finish(self) -> Result<Blob> {
         self.writer.finish().await
     }
-
-    /// Removes what was written so far.
-    pub async fn abandon(self, db: &impl Db) {
-        remove_or_log(db, self.writer.id()).await;
-    }
 }
 
-/// Gives a blob to a row: to be called in the transaction that stores the row naming it.
+/// Gives a blob to the row that names it and is stored in the same transaction.
 ///
 /// # Errors
 /// 503 when the blob was swept in the meantime.
-pub async fn keep(db: &impl Db, id: &str) -> Result<()> {
-    let kept = db
+pub async fn keep(tx: &impl Tx, id: &str) -> Result<()> {
+    let kept = tx
         .first(
             "delete from loose_blobs where id = ?1 and is_swept = 0 returning 1",
             params![id],
@@ -98,32 +144,21 @@ fn too_slow() -> Error {
     )
 }
 
-/// Removes a blob that no row names any more, at once rather than by a sweep. What a failure
-/// leaves is removed later.
-pub async fn remove_or_log(db: &impl Db, id: &str) {
-    if let Err(error) = remove(db, id).await {
-        log::error("a blob was left behind", &error);
-    }
+/// A blob that somebody claimed in order to remove it.
+#[derive(Deserialize)]
+struct Claimed {
+    id: String,
+    chunks: u64,
 }
 
-/// Removes a blob, if no row names it.
-async fn remove(db: &impl Db, id: &str) -> Result<()> {
-    let claimed = db
-        .first(
-            "update loose_blobs set is_swept = 1 where id = ?1 returning chunks",
-            params![id],
-        )
-        .await?;
-    match claimed {
-        Some(row) => erase(db, id, row.integer(0)?).await,
-        None => Ok(()),
+async fn erase_all(db: &impl Db, claimed: &[Row]) -> Result<()> {
+    for row in claimed {
+        let Claimed { id, chunks } = row.json(0)?;
+        blob::delete_chunks(&id, chunks).await?;
+        db.execute("delete from loose_blobs where id = ?1", params![id])
+            .await?;
     }
-}
-
-async fn erase(db: &impl Db, id: &str, chunks: i64) -> Result<()> {
-    blob::delete_chunks(id, u64::try_from(chunks).unwrap_or(0)).await?;
-    db.execute("delete from loose_blobs where id = ?1", params![id])
-        .await
+    Ok(())
 }
 
 /// Removes blobs that were nobody's for an hour. Answers how many.
@@ -139,13 +174,11 @@ pub async fn sweep(db: &impl Db, now: Timestamp) -> Result<usize> {
             "update loose_blobs set is_swept = 1
              where id in (select id from loose_blobs where touched_at < ?1
                           order by touched_at limit ?2)
-             returning id, chunks",
+             returning json_object('id', id, 'chunks', chunks)",
             params![before, SWEPT_AT_ONCE],
         )
         .await?;
-    for row in &claimed {
-        erase(db, row.text(0)?, row.integer(1)?).await?;
-    }
+    erase_all(db, &claimed).await?;
     Ok(claimed.len())
 }
 
@@ -162,11 +195,15 @@ mod tests {
     }
 
     async fn written(db: &NativeDb, size: usize) -> Blob {
-        let mut new = NewBlob::begin(db).await.unwrap();
+        let mut new = NewBlob::begin(db, &LooseBlobs::default()).await.unwrap();
         for piece in vec![7; size].chunks(100_000) {
             new.write(db, piece).await.unwrap();
         }
         new.finish().await.unwrap()
+    }
+
+    async fn given_to_a_row(db: &NativeDb, blob: &Blob) -> Result<()> {
+        db.transaction(async |tx| keep(tx, &blob.id).await).await
     }
 
     async fn loose(db: &NativeDb) -> i64 {
@@ -187,7 +224,7 @@ mod tests {
         pollster::block_on(async {
             let db = fresh().await;
             let kept = written(&db, 10).await;
-            keep(&db, &kept.id).await.unwrap();
+            given_to_a_row(&db, &kept).await.unwrap();
             let orphan = written(&db, 17 * blob::CHUNK + 5).await;
             assert_eq!(sweep(&db, later(3500)).await.unwrap(), 0);
             assert!(exists(&orphan).await);
@@ -205,7 +242,7 @@ mod tests {
     fn an_upload_under_way_is_not_swept_and_one_that_was_is_not_kept() {
         pollster::block_on(async {
             let db = fresh().await;
-            let mut new = NewBlob::begin(&db).await.unwrap();
+            let mut new = NewBlob::begin(&db, &LooseBlobs::default()).await.unwrap();
             db.execute("update loose_blobs set touched_at = 0", &[])
                 .await
                 .unwrap();
@@ -216,7 +253,7 @@ mod tests {
             assert_eq!(sweep(&db, later(0)).await.unwrap(), 0);
             let blob = new.finish().await.unwrap();
             assert_eq!(sweep(&db, later(4000)).await.unwrap(), 1);
-            let refusal = keep(&db, &blob.id).await.unwrap_err();
+            let refusal = given_to_a_row(&db, &blob).await.unwrap_err();
             assert_eq!(refusal.kind(), Kind::Unavailable);
         });
     }
@@ -230,30 +267,43 @@ mod tests {
                 .await
                 .unwrap();
             blob::delete_chunks(&blob.id, 1).await.unwrap();
-            assert!(keep(&db, &blob.id).await.is_err());
+            assert!(given_to_a_row(&db, &blob).await.is_err());
             assert_eq!(sweep(&db, later(0)).await.unwrap(), 1);
             assert!(blob::chunk(&blob.id, blob.size, 2).await.is_err());
         });
     }
 
     #[test]
-    fn what_is_abandoned_or_removed_is_gone_at_once() {
+    fn what_work_does_not_give_to_a_row_is_gone_when_it_ends() {
         pollster::block_on(async {
             let db = fresh().await;
-            let mut new = NewBlob::begin(&db).await.unwrap();
-            new.write(&db, &vec![1; 2 * blob::CHUNK]).await.unwrap();
-            let id = new.writer.id().to_owned();
-            new.abandon(&db).await;
-            assert!(blob::chunk(&id, u64::MAX, 0).await.is_err());
-            let blob = written(&db, 10).await;
-            remove_or_log(&db, &blob.id).await;
-            assert!(!exists(&blob).await);
-            // What a row names is not removed, even when somebody asks for it.
-            let kept = written(&db, 10).await;
-            keep(&db, &kept.id).await.unwrap();
-            remove_or_log(&db, &kept.id).await;
-            assert!(exists(&kept).await);
-            assert_eq!(loose(&db).await, 0);
+            for succeeds in [true, false] {
+                let let_go = written(&db, 10).await;
+                let named = written(&db, 10).await;
+                given_to_a_row(&db, &named).await.unwrap();
+                let mut ids = Vec::new();
+                let done = tidy_after(&db, async |blobs| {
+                    let mut unfinished = NewBlob::begin(&db, blobs).await?;
+                    unfinished.write(&db, &vec![1; 2 * blob::CHUNK]).await?;
+                    ids.push(unfinished.writer.id().to_owned());
+                    let kept = NewBlob::begin(&db, blobs).await?.finish().await?;
+                    given_to_a_row(&db, &kept).await?;
+                    blobs.add(&let_go.id);
+                    // What a row names is not removed, even when somebody asks for it.
+                    blobs.add(&named.id);
+                    match succeeds {
+                        true => Ok(kept),
+                        false => Err(Error::conflict("no")),
+                    }
+                })
+                .await;
+                assert_eq!(done.is_ok(), succeeds);
+                for id in &ids {
+                    assert!(blob::chunk(id, u64::MAX, 0).await.is_err());
+                }
+                assert!(!exists(&let_go).await && exists(&named).await);
+                assert_eq!(loose(&db).await, 0);
+            }
         });
     }
 }

@@ -8,7 +8,7 @@ mod schema;
 use crate::audit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::list::{Field, Resource};
 use windlass_core::{Caller, Error, Kind, Result, Scope, Timestamp, params};
 
@@ -46,7 +46,7 @@ pub struct Setting {
     /// Whether only administrators may see and change it.
     pub admin_only: bool,
     /// When it was changed, if ever.
-    pub updated_at: Option<String>,
+    pub updated_at: Option<Timestamp>,
     /// Who changed it.
     pub updater_name: Option<String>,
 }
@@ -158,8 +158,8 @@ async fn read(
 }
 
 /// Gives a setting another value.
-pub async fn save(db: &impl Db, scope: &Scope, setting: &Setting, value: &Value) -> Result<()> {
-    db.execute(
+pub async fn save(tx: &impl Tx, scope: &Scope, setting: &Setting, value: &Value) -> Result<()> {
+    tx.execute(
         "update config set value = ?3, updated_at = ?4, updater_name = ?5
          where scope = ?1 and name = ?2",
         params![
@@ -172,7 +172,7 @@ pub async fn save(db: &impl Db, scope: &Scope, setting: &Setting, value: &Value)
     )
     .await?;
     let target = format!("{}.{}", setting.scope, setting.name);
-    audit::insert(db, scope, "manager_config_put", SETTINGS.name, &target).await
+    audit::insert(tx, scope, "manager_config_put", SETTINGS.name, &target).await
 }
 
 /// Who may do what, as `/config` tells it: the roles, and for each permission who holds it.
@@ -194,5 +194,4 @@ pub async fn authorization(db: &impl Db, _scope: &Scope) -> Result<Value> {
 }
 
 #[cfg(test)]
-#[path = "config/tests.rs"]
 mod tests;

@@ -14,13 +14,10 @@ mod status;
 pub(crate) mod tests;
 mod waiting;
 
-pub use deployment_to_run::{
-    DeploymentFacts, DeploymentToRun, deployment_facts, deployment_to_run, workflow,
-};
+pub use deployment_to_run::{DeploymentToRun, deployment_to_run, workflow};
 pub use list::{EXECUTIONS, without_system_workflows};
 pub use origin::creator;
 pub use removal::{Removal, delete};
-pub(crate) use row::insert;
-pub use row::{Execution, find, find_if_any, note_requeue, save, save_for, start};
+pub use row::{Execution, find, find_if_any, insert, note_requeue, save, save_for, start};
 pub use status::Status;
 pub use waiting::{count_active, in_the_way, startable, system_is_busy};

@@ -9,8 +9,11 @@ mod parse;
 pub use list::{LABEL_LIST, keys, reserved, values};
 pub use parse::{CONSUMER_ID, OBJECT_PARENT, RESERVED, check, check_key, parse};
 
+use crate::blueprints::Blueprint;
+use crate::deployments::{Deployment, Owner};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use windlass_core::db::{Db, Value};
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, params};
 
 /// What a label is on.
@@ -50,81 +53,136 @@ impl LabelOwner {
     }
 }
 
-/// Key and value of every label of one owner, ordered.
-pub async fn find(db: &impl Db, owner: LabelOwner, key: i64) -> Result<Vec<(String, String)>> {
-    let (table, column, _) = owner.tables();
-    let sql = format!("select key, value from {table} where {column} = ?1 order by key, value");
-    let rows = db.query(&sql, params![key]).await?;
-    rows.iter()
-        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
-        .collect()
+/// A label as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Label {
+    /// The key, in lower case.
+    pub key: String,
+    /// The value, normalised.
+    pub value: String,
 }
 
-/// Makes these the labels of one owner: missing ones go, present ones keep their `created_at`.
-/// A deployment's `csys-consumer-id` is the server's own and stays as it is.
-pub async fn replace(
-    db: &impl Db,
+impl Label {
+    /// A label of texts that are known to be usable.
+    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+}
+
+/// A row that has labels: a blueprint or deployment that was found, or was just made.
+#[derive(Clone, Copy, Debug)]
+pub struct Labelled {
     owner: LabelOwner,
     key: i64,
-    labels: &[(String, String)],
+}
+
+impl Labelled {
+    /// The row of this key. Other crates have to find the row first.
+    pub(crate) const fn new(owner: LabelOwner, key: i64) -> Self {
+        Self { owner, key }
+    }
+}
+
+impl From<&Blueprint> for Labelled {
+    fn from(blueprint: &Blueprint) -> Self {
+        Self::new(LabelOwner::Blueprint, blueprint.key)
+    }
+}
+
+impl From<&Deployment> for Labelled {
+    fn from(deployment: &Deployment) -> Self {
+        Self::new(LabelOwner::Deployment, deployment.key)
+    }
+}
+
+impl From<&Owner> for Labelled {
+    fn from(deployment: &Owner) -> Self {
+        Self::new(LabelOwner::Deployment, deployment.key)
+    }
+}
+
+/// Every label of one row, ordered by key and value.
+pub async fn find(db: &impl Db, of: impl Into<Labelled>) -> Result<Vec<Label>> {
+    ordered(db, of.into(), "key, value").await
+}
+
+/// Every label of one row, in the order in which they were given.
+pub async fn find_oldest_first(db: &impl Db, of: impl Into<Labelled>) -> Result<Vec<Label>> {
+    ordered(db, of.into(), "created_at, value").await
+}
+
+async fn ordered(db: &impl Db, of: Labelled, order: &'static str) -> Result<Vec<Label>> {
+    let (table, column, _) = of.owner.tables();
+    let sql = format!(
+        "select json_group_array(json_object('key', key, 'value', value)) from
+             (select key, value from {table} where {column} = ?1 order by {order})"
+    );
+    let labels = db.first_json(&sql, params![of.key]).await?;
+    Ok(labels.unwrap_or_default())
+}
+
+/// Makes these the labels of one row: missing ones go, present ones keep their `created_at`.
+/// A deployment's `csys-consumer-id` is the server's own and stays as it is.
+pub async fn replace(
+    tx: &impl Tx,
     scope: &Scope,
+    of: impl Into<Labelled>,
+    labels: &[Label],
 ) -> Result<()> {
-    let (table, column, _) = owner.tables();
+    let of = of.into();
+    let (table, column, _) = of.owner.tables();
     let sql = format!(
         "delete from {table} where {column} = ?1 and (key <> ?3 or ?4)
              and (key, value) not in
-                 (select value ->> 0, value ->> 1 from json_each(?2))"
+                 (select value ->> '$.key', value ->> '$.value' from json_each(?2))"
     );
-    let is_blueprint = owner == LabelOwner::Blueprint;
-    db.execute(
+    let is_blueprint = of.owner == LabelOwner::Blueprint;
+    tx.execute(
         &sql,
-        params![key, &json!(labels), CONSUMER_ID, is_blueprint],
+        params![of.key, &json!(labels), CONSUMER_ID, is_blueprint],
     )
     .await?;
-    let mut given = labels.to_vec();
-    given.retain(|(label, _)| is_blueprint || label != CONSUMER_ID);
-    add(db, owner, key, &given, scope).await
+    let mut own = labels.to_vec();
+    own.retain(|label| is_blueprint || label.key != CONSUMER_ID);
+    add(tx, scope, of, &own).await
 }
 
-/// Adds labels to one owner. Those it has already stay as they are.
+/// Adds labels to one row. Those it has already stay as they are.
 pub async fn add(
-    db: &impl Db,
-    owner: LabelOwner,
-    key: i64,
-    labels: &[(String, String)],
+    tx: &impl Tx,
     scope: &Scope,
+    to: impl Into<Labelled>,
+    labels: &[Label],
 ) -> Result<()> {
     if labels.is_empty() {
         return Ok(());
     }
-    let (table, column, _) = owner.tables();
+    let to = to.into();
+    let (table, column, _) = to.owner.tables();
     let sql = format!(
         "insert or ignore into {table} ({column}, key, value, created_at, created_by)
-         select ?1, value ->> 0, value ->> 1, ?3, ?4 from json_each(?2)"
+         select ?1, value ->> '$.key', value ->> '$.value', ?3, ?4 from json_each(?2)"
     );
-    db.execute(
+    tx.execute(
         &sql,
-        params![key, &json!(labels), Timestamp::now(), scope.username()],
+        params![to.key, &json!(labels), Timestamp::now(), scope.username()],
     )
     .await
 }
 
-/// Removes labels from one owner. Those it does not have are no error.
-pub async fn remove(
-    db: &impl Db,
-    owner: LabelOwner,
-    key: i64,
-    labels: &[(String, String)],
-) -> Result<()> {
-    let (table, column, _) = owner.tables();
+/// Removes labels from one row. Those it does not have are no error.
+pub async fn remove(tx: &impl Tx, from: impl Into<Labelled>, labels: &[Label]) -> Result<()> {
+    let from = from.into();
+    let (table, column, _) = from.owner.tables();
     let sql = format!(
-        "delete from {table} where {column} = ?1
-             and (key, value) in (select value ->> 0, value ->> 1 from json_each(?2))"
+        "delete from {table} where {column} = ?1 and (key, value) in
+             (select value ->> '$.key', value ->> '$.value' from json_each(?2))"
     );
-    let parameters: [Value; 2] = [key.into(), (&json!(labels)).into()];
-    db.execute(&sql, &parameters).await
+    tx.execute(&sql, params![from.key, &json!(labels)]).await
 }
 
 #[cfg(test)]
-#[path = "labels/tests.rs"]
 mod tests;

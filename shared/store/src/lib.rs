@@ -31,8 +31,11 @@ pub(crate) fn json_text(rows: &(impl serde::Serialize + ?Sized)) -> windlass_cor
 /// A database as an installation has it after its first use.
 #[cfg(test)]
 pub(crate) async fn fresh_database() -> windlass_core::db::NativeDb {
+    use windlass_core::db::Db as _;
     let db = windlass_core::db::NativeDb::in_memory();
     migrations::apply(&db).await.unwrap();
-    users::insert_first_administrator(&db, "-").await.unwrap();
+    db.transaction(async |tx| users::insert_first_administrator(tx, "-").await)
+        .await
+        .unwrap();
     db
 }

@@ -7,34 +7,8 @@
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp, params};
 
-/// Every migration in its order: number, name, statements.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "identity", include_str!("../schema/001_identity.sql")),
-    (
-        2,
-        "orchestration",
-        include_str!("../schema/002_orchestration.sql"),
-    ),
-    (3, "groups", include_str!("../schema/003_groups.sql")),
-    (
-        4,
-        "token_scopes",
-        include_str!("../schema/004_token_scopes.sql"),
-    ),
-    (5, "status", include_str!("../schema/005_status.sql")),
-    (
-        6,
-        "status_subscriptions",
-        include_str!("../schema/006_status_subscriptions.sql"),
-    ),
-    (7, "ldap", include_str!("../schema/007_ldap.sql")),
-    (8, "blobs", include_str!("../schema/008_blobs.sql")),
-    (
-        9,
-        "status_runs",
-        include_str!("../schema/009_status_runs.sql"),
-    ),
-];
+/// Every migration in its order: number, name, statements. The build script lists `schema/`.
+const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// The version this build expects.
 pub fn latest() -> i64 {
@@ -135,10 +109,52 @@ fn split(sql: &str) -> Vec<String> {
     statements
 }
 
+/// The build script, for what it says about files that are not as they should be.
+#[cfg(test)]
+#[path = "../build.rs"]
+#[allow(dead_code, reason = "its `main` is cargo's")]
+mod listing;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use windlass_core::db::NativeDb;
+
+    #[test]
+    fn files_are_listed_by_their_numbers_without_gaps() {
+        let listed = |files: &[&str]| {
+            let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
+            listing::in_order(&files)
+        };
+        let good = listed(&["002_two.sql", "001_one.sql"]).unwrap();
+        assert_eq!(good, [(1, "one".to_owned()), (2, "two".to_owned())]);
+        for (files, problem) in [
+            (
+                &["002_two.sql"][..],
+                "there is no 001_*.sql before 002_two.sql",
+            ),
+            (
+                &["001_one.sql", "003_three.sql"],
+                "there is no 002_*.sql before 003_three.sql",
+            ),
+            (
+                &["001_one.sql", "002_b.sql", "002_a.sql"],
+                "002_a.sql and 002_b.sql have the same number",
+            ),
+            (&["1_one.sql"], "`1_one.sql` is not called like a migration"),
+            (
+                &["001_One.sql"],
+                "`001_One.sql` is not called like a migration",
+            ),
+            (
+                &["001_one.txt"],
+                "`001_one.txt` is not called like a migration",
+            ),
+        ] {
+            let told = listed(files).unwrap_err();
+            assert!(told.starts_with(problem), "{files:?}: {told}");
+        }
+    }
 
     #[test]
     fn migrations_apply_once_and_are_repeatable() {

@@ -8,10 +8,11 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
-use windlass_core::db::{Db, Value};
+use windlass_core::db::{Db, Tx};
 use windlass_core::list::{COMMON, Field, Resource, concat};
-use windlass_core::{Error, Result, Scope, params};
+use windlass_core::{Error, Result, Scope, Visibility, params};
 
+use crate::audit;
 use crate::deployments::Owner;
 
 /// How many bytes of nodes go into one statement.
@@ -122,20 +123,35 @@ pub struct Counts {
     pub actual_planned: i64,
 }
 
-/// Stores a deployment's nodes.
+/// Stores the nodes of a new deployment, whose record in the audit trail tells of them.
 ///
 /// # Errors
 /// 409 for a name that the deployment has already.
-pub async fn insert_many(db: &impl Db, owner: &Owner, nodes: &[NewNode]) -> Result<()> {
+pub async fn insert_many(tx: &impl Tx, owner: &Owner, nodes: &[NewNode]) -> Result<()> {
     let mut rest = nodes;
     while !rest.is_empty() {
         let mut batch = Batch::default();
         let taken = rest.iter().take_while(|node| batch.add(node)).count();
         let (_, left) = rest.split_at(taken);
         rest = left;
-        batch.insert(db, owner).await?;
+        batch.insert(tx, owner).await?;
     }
     Ok(())
+}
+
+/// Adds nodes to a deployment that was there before.
+///
+/// # Errors
+/// 409 for a name that the deployment has already.
+pub async fn add(tx: &impl Tx, scope: &Scope, owner: &Owner, nodes: &[NewNode]) -> Result<()> {
+    insert_many(tx, owner, nodes).await?;
+    let ids: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+    audit::insert_each(tx, scope, "node_create", NODE.name, &ids).await
+}
+
+/// What stands for an absent value in JSON text.
+fn null() -> String {
+    "null".to_owned()
 }
 
 /// Rows on their way, and the texts they share, each once. Rows are written as JSON text by hand:
@@ -155,7 +171,9 @@ impl<'n> Batch<'n> {
             return false;
         }
         self.bytes += node.properties.len() + node.relationships.len() + 256;
-        let name = json!([node.id, node.type_name, node.host_id]).to_string();
+        let text = |text: &str| Json::from(text).to_string();
+        let [hierarchy, operations, plugins] =
+            [&node.type_hierarchy, &node.operations, &node.plugins].map(|text| self.place(text));
         let Counts {
             number,
             planned,
@@ -164,18 +182,21 @@ impl<'n> Batch<'n> {
             max,
             actual_planned,
         } = node.counts;
-        let [hierarchy, operations, plugins] =
-            [&node.type_hierarchy, &node.operations, &node.plugins].map(|text| self.place(text));
         let _ = write!(
             self.rows,
-            "{}[{name}, {}, {}, {}, {}, {}, {}, [{number}, {planned}, {deploy}, {min}, {max}, {actual_planned}]]",
-            if self.rows.is_empty() { "[" } else { ", " },
-            hierarchy,
-            node.properties,
-            operations,
-            node.relationships,
-            plugins,
-            node.plugins_to_install.as_deref().unwrap_or("null"),
+            r#"{comma}{{"id": {id}, "type": {type_name}, "host_id": {host_id},
+                "hierarchy": {hierarchy}, "operations": {operations}, "plugins": {plugins},
+                "properties": {properties}, "relationships": {relationships},
+                "plugins_to_install": {to_install}, "number": {number}, "planned": {planned},
+                "deploy": {deploy}, "min": {min}, "max": {max},
+                "actual_planned": {actual_planned}}}"#,
+            comma = if self.rows.is_empty() { "[" } else { ", " },
+            id = text(&node.id),
+            type_name = text(&node.type_name),
+            host_id = node.host_id.as_deref().map_or_else(null, text),
+            properties = node.properties,
+            relationships = node.relationships,
+            to_install = node.plugins_to_install.clone().unwrap_or_else(null),
         );
         true
     }
@@ -188,24 +209,25 @@ impl<'n> Batch<'n> {
         })
     }
 
-    async fn insert(mut self, db: &impl Db, owner: &Owner) -> Result<()> {
+    async fn insert(mut self, tx: &impl Tx, owner: &Owner) -> Result<()> {
         self.rows.push(']');
-        db.execute(
+        tx.execute(
             "with part as materialized (select key as place, value as text from json_each(?2))
              insert into nodes (deployment_key, deployment_id, tenant_name, created_by, visibility,
                  id, type, type_hierarchy, properties, operations, relationships, plugins,
                  plugins_to_install, host_id, number_of_instances, planned_number_of_instances,
                  deploy_number_of_instances, min_number_of_instances, max_number_of_instances,
                  actual_planned_number_of_instances)
-             select ?3, ?4, ?5, ?6, ?7, n.value ->> '$[0][0]', n.value ->> '$[0][1]', hierarchy.text,
-                 n.value -> 2, operations.text, n.value -> 4, plugins.text,
-                 nullif(n.value -> 6, 'null'), n.value ->> '$[0][2]', n.value ->> '$[7][0]',
-                 n.value ->> '$[7][1]', n.value ->> '$[7][2]', n.value ->> '$[7][3]',
-                 n.value ->> '$[7][4]', n.value ->> '$[7][5]'
+             select ?3, ?4, ?5, ?6, ?7, n.value ->> '$.id', n.value ->> '$.type', hierarchy.text,
+                 n.value -> '$.properties', operations.text, n.value -> '$.relationships',
+                 plugins.text, nullif(n.value -> '$.plugins_to_install', 'null'),
+                 n.value ->> '$.host_id', n.value ->> '$.number', n.value ->> '$.planned',
+                 n.value ->> '$.deploy', n.value ->> '$.min', n.value ->> '$.max',
+                 n.value ->> '$.actual_planned'
              from json_each(?1) n
-             left join part hierarchy on hierarchy.place = n.value ->> 1
-             left join part operations on operations.place = n.value ->> 3
-             left join part plugins on plugins.place = n.value ->> 5
+             left join part hierarchy on hierarchy.place = n.value ->> '$.hierarchy'
+             left join part operations on operations.place = n.value ->> '$.operations'
+             left join part plugins on plugins.place = n.value ->> '$.plugins'
              order by n.key",
             params![
                 self.rows,
@@ -233,6 +255,8 @@ impl<'n> Batch<'n> {
 pub struct Node {
     /// The row.
     pub key: i64,
+    /// The name.
+    pub id: String,
     /// The tenant.
     pub tenant_name: String,
     /// The properties, functions unevaluated.
@@ -245,7 +269,7 @@ pub struct Node {
 /// 404.
 pub async fn find(db: &impl Db, scope: &Scope, deployment: &str, id: &str) -> Result<Node> {
     let sql = format!(
-        "select json_object('key', key, 'tenant_name', tenant_name, 'properties', json(properties))
+        "select json_object('key', key, 'id', id, 'tenant_name', tenant_name, 'properties', json(properties))
          from nodes where {} and deployment_id = ?4 and id = ?5 order by tenant_name = ?1 desc",
         Scope::VISIBLE
     );
@@ -258,44 +282,55 @@ pub async fn find(db: &impl Db, scope: &Scope, deployment: &str, id: &str) -> Re
 pub const CHANGEABLE: [&str; 4] = ["plugins", "operations", "relationships", "properties"];
 
 /// Saves changed parts of a node; those that are absent stay.
-pub async fn save(db: &impl Db, key: i64, parts: &Map<String, Json>) -> Result<()> {
+pub async fn save(
+    tx: &impl Tx,
+    scope: &Scope,
+    node: &Node,
+    parts: &Map<String, Json>,
+) -> Result<()> {
     let part = |name: &str| {
         parts
             .get(name)
             .filter(|value| !value.is_null())
             .map(Json::to_string)
     };
-    db.execute(
+    tx.execute(
         "update nodes set plugins = coalesce(?2, plugins), operations = coalesce(?3, operations),
              relationships = coalesce(?4, relationships), properties = coalesce(?5, properties)
          where key = ?1",
         params![
-            key,
+            node.key,
             part("plugins"),
             part("operations"),
             part("relationships"),
             part("properties")
         ],
     )
-    .await
+    .await?;
+    audit::insert(tx, scope, "node_update", NODE.name, &node.id).await
 }
 
 /// Deletes a node. Its instances go with their own calls.
-pub async fn delete(db: &impl Db, key: i64) -> Result<()> {
-    db.execute("delete from nodes where key = ?1", params![key])
-        .await
+pub async fn delete(tx: &impl Tx, scope: &Scope, node: &Node) -> Result<()> {
+    tx.execute("delete from nodes where key = ?1", params![node.key])
+        .await?;
+    audit::insert(tx, scope, "node_delete", NODE.name, &node.id).await
 }
 
 /// Gives a deployment's nodes and instances its visibility.
-pub async fn set_visibility(db: &impl Db, deployment_key: i64, visibility: &str) -> Result<()> {
-    for table in ["nodes", "node_instances"] {
-        let parameters: [Value; 2] = [deployment_key.into(), visibility.into()];
-        let sql = format!("update {table} set visibility = ?2 where deployment_key = ?1");
-        db.execute(&sql, &parameters).await?;
+pub(crate) async fn set_visibility(
+    tx: &impl Tx,
+    owner: &Owner,
+    visibility: Visibility,
+) -> Result<()> {
+    for sql in [
+        "update nodes set visibility = ?2 where deployment_key = ?1",
+        "update node_instances set visibility = ?2 where deployment_key = ?1",
+    ] {
+        tx.execute(sql, params![owner.key, visibility]).await?;
     }
     Ok(())
 }
 
 #[cfg(test)]
-#[path = "nodes/tests.rs"]
 pub(crate) mod tests;

@@ -1,12 +1,13 @@
 //! How the application is doing, over all tables: for `/status` and `/metrics`.
 
+use crate::executions::Status;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Result, Scope, Timestamp, params};
 
-use crate::executions::Status;
-
 /// What waits in the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Queue {
     /// All work that is left, also what is for later or under way.
     pub depth: i64,
@@ -29,48 +30,50 @@ pub struct Counts {
 
 /// The state of the queue at this moment. Work whose lease has run out is due again since then.
 pub async fn queue(db: &impl Db, _scope: &Scope, now: Timestamp) -> Result<Queue> {
-    let row = db
-        .first(
-            "select (select count(*) from queue), count(*),
-                 coalesce(max(?1 - max(not_before, coalesce(lease_until, 0))), 0)
+    let queue = db
+        .first_json(
+            "select json_object('depth', (select count(*) from queue), 'due', count(*),
+                 'oldest_due_millis',
+                 coalesce(max(?1 - max(not_before, coalesce(lease_until, 0))), 0))
              from queue where not_before <= ?1 and coalesce(lease_until, 0) <= ?1",
             params![now.millis()],
         )
         .await?;
-    let Some(row) = row else {
-        return Ok(Queue::default());
-    };
-    Ok(Queue {
-        depth: row.integer(0)?,
-        due: row.integer(1)?,
-        oldest_due_millis: row.integer(2)?,
-    })
+    Ok(queue.unwrap_or_default())
 }
 
 /// How many blueprints, deployments and executions there are.
 pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
-    let row = db
-        .first(
-            "select (select count(*) from blueprints), (select count(*) from deployments),
-                 (select json_group_object(status, amount) from (
-                     select status, count(*) as amount from executions group by status))",
+    #[derive(Default, Deserialize)]
+    struct Row {
+        blueprints: i64,
+        deployments: i64,
+        executions: BTreeMap<String, i64>,
+    }
+    let row: Option<Row> = db
+        .first_json(
+            "select json_object('blueprints', (select count(*) from blueprints),
+                 'deployments', (select count(*) from deployments),
+                 'executions', (select json_group_object(status, amount) from (
+                     select status, count(*) as amount from executions group by status)))",
             &[],
         )
         .await?;
-    let Some(row) = row else {
-        return Ok(Counts::default());
-    };
-    let mut found: std::collections::BTreeMap<String, i64> = row.json(2)?;
-    // Every status, so that a metric exists before its first event.
-    let mut executions: Vec<(String, i64)> = Status::ALL
-        .into_iter()
-        .map(Status::name)
-        .map(|status| (status.to_owned(), found.remove(status).unwrap_or(0)))
-        .collect();
+    let Row {
+        blueprints,
+        deployments,
+        executions: mut found,
+    } = row.unwrap_or_default();
+    // Also those that no execution has, so that a metric exists before its first event.
+    let known = Status::ALL.into_iter().map(|status| {
+        let name = status.name();
+        (name.to_owned(), found.remove(name).unwrap_or(0))
+    });
+    let mut executions: Vec<(String, i64)> = known.collect();
     executions.extend(found);
     Ok(Counts {
-        blueprints: row.integer(0)?,
-        deployments: row.integer(1)?,
+        blueprints,
+        deployments,
         executions,
     })
 }
@@ -84,5 +87,4 @@ pub async fn database_answers(db: &impl Db) -> bool {
 }
 
 #[cfg(test)]
-#[path = "overview/tests.rs"]
 mod tests;

@@ -1,11 +1,13 @@
 //! Roles, and which permissions they hold.
 //!
-//! Roles are given; what they hold is data. A change counts from the next request on, because it
+//! The roles come with the application; what they hold is data. A change counts from the next request on, because it
 //! changes `identity_version`.
 
 use crate::audit;
-use windlass_core::db::Db;
-use windlass_core::list::{Field, Resource, python_list};
+use serde::Deserialize;
+use windlass_core::db::{Db, Tx};
+use windlass_core::list::{Field, ListQuery, Resource};
+use windlass_core::python;
 use windlass_core::{Error, Kind, Result, Scope, params};
 
 /// Pairs of a role and a permission it holds. The limit keeps SQLite from merging the inner
@@ -23,11 +25,13 @@ pub static PERMISSIONS: Resource = Resource {
 };
 
 /// Where a role counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum RoleType {
     /// In the whole system.
+    #[serde(rename = "system_role")]
     System,
     /// In one tenant.
+    #[serde(rename = "tenant_role")]
     Tenant,
 }
 
@@ -41,52 +45,77 @@ impl RoleType {
     }
 }
 
-/// Refuses a role that there is not, or that is of the other type.
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Role {
+    /// The name, which is what other tables refer to.
+    pub name: String,
+    /// Where it counts.
+    #[serde(rename = "type")]
+    pub kind: RoleType,
+}
+
+async fn roles(db: &impl Db) -> Result<Vec<Role>> {
+    let roles = db
+        .first_json(
+            "select json_group_array(json_object('name', name, 'type', type))
+             from (select name, type from roles order by id)",
+            &[],
+        )
+        .await?;
+    Ok(roles.unwrap_or_default())
+}
+
+/// Refuses a name that is no role, or a role of the other type.
 ///
 /// # Errors
 /// 400, naming the roles of this type.
 pub async fn demand_role(db: &impl Db, _scope: &Scope, role: &str, wanted: RoleType) -> Result<()> {
-    let rows = db
-        .query("select name, type from roles order by id", &[])
-        .await?;
-    let mut valid = Vec::new();
-    for row in &rows {
-        let (name, is) = (row.text(0)?, row.text(1)?);
-        if is == wanted.name() {
-            valid.push(name);
-        } else if name == role {
-            return Err(Error::bad_parameters(format!(
-                "Role `{role}` is a {is} and cannot be assigned as a {}",
-                wanted.name()
-            )));
+    let roles = roles(db).await?;
+    match roles.iter().find(|known| known.name == role) {
+        Some(known) if known.kind == wanted => Ok(()),
+        Some(known) => Err(Error::bad_parameters(format!(
+            "Role `{role}` is a {} and cannot be assigned as a {}",
+            known.kind.name(),
+            wanted.name()
+        ))),
+        None => {
+            let valid = roles.iter().filter(|known| known.kind == wanted);
+            let valid: Vec<&str> = valid.map(|known| known.name.as_str()).collect();
+            Err(Error::bad_parameters(format!(
+                "Invalid role: `{role}`. Valid {} roles are: {}",
+                wanted.name(),
+                python::list(valid)
+            )))
         }
     }
-    if valid.contains(&role) {
-        return Ok(());
-    }
-    Err(Error::bad_parameters(format!(
-        "Invalid role: `{role}`. Valid {} roles are: {}",
-        wanted.name(),
-        python_list(&valid)
-    )))
 }
 
-/// Refuses a role that there is not.
+/// The role of this name.
 ///
 /// # Errors
-/// 404.
-pub async fn demand_known(db: &impl Db, _scope: &Scope, role: &str) -> Result<()> {
-    let row = db
-        .first("select 1 from roles where name = ?1", params![role])
+/// 404 when there is none.
+pub async fn find_role(db: &impl Db, _scope: &Scope, name: &str) -> Result<Role> {
+    let found = db
+        .first_json(
+            "select json_object('name', name, 'type', type) from roles where name = ?1",
+            params![name],
+        )
         .await?;
-    row.map(drop).ok_or_else(|| Error::not_found("Role", role))
+    found.ok_or_else(|| Error::not_found("Role", name))
 }
 
-async fn is_held(db: &impl Db, role: &str, permission: &str) -> Result<bool> {
+/// Narrows a list of permissions to those that one role holds.
+pub fn of_role(mut query: ListQuery, role: &Role) -> ListQuery {
+    query.and("t.role = {}", [role.name.as_str().into()]);
+    query
+}
+
+async fn is_held(db: &impl Db, role: &Role, permission: &str) -> Result<bool> {
     let row = db
         .first(
             "select 1 from permissions where role = ?1 and permission = ?2",
-            params![role, permission],
+            params![role.name.as_str(), permission],
         )
         .await?;
     Ok(row.is_some())
@@ -95,40 +124,40 @@ async fn is_held(db: &impl Db, role: &str, permission: &str) -> Result<bool> {
 /// Lets a role do something more. Any name will do: other programs than this one ask for some.
 ///
 /// # Errors
-/// 404 for the role; 409 when it holds the permission.
-pub async fn insert(db: &impl Db, scope: &Scope, role: &str, permission: &str) -> Result<()> {
-    demand_known(db, scope, role).await?;
-    if is_held(db, role, permission).await? {
+/// 409 when it holds the permission.
+pub async fn insert(tx: &impl Tx, scope: &Scope, role: &Role, permission: &str) -> Result<()> {
+    let name = role.name.as_str();
+    if is_held(tx, role, permission).await? {
         return Err(Error::conflict(format!(
-            "The role `{role}` already has the permission `{permission}`"
+            "The role `{name}` already has the permission `{permission}`"
         )));
     }
-    db.execute(
+    tx.execute(
         "insert into permissions (role, permission) values (?1, ?2)",
-        params![role, permission],
+        params![name, permission],
     )
     .await?;
-    let target = format!("{role}/{permission}");
-    audit::insert(db, scope, "permission_add", "Permission", &target).await
+    let target = format!("{name}/{permission}");
+    audit::insert(tx, scope, "permission_add", "Permission", &target).await
 }
 
 /// Takes a permission from a role.
 ///
 /// # Errors
-/// 404 for the role, and when it does not hold the permission.
-pub async fn delete(db: &impl Db, scope: &Scope, role: &str, permission: &str) -> Result<()> {
-    demand_known(db, scope, role).await?;
-    if !is_held(db, role, permission).await? {
+/// 404 when it does not hold the permission.
+pub async fn delete(tx: &impl Tx, scope: &Scope, role: &Role, permission: &str) -> Result<()> {
+    let name = role.name.as_str();
+    if !is_held(tx, role, permission).await? {
         return Err(Error::new(
             Kind::NotFound,
-            format!("The role `{role}` does not have the permission `{permission}`"),
+            format!("The role `{name}` does not have the permission `{permission}`"),
         ));
     }
-    db.execute(
+    tx.execute(
         "delete from permissions where role = ?1 and permission = ?2",
-        params![role, permission],
+        params![name, permission],
     )
     .await?;
-    let target = format!("{role}/{permission}");
-    audit::insert(db, scope, "permission_delete", "Permission", &target).await
+    let target = format!("{name}/{permission}");
+    audit::insert(tx, scope, "permission_delete", "Permission", &target).await
 }

@@ -2,10 +2,10 @@
 
 mod members;
 
-pub use members::{Member, MemberKind, add_member, remove_member, set_member_role};
+pub use members::{Member, MemberKind, add_member, find_member, remove_member, set_member_role};
 
 use crate::audit;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
 
@@ -77,6 +77,9 @@ static DETAILED: [Field; 7] = fields(
     ),
 );
 
+/// The condition that finds the tenant of a name.
+pub const BY_NAME: &str = "t.name = {}";
+
 /// Tenants, with numbers where their details are many.
 pub static TENANTS: Resource = Resource {
     name: "Tenant",
@@ -92,7 +95,7 @@ pub static DETAILED_TENANTS: Resource = Resource {
     ..TENANTS
 };
 
-/// One page: all tenants for who works in all, else those the caller is in.
+/// One page: all tenants for a caller who works in all, else those the caller is in.
 pub async fn list(
     db: &impl Db,
     scope: &Scope,
@@ -112,17 +115,29 @@ pub async fn list(
 }
 
 /// Whether there is a tenant of this name.
-pub async fn exists(db: &impl Db, name: &str) -> Result<bool> {
+pub async fn exists(db: &impl Db, _scope: &Scope, name: &str) -> Result<bool> {
     let row = db
         .first("select 1 from tenants where name = ?1", params![name])
         .await?;
     Ok(row.is_some())
 }
 
-/// Refuses a tenant that is not there.
-pub async fn demand(db: &impl Db, _scope: &Scope, name: &str) -> Result<()> {
-    if exists(db, name).await? {
-        return Ok(());
+/// A tenant that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// The name, which is what other tables refer to.
+    pub name: String,
+}
+
+/// The tenant of this name. Letter case matters.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn find(db: &impl Db, scope: &Scope, name: &str) -> Result<Tenant> {
+    if exists(db, scope, name).await? {
+        return Ok(Tenant {
+            name: name.to_owned(),
+        });
     }
     Err(Error::not_found(TENANTS.name, name))
 }
@@ -131,34 +146,34 @@ pub async fn demand(db: &impl Db, _scope: &Scope, name: &str) -> Result<()> {
 ///
 /// # Errors
 /// 409 when there is one of this name.
-pub async fn insert(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
-    if exists(db, name).await? {
+pub async fn insert(tx: &impl Tx, scope: &Scope, name: &str) -> Result<()> {
+    if exists(tx, scope, name).await? {
         return Err(Error::conflict(format!(
             "The tenant `{name}` already exists"
         )));
     }
-    db.execute(
+    tx.execute(
         "insert into tenants (name, created_at) values (?1, ?2)",
         params![name, Timestamp::now()],
     )
     .await?;
-    audit::insert(db, scope, "tenant_create", "Tenant", name).await
+    audit::insert(tx, scope, "tenant_create", "Tenant", name).await
 }
 
 /// Removes a tenant that has nothing and nobody left. Its events go too: whoever makes a tenant of
 /// the same name must not read them.
 ///
 /// # Errors
-/// 404; 400 for the tenant that everybody begins with; 409, naming what it still has.
-pub async fn delete(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
-    demand(db, scope, name).await?;
+/// 400 for the tenant that everybody begins with; 409, naming what it still has.
+pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> {
+    let name = tenant.name.as_str();
     if name == DEFAULT_TENANT {
         return Err(Error::illegal_action(format!(
             "The tenant `{name}` cannot be deleted"
         )));
     }
-    let mut left = resources(db, "tenant_name", name).await?;
-    let members = db
+    let mut left = resources(tx, "tenant_name", name).await?;
+    let members = tx
         .first(
             "select exists (select 1 from tenant_users where tenant_name = ?1),
                  exists (select 1 from tenant_groups where tenant_name = ?1)",
@@ -178,11 +193,11 @@ pub async fn delete(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
             left.join(", ")
         )));
     }
-    db.execute("delete from events where tenant_name = ?1", params![name])
+    tx.execute("delete from events where tenant_name = ?1", params![name])
         .await?;
-    db.execute("delete from tenants where name = ?1", params![name])
+    tx.execute("delete from tenants where name = ?1", params![name])
         .await?;
-    audit::insert(db, scope, "tenant_delete", "Tenant", name).await
+    audit::insert(tx, scope, "tenant_delete", "Tenant", name).await
 }
 
 /// The tables of what a tenant and a user can own. What else has their names belongs to something
@@ -208,5 +223,4 @@ pub(crate) async fn resources(
 }
 
 #[cfg(test)]
-#[path = "tenants/tests.rs"]
 mod tests;

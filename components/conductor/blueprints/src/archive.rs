@@ -1,12 +1,11 @@
 //! `/blueprints/{blueprint_id}/archive`: the uploaded bytes.
 
 use crate::limits::UploadLimits;
-use crate::receive::receive;
-use crate::upload::sweep;
-use windlass_blueprint::archive::ArchiveError;
+use crate::receive::{Stored, receive};
+use crate::upload::{sweep, unrecognised};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
-use windlass_store::blobs;
+use windlass_store::blobs::{self, LooseBlobs};
 use windlass_store::blueprints::{self, Archive, Blueprint};
 
 /// `GET /blueprints/{blueprint_id}/archive`: the archive as it was uploaded.
@@ -28,19 +27,15 @@ pub async fn archive_get(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn archive_put(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let blueprint = blueprints::find_own(&ctx.db, &scope, ctx.path("blueprint_id")).await?;
-    let limits = UploadLimits::read(&ctx.db).await?;
-    let received = receive(ctx, &limits).await?;
-    let archive = received
-        .archive
-        .as_ref()
-        .and_then(|stored| stored.archive());
-    let Some(archive) = archive else {
-        received.clean_up(&ctx.db).await;
-        return Err(Error::bad_parameters(
-            ArchiveError::Unrecognised.to_string(),
-        ));
-    };
-    replace(ctx, &scope, &blueprint, archive, "blueprint_upload").await?;
+    blobs::tidy_after(&ctx.db, async |blobs| {
+        let limits = UploadLimits::read(&ctx.db).await?;
+        let received = receive(ctx, &limits, blobs).await?;
+        let Some(Stored::Archive(archive)) = received.archive else {
+            return Err(unrecognised());
+        };
+        replace(ctx, &scope, &blueprint, &archive, "blueprint_upload", blobs).await
+    })
+    .await?;
     sweep(ctx).await;
     Ok(Response::json_text(200, "null"))
 }
@@ -57,35 +52,32 @@ pub fn archive_of(blueprint: &Blueprint) -> Result<&Archive> {
 }
 
 /// Puts a written archive in the place of the one that the blueprint had when it was read.
+/// `action` is what the audit trail calls it.
 ///
 /// # Errors
-/// 409 when that is another by now. The new blob is gone then.
+/// 409 when that is another by now.
 pub async fn replace(
     ctx: &Context<impl Db>,
     scope: &Scope,
     read: &Blueprint,
-    archive: Archive,
+    archive: &Archive,
     action: &str,
+    blobs: &LooseBlobs,
 ) -> Result<()> {
-    let saved = ctx
-        .db
-        .transaction(async |db| {
-            let blueprint = blueprints::find_own(db, scope, &read.id).await?;
+    ctx.db
+        .transaction(async |tx| {
+            let blueprint = blueprints::find_own(tx, scope, &read.id).await?;
             if blueprint.key != read.key || blueprint.archive != read.archive {
                 return Err(Error::conflict(format!(
                     "The archive of blueprint `{}` was changed by somebody else",
                     read.id
                 )));
             }
-            blueprints::save_archive(db, scope, &blueprint, &archive, action).await
+            blueprints::save_archive(tx, scope, &blueprint, archive, action).await
         })
-        .await;
-    let loose = match &saved {
-        Ok(()) => read.archive.as_ref(),
-        Err(_) => Some(&archive),
-    };
-    if let Some(archive) = loose {
-        blobs::remove_or_log(&ctx.db, &archive.blob).await;
+        .await?;
+    if let Some(old) = &read.archive {
+        blobs.add(&old.blob);
     }
-    saved
+    Ok(())
 }

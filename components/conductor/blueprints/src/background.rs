@@ -7,22 +7,22 @@
 
 use crate::download::{self, ArchiveUrl, Problem};
 use crate::limits::UploadLimits;
-use crate::reading::{self, Found};
+use crate::reading::{self, NotExtracted};
 use crate::receive::Stored;
-use crate::upload::{Take, not_downloaded};
+use crate::upload::{not_downloaded, unrecognised};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-use windlass_blueprint::archive::ArchiveError;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::Db;
 use windlass_core::permission::PermissionSet;
 use windlass_core::platform::{self, TICK_TOKEN_HEADER, demand_tick_token};
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp};
-use windlass_store::blueprints::{self, Archive, State, UnderWay, Upload};
-use windlass_store::{blobs, queue};
+use windlass_store::blobs::{self, LooseBlobs};
+use windlass_store::blueprints::{self, Archive, Found, State, UnderWay};
+use windlass_store::queue;
 
 /// How long a lease holds without a sign of life, and how often one is given.
 const LEASE_MILLIS: i64 = 10_000;
@@ -102,115 +102,99 @@ async fn work(db: &impl Db, lent: &Lent) -> Result<()> {
 async fn go_on(db: &impl Db, lent: &Lent) -> Result<()> {
     let Some(under_way) = blueprints::find_under_way(db, &lent.holder, lent.key).await? else {
         // Its blueprint was deleted, or it has ended: there is nothing left to do.
-        return queue::finish(db, &lent.holder, &[lent.key]).await.map(drop);
+        let finish = async |tx: &_| queue::finish(tx, &lent.holder, &[lent.key]).await;
+        return db.transaction(finish).await.map(drop);
     };
     let scope = scope_of(&under_way);
-    let limits = UploadLimits::read(db).await?;
-    let archive = archive(db, &under_way, &limits).await?;
-    let found = match &archive {
-        Ok(archive) => parse(db, &scope, &under_way, archive, &limits).await?,
-        Err(found) => found.clone(),
-    };
-    let blueprint = &under_way.blueprint;
-    let mut upload = Upload {
-        id: blueprint.id.clone(),
-        visibility: blueprint.visibility,
-        state: blueprint.state,
-        error: None,
-        main_file_name: None,
-        description: None,
-        requirements: None,
-        plan: None,
-        labels: Vec::new(),
-        archive: None,
-        execution: None,
-        created_at: None,
-        created_by: None,
-        goes_on: false,
-    };
-    upload.take(found);
-    db.transaction(async |db| {
-        blueprints::end(db, &scope, &lent.holder, lent.key, &under_way, &upload).await
-    })
-    .await?;
-    if upload.state.is_failed()
-        && let Ok(archive) = &archive
-    {
-        blobs::remove_or_log(db, &archive.blob).await;
-    }
-    Ok(())
-}
-
-/// The archive: the one that the request carried, or the one to be downloaded. The inner error is
-/// how the upload ends without one.
-async fn archive(
-    db: &impl Db,
-    under_way: &UnderWay,
-    limits: &UploadLimits,
-) -> Result<Result<Archive, Found>> {
-    let blueprint = &under_way.blueprint;
-    if let Some(archive) = &blueprint.archive {
-        return Ok(Ok(archive.clone()));
-    }
-    let url = under_way.url.as_deref().unwrap_or_default();
-    blueprints::advance(db, blueprint.key, State::Uploading).await?;
-    let url = match ArchiveUrl::parse(url).await {
-        Ok(url) => url,
-        Err(error) => return Ok(Err(not_downloaded(error.message()))),
-    };
-    let stored = match url.download(db, limits, download::IN_THE_BACKGROUND).await {
-        Ok(stored) => stored,
-        Err(Problem::Server(reason)) => return Ok(Err(not_downloaded(&reason))),
-        Err(Problem::Here(error)) if is_clients(&error) => {
-            return Ok(Err(Found::failed(State::FailedUploading, error.message())));
+    blobs::tidy_after(db, async |blobs| {
+        if let Some(archive) = &under_way.blueprint.archive {
+            // An upload that fails loses it.
+            blobs.add(&archive.blob);
         }
-        Err(Problem::Here(error)) => return Err(error),
-    };
-    keep(db, blueprint.key, stored).await
+        let found = match read(db, &scope, &under_way, blobs).await {
+            Ok(found) => found,
+            Err(Unread::Failed(found)) => *found,
+            Err(Unread::Interrupted(error)) => return Err(error),
+        };
+        db.transaction(async |tx| blueprints::end(tx, &scope, &under_way, &found).await)
+            .await
+            .map(drop)
+    })
+    .await
 }
 
-/// Stores which archive was downloaded, so that it is not downloaded twice.
-async fn keep(db: &impl Db, key: i64, stored: Stored) -> Result<Result<Archive, Found>> {
-    let Some(archive) = stored.archive() else {
-        blobs::remove_or_log(db, &stored.blob.id).await;
-        let text = ArchiveError::Unrecognised.to_string();
-        return Ok(Err(Found::failed(State::FailedUploading, text)));
-    };
-    let kept = db
-        .transaction(async |db| {
-            blobs::keep(db, &archive.blob).await?;
-            match blueprints::take_archive(db, key, &archive).await? {
-                true => Ok(()),
-                false => Err(Error::conflict("The blueprint was deleted")),
-            }
-        })
-        .await;
-    if let Err(error) = kept {
-        blobs::remove_or_log(db, &archive.blob).await;
-        return Err(error);
+/// Why an upload comes to no plan.
+enum Unread {
+    /// It fails, as its blueprint will tell.
+    Failed(Box<Found>),
+    /// Nothing is wrong with it; it is to be tried again.
+    Interrupted(Error),
+}
+
+impl Unread {
+    fn failed(found: Found) -> Self {
+        Self::Failed(Box::new(found))
     }
-    Ok(Ok(archive))
 }
 
-async fn parse(
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Self::Interrupted(error)
+    }
+}
+
+/// Gets the archive, and finds out what it is.
+async fn read(
     db: &impl Db,
     scope: &Scope,
     under_way: &UnderWay,
-    archive: &Archive,
-    limits: &UploadLimits,
-) -> Result<Found> {
-    let blueprint = &under_way.blueprint;
-    blueprints::advance(db, blueprint.key, State::Extracting).await?;
-    let main_file = blueprint.main_file_name.as_deref().unwrap_or_default();
-    let tree = match reading::extract(archive, main_file, limits).await {
+    blobs: &LooseBlobs,
+) -> Result<Found, Unread> {
+    let limits = UploadLimits::read(db).await?;
+    let archive = match &under_way.blueprint.archive {
+        Some(archive) => archive.clone(),
+        None => fetch(db, under_way, &limits, blobs).await?,
+    };
+    blueprints::advance(db, under_way, State::Extracting).await?;
+    let main_file = under_way.blueprint.main_file_name.as_deref();
+    let main_file = main_file.unwrap_or_default();
+    let tree = match reading::extract(&archive, main_file, &limits).await {
         Ok(tree) => tree,
-        Err(reading::NotExtracted::Failed(found)) => return Ok(*found),
-        Err(reading::NotExtracted::Refused(error)) => {
-            return Ok(Found::failed(State::FailedExtracting, error.message()));
+        Err(NotExtracted::Failed(found)) => return Err(Unread::Failed(found)),
+        Err(NotExtracted::Refused(error)) => {
+            let found = Found::failed(State::FailedExtracting, error.message());
+            return Err(Unread::failed(found));
         }
     };
-    blueprints::advance(db, blueprint.key, State::Parsing).await?;
-    reading::parsed(db, scope, &tree, main_file).await
+    blueprints::advance(db, under_way, State::Parsing).await?;
+    Ok(reading::parsed(db, scope, &tree, main_file).await?)
+}
+
+/// Downloads the archive, and stores which one it was, so that it is not downloaded twice.
+async fn fetch(
+    db: &impl Db,
+    under_way: &UnderWay,
+    limits: &UploadLimits,
+    blobs: &LooseBlobs,
+) -> Result<Archive, Unread> {
+    let url = under_way.rest.url.as_deref().unwrap_or_default();
+    blueprints::advance(db, under_way, State::Uploading).await?;
+    let url = match ArchiveUrl::parse(url).await {
+        Ok(url) => url,
+        Err(error) => return Err(Unread::failed(not_downloaded(error.message()))),
+    };
+    let patience = download::IN_THE_BACKGROUND;
+    let failed = |text: &str| Unread::failed(Found::failed(State::FailedUploading, text));
+    let archive = match url.download(db, limits, patience, blobs).await {
+        Ok(Stored::Archive(archive)) => archive,
+        Ok(Stored::Unrecognised) => return Err(failed(unrecognised().message())),
+        Err(Problem::Server(reason)) => return Err(Unread::failed(not_downloaded(&reason))),
+        Err(Problem::Here(error)) if is_clients(&error) => return Err(failed(error.message())),
+        Err(Problem::Here(error)) => return Err(error.into()),
+    };
+    db.transaction(async |tx| blueprints::take_archive(tx, under_way, &archive).await)
+        .await?;
+    Ok(archive)
 }
 
 /// Whether an error is about what was sent rather than about us.
@@ -228,7 +212,7 @@ fn scope_of(under_way: &UnderWay) -> Scope {
         username: blueprint.created_by.clone(),
         role: String::new(),
         method: AuthMethod::Token,
-        system: match under_way.sees_private {
+        system: match under_way.rest.sees_private {
             true => PermissionSet::all(),
             false => PermissionSet::default(),
         },

@@ -1,17 +1,15 @@
 //! `/blueprints` and `/blueprints/{blueprint_id}`: list, get, update, delete.
 
-use crate::request::Params;
-use serde_json::Value;
+use crate::body_fields;
+use serde_json::{Map, Value};
 use windlass_blueprint::Plan;
 use windlass_core::db::Db;
-use windlass_core::{
-    Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, Visibility,
-};
+use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, Visibility};
 use windlass_store::blobs;
 use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
 };
-use windlass_store::labels::{self, LabelOwner};
+use windlass_store::labels;
 
 /// What an update may name.
 const UPDATABLE: [&str; 12] = [
@@ -52,25 +50,20 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
-    let params = Params::of_object(ctx.json_object()?);
+    let params = Body::of(ctx)?;
     if params.is_empty() {
         return Err(Error::illegal_action(
             "Update a blueprint request must include at least one parameter to update",
         ));
     }
-    params.demand_known(&UPDATABLE)?;
+    body_fields::demand_known(&params, &UPDATABLE)?;
     let changes = changes(ctx, &params).await?;
-    let given = params.get("labels").map(labels::parse).transpose()?;
     ctx.include(&BLUEPRINTS)?;
     ctx.db
-        .transaction(async |db| {
-            let blueprint = blueprints::find_own(db, &scope, id).await?;
-            demand_applicable(db, &scope, &blueprint, &changes).await?;
-            if let Some(given) = &given {
-                demand_uploaded(changes.state.unwrap_or(blueprint.state))?;
-                labels::replace(db, LabelOwner::Blueprint, blueprint.key, given, &scope).await?;
-            }
-            blueprints::save(db, &scope, &blueprint, &changes).await
+        .transaction(async |tx| {
+            let blueprint = blueprints::find_own(tx, &scope, id).await?;
+            demand_applicable(tx, &scope, &blueprint, &changes).await?;
+            blueprints::save(tx, &scope, &blueprint, &changes).await
         })
         .await?;
     show(ctx, &scope, id, 200).await
@@ -81,18 +74,20 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintDelete)?;
     let id = ctx.path("blueprint_id");
     let force = ctx.request.query_bool("force")?.unwrap_or(false);
-    let blueprint = ctx
-        .db
-        .transaction(async |db| {
-            let blueprint = blueprints::find_own(db, &scope, id).await?;
-            demand_unused(db, &blueprint, force).await?;
-            blueprints::delete(db, &scope, &blueprint).await?;
+    blobs::tidy_after(&ctx.db, async |blobs| {
+        let delete = async |tx: &_| {
+            let blueprint = blueprints::find_own(tx, &scope, id).await?;
+            demand_unused(tx, &blueprint, force).await?;
+            blueprints::delete(tx, &scope, &blueprint).await?;
             Ok(blueprint)
-        })
-        .await?;
-    if let Some(archive) = &blueprint.archive {
-        blobs::remove_or_log(&ctx.db, &archive.blob).await;
-    }
+        };
+        let blueprint = ctx.db.transaction(delete).await?;
+        if let Some(archive) = &blueprint.archive {
+            blobs.add(&archive.blob);
+        }
+        Ok(())
+    })
+    .await?;
     Ok(Response::empty(204))
 }
 
@@ -111,14 +106,14 @@ pub async fn show(
 }
 
 /// The changes that an update asks for, as far as they can be checked without the blueprint.
-async fn changes(ctx: &Context<impl Db>, params: &Params) -> Result<Changes> {
+async fn changes(ctx: &Context<impl Db>, params: &Body) -> Result<Changes> {
     let text = |key| params.text(key).map(|text| text.map(str::to_owned));
-    let created_at = created_at(ctx, params)?;
-    let created_by = created_by(ctx, params, "creator").await?;
+    let created_at = body_fields::created_at(ctx, params)?;
+    let created_by = body_fields::created_by(ctx, params, "creator").await?;
     let visibility = params.text("visibility")?;
     Ok(Changes {
         plan: params.object("plan")?.map(plan_texts).transpose()?,
-        requirements: params.object("requirements")?.cloned(),
+        requirements: params.object("requirements")?.cloned().map(Value::from),
         description: text("description")?,
         main_file_name: text("main_file_name")?,
         visibility: visibility
@@ -130,56 +125,20 @@ async fn changes(ctx: &Context<impl Db>, params: &Params) -> Result<Changes> {
         created_by,
         created_at,
         upload_execution: text("upload_execution")?,
+        labels: params.get("labels").map(labels::parse).transpose()?,
     })
 }
 
-/// Another time of creation than now: for those who may set it.
-///
-/// # Errors
-/// 403; 400 for what is no time with a zone.
-pub fn created_at(ctx: &Context<impl Db>, params: &Params) -> Result<Option<Timestamp>> {
-    let Some(text) = params.text("created_at")? else {
-        return Ok(None);
-    };
-    ctx.allow(Permission::SetTimestamp)?;
-    let time = text.get(10..).unwrap_or_default();
-    if !time.contains(['Z', 'z', '+', '-']) {
-        return Err(Error::bad_parameters(format!(
-            "created_at: `{text}` names no time zone"
-        )));
-    }
-    Timestamp::parse("created_at", text).map(Some)
-}
-
-/// Another creator than the caller: for those who may set it.
-///
-/// # Errors
-/// 403; 400 for a user who does not exist.
-pub async fn created_by(
-    ctx: &Context<impl Db>,
-    params: &Params,
-    key: &str,
-) -> Result<Option<String>> {
-    let Some(name) = params.text(key)? else {
-        return Ok(None);
-    };
-    ctx.allow(Permission::SetOwner)?;
-    match blueprints::username(&ctx.db, name).await? {
-        Some(name) => Ok(Some(name)),
-        None => Err(Error::bad_parameters(format!(
-            "User {name} does not exist."
-        ))),
-    }
-}
-
-fn plan_texts(value: &Value) -> Result<PlanTexts> {
-    let plan = Plan::from_value(value.clone())
+fn plan_texts(plan: &Map<String, Value>) -> Result<PlanTexts> {
+    let value = Value::Object(plan.clone());
+    let full = value.to_string();
+    let plan = Plan::from_value(value)
         .ok_or_else(|| Error::bad_parameters("plan: it has no list of nodes"))?;
-    Ok(crate::reading::plan_texts(&plan, value.to_string()))
+    Ok(crate::reading::plan_texts(&plan, full))
 }
 
 /// Demands what only the blueprint can tell: a visibility that is no narrower, an execution of
-/// the same tenant, and a plan before deployments can be made.
+/// the same tenant, a plan before deployments can be made, and labels only then.
 async fn demand_applicable(
     db: &impl Db,
     scope: &Scope,
@@ -194,12 +153,15 @@ async fn demand_applicable(
     }
     if changes.state == Some(State::Uploaded)
         && changes.plan.is_none()
-        && blueprints::plan(db, blueprint.key).await?.is_null()
+        && blueprints::plan(db, blueprint).await?.is_null()
     {
         return Err(Error::conflict(format!(
             "Blueprint `{}` cannot become uploaded: it has no plan",
             blueprint.id
         )));
+    }
+    if changes.labels.is_some() {
+        demand_uploaded(changes.state.unwrap_or(blueprint.state))?;
     }
     Ok(())
 }

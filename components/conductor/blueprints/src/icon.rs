@@ -10,6 +10,7 @@ use crate::repack::with_icon;
 use windlass_blueprint::archive::Limits;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result};
+use windlass_store::blobs;
 use windlass_store::blueprints::{self, BLUEPRINTS};
 
 /// `PATCH /blueprints/{blueprint_id}/icon`: the body becomes the icon; an empty one removes it.
@@ -23,7 +24,10 @@ pub async fn icon(ctx: &Context<impl Db>) -> Result<Response> {
     let looked_at = unpack(old, &Limits::default()).await;
     looked_at.map_err(|error| Error::bad_parameters(error.to_string()))?;
     let icon = Some(ctx.request.body.as_slice()).filter(|icon| !icon.is_empty());
-    let archive = with_icon(&ctx.db, old, icon).await?;
-    replace(ctx, &scope, &blueprint, archive, "blueprint_icon").await?;
+    blobs::tidy_after(&ctx.db, async |blobs| {
+        let archive = with_icon(&ctx.db, old, icon, blobs).await?;
+        replace(ctx, &scope, &blueprint, &archive, "blueprint_icon", blobs).await
+    })
+    .await?;
     show(ctx, &scope, id, 200).await
 }

@@ -1,8 +1,19 @@
 //! Conductor: blueprints and their labels.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 mod archive;
 mod background;
 mod blueprints;
+mod body_fields;
 mod download;
 mod icon;
 mod labels;

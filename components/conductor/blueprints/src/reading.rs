@@ -10,8 +10,8 @@ use windlass_blueprint::archive::{ArchiveError, Limits, Tree, unpack_from};
 use windlass_blueprint::{ErrorKind, Imported, Importer, Plan, UploadedPlugin, parse};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, blob, platform};
-use windlass_store::blueprints::{self, Archive, PlanTexts, State};
-use windlass_store::labels;
+use windlass_store::blueprints::{self, Archive, Found, PlanTexts, State};
+use windlass_store::labels::{self, Label};
 
 /// The most bytes of a plan's JSON.
 const PLAN_BYTES: usize = 64 << 20;
@@ -19,40 +19,12 @@ const PLAN_BYTES: usize = 64 << 20;
 /// The most blueprints that one may import.
 const IMPORTS: usize = 50;
 
-/// What an archive turned out to be.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// `uploaded`, or how it failed.
-    pub state: State,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// The plan, if it did not.
-    pub plan: Option<Plan>,
-    /// The same as text.
-    pub texts: Option<PlanTexts>,
-    /// The labels that the blueprint gives itself.
-    pub labels: Vec<(String, String)>,
-}
-
-impl Found {
-    /// Nothing but a failure.
-    pub fn failed(state: State, error: impl Into<String>) -> Self {
-        Self {
-            state,
-            error: Some(error.into()),
-            plan: None,
-            texts: None,
-            labels: Vec::new(),
-        }
-    }
-
-    /// What failed while it was parsed.
-    pub fn failed_parsing(error: impl std::fmt::Display) -> Self {
-        Self::failed(
-            State::FailedParsing,
-            format!("Failed parsing blueprint - {error}"),
-        )
-    }
+/// What failed while it was parsed.
+fn failed_parsing(error: impl std::fmt::Display) -> Found {
+    Found::failed(
+        State::FailedParsing,
+        format!("Failed parsing blueprint - {error}"),
+    )
 }
 
 /// Unpacks an archive in the blob store. Other requests have their turn in between.
@@ -131,7 +103,7 @@ pub async fn parsed(db: &impl Db, scope: &Scope, tree: &Tree, main_file: &str) -
                 ErrorKind::Parser { .. } => {
                     Found::failed(State::Invalid, format!("Invalid blueprint - {error}"))
                 }
-                _ => Found::failed_parsing(error),
+                _ => failed_parsing(error),
             });
         }
     }
@@ -154,30 +126,30 @@ pub fn plan_texts(plan: &Plan, full: String) -> PlanTexts {
 fn finished(plan: Plan) -> Found {
     let labels = match own_labels(&plan) {
         Ok(labels) => labels,
-        Err(error) => return Found::failed_parsing(error.message()),
+        Err(error) => return failed_parsing(error.message()),
     };
     let full = match serde_json::to_string(&plan) {
         Ok(full) => full,
-        Err(error) => return Found::failed_parsing(error),
+        Err(error) => return failed_parsing(error),
     };
     if full.len() > PLAN_BYTES {
-        return Found::failed_parsing(format!(
+        return failed_parsing(format!(
             "its plan has {} bytes, more than the allowed {PLAN_BYTES}",
             full.len()
         ));
     }
-    let texts = Some(plan_texts(&plan, full));
+    let description = plan.section("description").as_str();
     Found {
-        state: State::Uploaded,
-        error: None,
-        plan: Some(plan),
-        texts,
+        description: description.map(str::to_owned),
+        requirements: Some(plan.section("requirements").clone()),
+        plan: Some(plan_texts(&plan, full)),
         labels,
+        ..Found::nothing(State::Uploaded)
     }
 }
 
 /// The labels that a blueprint gives itself: `blueprint_labels`, each key with its values.
-fn own_labels(plan: &Plan) -> Result<Vec<(String, String)>> {
+fn own_labels(plan: &Plan) -> Result<Vec<Label>> {
     let section = plan.section("blueprint_labels").as_object();
     let list = section.into_iter().flatten().map(|(key, given)| {
         let values = given.get("values").unwrap_or(given).clone();

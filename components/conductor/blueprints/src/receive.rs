@@ -2,13 +2,12 @@
 
 use crate::limits::UploadLimits;
 use crate::multipart::Multipart;
-use crate::request::Params;
+use serde_json::{Map, Value};
 use windlass_blueprint::archive::{HEAD, recognise};
-use windlass_core::blob::Blob;
 use windlass_core::db::Db;
 use windlass_core::stream::BodyStream;
-use windlass_core::{Context, Error, Result};
-use windlass_store::blobs::{self, NewBlob};
+use windlass_core::{Body, Context, Error, Result, limits};
+use windlass_store::blobs::{LooseBlobs, NewBlob};
 use windlass_store::blueprints::Archive;
 
 /// The most bytes that a form's parameters may have.
@@ -18,43 +17,23 @@ const PARAMS_BYTES: usize = 1 << 20;
 #[derive(Default)]
 pub struct Received {
     /// The parameters: those of the form, or else those of the query.
-    pub params: Params,
+    pub params: Body,
     /// The archive, if there was one.
     pub archive: Option<Stored>,
 }
 
-impl Received {
-    /// Removes the archive, unless it was taken.
-    pub async fn clean_up(self, db: &impl Db) {
-        if let Some(stored) = self.archive {
-            blobs::remove_or_log(db, &stored.blob.id).await;
-        }
-    }
-}
-
-/// An archive whose bytes are stored, but which nothing names yet.
-pub struct Stored {
-    /// Its bytes.
-    pub blob: Blob,
-    /// The extension of its format, if it is an archive at all.
-    pub format: Option<&'static str>,
-}
-
-impl Stored {
-    /// The archive as its row will know it; none if it is no archive.
-    pub fn archive(&self) -> Option<Archive> {
-        self.format.map(|format| Archive {
-            blob: self.blob.id.clone(),
-            format: format.to_owned(),
-            size: self.blob.size,
-            sha256: self.blob.sha256.clone(),
-        })
-    }
+/// Bytes that are stored as a blob, but which no row names yet.
+pub enum Stored {
+    /// They are an archive.
+    Archive(Archive),
+    /// They are of no known format.
+    Unrecognised,
 }
 
 /// Stores an archive that arrives piece by piece.
 pub struct Incoming<'a, D> {
     db: &'a D,
+    blobs: &'a LooseBlobs,
     most: u64,
     too_large: Error,
     new: Option<NewBlob>,
@@ -63,9 +42,10 @@ pub struct Incoming<'a, D> {
 
 impl<'a, D: Db> Incoming<'a, D> {
     /// Nothing has arrived yet; an archive of nothing is none.
-    pub fn new(db: &'a D, limits: &UploadLimits) -> Self {
+    pub fn new(db: &'a D, limits: &UploadLimits, blobs: &'a LooseBlobs) -> Self {
         Self {
             db,
+            blobs,
             most: limits.bytes(),
             too_large: limits.archive_too_large(),
             new: None,
@@ -84,7 +64,7 @@ impl<'a, D: Db> Incoming<'a, D> {
         let new = match &mut self.new {
             Some(new) => new,
             None if bytes.is_empty() => return Ok(()),
-            None => self.new.insert(NewBlob::begin(self.db).await?),
+            None => self.new.insert(NewBlob::begin(self.db, self.blobs).await?),
         };
         if new.size() + bytes.len() as u64 > self.most {
             return Err(self.too_large.clone());
@@ -92,27 +72,31 @@ impl<'a, D: Db> Incoming<'a, D> {
         new.write(self.db, bytes).await
     }
 
-    /// The archive, if anything arrived.
+    /// What arrived, if anything did.
     pub async fn finish(self) -> Result<Option<Stored>> {
         let Some(new) = self.new else { return Ok(None) };
-        let format = recognise(&self.head).map(|format| format.extension());
         let blob = new.finish().await?;
-        Ok(Some(Stored { blob, format }))
-    }
-
-    /// Removes what has arrived.
-    pub async fn abandon(self) {
-        if let Some(new) = self.new {
-            new.abandon(self.db).await;
-        }
+        Ok(Some(match recognise(&self.head) {
+            None => Stored::Unrecognised,
+            Some(format) => Stored::Archive(Archive {
+                blob: blob.id,
+                format: format.extension().to_owned(),
+                size: blob.size,
+                sha256: blob.sha256,
+            }),
+        }))
     }
 }
 
-/// Reads a request's body: a form, or the archive itself. A body that is refused leaves nothing.
+/// Reads a request's body: a form, or the archive itself.
 ///
 /// # Errors
 /// 400 for a form that is none, 413 for an archive that is too large.
-pub async fn receive(ctx: &Context<impl Db>, limits: &UploadLimits) -> Result<Received> {
+pub async fn receive(
+    ctx: &Context<impl Db>,
+    limits: &UploadLimits,
+    blobs: &LooseBlobs,
+) -> Result<Received> {
     let in_memory;
     let body = match ctx.request.body.is_empty() {
         true => &ctx.request.stream,
@@ -125,32 +109,47 @@ pub async fn receive(ctx: &Context<impl Db>, limits: &UploadLimits) -> Result<Re
     let is_form = content_type
         .get(..19)
         .is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/form-data"));
-    let mut incoming = Incoming::new(&ctx.db, limits);
-    let read = match is_form {
-        true => read_form(content_type, body, &mut incoming).await,
-        false => read_raw(body, &mut incoming).await,
-    };
-    let params = match read {
-        Ok(params) => params,
-        Err(error) => {
-            incoming.abandon().await;
-            return Err(error);
-        }
+    let mut incoming = Incoming::new(&ctx.db, limits, blobs);
+    let params = match is_form {
+        true => read_form(content_type, body, &mut incoming).await?,
+        false => read_raw(body, &mut incoming).await?,
     };
     Ok(Received {
         params: match params.is_empty() {
-            true => Params::of_query(&ctx.request.query),
+            true => params_of_query(&ctx.request.query),
             false => params,
         },
         archive: incoming.finish().await?,
     })
 }
 
-async fn read_raw(body: &BodyStream, incoming: &mut Incoming<'_, impl Db>) -> Result<Params> {
+/// The parameters of a query; the first of each name counts.
+fn params_of_query(query: &[(String, String)]) -> Body {
+    let mut object = Map::new();
+    for (name, value) in query {
+        object
+            .entry(name)
+            .or_insert_with(|| Value::from(value.as_str()));
+    }
+    Body::from(object)
+}
+
+/// The parameters of a form as JSON text; none in an empty one.
+fn params_of_json(text: &[u8]) -> Result<Body> {
+    if text.trim_ascii().is_empty() {
+        return Ok(Body::default());
+    }
+    let value: Value = serde_json::from_slice(text)
+        .map_err(|error| Error::bad_parameters(format!("params is not usable JSON: {error}")))?;
+    limits::check_depth("params", &value)?;
+    Body::inner(&value, "params")
+}
+
+async fn read_raw(body: &BodyStream, incoming: &mut Incoming<'_, impl Db>) -> Result<Body> {
     while let Some(bytes) = body.next().await? {
         incoming.add(&bytes).await?;
     }
-    Ok(Params::default())
+    Ok(Body::default())
 }
 
 /// Reads a form: `params` as JSON, `blueprint_archive` as a file.
@@ -158,9 +157,9 @@ async fn read_form(
     content_type: &str,
     body: &BodyStream,
     incoming: &mut Incoming<'_, impl Db>,
-) -> Result<Params> {
+) -> Result<Body> {
     let mut form = Multipart::new(content_type, body)?;
-    let mut params = Params::default();
+    let mut params = Body::default();
     while let Some(name) = form.part().await? {
         match name.as_str() {
             "params" => {
@@ -173,7 +172,7 @@ async fn read_form(
                         )));
                     }
                 }
-                params = Params::of_json(&text)?;
+                params = params_of_json(&text)?;
             }
             "blueprint_archive" => {
                 if incoming.new.is_some() {
@@ -191,4 +190,18 @@ async fn read_form(
     // What follows the last boundary means nothing, but has to be read.
     while body.next().await?.is_some() {}
     Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truth_values_may_be_texts() {
+        let params = params_of_json(br#"{"a": true, "b": "False", "c": 1, "d": "x"}"#).unwrap();
+        assert_eq!(params.boolean("a").unwrap(), Some(true));
+        assert_eq!(params.boolean("b").unwrap(), Some(false));
+        assert_eq!(params.boolean("z").unwrap(), None);
+        assert!(params.boolean("c").is_err() && params.boolean("d").is_err());
+    }
 }

@@ -9,7 +9,7 @@ use tar::{Builder, EntryType, Header};
 use windlass_blueprint::archive::{Format, HEAD, recognise, tar_reader};
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, blob, platform};
-use windlass_store::blobs::NewBlob;
+use windlass_store::blobs::{LooseBlobs, NewBlob};
 use windlass_store::blueprints::Archive;
 
 const ICON: &str = "icon.png";
@@ -22,15 +22,15 @@ const PIECE: usize = 64 << 10;
 ///
 /// # Errors
 /// 400 for an archive that cannot be read.
-pub async fn with_icon(db: &impl Db, old: &Archive, icon: Option<&[u8]>) -> Result<Archive> {
-    let mut rebuilt = Rebuilt::begin(db).await?;
-    match rebuilt.copy(old, icon).await {
-        Ok(()) => rebuilt.finish().await,
-        Err(error) => {
-            rebuilt.new.abandon(db).await;
-            Err(error)
-        }
-    }
+pub async fn with_icon(
+    db: &impl Db,
+    old: &Archive,
+    icon: Option<&[u8]>,
+    blobs: &LooseBlobs,
+) -> Result<Archive> {
+    let mut rebuilt = Rebuilt::begin(db, blobs).await?;
+    rebuilt.copy(old, icon).await?;
+    rebuilt.finish().await
 }
 
 /// An archive that is being written.
@@ -43,11 +43,11 @@ struct Rebuilt<'a, D> {
 }
 
 impl<'a, D: Db> Rebuilt<'a, D> {
-    async fn begin(db: &'a D) -> Result<Self> {
+    async fn begin(db: &'a D, blobs: &LooseBlobs) -> Result<Self> {
         Ok(Self {
             db,
             builder: Builder::new(GzEncoder::new(Vec::new(), Compression::fast())),
-            new: NewBlob::begin(db).await?,
+            new: NewBlob::begin(db, blobs).await?,
             top: String::new(),
         })
     }
@@ -219,14 +219,7 @@ impl<'a, D: Db> Rebuilt<'a, D> {
             ..
         } = self;
         let packed = builder.into_inner().and_then(GzEncoder::finish);
-        let written = match packed {
-            Ok(packed) => new.write(db, &packed).await,
-            Err(error) => Err(damaged(error)),
-        };
-        if let Err(error) = written {
-            new.abandon(db).await;
-            return Err(error);
-        }
+        new.write(db, &packed.map_err(damaged)?).await?;
         let blob = new.finish().await?;
         Ok(Archive {
             blob: blob.id,
@@ -260,7 +253,7 @@ mod tests {
                 size: blob.size,
                 sha256: blob.sha256,
             };
-            let new = super::with_icon(&db, &old, icon).await?;
+            let new = super::with_icon(&db, &old, icon, &LooseBlobs::default()).await?;
             blob::read(&new.blob, new.size).await
         })
     }

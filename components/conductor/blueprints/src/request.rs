@@ -1,15 +1,14 @@
 //! What an upload asks for, from a form's parameters or from the query.
 
-use crate::blueprints::{created_at, created_by};
+use crate::body_fields;
 use crate::download::ArchiveUrl;
 use crate::receive::Received;
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use windlass_core::db::Db;
-use windlass_core::request::parse_bool;
-use windlass_core::{Context, Error, Result, Scope, Timestamp, Visibility, ids, limits};
-use windlass_store::blueprints::State;
-use windlass_store::labels;
+use windlass_core::{Body, Context, Error, Result, Scope, Timestamp, Visibility, ids};
+use windlass_store::blueprints::{Found, State, Upload, UploadExecution};
+use windlass_store::labels::Label;
 
 /// The main file of a blueprint that names none.
 const DEFAULT_MAIN_FILE: &str = "blueprint.yaml";
@@ -37,7 +36,7 @@ pub struct UploadRequest {
     /// Who will see the blueprint.
     pub visibility: Visibility,
     /// The labels; those of the blueprint itself when there are none.
-    pub labels: Vec<(String, String)>,
+    pub labels: Vec<Label>,
     /// Whether a failure is told in the answer or left to the blueprint's state.
     pub is_async: bool,
     /// Whether only a row is to be made, as for a blueprint that is being restored.
@@ -58,9 +57,7 @@ impl UploadRequest {
     pub async fn read(ctx: &Context<impl Db>, scope: &Scope, received: &Received) -> Result<Self> {
         let params = &received.params;
         let archive = received.archive.as_ref();
-        let url = params
-            .text("blueprint_archive_url")?
-            .filter(|url| !url.is_empty());
+        let url = params.filled_text("blueprint_archive_url")?;
         if url.is_some() && archive.is_some() {
             return Err(Error::bad_parameters(
                 "Can pass blueprint as only one of: URL via query parameters, multi-form or chunked.",
@@ -78,13 +75,13 @@ impl UploadRequest {
                 ));
             }
         };
-        let created_at = created_at(ctx, params)?;
-        let created_by = created_by(ctx, params, "created_by").await?;
+        let created_at = body_fields::created_at(ctx, params)?;
+        let created_by = body_fields::created_by(ctx, params, "created_by").await?;
         let visibility = Visibility::for_creation(
-            params.text("visibility")?.filter(|text| !text.is_empty()),
+            params.filled_text("visibility")?,
             params.boolean("private_resource")?,
         )?;
-        let labels = params.labels()?;
+        let labels = body_fields::labels(params)?;
         visibility.demand_permitted(scope)?;
         Ok(Self {
             url: url.map(str::to_owned),
@@ -100,25 +97,44 @@ impl UploadRequest {
         })
     }
 
+    /// What is known of the upload before its archive is looked at.
+    pub fn upload(&self, id: &str, began: Timestamp) -> Upload {
+        Upload {
+            id: id.to_owned(),
+            visibility: self.visibility,
+            main_file_name: Some(self.main_file.clone()),
+            labels: self.labels.clone(),
+            found: Found::nothing(self.state.unwrap_or(State::Pending)),
+            archive: None,
+            execution: (!self.skip_execution).then(|| UploadExecution {
+                started_at: began,
+                parameters: self.execution_parameters(id, false),
+            }),
+            created_at: self.created_at,
+            created_by: self.created_by.clone(),
+            goes_on: false,
+        }
+    }
+
+    /// Whether everything that takes time is left to the queue.
+    pub fn is_left_to_queue(&self) -> bool {
+        self.is_async && !self.skip_execution
+    }
+
     /// What the upload's execution was asked to do.
     pub fn execution_parameters(&self, id: &str, validate_only: bool) -> Value {
-        let labels: Vec<Value> = self
-            .labels
-            .iter()
-            .map(|(key, value)| json!({ "key": key, "value": value }))
-            .collect();
         json!({
             "blueprint_id": id,
             "app_file_name": self.main_file,
             "url": self.url,
             "validate_only": validate_only,
-            "labels": labels,
+            "labels": self.labels,
         })
     }
 }
 
 /// The state of a row that is being restored. Its plan comes later, and so does `uploaded`.
-fn initial_state(params: &Params) -> Result<Option<State>> {
+fn initial_state(params: &Body) -> Result<Option<State>> {
     match params.text("state")?.map(State::parse).transpose()? {
         Some(state @ (State::Uploaded | State::Validating)) => Err(Error::bad_parameters(format!(
             "state: a blueprint without a plan cannot be {}",
@@ -129,10 +145,8 @@ fn initial_state(params: &Params) -> Result<Option<State>> {
 }
 
 /// The main file's name. Clients quote it as if it stood in a URL.
-fn main_file(params: &Params) -> Result<String> {
-    let given = params
-        .text("application_file_name")?
-        .filter(|name| !name.is_empty());
+fn main_file(params: &Body) -> Result<String> {
+    let given = params.filled_text("application_file_name")?;
     let name = percent_decode_str(given.unwrap_or(DEFAULT_MAIN_FILE))
         .decode_utf8()
         .map_err(|_| Error::bad_parameters("application_file_name is not UTF-8"))?;
@@ -142,148 +156,4 @@ fn main_file(params: &Params) -> Result<String> {
         ));
     }
     Ok(name.into_owned())
-}
-
-/// Parameters of a request; null is the same as absent.
-#[derive(Clone, Debug, Default)]
-pub struct Params(Map<String, Value>);
-
-impl Params {
-    /// The parameters of a JSON object.
-    pub fn of_object(mut object: Map<String, Value>) -> Self {
-        object.retain(|_, value| !value.is_null());
-        Self(object)
-    }
-
-    /// The parameters of a JSON object as text; none in an empty one.
-    pub fn of_json(text: &[u8]) -> Result<Self> {
-        if text.trim_ascii().is_empty() {
-            return Ok(Self::default());
-        }
-        let value: Value = serde_json::from_slice(text).map_err(|error| {
-            Error::bad_parameters(format!("params is not usable JSON: {error}"))
-        })?;
-        limits::check_depth("params", &value)?;
-        match value {
-            Value::Object(object) => Ok(Self::of_object(object)),
-            other => Err(Error::wrong_type("params", "dict", &other)),
-        }
-    }
-
-    /// The parameters of a query; the first of each name counts.
-    pub fn of_query(query: &[(String, String)]) -> Self {
-        let mut object = Map::new();
-        for (name, value) in query {
-            object
-                .entry(name)
-                .or_insert_with(|| Value::from(value.as_str()));
-        }
-        Self(object)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// A parameter as it was given.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
-    }
-
-    /// Refuses parameters that nobody knows.
-    pub fn demand_known(&self, known: &[&str]) -> Result<()> {
-        let unknown: Vec<&str> = self
-            .0
-            .keys()
-            .map(String::as_str)
-            .filter(|key| !known.contains(key))
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        Err(Error::bad_parameters(format!(
-            "Unknown parameters: {}",
-            unknown.join(", ")
-        )))
-    }
-
-    /// A parameter that is a text.
-    pub fn text(&self, key: &str) -> Result<Option<&str>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(Error::wrong_type(key, "str", other)),
-        }
-    }
-
-    /// A parameter that is an object.
-    pub fn object(&self, key: &str) -> Result<Option<&Value>> {
-        match self.get(key) {
-            Some(other) if !other.is_object() => Err(Error::wrong_type(key, "dict", other)),
-            value => Ok(value),
-        }
-    }
-
-    /// A parameter that is true or false, or says so as text.
-    pub fn boolean(&self, key: &str) -> Result<Option<bool>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Bool(value)) => Ok(Some(*value)),
-            Some(Value::String(text)) => parse_bool(key, text).map(Some),
-            Some(other) => Err(Error::wrong_type(key, "bool", other)),
-        }
-    }
-
-    /// The labels: a list, or in the query its JSON or `k=v,k=v`.
-    fn labels(&self) -> Result<Vec<(String, String)>> {
-        match self.get("labels") {
-            None => Ok(Vec::new()),
-            Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
-            Some(Value::String(text)) => labels::parse(&listed(text)),
-            Some(list) => labels::parse(list),
-        }
-    }
-}
-
-/// The list that a text of the query stands for. What is no list stays a text, and is refused.
-fn listed(text: &str) -> Value {
-    if text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).unwrap_or_default();
-    }
-    let pairs = text.split(',').map(|pair| pair.split_once('='));
-    pairs
-        .map(|pair| pair.map(|(key, value)| json!({ key.trim(): value.trim() })))
-        .collect::<Option<Vec<Value>>>()
-        .map_or(Value::Null, Value::Array)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_of_a_query_come_as_pairs_or_json() {
-        for (text, want) in [
-            ("a=b", json!([{ "a": "b" }])),
-            ("a=b, c=d=e", json!([{ "a": "b" }, { "c": "d=e" }])),
-            (
-                "[{\"key\": \"a\", \"value\": \"b\"}]",
-                json!([{ "key": "a", "value": "b" }]),
-            ),
-            ("key", Value::Null),
-            ("[broken", Value::Null),
-        ] {
-            assert_eq!(listed(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn truth_values_may_be_texts() {
-        let params = Params::of_json(br#"{"a": true, "b": "False", "c": 1, "d": "x"}"#).unwrap();
-        assert_eq!(params.boolean("a").unwrap(), Some(true));
-        assert_eq!(params.boolean("b").unwrap(), Some(false));
-        assert_eq!(params.boolean("z").unwrap(), None);
-        assert!(params.boolean("c").is_err() && params.boolean("d").is_err());
-    }
 }

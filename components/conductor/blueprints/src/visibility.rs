@@ -12,9 +12,9 @@ pub async fn set_visibility(ctx: &Context<impl Db>) -> Result<Response> {
     let visibility = Visibility::of_body(&ctx.json_object()?)?;
     ctx.include(&BLUEPRINTS)?;
     ctx.db
-        .transaction(async |db| {
-            let blueprint = blueprints::find_own(db, &scope, id).await?;
-            blueprints::set_visibility(db, &scope, &blueprint, visibility).await
+        .transaction(async |tx| {
+            let blueprint = blueprints::find_own(tx, &scope, id).await?;
+            blueprints::set_visibility(tx, &scope, &blueprint, visibility).await
         })
         .await?;
     show(ctx, &scope, id, 200).await

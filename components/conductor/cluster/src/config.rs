@@ -1,9 +1,8 @@
 //! `/config`: the settings of the application, and who may do what.
 
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 use windlass_core::db::Db;
-use windlass_core::request::parse_bool;
-use windlass_core::{Context, Error, Permission, Response, Result};
+use windlass_core::{Body, Context, Error, Permission, Response, Result};
 use windlass_store::config::{self, SETTINGS, Setting};
 
 /// The name under which `scope=` asks for roles and permissions instead of settings.
@@ -20,9 +19,12 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
         .into_iter()
         .map(|setting| setting.shown_to(caller))
         .collect();
-    let mut body = json!({ "items": items, "metadata": {} });
+    let mut body = Map::new();
+    body.insert("items".into(), json!(items));
+    body.insert("metadata".into(), json!({}));
     if of.is_none_or(|of| of == AUTHORIZATION) {
-        body[AUTHORIZATION] = config::authorization(&ctx.db, &scope).await?;
+        let authorization = config::authorization(&ctx.db, &scope).await?;
+        body.insert(AUTHORIZATION.into(), authorization);
     }
     ctx.ok(body)
 }
@@ -39,31 +41,20 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::ManagerConfigPut)?;
     let include = ctx.include(&SETTINGS)?;
-    let mut body = ctx.json_object()?;
-    let value = body.remove("value").filter(|value| !value.is_null());
-    let value = value.ok_or_else(|| Error::missing("value"))?;
-    let force = flag(body.get("force"))?;
+    let body = Body::of(ctx)?;
+    let value = body.get("value").ok_or_else(|| Error::missing("value"))?;
+    let force = body.boolean("force")?.unwrap_or(false);
     let name = ctx.path("name");
 
     let caller = scope.caller()?;
     let setting = ctx
         .db
-        .transaction(async |db| {
-            let setting = config::find(db, &scope, name).await?;
-            let value = setting.changed(caller, value, force)?;
-            config::save(db, &scope, &setting, &value).await?;
-            config::find(db, &scope, &format!("{}.{}", setting.scope, setting.name)).await
+        .transaction(async |tx| {
+            let setting = config::find(tx, &scope, name).await?;
+            let value = setting.changed(caller, value.clone(), force)?;
+            config::save(tx, &scope, &setting, &value).await?;
+            config::find(tx, &scope, &format!("{}.{}", setting.scope, setting.name)).await
         })
         .await?;
     ctx.ok(include.of(json!(setting.shown_to(caller))))
-}
-
-/// Whether `force` is given, as a truth value or a text that is one.
-fn flag(value: Option<&Value>) -> Result<bool> {
-    match value {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(force)) => Ok(*force),
-        Some(Value::String(text)) => parse_bool("force", text),
-        Some(other) => Err(Error::wrong_type("force", "bool", other)),
-    }
 }

@@ -1,11 +1,11 @@
-//! `/`: what somebody finds who opens the address.
+//! `/`: the first page of the address.
 
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
 
-/// `GET /`: programs, which ask for JSON, are told what this is and where to go on; everybody else
-/// is led to the status page. Open to all, and tells nothing about what is stored or running.
+/// `GET /`: a program that asks for JSON learns what this is and where to go on. Everybody else is led
+/// to the status page. It is open to all and tells nothing about what is stored or running.
 pub async fn root(ctx: &Context<impl Db>) -> Result<Response> {
     let accept = ctx.request.get_header("accept").unwrap_or_default();
     if !accept.to_ascii_lowercase().contains("application/json") {

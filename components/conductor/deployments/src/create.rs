@@ -1,7 +1,7 @@
 //! `PUT /deployments/{deployment_id}`: a deployment from a blueprint and inputs.
 
+use crate::body_fields;
 use crate::deployments::show;
-use crate::given;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, Visibility, ids};
@@ -22,7 +22,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let prepared = Prepared::new(&ctx.db, &scope, wanted).await?;
     let outcome = ctx
         .db
-        .transaction(async |db| environment::create(db, &scope, &prepared).await)
+        .transaction(async |tx| environment::create(tx, &scope, &prepared).await)
         .await?;
     match outcome {
         Outcome::Failed(_, reason) if wait => Err(Error::new(
@@ -41,12 +41,12 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let blueprint_id = body.required_text("blueprint_id")?;
     let inputs = body.object("inputs")?.cloned().unwrap_or_default();
     body.text("site_name")?;
-    let display_name = given::display_name(&body)?;
+    let display_name = body_fields::display_name(&body)?;
     let skip_plugins_validation = body.boolean("skip_plugins_validation")?.unwrap_or(false);
     let runtime_only_evaluation = body.boolean("runtime_only_evaluation")?.unwrap_or(false);
     environment::forbid_while_cancelling(&ctx.db, scope).await?;
-    let created_at = given::created_at(ctx, &body)?;
-    let created_by = given::creator(ctx, &body).await?;
+    let created_at = body_fields::created_at(ctx, &body)?;
+    let created_by = body_fields::creator(ctx, &body).await?;
     ctx.request.query_bool("async_create")?;
     let private_resource = ctx
         .request
@@ -55,7 +55,7 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let visibility = Visibility::for_creation(body.text("visibility")?, private_resource)?;
     let blueprint = blueprints::find(&ctx.db, scope, blueprint_id).await?;
     demand_uploaded(&blueprint)?;
-    let site_name = given::site_name(&body)?;
+    let site_name = body_fields::site_name(&ctx.db, scope, &body).await?;
     let labels = body
         .get("labels")
         .map_or_else(|| Ok(Vec::new()), labels::parse)?;

@@ -5,7 +5,6 @@ use windlass_core::list::{ListQuery, Sort, like_pattern};
 use windlass_core::{Context, Error, Permission, Request, Response, Result, Scope};
 use windlass_deployment::environment::{self, Removal};
 use windlass_store::deployments::{self, DEPLOYMENT, DEPLOYMENT_SHALLOW};
-use windlass_store::labels;
 
 /// Parameters of lists of deployments that are no fields of theirs.
 const OWN: [&str; 1] = ["deployment_group_id"];
@@ -61,13 +60,7 @@ fn sort(text: &str) -> Result<Vec<Sort>> {
         request.query.push(("_sort".into(), trimmed.into()));
         return Ok(ListQuery::parse(&DEPLOYMENT, &request, &[])?.sort);
     };
-    // The check leaves nothing in the key that could end the quoted text.
-    let key = labels::check_key(key)?;
-    let sql = format!(
-        "(select group_concat(value, char(31)) from (select l.value from deployment_labels l
-             where l.deployment_key = t.key and l.key = '{key}' order by l.value))"
-    );
-    Ok(vec![Sort { sql, descending }])
+    Ok(vec![deployments::by_label(key, descending)?])
 }
 
 /// `_search` looks into ids, `_search_name` into display names; with both, one of them must fit.
@@ -139,7 +132,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.request.query_bool("delete_logs")?;
     let id = ctx.path("deployment_id");
     ctx.db
-        .transaction(async |db| environment::remove(db, &scope, id, removal).await)
+        .transaction(async |tx| environment::remove(tx, &scope, id, removal).await)
         .await?;
     Ok(Response::empty(204))
 }

@@ -1,15 +1,25 @@
 //! Conductor: deployments, their nodes, node instances and workflows.
 
-mod change;
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod body_fields;
 mod create;
 mod deployments;
 mod evaluate;
-mod given;
 mod labels;
 mod node_instances;
 mod nodes;
 mod outputs;
 mod site;
+mod update;
 mod visibility;
 mod workflows;
 
@@ -21,7 +31,7 @@ windlass_core::component! {
         GET "/deployments" => deployments::list;
         GET "/deployments/{deployment_id}" => deployments::get;
         PUT "/deployments/{deployment_id}" => create::create;
-        PATCH "/deployments/{deployment_id}" => change::update_labels;
+        PATCH "/deployments/{deployment_id}" => update::update_labels;
         DELETE "/deployments/{deployment_id}" => deployments::delete;
         PATCH "/deployments/{deployment_id}/set-visibility" => visibility::set_visibility;
         POST "/deployments/{deployment_id}/set-site" => site::set_site;

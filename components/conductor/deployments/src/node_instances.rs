@@ -188,7 +188,7 @@ pub async fn create_many(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let deployment = deployments::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            instances::add_many(db, &scope, &deployment.owner(), new).await
+            instances::add_many(db, &scope, &deployment, new).await
         })
         .await?;
     Ok(Response::json_text(201, "null"))

@@ -7,8 +7,8 @@ use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
 use windlass_deployment::environment::{self, new_node};
+use windlass_store::deployments;
 use windlass_store::nodes::{self, CHANGEABLE, NODE, NewNode};
-use windlass_store::{audit, deployments};
 
 /// `GET /nodes`, optionally with the functions in their properties evaluated.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -66,12 +66,9 @@ pub async fn create_many(ctx: &Context<impl Db>) -> Result<Response> {
         .ok_or_else(|| Error::missing("nodes"))?;
     let nodes: Vec<NewNode> = given.iter().map(checked).collect::<Result<_>>()?;
     ctx.db
-        .transaction(async |db| {
-            let deployment = deployments::find(db, &scope, id).await?;
-            scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            nodes::insert_many(db, &deployment.owner(), &nodes).await?;
-            let ids: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
-            audit::insert_each(db, &scope, "node_create", "Node", &ids).await
+        .transaction(async |tx| {
+            let deployment = deployments::find_own(tx, &scope, id).await?;
+            nodes::add(tx, &scope, &deployment, &nodes).await
         })
         .await?;
     Ok(match nodes.is_empty() {
@@ -117,11 +114,10 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     }
     let (deployment, id) = (ctx.path("deployment_id"), ctx.path("node_id"));
     ctx.db
-        .transaction(async |db| {
-            let node = nodes::find(db, &scope, deployment, id).await?;
+        .transaction(async |tx| {
+            let node = nodes::find(tx, &scope, deployment, id).await?;
             scope.demand_own_tenant(id, &node.tenant_name)?;
-            nodes::save(db, node.key, &parts).await?;
-            audit::insert(db, &scope, "node_update", "Node", id).await
+            nodes::save(tx, &scope, &node, &parts).await
         })
         .await?;
     Ok(Response::empty(204))
@@ -133,11 +129,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     environment::demand_update_execution(&ctx.db, &scope).await?;
     let (deployment, id) = (ctx.path("deployment_id"), ctx.path("node_id"));
     ctx.db
-        .transaction(async |db| {
-            let node = nodes::find(db, &scope, deployment, id).await?;
+        .transaction(async |tx| {
+            let node = nodes::find(tx, &scope, deployment, id).await?;
             scope.demand_own_tenant(id, &node.tenant_name)?;
-            nodes::delete(db, node.key).await?;
-            audit::insert(db, &scope, "node_delete", "Node", id).await
+            nodes::delete(tx, &scope, &node).await
         })
         .await?;
     Ok(Response::empty(204))

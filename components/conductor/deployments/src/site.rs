@@ -1,11 +1,10 @@
 //! `/deployments/{deployment_id}/set-site`: where a deployment is.
 
+use crate::body_fields;
 use crate::deployments::show;
-use crate::given;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result};
-use windlass_store::audit;
 use windlass_store::deployments::{self, DEPLOYMENT};
 
 /// `POST /deployments/{deployment_id}/set-site`: exactly one of `site_name` and `detach_site`.
@@ -22,12 +21,10 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
     }
     ctx.include(&DEPLOYMENT)?;
     ctx.db
-        .transaction(async |db| {
-            let deployment = deployments::find(db, &scope, id).await?;
-            scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            let site = given::site_name(&body)?;
-            deployments::set_site(db, deployment.key, site.as_deref()).await?;
-            audit::insert(db, &scope, "deployment_set_site", "Deployment", id).await
+        .transaction(async |tx| {
+            let deployment = deployments::find_own(tx, &scope, id).await?;
+            let site = body_fields::site_name(tx, &scope, &body).await?;
+            deployments::set_site(tx, &scope, &deployment, site.as_deref()).await
         })
         .await?;
     show(ctx, &scope, id, 200).await

@@ -4,7 +4,6 @@ use crate::deployments::show;
 use windlass_core::db::Db;
 use windlass_core::visibility::exists_elsewhere;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, Visibility};
-use windlass_store::audit;
 use windlass_store::deployments::{self, DEPLOYMENT, Deployment};
 
 /// `PATCH /deployments/{deployment_id}/set-visibility`: let more people see a deployment, and with
@@ -15,12 +14,10 @@ pub async fn set_visibility(ctx: &Context<impl Db>) -> Result<Response> {
     let visibility = Visibility::of_body(&ctx.json_object()?)?;
     ctx.include(&DEPLOYMENT)?;
     ctx.db
-        .transaction(async |db| {
-            let deployment = deployments::find(db, &scope, id).await?;
-            scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            demand_widening(db, &scope, &deployment, visibility).await?;
-            deployments::set_visibility(db, deployment.key, visibility).await?;
-            audit::insert(db, &scope, "deployment_set_visibility", "Deployment", id).await
+        .transaction(async |tx| {
+            let deployment = deployments::find_own(tx, &scope, id).await?;
+            demand_widening(tx, &scope, &deployment, visibility).await?;
+            deployments::set_visibility(tx, &scope, &deployment, visibility).await
         })
         .await?;
     show(ctx, &scope, id, 200).await
@@ -38,7 +35,7 @@ async fn demand_widening(
     if next == Visibility::Global && deployments::exists_elsewhere(db, deployment).await? {
         return Err(exists_elsewhere(&deployment.id));
     }
-    let blueprint = deployments::blueprint_visibility(db, deployment.blueprint_key).await?;
+    let blueprint = deployments::blueprint_visibility(db, deployment).await?;
     if next > blueprint {
         return Err(Error::illegal_action(format!(
             "The visibility of deployment `{}` can't be wider than that of its blueprint `{}`, which is {blueprint}",

@@ -39,14 +39,14 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
         .retain(|(name, _)| !["_include", "_sort", "_size", "_offset"].contains(&name.as_str()));
     let query = selection(&scope, &request)?;
 
-    let keys = deployments::first_of_each_blueprint(&ctx.db, &scope, &query).await?;
     let mut names = HashSet::new();
     let mut items = Vec::new();
-    for (created_at, workflows) in deployments::workflows_of_each(&ctx.db, &keys).await? {
-        for mut workflow in workflows {
-            if names.insert(workflow["name"].as_str().unwrap_or_default().to_owned()) {
-                workflow["created_at"] = Value::from(created_at.as_str());
-                items.push(include.of(workflow));
+    for of_one in deployments::workflows_of_each_blueprint(&ctx.db, &scope, &query).await? {
+        for mut workflow in of_one.workflows {
+            let name = workflow.get("name").and_then(Value::as_str);
+            if names.insert(name.unwrap_or_default().to_owned()) {
+                workflow.insert("created_at".into(), json!(of_one.created_at));
+                items.push(include.of(Value::Object(workflow)));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::python_list;
+use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, platform};
 use windlass_engine::control::{self, Action};
 use windlass_store::executions::{EXECUTIONS, Status};
@@ -17,7 +17,7 @@ pub async fn act(ctx: &Context<impl Db>) -> Result<Response> {
     let action = Action::named(action).ok_or_else(|| {
         Error::bad_parameters(format!(
             "Invalid action: {action}, Valid action values are: {}",
-            python_list(&Action::ALL.map(Action::name))
+            python::list(Action::ALL.map(Action::name))
         ))
     })?;
     ctx.db

@@ -60,7 +60,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |tx| {
             let found = deployments::find(tx, &scope, deployment).await?;
             scope.demand_own_tenant(&found.id, &found.tenant_name)?;
-            events::delete(tx, &scope, &found.owner(), &query).await
+            events::delete(tx, &scope, &found, &query).await
         })
         .await?;
     ctx.ok(json!({

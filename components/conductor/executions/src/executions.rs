@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::{ListQuery, python_list};
+use windlass_core::list::ListQuery;
+use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::executions::{self, EXECUTIONS, Execution, Removal, Status};
 
@@ -130,7 +131,7 @@ fn demand_ended(ctx: &Context<impl Db>) -> Result<()> {
     match wrong {
         Some(status) => Err(Error::bad_parameters(format!(
             "Can't filter by execution status `{status}`. Allowed statuses are: {}",
-            python_list(&["terminated", "failed", "cancelled"])
+            python::list(["terminated", "failed", "cancelled"])
         ))),
         None => Ok(()),
     }

@@ -68,14 +68,13 @@ pub async fn bulk_action(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |tx| {
             let deployment = deployments::find(tx, &scope, deployment_id).await?;
             scope.demand_own_tenant(&deployment.id, &deployment.tenant_name)?;
-            let owner = deployment.owner();
             let declared = Declared {
                 node_id,
                 operation,
                 relationship,
             };
-            let declared = operations::declared_inputs(tx, &owner, &declared).await?;
-            operations::set_inputs(tx, &scope, &owner, &declared)
+            let declared = operations::declared_inputs(tx, &deployment, &declared).await?;
+            operations::set_inputs(tx, &scope, &deployment, &declared)
                 .await
                 .map(drop)
         })

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::error::python_type;
+use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Result, Timestamp, ids};
 use windlass_engine::start::StartRequest;
 use windlass_store::executions::Status;
@@ -195,7 +195,7 @@ fn parameters(body: &Body) -> Result<Map<String, Value>> {
         Some(Value::Object(parameters)) => Ok(parameters.clone()),
         Some(other) => Err(Error::bad_parameters(format!(
             "request body's 'parameters' field must be a dict but is of type {}",
-            python_type(other)
+            python::type_name(other)
         ))),
     }
 }

@@ -1,11 +1,11 @@
 //! `/ldap/logins`: asking a directory whether a name and a password go together.
 //!
-//! Private: the other components call it, with the tick's token, whenever somebody logs in with a
-//! password. This component alone may open connections to the directory. What the login means here
-//! (the user's row, groups, the lock) is the business of who asked.
+//! This endpoint is private. The other components call it with the tick's token when somebody logs in
+//! with a password. Only this component may open connections to the directory. What a login means
+//! here (the user's row, groups, the lock) is decided by the component that asked.
 //!
-//! The user binds with the name that the settings make of theirs. Then the user's entry is searched
-//! for, and the groups of it: as the account for lookups if there is one, else as the user.
+//! The settings make a name to bind with of the user's name. After that the user's entry and its groups
+//! are searched for, with the account for lookups if there is one, else as the user.
 
 mod client;
 mod filter;
@@ -102,7 +102,7 @@ impl<'s> Directory<'s> {
         taken
     }
 
-    /// Who the user of a name and a password is; nobody, when they do not go together.
+    /// The person with this name and password. Nobody when they do not go together.
     async fn login(&self, username: &str, password: &str) -> Result<Option<Person>, Failure> {
         // An empty password is a login of nobody to a directory, which it takes.
         if username.is_empty() || password.is_empty() {

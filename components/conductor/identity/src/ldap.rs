@@ -6,7 +6,7 @@
 use crate::directory::{Directory, Server, check_filter};
 use serde_json::{Map, Value};
 use windlass_core::db::Db;
-use windlass_core::list::python_list;
+use windlass_core::python;
 use windlass_core::request::parse_bool;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, secretbox};
 use windlass_identity::ldap;
@@ -61,8 +61,8 @@ const MAX_CERTIFICATE: usize = 65_536;
 
 /// `GET /ldap`: whether users log in through a directory.
 pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
-    ctx.allow_anywhere(Permission::LdapStatusGet)?;
-    ctx.ok(match users::are_from_directory(&ctx.db).await? {
+    let scope = ctx.allow_anywhere(Permission::LdapStatusGet)?;
+    ctx.ok(match users::are_from_directory(&ctx.db, &scope).await? {
         true => "enabled",
         false => "disabled",
     })
@@ -84,7 +84,7 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
         None => None,
     };
     ctx.db
-        .transaction(async |db| ldap::save(db, &scope, &settings, sealed.as_deref()).await)
+        .transaction(async |tx| ldap::save(tx, &scope, &settings, sealed.as_deref()).await)
         .await?;
     ctx.ok(settings)
 }
@@ -157,7 +157,7 @@ fn read(object: &Map<String, Value>) -> Result<Map<String, Value>> {
     Ok(settings)
 }
 
-/// A text without the white space around it; absent is empty.
+/// A text without the white space around it. An absent one is empty.
 fn text<'b>(body: &'b Body, name: &str, longest: usize) -> Result<&'b str> {
     let text = body.text(name)?.unwrap_or_default().trim();
     if text.chars().count() > longest {
@@ -168,7 +168,7 @@ fn text<'b>(body: &'b Body, name: &str, longest: usize) -> Result<&'b str> {
     Ok(text)
 }
 
-/// Refuses what stands in braces and is not allowed there, and braces without their counterpart.
+/// Refuses placeholders that are not allowed, and braces without their counterpart.
 fn check_placeholders(name: &str, text: &str, allowed: &[&str]) -> Result<()> {
     let mut pieces = text.split('{');
     let mut is_closed = pieces.next().is_none_or(|before| !before.contains('}'));
@@ -178,7 +178,7 @@ fn check_placeholders(name: &str, text: &str, allowed: &[&str]) -> Result<()> {
         if is_closed && !allowed.contains(&placeholder) {
             return Err(Error::bad_parameters(format!(
                 "{name} may not hold the placeholder `{{{placeholder}}}`. Allowed placeholders are: {}",
-                python_list(allowed)
+                python::list(allowed)
             )));
         }
     }
@@ -214,8 +214,8 @@ fn active_directory(body: &Body) -> Result<bool> {
     }
 }
 
-/// A certificate goes with a server that is asked in private, and with no other. Then, that it is one
-/// that can be asked at all.
+/// Refuses a certificate without `ldaps://`, and the other way round, in the words of the original.
+/// Then refuses a server that this application cannot ask.
 fn check_server(server: &str, has_certificate: bool) -> Result<()> {
     let refusal = if server.starts_with("ldaps://") {
         (!has_certificate).then_some("A CA certificate must be provided to use ldaps.")
@@ -240,5 +240,4 @@ fn check_server(server: &str, has_certificate: bool) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "ldap_tests.rs"]
 mod tests;

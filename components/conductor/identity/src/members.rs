@@ -1,10 +1,11 @@
 //! `/tenants/users` and `/tenants/user-groups`: who is in a tenant, as what.
 //!
-//! The body names the tenant, and the permission is asked for there. A group brings all of its
-//! users; who is in a tenant in several ways has the roles of all of them.
+//! The body names the tenant, and the caller needs the permission there. A group brings all of its
+//! users. Somebody who is in a tenant in several ways has all of those roles.
 
-use crate::body;
-use crate::{tenants as shown, users};
+use crate::answers::show;
+use crate::tenants::resource;
+use crate::{body, users};
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope};
 use windlass_store::permissions::{RoleType, demand_role};
@@ -43,7 +44,7 @@ pub async fn remove_group(ctx: &Context<impl Db>) -> Result<Response> {
     remove(ctx, MemberKind::Group, Permission::TenantRemoveGroup).await
 }
 
-/// Who may, in the tenant that the body names.
+/// Demands a permission in the tenant that the body names.
 fn allow(ctx: &Context<impl Db>, permission: Permission) -> Result<(Scope, Body)> {
     ctx.caller()?;
     let body = Body::of(ctx)?;
@@ -51,7 +52,22 @@ fn allow(ctx: &Context<impl Db>, permission: Permission) -> Result<(Scope, Body)
     Ok((scope, body))
 }
 
-fn member(body: &Body, kind: MemberKind) -> Result<Member<'_>> {
+/// A member as the body names it.
+struct Named<'b> {
+    kind: MemberKind,
+    name: &'b str,
+    tenant: &'b str,
+}
+
+impl Named<'_> {
+    /// The member. A refusal tells of the tenant before it tells of the member.
+    async fn find(&self, db: &impl Db, scope: &Scope) -> Result<Member> {
+        let tenant = tenants::find(db, scope, self.tenant).await?;
+        tenants::find_member(db, scope, tenant, self.kind, self.name).await
+    }
+}
+
+fn named(body: &Body, kind: MemberKind) -> Result<Named<'_>> {
     let key = match kind {
         MemberKind::User => "username",
         MemberKind::Group => "group_name",
@@ -59,7 +75,7 @@ fn member(body: &Body, kind: MemberKind) -> Result<Member<'_>> {
     // Wrong types anywhere come before unusable names.
     body.required_text(key)?;
     body.text("role")?;
-    Ok(Member {
+    Ok(Named {
         kind,
         name: body::name(body, key)?,
         tenant: body::name(body, "tenant_name")?,
@@ -68,17 +84,20 @@ fn member(body: &Body, kind: MemberKind) -> Result<Member<'_>> {
 
 async fn add(ctx: &Context<impl Db>, kind: MemberKind, permission: Permission) -> Result<Response> {
     let (scope, body) = allow(ctx, permission)?;
-    let resource = shown::resource(ctx)?;
+    let resource = resource(ctx)?;
     if kind == MemberKind::User {
         users::demand_own_users(ctx).await?;
     }
-    let member = member(&body, kind)?;
+    let named = named(&body, kind)?;
     let role = body::role(&body)?.unwrap_or(DEFAULT_ROLE);
     demand_role(&ctx.db, &scope, role, RoleType::Tenant).await?;
     ctx.db
-        .transaction(async |db| tenants::add_member(db, &scope, member, role).await)
+        .transaction(async |tx| {
+            let member = named.find(tx, &scope).await?;
+            tenants::add_member(tx, &scope, &member, role).await
+        })
         .await?;
-    shown::show(ctx, resource, &scope, member.tenant).await
+    show(ctx, resource, &scope, tenants::BY_NAME, named.tenant).await
 }
 
 async fn update(
@@ -87,14 +106,17 @@ async fn update(
     permission: Permission,
 ) -> Result<Response> {
     let (scope, body) = allow(ctx, permission)?;
-    let resource = shown::resource(ctx)?;
-    let member = member(&body, kind)?;
+    let resource = resource(ctx)?;
+    let named = named(&body, kind)?;
     let role = body::role(&body)?.ok_or_else(|| Error::missing("role"))?;
     demand_role(&ctx.db, &scope, role, RoleType::Tenant).await?;
     ctx.db
-        .transaction(async |db| tenants::set_member_role(db, &scope, member, role).await)
+        .transaction(async |tx| {
+            let member = named.find(tx, &scope).await?;
+            tenants::set_member_role(tx, &scope, &member, role).await
+        })
         .await?;
-    shown::show(ctx, resource, &scope, member.tenant).await
+    show(ctx, resource, &scope, tenants::BY_NAME, named.tenant).await
 }
 
 async fn remove(
@@ -103,9 +125,12 @@ async fn remove(
     permission: Permission,
 ) -> Result<Response> {
     let (scope, body) = allow(ctx, permission)?;
-    let member = member(&body, kind)?;
+    let named = named(&body, kind)?;
     ctx.db
-        .transaction(async |db| tenants::remove_member(db, &scope, member).await)
+        .transaction(async |tx| {
+            let member = named.find(tx, &scope).await?;
+            tenants::remove_member(tx, &scope, &member).await
+        })
         .await?;
     Ok(Response::empty(204))
 }

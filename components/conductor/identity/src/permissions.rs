@@ -19,9 +19,9 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn list_role(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_everybody()?;
     let role = ctx.path("role_name");
-    let mut query = ctx.list_query(&PERMISSIONS, &[])?;
-    permissions::demand_known(&ctx.db, &scope, role).await?;
-    query.and("t.role = {}", [role.into()]);
+    let query = ctx.list_query(&PERMISSIONS, &[])?;
+    let role = permissions::find_role(&ctx.db, &scope, role).await?;
+    let query = permissions::of_role(query, &role);
     ctx.page(&PERMISSIONS, &scope, &query).await
 }
 
@@ -36,7 +36,10 @@ pub async fn add(ctx: &Context<impl Db>) -> Result<Response> {
         )));
     }
     ctx.db
-        .transaction(async |db| permissions::insert(db, &scope, role, permission).await)
+        .transaction(async |tx| {
+            let role = permissions::find_role(tx, &scope, role).await?;
+            permissions::insert(tx, &scope, &role, permission).await
+        })
         .await?;
     ctx.ok(include.of(json!({ "role": role, "permission": permission })))
 }
@@ -46,7 +49,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = administrator(ctx)?;
     let (role, permission) = (ctx.path("role_name"), ctx.path("permission_name"));
     ctx.db
-        .transaction(async |db| permissions::delete(db, &scope, role, permission).await)
+        .transaction(async |tx| {
+            let role = permissions::find_role(tx, &scope, role).await?;
+            permissions::delete(tx, &scope, &role, permission).await
+        })
         .await?;
     Ok(Response::empty(204))
 }

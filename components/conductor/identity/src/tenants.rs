@@ -1,31 +1,17 @@
 //! `/tenants`: who works together, and apart from whom.
 
+use crate::answers::{plain_or_detailed, show};
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, ids};
-use windlass_store::tenants::{self, DETAILED_TENANTS, TENANTS};
+use windlass_store::tenants::{self, BY_NAME, DETAILED_TENANTS, TENANTS};
 
 /// Names that paths below `/tenants` need for themselves.
 const RESERVED: [&str; 2] = ["users", "user-groups"];
 
-/// Numbers or, with `_get_data`, details.
+/// The fields that an answer shows.
 pub fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
-    let details = ctx.request.query_bool("_get_data")?.unwrap_or(false);
-    let resource = if details { &DETAILED_TENANTS } else { &TENANTS };
-    // Unknown names in `_include` are refused before anything is changed.
-    ctx.include(resource)?;
-    Ok(resource)
-}
-
-/// One tenant as an answer.
-pub async fn show(
-    ctx: &Context<impl Db>,
-    resource: &Resource,
-    scope: &Scope,
-    name: &str,
-) -> Result<Response> {
-    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
-        .await
+    plain_or_detailed(ctx, &TENANTS, &DETAILED_TENANTS)
 }
 
 /// `GET /tenants`: all tenants for administrators, else those the caller is in.
@@ -46,13 +32,17 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
     let name = ctx.path("tenant_name");
     let caller = ctx.caller()?;
     ids::check("tenant_name", name)?;
-    if !caller.holds(Permission::TenantGet) && !tenants::exists(&ctx.db, name).await? {
+    // Whether a name is a tenant's is looked at for nobody in particular: the caller is refused
+    // either way, and only the text differs.
+    if !caller.holds(Permission::TenantGet)
+        && !tenants::exists(&ctx.db, &Scope::public(), name).await?
+    {
         return Err(Error::forbidden(format!(
             "Authorization failed: Tried to authenticate with invalid tenant name: {name}"
         )));
     }
     let scope = ctx.allow_in(name, Permission::TenantGet)?;
-    show(ctx, resource(ctx)?, &scope, name).await
+    show(ctx, resource(ctx)?, &scope, BY_NAME, name).await
 }
 
 /// `POST /tenants/{tenant_name}`: a tenant with nobody in it, not even who made it.
@@ -64,9 +54,9 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     Body::of(ctx)?.text("rabbitmq_password")?;
     ids::check("tenant_name", name)?;
     ctx.db
-        .transaction(async |db| tenants::insert(db, &scope, name).await)
+        .transaction(async |tx| tenants::insert(tx, &scope, name).await)
         .await?;
-    let mut response = show(ctx, resource, &scope, name).await?;
+    let mut response = show(ctx, resource, &scope, BY_NAME, name).await?;
     response.status = 201;
     Ok(response)
 }
@@ -88,7 +78,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::TenantDelete)?;
     let name = ctx.path("tenant_name");
     ctx.db
-        .transaction(async |db| tenants::delete(db, &scope, name).await)
+        .transaction(async |tx| {
+            let tenant = tenants::find(tx, &scope, name).await?;
+            tenants::delete(tx, &scope, &tenant).await
+        })
         .await?;
     Ok(Response::empty(204))
 }

@@ -1,8 +1,8 @@
 //! `/tokens`: what stands for a user instead of name and password.
 //!
 //! A value is shown once, in the answer that makes the token. An execution acts as its creator
-//! only while it runs, so it gets no tokens: they would outlive it. A token that is for some purposes
-//! only makes none that is for more.
+//! only while it runs, so it gets no tokens: they would outlive it. A token with some scopes makes no
+//! token with more scopes.
 
 use serde_json::{Map, Value};
 use windlass_core::caller::AuthMethod;
@@ -49,7 +49,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     };
     let token = ctx
         .db
-        .transaction(async |db| tokens::insert(db, &scope, wanted).await)
+        .transaction(async |tx| tokens::insert(tx, &scope, wanted).await)
         .await?;
     ctx.ok(include.of(token))
 }
@@ -59,7 +59,7 @@ pub async fn get_one(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::ListToken)?;
     let include = ctx.include(&TOKENS)?;
     let token = tokens::find(&ctx.db, &scope, ctx.path("token_id")).await?;
-    ctx.ok(include.of(token))
+    ctx.ok(include.of(token.into_json()))
 }
 
 /// `DELETE /tokens/{token_id}`: it stops working with the next request.
@@ -67,7 +67,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::DeleteToken)?;
     let id = ctx.path("token_id");
     ctx.db
-        .transaction(async |db| tokens::delete(db, &scope, id).await)
+        .transaction(async |tx| {
+            let token = tokens::find(tx, &scope, id).await?;
+            tokens::delete(tx, &scope, &token).await
+        })
         .await?;
     Ok(Response::empty(204))
 }

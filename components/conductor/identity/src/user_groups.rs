@@ -1,12 +1,13 @@
 //! `/user-groups`: what a group is in the system and in tenants, each of its users is too.
 
+use crate::answers::{plain_or_detailed, show};
 use crate::body;
 use crate::users::demand_own_users;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
-use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, ids};
+use windlass_core::{Body, Context, Error, Permission, Response, Result, ids};
 use windlass_store::permissions::{RoleType, demand_role};
-use windlass_store::user_groups::{self, DETAILED_USER_GROUPS, USER_GROUPS};
+use windlass_store::user_groups::{self, BY_NAME, DETAILED_USER_GROUPS, USER_GROUPS};
 
 /// The system role of a group for which none is named.
 const DEFAULT_ROLE: &str = "default";
@@ -14,27 +15,9 @@ const DEFAULT_ROLE: &str = "default";
 /// The longest name of a group in a directory, in characters.
 const MAX_LDAP_DN: usize = 1024;
 
-/// Numbers or, with `_get_data`, details.
+/// The fields that an answer shows.
 fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
-    let details = ctx.request.query_bool("_get_data")?.unwrap_or(false);
-    let resource = if details {
-        &DETAILED_USER_GROUPS
-    } else {
-        &USER_GROUPS
-    };
-    // Unknown names in `_include` are refused before anything is changed.
-    ctx.include(resource)?;
-    Ok(resource)
-}
-
-async fn show(
-    ctx: &Context<impl Db>,
-    resource: &Resource,
-    scope: &Scope,
-    name: &str,
-) -> Result<Response> {
-    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
-        .await
+    plain_or_detailed(ctx, &USER_GROUPS, &DETAILED_USER_GROUPS)
 }
 
 /// `GET /user-groups`: all groups.
@@ -48,7 +31,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
 /// `GET /user-groups/{group_name}`: one group.
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupGet)?;
-    show(ctx, resource(ctx)?, &scope, ctx.path("group_name")).await
+    show(ctx, resource(ctx)?, &scope, BY_NAME, ctx.path("group_name")).await
 }
 
 /// `POST /user-groups`: a group with nobody in it.
@@ -73,9 +56,9 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let role = body::role(&body)?.unwrap_or(DEFAULT_ROLE);
     demand_role(&ctx.db, &scope, role, RoleType::System).await?;
     ctx.db
-        .transaction(async |db| user_groups::insert(db, &scope, name, ldap_dn, role).await)
+        .transaction(async |tx| user_groups::insert(tx, &scope, name, ldap_dn, role).await)
         .await?;
-    let mut response = show(ctx, resource, &scope, name).await?;
+    let mut response = show(ctx, resource, &scope, BY_NAME, name).await?;
     response.status = 201;
     Ok(response)
 }
@@ -90,9 +73,12 @@ pub async fn set_role(ctx: &Context<impl Db>) -> Result<Response> {
     ids::check("role", role)?;
     demand_role(&ctx.db, &scope, role, RoleType::System).await?;
     ctx.db
-        .transaction(async |db| user_groups::set_role(db, &scope, name, role).await)
+        .transaction(async |tx| {
+            let group = user_groups::find(tx, &scope, name).await?;
+            user_groups::set_role(tx, &scope, &group, role).await
+        })
         .await?;
-    show(ctx, resource, &scope, name).await
+    show(ctx, resource, &scope, BY_NAME, name).await
 }
 
 /// `DELETE /user-groups/{group_name}`: its users stay, without what they were through it.
@@ -100,9 +86,20 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupDelete)?;
     let name = ctx.path("group_name");
     ctx.db
-        .transaction(async |db| user_groups::delete(db, &scope, name).await)
+        .transaction(async |tx| {
+            let group = user_groups::find(tx, &scope, name).await?;
+            user_groups::delete(tx, &scope, &group).await
+        })
         .await?;
     Ok(Response::empty(204))
+}
+
+/// Who in which group, as the body names them.
+fn place(body: &Body) -> Result<(&str, &str)> {
+    Ok((
+        body::name(body, "username")?,
+        body::name(body, "group_name")?,
+    ))
 }
 
 /// `PUT /user-groups/users`: puts a user into a group.
@@ -111,14 +108,14 @@ pub async fn add_user(ctx: &Context<impl Db>) -> Result<Response> {
     demand_own_users(ctx).await?;
     let resource = resource(ctx)?;
     let body = Body::of(ctx)?;
-    let (username, group) = (
-        body::name(&body, "username")?,
-        body::name(&body, "group_name")?,
-    );
+    let (username, group) = place(&body)?;
     ctx.db
-        .transaction(async |db| user_groups::add_user(db, &scope, group, username).await)
+        .transaction(async |tx| {
+            let place = user_groups::find_place(tx, &scope, group, username).await?;
+            user_groups::add_user(tx, &scope, &place).await
+        })
         .await?;
-    show(ctx, resource, &scope, group).await
+    show(ctx, resource, &scope, BY_NAME, group).await
 }
 
 /// `DELETE /user-groups/users`: takes a user out of a group.
@@ -126,12 +123,12 @@ pub async fn remove_user(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupRemoveUser)?;
     demand_own_users(ctx).await?;
     let body = Body::of(ctx)?;
-    let (username, group) = (
-        body::name(&body, "username")?,
-        body::name(&body, "group_name")?,
-    );
+    let (username, group) = place(&body)?;
     ctx.db
-        .transaction(async |db| user_groups::remove_user(db, &scope, group, username).await)
+        .transaction(async |tx| {
+            let place = user_groups::find_place(tx, &scope, group, username).await?;
+            user_groups::remove_user(tx, &scope, &place).await
+        })
         .await?;
     Ok(Response::empty(204))
 }

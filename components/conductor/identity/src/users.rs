@@ -1,9 +1,10 @@
 //! `/users` and `/user`: who can log in.
 //!
-//! Users read themselves, choose their own passwords and turn off their own tour; all else is for
-//! administrators. Hashing a password takes tens of milliseconds, so it is done before the
+//! Users read themselves, choose their own passwords and turn off their own tour. Administrators do all
+//! else. Hashing a password takes tens of milliseconds, so it is done before the
 //! transaction that stores it.
 
+use crate::answers::show;
 use crate::body;
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
@@ -12,7 +13,8 @@ use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Sc
 use windlass_identity::credentials;
 use windlass_store::permissions::{RoleType, demand_role};
 use windlass_store::users::{
-    self, Changes, DETAILED_USERS, DETAILED_USERS_WITH_HASH, NewUser, USERS, USERS_WITH_HASH,
+    self, BY_NAME, Changes, DETAILED_USERS, DETAILED_USERS_WITH_HASH, NewUser, USERS,
+    USERS_WITH_HASH,
 };
 
 /// How many characters a password may have.
@@ -21,7 +23,8 @@ const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=256;
 /// The system role of a user for whom none is named.
 const DEFAULT_ROLE: &str = "default";
 
-/// Numbers or, with `_get_data`, details; with `_include_hash` the hash too, for who may have it.
+/// The fields with numbers or, with `_get_data`, those with details. With `_include_hash` the hash is
+/// among them, for a caller who may have it.
 fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
     let flag = |name| Ok::<_, Error>(ctx.request.query_bool(name)?.unwrap_or(false));
     let details = flag("_get_data")?;
@@ -37,25 +40,9 @@ fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
     Ok(resource)
 }
 
-async fn show(
-    ctx: &Context<impl Db>,
-    resource: &Resource,
-    scope: &Scope,
-    username: &str,
-) -> Result<Response> {
-    ctx.one(
-        resource,
-        scope,
-        username,
-        "t.username = {}",
-        [username.into()],
-    )
-    .await
-}
-
 /// Refuses to make users and memberships here when they come from a directory.
 pub async fn demand_own_users(ctx: &Context<impl Db>) -> Result<()> {
-    if !users::are_from_directory(&ctx.db).await? {
+    if !users::are_from_directory(&ctx.db, &Scope::public()).await? {
         return Ok(());
     }
     Err(Error::new(
@@ -67,7 +54,14 @@ pub async fn demand_own_users(ctx: &Context<impl Db>) -> Result<()> {
 /// `GET /user`: the user that the credentials of this request stand for.
 pub async fn get_self(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGetSelf)?;
-    show(ctx, resource(ctx)?, &scope, &scope.caller()?.username).await
+    show(
+        ctx,
+        resource(ctx)?,
+        &scope,
+        BY_NAME,
+        &scope.caller()?.username,
+    )
+    .await
 }
 
 /// `GET /users`: everybody who can log in.
@@ -85,7 +79,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
         true => ctx.allow_anywhere(Permission::UserGetSelf)?,
         false => ctx.allow_anywhere(Permission::UserGet)?,
     };
-    show(ctx, resource(ctx)?, &scope, username).await
+    show(ctx, resource(ctx)?, &scope, BY_NAME, username).await
 }
 
 /// `PUT /users`: a user who is in no tenant yet.
@@ -96,9 +90,9 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let body = Body::of(ctx)?;
     let user = new_user(ctx, &scope, &body).await?;
     ctx.db
-        .transaction(async |db| users::insert(db, &scope, &user).await)
+        .transaction(async |tx| users::insert(tx, &scope, &user).await)
         .await?;
-    let mut response = show(ctx, resource, &scope, user.username).await?;
+    let mut response = show(ctx, resource, &scope, BY_NAME, user.username).await?;
     response.status = 201;
     Ok(response)
 }
@@ -186,9 +180,12 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         show_getting_started,
     };
     ctx.db
-        .transaction(async |db| users::save(db, &scope, username, &changes).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::save(tx, &scope, &user, &changes).await
+        })
         .await?;
-    show(ctx, resource, &scope, username).await
+    show(ctx, resource, &scope, BY_NAME, username).await
 }
 
 /// `DELETE /users/{username}`: with memberships and tokens.
@@ -196,7 +193,10 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserDelete)?;
     let username = ctx.path("username");
     ctx.db
-        .transaction(async |db| users::delete(db, &scope, username).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::delete(tx, &scope, &user).await
+        })
         .await?;
     Ok(Response::empty(204))
 }
@@ -216,9 +216,12 @@ pub async fn active(ctx: &Context<impl Db>) -> Result<Response> {
         }
     };
     ctx.db
-        .transaction(async |db| users::set_active(db, &scope, username, active).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::set_active(tx, &scope, &user, active).await
+        })
         .await?;
-    show(ctx, resource, &scope, username).await
+    show(ctx, resource, &scope, BY_NAME, username).await
 }
 
 /// `POST /users/unlock/{username}`: the right password counts again at once.
@@ -227,9 +230,12 @@ pub async fn unlock(ctx: &Context<impl Db>) -> Result<Response> {
     let username = ctx.path("username");
     let resource = resource(ctx)?;
     ctx.db
-        .transaction(async |db| users::unlock(db, &scope, username).await)
+        .transaction(async |tx| {
+            let user = users::find(tx, &scope, username).await?;
+            users::unlock(tx, &scope, &user).await
+        })
         .await?;
-    show(ctx, resource, &scope, username).await
+    show(ctx, resource, &scope, BY_NAME, username).await
 }
 
 fn is_self(ctx: &Context<impl Db>, username: &str) -> Result<bool> {

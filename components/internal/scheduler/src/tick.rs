@@ -3,7 +3,9 @@
 use crate::platform::{Network, SystemClock};
 use crate::work::Workers;
 use windlass_core::db::Db;
-use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token, variable};
+use windlass_core::outbound::address;
+use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token};
+use windlass_core::variables;
 use windlass_core::{Context, Response, Result};
 use windlass_engine::TickOptions;
 
@@ -21,13 +23,12 @@ pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// The operator's settings over the standard ones.
 async fn options() -> TickOptions {
-    let mut options = TickOptions::default();
-    let lease = variable("queue_lease_seconds").await;
-    if let Some(seconds) = lease.and_then(|text| text.trim().parse::<i64>().ok()) {
-        options.lease_millis = seconds.clamp(1, 600) * 1000;
-    }
-    if let Some(allow) = variable("outbound_allow_private").await {
-        options.allow_private = matches!(allow.trim(), "true" | "1" | "yes");
+    let mut options = TickOptions {
+        allow_private: address::allows_private().await,
+        ..TickOptions::default()
+    };
+    if let Some(seconds) = variables::number("queue_lease_seconds", 1..=600).await {
+        options.lease_millis = seconds * 1000;
     }
     options
 }
@@ -60,6 +61,17 @@ mod tests {
             );
             run(&ctx).await
         })
+    }
+
+    #[test]
+    fn private_addresses_are_allowed_as_everywhere() {
+        for value in ["", "true", "True", "1", "yes", "false", "perhaps"] {
+            windlass_core::platform::set_variable("outbound_allow_private", value);
+            pollster::block_on(async {
+                let want = windlass_core::outbound::address::allows_private().await;
+                assert_eq!(options().await.allow_private, want, "{value}");
+            });
+        }
     }
 
     #[test]

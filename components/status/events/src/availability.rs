@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_status::availability::{self, Availability};
+use windlass_status::availability::{self, Availability, MonthlyAvailability};
 
 /// `GET /availability`: the last twelve months of every component, the current one first.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -13,7 +13,13 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
 }
 
 fn shown(component: &Availability) -> Value {
-    let month = |month: &availability::Month| json!({ "year": month.year, "month": month.month, "percentage": month.percentage });
+    let month = |told: &MonthlyAvailability| {
+        json!({
+            "year": told.month.year(),
+            "month": told.month.number(),
+            "percentage": told.percentage,
+        })
+    };
     let months: Vec<Value> = component.months.iter().map(month).collect();
     json!({
         "id": component.component,

@@ -1,11 +1,12 @@
 //! `/components/{component_id}/binding`: a component that follows a deployment or a pipeline.
 
-use crate::asked;
+use crate::fields;
+use crate::roles;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, ids};
-use windlass_status::bindings::{self, Subject};
-use windlass_status::components_list;
-use windlass_status::incidents::IMPACTS;
+use windlass_status::bindings::{self, Subject, SubjectKind};
+use windlass_status::components::list;
+use windlass_status::events::IMPACTS;
 use windlass_store::deployments;
 
 /// How bad a failure is, unless the binding says otherwise.
@@ -13,15 +14,15 @@ const IMPACT: i64 = 2;
 
 /// `GET /components/{component_id}/binding`: what the component follows.
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
-    asked::operator(ctx)?;
+    let scope = roles::operator(ctx)?;
     let component = component(ctx)?;
-    ctx.ok(bindings::find(&ctx.db, component).await?)
+    ctx.ok(bindings::find(&ctx.db, &scope, component).await?)
 }
 
 /// `PUT /components/{component_id}/binding`: follow a deployment, which the caller must be able to see,
 /// or a pipeline.
 pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
-    let scope = asked::operator(ctx)?;
+    let scope = roles::operator(ctx)?;
     let component = component(ctx)?;
     let body = Body::of(ctx)?;
     if let Some(unknown) = body
@@ -32,8 +33,9 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     }
     let impact = impact(&body)?;
     let id = body.required_text("id")?;
-    let subject = match body.required_text("type")? {
-        "deployment" => {
+    let kind = body.required_text("type")?;
+    let subject = match SubjectKind::named(kind) {
+        Some(SubjectKind::Deployment) => {
             let tenant = body.required_text("tenant_name")?;
             let in_tenant = ctx.allow_in(tenant, Permission::DeploymentGet)?;
             let found = deployments::find(&ctx.db, &in_tenant, id).await?;
@@ -47,22 +49,22 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
                 workflow: "",
             }
         }
-        "pipeline" => {
+        Some(SubjectKind::Pipeline) => {
             ids::check_characters("id", id)?;
             Subject::Pipeline { id }
         }
-        other => {
-            let text = format!("type must be `deployment` or `pipeline`, not `{other}`");
+        None => {
+            let text = format!("type must be `deployment` or `pipeline`, not `{kind}`");
             return Err(refusal("type", text));
         }
     };
     let binding = ctx
         .db
-        .transaction(async |db| {
-            components_list::find_json(db, component).await?;
+        .transaction(async |tx| {
+            let component = list::find(tx, component).await?;
             let now = Timestamp::now();
-            bindings::save(db, &scope, component, subject, impact, now).await?;
-            bindings::find(db, component).await
+            bindings::save(tx, &scope, &component, subject, impact, now).await?;
+            bindings::find(tx, &scope, component.id).await
         })
         .await?;
     ctx.ok(binding)
@@ -70,16 +72,19 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// `DELETE /components/{component_id}/binding`: follow nothing.
 pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
-    let scope = asked::operator(ctx)?;
+    let scope = roles::operator(ctx)?;
     let component = component(ctx)?;
     ctx.db
-        .transaction(async |db| bindings::delete(db, &scope, component).await)
+        .transaction(async |tx| {
+            let binding = bindings::find(tx, &scope, component).await?;
+            bindings::delete(tx, &scope, &binding).await
+        })
         .await?;
     Ok(Response::empty(204))
 }
 
 fn component<D: Db>(ctx: &Context<D>) -> Result<i64> {
-    asked::number(ctx.path("component_id")).ok_or_else(components_list::unknown)
+    fields::number(ctx.path("component_id")).ok_or_else(list::unknown)
 }
 
 /// 1 to 3, or their names.

@@ -1,10 +1,11 @@
 //! `/components`: what events can be about.
 
-use crate::asked;
+use crate::fields;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp};
+use windlass_status::TENANT;
 use windlass_status::components::Attribute;
-use windlass_status::{TENANT, components_list};
+use windlass_status::components::list;
 
 /// The attributes of a component that is made here: each of them, once.
 const ATTRIBUTES: [&str; 3] = ["type", "region", "category"];
@@ -14,14 +15,14 @@ const LENGTHS: (usize, usize) = (200, 50);
 
 /// `GET /components`: the catalogue.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
-    let body = components_list::list_json(&ctx.db).await?;
+    let body = list::list_json(&ctx.db).await?;
     Ok(Response::json_text(200, body))
 }
 
 /// `GET /components/{component_id}`: one of it.
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
-    let id = asked::number(ctx.path("component_id")).ok_or_else(components_list::unknown)?;
-    let body = components_list::find_json(&ctx.db, id).await?;
+    let id = fields::number(ctx.path("component_id")).ok_or_else(list::unknown)?;
+    let body = list::find_json(&ctx.db, id).await?;
     Ok(Response::json_text(200, body))
 }
 
@@ -39,9 +40,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let attributes = attributes(&body)?;
     let created = ctx
         .db
-        .transaction(async |db| {
-            components_list::insert(db, &scope, name, &attributes, Timestamp::now()).await
-        })
+        .transaction(async |tx| list::insert(tx, &scope, name, &attributes, Timestamp::now()).await)
         .await?;
     Ok(Response::json_text(201, created))
 }

@@ -1,14 +1,14 @@
 //! The filters of a list of events, as its query says. All that cannot be read has one refusal.
 
-use crate::asked;
+use crate::fields;
 use windlass_core::request::parse_bool;
 use windlass_core::{Error, Request, Result, Timestamp};
-use windlass_status::events::Filter;
-use windlass_status::incidents::EventKind;
+use windlass_status::events::{EventKind, Filter};
 use windlass_status::lifecycle;
 
 /// How many events a page may have; the last is how many it has if nobody says.
-const SIZES: [i64; 3] = [10, 20, 50];
+const SIZES: [i64; 3] = [10, 20, SIZE];
+const SIZE: i64 = 50;
 
 /// Which page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Pages {
 /// The filters of a request.
 ///
 /// # Errors
-/// 400.
+/// 400 in one text for all that cannot be read.
 pub fn read(request: &Request) -> Result<Filter> {
     let given = |name| request.query_value(name);
     let filter = Filter {
@@ -55,7 +55,7 @@ pub fn read(request: &Request) -> Result<Filter> {
 /// The page that a request asks for.
 ///
 /// # Errors
-/// 400.
+/// 400 in one text for all that cannot be read.
 pub fn pages(request: &Request) -> Result<Pages> {
     let index = request.query_value("page");
     let index = index.map(|text| number_in(text, &(1..=i64::MAX)));
@@ -65,14 +65,13 @@ pub fn pages(request: &Request) -> Result<Pages> {
     });
     Ok(Pages {
         index: index.transpose()?.unwrap_or(1),
-        size: size.transpose()?.unwrap_or(SIZES[2]),
+        size: size.transpose()?.unwrap_or(SIZE),
     })
 }
 
-fn kinds(text: &str) -> Result<Vec<&'static str>> {
-    let name = |text: &str| EventKind::find(text.trim()).map(EventKind::name);
-    let kinds = text.split(',').map(|text| name(text).ok_or_else(refused));
-    kinds.collect()
+fn kinds(text: &str) -> Result<Vec<EventKind>> {
+    let kind = |text: &str| EventKind::named(text.trim()).ok_or_else(refused);
+    text.split(',').map(kind).collect()
 }
 
 /// Only what is going on can be asked for: what is over is told by its status.
@@ -84,7 +83,7 @@ fn active(text: &str) -> Result<bool> {
 }
 
 fn components(text: &str) -> Result<Vec<i64>> {
-    let number = |text: &str| asked::number(text.trim()).ok_or_else(refused);
+    let number = |text: &str| fields::number(text.trim()).ok_or_else(refused);
     text.split(',').map(number).collect()
 }
 
@@ -97,7 +96,7 @@ fn boolean(text: &str) -> Result<bool> {
 }
 
 fn number_in(text: &str, range: &std::ops::RangeInclusive<i64>) -> Result<i64> {
-    let number = asked::number(text).filter(|number| range.contains(number));
+    let number = fields::number(text).filter(|number| range.contains(number));
     number.ok_or_else(refused)
 }
 
@@ -133,7 +132,7 @@ mod tests {
         assert_eq!(
             all.unwrap(),
             Filter {
-                kinds: Some(vec!["incident", "info"]),
+                kinds: Some(vec![EventKind::Incident, EventKind::Info]),
                 is_active: true,
                 status: Some("analysing"),
                 from: Some(time("2025-12-31T22:00:00Z")),

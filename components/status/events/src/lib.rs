@@ -3,15 +3,26 @@
 //! The same endpoints stand under `/v2`, where the successor's clients look for them, and under
 //! `/api/v2/status`.
 
-mod asked;
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 mod availability;
 mod bindings;
-mod change;
 mod components;
 mod events;
+mod fields;
 mod filter;
 mod notifications;
 mod open;
+mod roles;
+mod update;
 
 windlass_core::component! {
     family: StatusDashboardV2,
@@ -26,9 +37,9 @@ windlass_core::component! {
         GET "/events" => events::list;
         POST "/events" => open::open;
         GET "/events/{event_id}" => events::get;
-        PATCH "/events/{event_id}" => change::change;
-        POST "/events/{event_id}/extract" => change::extract;
-        PATCH "/events/{event_id}/updates/{index}" => change::rewrite_update;
+        PATCH "/events/{event_id}" => update::update;
+        POST "/events/{event_id}/extract" => update::extract;
+        PATCH "/events/{event_id}/updates/{index}" => update::rewrite_update;
         GET "/incidents" => events::list_all;
 
         GET "/availability" => availability::list;

@@ -1,12 +1,12 @@
 //! `POST /events`: people open incidents and plan maintenances, monitors report incidents.
 
-use crate::asked::{self, Role};
+use crate::fields;
+use crate::roles::{self, Role};
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp, platform};
-use windlass_status::components_list;
-use windlass_status::events::{self, NewEvent, Opened, Placed};
-use windlass_status::incidents::EventKind;
+use windlass_status::components::list;
+use windlass_status::events::{self, EventKind, NewEvent, Opened, Placed};
 use windlass_status::lifecycle::{
     check_contact, check_description, check_new, check_system_title, check_title,
 };
@@ -14,7 +14,7 @@ use windlass_status::reports::{self, Outcome, Report, Subject};
 
 /// `POST /events`: tell of something new. Answers where each of its components is told of now.
 pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {
-    let (scope, role) = asked::reporter(ctx)?;
+    let (scope, role) = roles::reporter(ctx)?;
     let body = Body::of(ctx)?;
     let is_system = body.boolean("system")?.unwrap_or(false);
     if role == Role::Reporter && !is_system {
@@ -23,17 +23,17 @@ pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {
         ));
     }
     let now = Timestamp::now();
-    let components = asked::components(&body)?;
+    let components = fields::components(&body)?;
     let new = read(&body, &components, is_system, now)?;
     if is_system {
         return report(ctx, &scope, &new).await;
     }
     let opened = ctx
         .db
-        .transaction(async |db| {
+        .transaction(async |tx| {
             // Whoever had to wait for others begins after them.
             let now = Timestamp::now();
-            events::open(db, &scope, &new, role == Role::Operator, now).await
+            events::open(tx, &scope, &new, role == Role::Operator, now).await
         })
         .await?;
     match opened {
@@ -55,12 +55,12 @@ fn read<'b>(
     now: Timestamp,
 ) -> Result<NewEvent<'b>> {
     let title = body.required_text("title")?;
-    let kind = EventKind::find(body.required_text("type")?).ok_or_else(|| {
+    let kind = EventKind::named(body.required_text("type")?).ok_or_else(|| {
         Error::bad_parameters("event type is invalid, must be 'maintenance' 'info' or 'incident'")
     })?;
-    let impact = asked::required_integer(body, "impact")?;
-    let start = asked::time(body, "start_date")?.ok_or_else(|| Error::missing("start_date"))?;
-    let ended_at = asked::time(body, "end_date")?;
+    let impact = fields::required_integer(body, "impact")?;
+    let start = fields::time(body, "start_date")?.ok_or_else(|| Error::missing("start_date"))?;
+    let ended_at = fields::time(body, "end_date")?;
     let description = body.filled_text("description")?;
     let contact_email = body.filled_text("contact_email")?;
     if is_system {
@@ -98,8 +98,8 @@ fn read<'b>(
 async fn report(ctx: &Context<impl Db>, scope: &Scope, new: &NewEvent<'_>) -> Result<Response> {
     let placed = ctx
         .db
-        .transaction(async |db| {
-            components_list::find_all(db, new.components).await?;
+        .transaction(async |tx| {
+            list::find_all(tx, new.components).await?;
             let mut placed = Vec::with_capacity(new.components.len());
             for component in new.components.iter().copied() {
                 let report = Report {
@@ -107,7 +107,7 @@ async fn report(ctx: &Context<impl Db>, scope: &Scope, new: &NewEvent<'_>) -> Re
                     impact: new.impact,
                     text: new.title,
                 };
-                placed.push(match reports::report(db, scope, &report).await? {
+                placed.push(match reports::report(tx, scope, &report).await? {
                     Outcome::Taken(id) => Placed::on(component, id),
                     Outcome::Known { incident, .. } => Placed::on(component, incident),
                     Outcome::UnderMaintenance(id) => Placed::under_maintenance(component, id),

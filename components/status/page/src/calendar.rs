@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use icalendar::{Calendar, Component, Event, EventLike, EventStatus, Property};
 use windlass_core::db::Db;
 use windlass_core::http::Uri;
-use windlass_core::{Context, Error, Response, Result, Timestamp};
+use windlass_core::{Context, Error, Response, Result, Scope, Timestamp};
 use windlass_delivery::public_url;
 use windlass_status::feeds::{self, Date, Filter};
 
@@ -31,7 +31,8 @@ pub async fn calendar(ctx: &Context<impl Db>) -> Result<Response> {
     }
     feed::tagged(ctx, "text/calendar; charset=utf-8", async || {
         let base = public_url().await;
-        let dates = feeds::maintenances(&ctx.db, &filter, Timestamp::now()).await?;
+        let dates =
+            feeds::maintenances(&ctx.db, &Scope::public(), &filter, Timestamp::now()).await?;
         let subject = match (filter.component, filter.region) {
             (Some(component), Some(region)) => format!("{component} ({region})"),
             (Some(one), None) | (None, Some(one)) => one.to_owned(),

@@ -1,13 +1,13 @@
 //! `/api/v1/catalogue`: which components there are.
 
-mod given;
+mod entries;
 
 use crate::versioned;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Request, Response, Result, limits};
 use windlass_status::TENANT;
-use windlass_status::catalogue::{Entry, list_json, replace};
+use windlass_status::components::catalogue::{Entry, list_json, replace};
 
 /// The largest catalogue, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -25,7 +25,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
 /// new, and how many others are gone.
 pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_in(TENANT, Permission::StatusCatalogueSet)?;
-    let entries = given::entries(&read(&ctx.request)?)?;
+    let entries = entries::entries(&read(&ctx.request)?)?;
     let changes = replace(&ctx.db, &scope, &entries).await?;
     let components: Vec<Value> = entries.iter().map(view).collect();
     ctx.ok(json!({ "changes": changes, "components": components }))

@@ -2,7 +2,7 @@
 
 use crate::{paging, versioned};
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Kind, Response, Result};
+use windlass_core::{Context, Error, Kind, Response, Result, Scope};
 use windlass_status::components::{Attribute, Window, find_with_incidents, list_with_incidents};
 
 /// `GET /api/v1/component_status`: components with everything that ever happened to them. With an
@@ -18,7 +18,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
             offset: paging::offset(&ctx.request)?,
         };
         return versioned::json(ctx, format!("components {window:?}"), async || {
-            list_with_incidents(&ctx.db, window).await
+            list_with_incidents(&ctx.db, &Scope::public(), window).await
         })
         .await;
     };
@@ -29,7 +29,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let name = name.ok_or_else(no_such_component)?;
     let key = format!("component {:?}", (name, &attribute));
     versioned::json(ctx, key, async || {
-        let found = find_with_incidents(&ctx.db, name, &attribute).await?;
+        let found = find_with_incidents(&ctx.db, &Scope::public(), name, &attribute).await?;
         found.ok_or_else(no_such_component)
     })
     .await

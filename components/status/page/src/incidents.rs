@@ -2,8 +2,8 @@
 
 use crate::{paging, versioned};
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_status::incidents::{Window, list_json};
+use windlass_core::{Context, Response, Result, Scope, Timestamp};
+use windlass_status::events::monitor_list::{Window, list_json};
 
 /// `GET /api/v1/incidents`: incidents and maintenances, open and closed, the newest of them.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -16,7 +16,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
             limit,
             offset,
         };
-        let body = list_json(&ctx.db, &window).await?;
+        let body = list_json(&ctx.db, &Scope::public(), &window).await?;
         return Ok(Response::json_text(200, body).header("cache-control", "no-cache"));
     }
     let window = Window {
@@ -25,7 +25,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
         offset,
     };
     versioned::json(ctx, format!("incidents {limit} {offset}"), async || {
-        list_json(&ctx.db, &window).await
+        list_json(&ctx.db, &Scope::public(), &window).await
     })
     .await
 }

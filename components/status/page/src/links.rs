@@ -22,17 +22,17 @@ pub async fn confirm(ctx: &Context<impl Db>) -> Result<Response> {
     let token = token(ctx);
     let found = ctx
         .db
-        .transaction(async |db| {
-            let found = subscriptions::find_by_token(db, Link::Confirm, token, now).await?;
-            if let Some((id, _)) = &found {
-                subscriptions::confirm(db, id, now).await?;
+        .transaction(async |tx| {
+            let found = subscriptions::find_by_token(tx, Link::Confirm, token, now).await?;
+            if let Some(found) = &found {
+                subscriptions::confirm(tx, found, now).await?;
             }
             Ok(found)
         })
         .await?;
     Ok(match found {
-        Some((_, target)) => {
-            let text = format!("From now on {target} is told what happens.");
+        Some(found) => {
+            let text = format!("From now on {} is told what happens.", found.target);
             told(200, "The subscription is confirmed", &text)
         }
         None => gone(Link::Confirm),
@@ -50,17 +50,17 @@ pub async fn unsubscribe(ctx: &Context<impl Db>) -> Result<Response> {
     let token = token(ctx);
     let found = ctx
         .db
-        .transaction(async |db| {
-            let found = subscriptions::find_by_token(db, Link::Unsubscribe, token, now).await?;
-            if let Some((id, _)) = &found {
-                subscriptions::delete(db, id).await?;
+        .transaction(async |tx| {
+            let found = subscriptions::find_by_token(tx, Link::Unsubscribe, token, now).await?;
+            if let Some(found) = &found {
+                subscriptions::unsubscribe(tx, found).await?;
             }
             Ok(found)
         })
         .await?;
     Ok(match found {
-        Some((_, target)) => {
-            let text = format!("{target} is not told anything any more.");
+        Some(found) => {
+            let text = format!("{} is not told anything any more.", found.target);
             told(200, "The subscription has ended", &text)
         }
         None => gone(Link::Unsubscribe),
@@ -70,7 +70,7 @@ pub async fn unsubscribe(ctx: &Context<impl Db>) -> Result<Response> {
 async fn show<D: Db>(ctx: &Context<D>, link: Link) -> Result<Response> {
     let token = token(ctx);
     let found = subscriptions::find_by_token(&ctx.db, link, token, Timestamp::now()).await?;
-    let Some((_, target)) = found else {
+    let Some(found) = found else {
         return Ok(gone(link));
     };
     let (title, question, button, path) = match link {
@@ -90,7 +90,7 @@ async fn show<D: Db>(ctx: &Context<D>, link: Link) -> Result<Response> {
     let body = html! {
         h1 { (title) }
         p { (question) }
-        p { strong { (target) } }
+        p { strong { (found.target) } }
         form method="post" action={ "/status/subscriptions/" (path) "?token=" (view::in_query(token)) } {
             p { button type="submit" { (button) } }
         }

@@ -1,7 +1,7 @@
 //! The public pages: how everything is, what happened, how available it was.
 //!
 //! Everybody may read them. Each is made of a few statements, kept by the instance until something
-//! changes or the minute is over (`remember`), and sent with an ETag: what a visitor waits for is
+//! changes or the minute is over (`page_cache`), and sent with an ETag: what a visitor waits for is
 //! mostly one small read.
 
 mod availability;
@@ -10,7 +10,7 @@ mod components;
 mod history;
 mod home;
 mod incident;
-mod remember;
+mod page_cache;
 mod summary;
 
 pub use availability::availability;

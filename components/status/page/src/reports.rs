@@ -1,12 +1,13 @@
 //! `POST /api/v1/component_status`: what monitors report.
 
-mod posted;
+mod request;
 
-use posted::Posted;
+use request::Posted;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
+use windlass_status::TENANT;
+use windlass_status::events::monitor_list;
 use windlass_status::reports::{self, Outcome, Report, Subject};
-use windlass_status::{TENANT, incidents};
 
 /// The impacts that a report may have: a maintenance is announced by people.
 const IMPACTS: std::ops::RangeInclusive<i64> = 1..=3;
@@ -27,7 +28,7 @@ pub async fn report(ctx: &Context<impl Db>) -> Result<Response> {
     };
     match reports::report(&ctx.db, &scope, &report).await? {
         Outcome::Taken(id) | Outcome::UnderMaintenance(id) => {
-            let incident = incidents::find_json(&ctx.db, id).await?;
+            let incident = monitor_list::find_json(&ctx.db, &scope, id).await?;
             Ok(Response::json_text(201, incident))
         }
         // The odd wording is the original's, which clients compare.

@@ -1,14 +1,15 @@
 //! `/rss/`: the latest incidents of a region, or of one component in it, for feed readers.
 
 use crate::feed;
+use crate::view::in_query;
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Channel, Guid, Item};
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Response, Result, Timestamp};
+use windlass_core::{Context, Error, Response, Result, Scope, Timestamp};
 use windlass_delivery::public_url;
+use windlass_status::events::{escape, impact_name};
 use windlass_status::feeds::{self, Filter};
-use windlass_status::incidents::{escape, impact_name};
 
 /// What the original says to whoever asks for nothing in particular.
 const HELP: &str = "Status Dashboard RSS feed<br>Please read the documentation to<br>make the \
@@ -58,7 +59,7 @@ pub async fn rss(ctx: &Context<impl Db>) -> Result<Response> {
     }
     feed::tagged(ctx, "application/rss+xml; charset=utf-8", async || {
         let base = public_url().await;
-        let items = feeds::latest(&ctx.db, &filter).await?;
+        let items = feeds::latest(&ctx.db, &Scope::public(), &filter).await?;
         channel(&base, region, filter.component, &items)
             .write_to(Vec::new())
             .map_err(Error::internal)
@@ -71,10 +72,6 @@ fn refusal(markup: String) -> Response {
     Response::bytes(404, "text/html; charset=utf-8", markup.into_bytes())
         .header("content-security-policy", "default-src 'none'")
         .header("x-content-type-options", "nosniff")
-}
-
-fn in_query(text: &str) -> String {
-    crate::view::in_query(text)
 }
 
 fn channel(base: &str, region: &str, component: Option<&str>, items: &[feeds::Item]) -> Channel {
@@ -178,9 +175,7 @@ fn clean(text: &str) -> String {
 }
 
 fn minutes(time: Timestamp) -> String {
-    let text = time.to_string();
-    let text = text.get(..16).unwrap_or(&text).replace('T', " ");
-    format!("{text} UTC")
+    time.format("%Y-%m-%d %H:%M UTC")
 }
 
 fn rfc_2822(time: Timestamp) -> String {

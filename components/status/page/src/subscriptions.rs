@@ -9,7 +9,7 @@ pub use form::{form, told};
 
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
-use windlass_core::platform::{self, variable};
+use windlass_core::platform;
 use windlass_core::request::parse_query;
 use windlass_core::{Body, Context, Error, Kind, Response, Result, Timestamp};
 use windlass_delivery::{Settings, mail};
@@ -92,7 +92,7 @@ async fn ask(ctx: &Context<impl Db>, wanted: &Wanted) -> Result<Answer> {
     let client = client_address(&ctx.request).await;
     let client = client.unwrap_or_else(|| "unknown".to_owned());
     ctx.db
-        .transaction(async |db| subscriptions::count_request(db, &client, now).await)
+        .transaction(async |tx| subscriptions::count_request(tx, &client, now).await)
         .await?;
     let secret = Secret::new().await?;
     let new = NewSubscription {
@@ -101,15 +101,15 @@ async fn ask(ctx: &Context<impl Db>, wanted: &Wanted) -> Result<Answer> {
         region: wanted.region.as_deref(),
         components: &wanted.components,
     };
-    let asked = ctx
+    let requested = ctx
         .db
-        .transaction(async |db| {
-            subscriptions::demand_known(db, new.region, new.components).await?;
-            subscriptions::ask(db, &new, &secret, now).await
+        .transaction(async |tx| {
+            subscriptions::demand_in_catalogue(tx, new.region, new.components).await?;
+            subscriptions::request(tx, &new, &secret, now).await
         })
         .await?;
     platform::nudge();
-    match (wanted.channel, asked.id) {
+    match (wanted.channel, requested) {
         (Channel::Email, _) => Ok(Answer::MailComes),
         (Channel::Webhook, Some(id)) => Ok(Answer::Webhook {
             id,
@@ -156,7 +156,7 @@ fn check_target(wanted: &Wanted, settings: &Settings) -> Result<()> {
 
 /// Whether somebody can be told by mail here.
 async fn offers_mail() -> bool {
-    variable("mail_url").await.is_some() && Settings::load().await.mail.is_ok()
+    Settings::load().await.mail.is_ok()
 }
 
 fn refusal(field: &str, text: &str) -> Error {
@@ -212,7 +212,7 @@ fn of_form(body: &[u8]) -> Result<Wanted> {
 }
 
 fn channel(name: &str) -> Result<Channel> {
-    Channel::find(name).ok_or_else(|| refusal("kind", "kind must be `email` or `webhook`"))
+    Channel::named(name).ok_or_else(|| refusal("kind", "kind must be `email` or `webhook`"))
 }
 
 const fn field_of(channel: Channel) -> &'static str {

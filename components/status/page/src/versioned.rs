@@ -1,11 +1,18 @@
 //! Answers that stay the same until something on the status page changes.
 //!
-//! Each request reads one number, `status_version`. As long as it is the one that an answer was made for,
-//! an instance gives the answer that it remembers, and a browser that has it already gets a 304.
+//! Each request reads one number, `status_version`, which takes microseconds. As long as it is the one
+//! that an answer was made for, the answer is not made again. Making one is what costs: with 300
+//! components and 2000 incidents on three of them each, native SQLite takes 90 ms for the list of
+//! components (3.9 MB) and 30 ms for the list of incidents (0.6 MB).
 //!
-//! An instance lives for some requests only, and a new one gets several at once. So what is asked for
-//! without parameters, and was wanted twice, is also put into the key-value store, where a new
-//! instance finds it. While everything changes all the time nothing is put there.
+//! An answer is kept in three places, because each helps where the others cannot:
+//! - The client has it and sends its tag: then nothing is made or sent (304).
+//!   Many clients have no cache.
+//! - The instance remembers it. That costs nothing, but an instance lives for some requests only.
+//! - The key-value store has it, for a new instance, which often gets several requests at once that
+//!   would all make it. Only what is asked for without parameters and was wanted twice is put there,
+//!   so endlessly many questions do not fill the store. While everything changes all the time nothing is
+//!   put there, and an answer of more than 1 MiB never is.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -16,7 +16,7 @@ pub use bars::{DAYS, Day, bars};
 pub use events::{article, class, facts, updates};
 pub use layout::{Section, error_page, page};
 pub use states::{Picture, icon, label, legend};
-pub use times::{Month, duration, month_name};
+pub use times::duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -1,26 +1,26 @@
-//! What stands between a decompressor and the reader of tar archives: it ends with an error
-//! where the archive wants more than it may.
+//! A guard between a decompressor and the reader of tar archives. It ends with an error when an
+//! archive needs more memory or more data than is allowed.
 
 use std::io::{Error, Read, Result};
 
 const BLOCK: usize = 512;
 
-/// The longest record that says something about the next file: its long name, or attributes.
-/// The reader of tar archives keeps these in memory, whatever size they claim to have.
+/// The largest record about the next file, such as its long name. The reader of tar archives keeps
+/// these in memory, whatever size they state.
 const EXTENSION_BYTES: u64 = 1 << 20;
 
-/// A tar archive, read no further than is allowed.
+/// A reader that passes a tar archive on and checks it.
 pub(super) struct Guarded<R> {
     inner: R,
-    /// Bytes that may still come.
+    /// How many more bytes may come.
     left: u64,
-    /// The header that is being read, as far as it came.
+    /// The part of the current header that was read so far.
     header: Vec<u8>,
-    /// Bytes until the next header.
+    /// How many bytes there are before the next header.
     content: u64,
-    /// Whether the next block continues the header of a sparse file.
+    /// Whether the next block belongs to the header of a sparse file.
     is_sparse: bool,
-    /// Whether the last header was one of zeros: what follows are none.
+    /// Whether a header of zeros was read. No headers follow it.
     has_ended: bool,
 }
 
@@ -36,7 +36,7 @@ impl<R> Guarded<R> {
         }
     }
 
-    /// Follows the archive's blocks, to know a header when it comes by.
+    /// Counts the blocks of the archive, and so finds its headers.
     fn follow(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() && !self.has_ended {
             if self.content > 0 {
@@ -80,7 +80,8 @@ impl<R> Guarded<R> {
     }
 }
 
-/// A header's size field: octal text, or a binary number behind a first byte with its high bit.
+/// The size that a header states: an octal text, or a binary number whose first byte has its high
+/// bit set.
 fn size(field: &[u8]) -> u64 {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
         let low = field.iter().rev().take(8).rev();
@@ -99,7 +100,7 @@ impl<R: Read> Read for Guarded<R> {
             .left
             .checked_sub(length as u64)
             .ok_or_else(|| Error::other("it unpacks to more than is allowed"))?;
-        // A sparse file's continued header comes before its content.
+        // The rest of a sparse file's header comes before its content.
         let read = buffer.get(..length).unwrap_or_default();
         self.follow(read)?;
         Ok(length)
@@ -107,64 +108,4 @@ impl<R: Read> Read for Guarded<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(kind: u8, size: &[u8]) -> Vec<u8> {
-        let mut header = vec![0; BLOCK];
-        header[156] = kind;
-        header[124..124 + size.len()].copy_from_slice(size);
-        header
-    }
-
-    fn read(archive: &[u8], left: u64) -> Result<usize> {
-        let mut all = Vec::new();
-        Guarded::new(archive, left).read_to_end(&mut all)
-    }
-
-    #[test]
-    fn long_names_are_refused_by_their_headers_and_files_are_not() {
-        let long = b"00004000001\0";
-        for (kind, refused) in [(b'0', false), (b'L', true), (b'x', true), (b'g', true)] {
-            let archive = [header(kind, long), vec![0; BLOCK]].concat();
-            assert_eq!(read(&archive, 9999).is_err(), refused, "{kind}");
-        }
-        // Content that looks like such a header is content.
-        let mut archive = header(b'0', b"00000001000\0");
-        archive.extend(header(b'L', long));
-        assert_eq!(read(&archive, 9999).unwrap(), 2 * BLOCK);
-        archive.extend(header(b'L', long));
-        assert!(read(&archive, 9999).is_err());
-    }
-
-    #[test]
-    fn headers_of_sparse_files_may_go_on() {
-        let mut archive = header(b'S', b"00000000000\0");
-        archive[482] = 1;
-        let mut more = header(b'L', b"00004000001\0");
-        more[504] = 0;
-        archive.extend(more);
-        assert!(read(&archive, 9999).is_ok());
-    }
-
-    #[test]
-    fn what_follows_the_end_is_no_header() {
-        let mut archive = vec![0; BLOCK];
-        archive.extend(header(b'L', b"00004000001\0"));
-        assert!(read(&archive, 9999).is_ok());
-    }
-
-    #[test]
-    fn sizes_are_octal_or_binary() {
-        assert_eq!(size(b"00000000017\0"), 15);
-        assert_eq!(size(b"      17 \0\0\0"), 15);
-        assert_eq!(size(b"\x80\0\0\0\0\0\0\0\0\0\x01\0"), 256);
-        assert_eq!(size(b""), 0);
-    }
-
-    #[test]
-    fn reading_ends_at_the_limit() {
-        assert!(read(&[0; 4 * BLOCK], 4 * BLOCK as u64).is_ok());
-        assert!(read(&[0; 4 * BLOCK], 4 * BLOCK as u64 - 1).is_err());
-    }
-}
+mod tests;

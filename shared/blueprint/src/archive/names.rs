@@ -1,17 +1,18 @@
-//! The names in an archive, as they would stand on a disk: one directory at the top, no file
-//! where a directory is, and no two names that some file systems take for the same.
+//! The names in an archive must also be possible on a disk: one directory at the top, no file at
+//! the place of a directory, and no two names that some file systems do not tell apart.
 
 use super::ArchiveError;
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_normalization::UnicodeNormalization;
 
-/// The names that were seen.
+/// The names that were found so far.
 #[derive(Default)]
 pub(super) struct Names {
     tops: BTreeSet<String>,
-    /// Whether something at the top is a file.
+    /// Whether there is a file beside the directory at the top.
     file_at_top: bool,
-    /// Each name as it was written, by what careless file systems make of it.
+    /// The names by their folded form. Two names with the same form are the same to some file
+    /// systems.
     by_folded: BTreeMap<String, Seen>,
 }
 
@@ -21,18 +22,18 @@ struct Seen {
 }
 
 impl Names {
-    /// Notes a directory; of `.` alone there is nothing to note.
+    /// Adds a directory. The directory `.` has no name to add.
     pub(super) fn directory(&mut self, parts: &[&str]) -> Result<(), ArchiveError> {
         self.add(parts, true)
     }
 
-    /// Notes a file.
+    /// Adds a file.
     pub(super) fn file(&mut self, parts: &[&str]) -> Result<(), ArchiveError> {
         self.file_at_top |= parts.len() == 1;
         self.add(parts, false)
     }
 
-    /// Notes a link, which may stand in for the directory.
+    /// Adds a link. It may take the place of the directory at the top.
     pub(super) fn link(&mut self, parts: &[&str]) -> Result<(), ArchiveError> {
         self.add(parts, false)
     }
@@ -44,7 +45,7 @@ impl Names {
         if !self.tops.contains(*top) {
             self.tops.insert((*top).to_owned());
         }
-        // The directories on the way were noted with an earlier file, most of the time.
+        // Usually an earlier file has added the directories.
         for length in (1..=parts.len()).rev() {
             let is_whole = length == parts.len();
             let is_known = self.note(
@@ -58,7 +59,7 @@ impl Names {
         Ok(())
     }
 
-    /// Notes one name; whether it was known.
+    /// Adds one name, and tells whether it was there before.
     fn note(&mut self, parts: &[&str], is_directory: bool) -> Result<bool, ArchiveError> {
         let name = parts.join("/");
         let folded = folded(&name);
@@ -68,13 +69,14 @@ impl Names {
                 Ok(false)
             }
             Some(seen) if seen.name != name => Err(ArchiveError::SameName(seen.name.clone(), name)),
-            // A file may come twice, as in a tar that was added to; a directory is no file.
+            // A file may occur twice, as in a tar file that was appended to. A file at the place of a
+            // directory is refused.
             Some(seen) if seen.is_directory != is_directory => Err(ArchiveError::BadName(name)),
             Some(_) => Ok(true),
         }
     }
 
-    /// Demands the one directory.
+    /// Refuses an archive that does not hold exactly one directory.
     pub(super) fn finish(&self) -> Result<(), ArchiveError> {
         if self.tops.len() != 1 || self.file_at_top {
             return Err(ArchiveError::NotOneDirectory);
@@ -83,12 +85,12 @@ impl Names {
     }
 }
 
-/// What a file system that knows neither letter case nor forms of Unicode makes of a name.
+/// The folded form of a name: without letter case, and with Unicode in its normal form.
 fn folded(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
     let lower = name.nfkc().collect::<String>().to_lowercase();
-    // Lower case can bring back what the form had put together.
+    // Lower case letters may have to be put into the normal form again.
     lower.nfkc().collect()
 }

@@ -1,8 +1,8 @@
-//! The files of a blueprint, as far as parsing needs them.
+//! The files of a blueprint, with the content that the parser needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A blueprint's files, named from the blueprint's directory.
+/// The files of a blueprint. Their names count from the blueprint's directory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tree {
     texts: BTreeMap<String, Vec<u8>>,
@@ -10,7 +10,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A tree of these texts: for blueprints that did not come from an archive.
+    /// Makes a tree of texts, for a blueprint that is not an archive.
     pub fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut tree = Self::default();
         for (path, text) in texts {
@@ -19,7 +19,7 @@ impl Tree {
         tree
     }
 
-    /// Adds a file, with its content if it is YAML.
+    /// Adds a file. Only YAML files have content.
     pub(super) fn insert(&mut self, path: String, content: Option<Vec<u8>>) {
         if let Some(content) = content {
             self.texts.insert(path.clone(), content);
@@ -37,12 +37,12 @@ impl Tree {
         self.texts.get(path).map(Vec::as_slice)
     }
 
-    /// All files' names, in order.
+    /// The names of all files, in alphabetical order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str)
     }
 
-    /// The YAML files at the top, where a main file can be.
+    /// The YAML files at the top. One of them is the main file.
     pub fn main_file_candidates(&self) -> impl Iterator<Item = &str> {
         let at_top = |path: &&str| !path.contains('/');
         self.texts.keys().map(String::as_str).filter(at_top)

@@ -1,4 +1,4 @@
-//! Reading the entries of zip and tar archives, from bytes in memory or from wherever they are.
+//! Reading the entries of zip and tar archives.
 
 use super::guard::Guarded;
 use super::names::Names;
@@ -7,22 +7,22 @@ use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// How many bytes are read before others have their turn.
+/// How many bytes are read before the next pause.
 const STEP: usize = 1 << 20;
 
-/// Unpacks an archive in memory that holds exactly one directory; names lose that directory.
+/// Unpacks an archive that is in memory. It must hold exactly one directory, which is left out of
+/// all names.
 pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Tree, ArchiveError> {
     let reading = pin!(unpack_from(Cursor::new(bytes), limits, async || ()));
     match reading.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
-        // Only a pause that waits could lead here, and this one does not.
+        // This could only happen with a pause that waits.
         Poll::Pending => Err(damaged("it was not read to its end")),
     }
 }
 
-/// As [`unpack`], from a reader that need not hold the archive in memory. Between steps of
-/// reading `pause` is waited for, so that others are not kept waiting. Clones of the reader must
-/// have places of their own.
+/// The same as [`unpack`] for an archive that is not in memory. From time to time `pause` is
+/// awaited, so other requests can go on. A clone of the reader must have a position of its own.
 pub async fn unpack_from<R: Read + Seek + Clone>(
     mut source: R,
     limits: &Limits,
@@ -43,9 +43,10 @@ pub async fn unpack_from<R: Read + Seek + Clone>(
     unpacking.finish()
 }
 
-/// Reads the tar archive in an archive of this format; none for a zip.
+/// Opens the tar archive in an archive of this format. There is none in a zip.
 ///
-/// Boxed: a reader of tar archives for every way of compression would make components larger.
+/// The reader is boxed, because a separate copy of the code for each compression would make
+/// components larger.
 pub fn tar_reader<'r>(source: impl Read + 'r, format: Format) -> Option<Box<dyn Read + 'r>> {
     match format {
         Format::Zip => None,
@@ -55,17 +56,17 @@ pub fn tar_reader<'r>(source: impl Read + 'r, format: Format) -> Option<Box<dyn 
     }
 }
 
-/// What was found so far, and how much more may come.
+/// The state of unpacking: what was found, and how much more is allowed.
 struct Unpacking<'a, P> {
     limits: &'a Limits,
     pause: P,
-    /// Bytes that may still come out.
+    /// How many more bytes may come out of the archive.
     left: u64,
-    /// Whether `left` comes from the ratio rather than from the size limit.
+    /// Whether `left` was computed from the ratio, not from the limit of bytes.
     by_ratio: bool,
-    /// Bytes of YAML that may still be kept.
+    /// How many more bytes of YAML may be kept.
     yaml_left: u64,
-    /// Bytes that were read since the last pause.
+    /// How many bytes were read since the last pause.
     since_pause: usize,
     entries: usize,
     names: Names,
@@ -74,7 +75,7 @@ struct Unpacking<'a, P> {
 
 impl<'a, P: AsyncFn()> Unpacking<'a, P> {
     fn new(archive_bytes: u64, limits: &'a Limits, pause: P) -> Self {
-        // Small archives may well hold long runs of blanks: the ratio counts from 1 MB on.
+        // Small files often compress very well, so up to 1 MB the ratio does not count.
         let by_ratio = archive_bytes
             .saturating_mul(limits.max_ratio)
             .max(1024 * 1024);
@@ -92,7 +93,7 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
     }
 
     async fn read_zip<R: Read + Seek + Clone>(&mut self, source: R) -> Result<(), ArchiveError> {
-        // Entry by entry: a directory of a million entries is never in memory.
+        // Entry by entry, so the directory of a huge archive is never in memory.
         let config = zip::read::Config::default();
         let mut archive =
             zip::unstable::read::ZipIterable::try_new(source.clone(), config).map_err(damaged)?;
@@ -169,22 +170,22 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
         self.read_rest(archive.into_inner()).await
     }
 
-    /// Reads what follows the end of a tar archive, which is nothing but padding, most of the time:
-    /// only so does it show that a compressed file was cut off.
+    /// Reads on behind the end of a tar archive. Usually only padding follows, but without this it
+    /// would not be noticed that a compressed file is cut off.
     async fn read_rest(&mut self, mut reader: Box<dyn Read + '_>) -> Result<(), ArchiveError> {
         let mut buffer = vec![0; 32 << 10];
         loop {
             match reader.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(length) => self.step(length).await,
-                // Some tools pad compressed files as well, with what is no compressed data.
+                // Some tools also pad compressed files, with bytes that are not compressed data.
                 Err(error) if error.to_string() == "invalid gzip header" => return Ok(()),
                 Err(error) => return Err(damaged(error)),
             }
         }
     }
 
-    /// Lets others go on when enough was read.
+    /// Counts bytes, and makes a pause when there are enough of them.
     async fn step(&mut self, bytes: usize) {
         self.since_pause += bytes;
         if self.since_pause >= STEP {
@@ -234,15 +235,16 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
         Ok(())
     }
 
-    /// A link inside the tree is left out: nothing here follows links. One that leads out
-    /// means harm to whoever unpacks the archive later.
+    /// Notes a link. Nothing here follows links, so their targets are only checked: one that leads
+    /// out of the directory would do harm when the archive is unpacked later.
     fn link(&mut self, name: &str, target: &str, symbolic: bool) -> Result<(), ArchiveError> {
         let parts = self.entry(name)?;
         let refused = || ArchiveError::BadLink(name.to_owned());
         let Some(top) = parts.first() else {
             return Err(refused());
         };
-        // A hard link's target is named from the archive's top, a symbolic one's from itself.
+        // The target of a hard link counts from the archive's top, that of a symbolic link from the
+        // link.
         let mut depth = match symbolic {
             true => parts.len() as i64 - 1,
             false => 0,
@@ -270,7 +272,7 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
         Ok(())
     }
 
-    /// Counts an entry and takes its name apart.
+    /// Counts an entry, and splits its name.
     fn entry<'n>(&mut self, name: &'n str) -> Result<Vec<&'n str>, ArchiveError> {
         self.entries += 1;
         if self.entries > self.limits.max_files {

@@ -1,11 +1,12 @@
-//! The shape of functions' arguments, and paths into values.
+//! The arguments that functions take, and paths into values.
 
 use super::{Function, function_of};
 use crate::error::{Error, Result};
-use crate::python_text::{display, kind, represent};
 use serde_json::Value;
+use windlass_python as python;
 
-/// One step: a key of a map, an index of a list. Negative indexes count from the end.
+/// Follows one step of a path: a key of a map, or an index of a list. Negative indexes count from
+/// the end.
 pub(super) fn enter<'a>(value: &'a Value, step: &Value) -> Option<&'a Value> {
     match value {
         Value::Object(map) => match step {
@@ -17,7 +18,7 @@ pub(super) fn enter<'a>(value: &'a Value, step: &Value) -> Option<&'a Value> {
     }
 }
 
-/// The place in a list of this length that an index means.
+/// The place in a list of this length that an index means, as in Python.
 pub(super) fn index(length: usize, index: i64) -> Option<usize> {
     let place = match index {
         0.. => usize::try_from(index).ok()?,
@@ -26,25 +27,25 @@ pub(super) fn index(length: usize, index: i64) -> Option<usize> {
     (place < length).then_some(place)
 }
 
-/// Keys and indexes as Python writes them: `a.b[2].c`.
+/// A path in Python's form: `a.b[2].c`.
 pub(super) fn python_path(path: &[Value]) -> String {
     let mut text = String::new();
     for (place, step) in path.iter().enumerate() {
         match step {
-            step if place == 0 => text.push_str(&display(step)),
+            step if place == 0 => text.push_str(&python::str(step)),
             Value::Number(index) if index.is_i64() || index.is_u64() => {
                 text.push_str(&format!("[{index}]"));
             }
             step => {
                 text.push('.');
-                text.push_str(&display(step));
+                text.push_str(&python::str(step));
             }
         }
     }
     text
 }
 
-/// A name, a number or a function: what may stand in a path.
+/// Whether a value can be a step of a path: a name, a number or a function.
 fn is_step(value: &Value) -> bool {
     value.is_string() || is_index(value) || value.is_boolean() || function_of(value).is_some()
 }
@@ -53,17 +54,17 @@ fn is_index(value: &Value) -> bool {
     value.is_i64() || value.is_u64()
 }
 
-/// A refusal of the sort that says which function it is about.
+/// A refusal that names the function.
 fn invalid(name: &str, why: impl std::fmt::Display) -> Error {
     Error::logic(format!("Unable to validate {name} function: {why}"))
 }
 
-/// One that has no name beside its text; the original says it in this way, too.
+/// A refusal that does not name the function. The original has the words in this order too.
 fn unnamed(why: impl std::fmt::Display) -> Error {
     Error::logic(format!("Unable to validate {why} function"))
 }
 
-/// Refuses arguments that the function cannot be called with, wherever they lead.
+/// Refuses arguments of the wrong form. What they refer to is checked elsewhere.
 pub(super) fn check_arguments(function: Function, arguments: &Value) -> Result<()> {
     let name = function.name();
     let items = arguments.as_array().map(Vec::as_slice);
@@ -71,7 +72,7 @@ pub(super) fn check_arguments(function: Function, arguments: &Value) -> Result<(
         items.is_some_and(|items| items.len() >= at_least && items.iter().all(is_step))
     };
     let single = arguments.is_string() || function_of(arguments).is_some();
-    let got = || display(arguments);
+    let got = || python::str(arguments);
     match function {
         Function::GetInput if !single && !steps(1) => Err(Error::logic(format!(
             "Illegal argument(s) passed to get_input function. Expected either a string, or a function, or a list [input_name\\function [, key1\\index1\\function [,...]]] but got {}",
@@ -91,7 +92,7 @@ pub(super) fn check_arguments(function: Function, arguments: &Value) -> Result<(
         Function::GetSecret if !single && items.is_none_or(|items| items.len() < 2) => {
             Err(unnamed(format!(
                 "`get_secret` function argument should be a list with at least 2 elements, a string, or a dict (a function). Instead it is a <class '{}'> with the value: {}.",
-                kind(arguments),
+                python::type_name(arguments),
                 got()
             )))
         }
@@ -120,7 +121,7 @@ pub(super) fn check_arguments(function: Function, arguments: &Value) -> Result<(
             match items.iter().find(|item| !item.is_object()) {
                 Some(item) if function == Function::Merge => Err(unnamed(format!(
                     "Encountered non-dict element for merge: {}",
-                    display(item)
+                    python::str(item)
                 ))),
                 _ => Ok(()),
             }
@@ -143,7 +144,7 @@ fn attributes_dict(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
     let refuse = || {
         Err(Error::logic(format!(
             "Illegal arguments passed to get_attributes_dict function. Expected: [ node_name\\function, list of attribute_name\\function or [attribute_name\\function, nested-attribute-1\\function], ... ] but got: {}.",
-            represent(arguments)
+            python::repr(arguments)
         )))
     };
     let Some((node, attributes)) = items.and_then(<[Value]>::split_first) else {
@@ -158,7 +159,7 @@ fn attributes_dict(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
         if path.is_empty() || !is_step(node) || !path.iter().all(is_step) {
             return refuse();
         }
-        let name = path.iter().map(display).collect::<Vec<_>>().join(".");
+        let name = path.iter().map(python::str).collect::<Vec<_>>().join(".");
         if known.contains(&name) {
             return Err(Error::logic(format!(
                 "Unable to evaluate One or more duplicated or ambiguous attribute paths found: {name} function"
@@ -183,12 +184,12 @@ fn capability(
     let Some(items) = items else {
         return Err(Error::logic(format!(
             "`{name}` function argument should be a list. Instead it is a <class '{}'> with the value: {}.",
-            kind(arguments),
-            display(arguments)
+            python::type_name(arguments),
+            python::str(arguments)
         )));
     };
     if items.len() < 2 {
-        let got: Vec<String> = items.iter().map(display).collect();
+        let got: Vec<String> = items.iter().map(python::str).collect();
         return Err(Error::logic(format!(
             "`{name}` function argument should be a list with 2 elements at least - [ {owner} ID, capability ID [, key/index[, key/index [...]]] ]. Instead it is: [{}]",
             got.join(",")
@@ -212,15 +213,15 @@ fn simple_items(
         None => Ok(()),
         Some((place, item)) => Err(Error::logic(format!(
             "`{name}` function arguments can't be complex values; only strings/ints/functions are accepted. Instead, the item with index {place} is {} of type <class '{}'>",
-            display(item),
-            kind(item)
+            python::str(item),
+            python::type_name(item)
         ))),
     }
 }
 
 fn environment_capability(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
     let name = "`get_environment_capability`";
-    let (class, got) = (kind(arguments), display(arguments));
+    let (class, got) = (python::type_name(arguments), python::str(arguments));
     match items {
         None if arguments.is_string() => Ok(()),
         None => Err(invalid(
@@ -246,8 +247,8 @@ fn label(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
             name,
             format!(
                 "{what}. Instead, it is a <class '{}'> with the value: {}.",
-                kind(value),
-                display(value)
+                python::type_name(value),
+                python::str(value)
             ),
         ))
     };
@@ -283,7 +284,7 @@ fn system(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
     let Some([entity, property, ..]) = items else {
         return Err(Error::logic(format!(
             "Illegal argument(s) passed to get_sys function. Expected a 2-element list identifying an entity and its requested property (e.g. [tenant, name] or [deployment, id]) but got {}",
-            display(arguments)
+            python::str(arguments)
         )));
     };
     if function_of(entity).is_some() {
@@ -295,7 +296,7 @@ fn system(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
         _ => {
             return Err(Error::logic(format!(
                 "get_sys function unable to determine entity: {}",
-                display(entity)
+                python::str(entity)
             )));
         }
     };
@@ -304,8 +305,8 @@ fn system(arguments: &Value, items: Option<&[Value]>) -> Result<()> {
     }
     Err(Error::logic(format!(
         "get_sys function unable to determine property: {} {}",
-        display(entity),
-        display(property)
+        python::str(entity),
+        python::str(property)
     )))
 }
 
@@ -336,7 +337,7 @@ fn texts(function: Function, items: &[Value]) -> Result<()> {
     }
 }
 
-/// Whether an argument that is no function has the type that it must have.
+/// Checks the type of an argument, unless it is a function.
 fn check_type(function: &str, name: &str, value: &Value, wanted: &str) -> Result<()> {
     let fits = match wanted {
         "str" => value.is_string(),
@@ -349,8 +350,8 @@ fn check_type(function: &str, name: &str, value: &Value, wanted: &str) -> Result
         function,
         format!(
             "argument `{name}` should be of type <class '{wanted}'> but is <class '{}'> ({})",
-            kind(value),
-            display(value)
+            python::type_name(value),
+            python::str(value)
         ),
     ))
 }

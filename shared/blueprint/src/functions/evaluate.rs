@@ -1,7 +1,7 @@
-//! Evaluating functions, innermost first.
+//! Evaluating functions, the innermost first.
 //!
-//! The same walk serves two moments: making a deployment, when only inputs and properties
-//! are known and everything else stays written as it is, and answering for a running one.
+//! The same code works at two times. When a deployment is made, only inputs and properties are
+//! known and other functions stay as they are. When a deployment exists, everything is known.
 
 use super::arguments::{enter, python_path};
 use super::names::TYPE;
@@ -10,17 +10,17 @@ use super::running::Running;
 use super::{Context, Function, Lookup, function_of};
 use crate::constraints;
 use crate::error::{Error, Result};
-use crate::python_text::{display, kind};
 use crate::weight;
 use serde_json::{Map, Value};
 use std::cell::Cell;
+use windlass_python as python;
 
-/// How far functions may lead to other functions.
+/// How many functions may lead to each other in a row.
 const MAX_DEPTH: usize = 50;
-/// What one evaluation may copy: properties that name each other grow fast.
+/// How much one evaluation may copy. Properties that refer to each other grow fast.
 const MAX_WEIGHT: usize = 200_000;
 
-/// Evaluates all functions in a value.
+/// Evaluates all functions in a value for a deployment that exists.
 pub fn evaluate(value: &Value, context: &Context, lookup: &dyn Lookup) -> Result<Value> {
     let world = Running { lookup };
     let left = Cell::new(MAX_WEIGHT);
@@ -31,20 +31,20 @@ pub fn evaluate(value: &Value, context: &Context, lookup: &dyn Lookup) -> Result
     walk.value(value, context, &Path::start(&["payload"]), 0)
 }
 
-/// A function that is about to be evaluated: its arguments are values already.
+/// A function whose arguments are evaluated.
 pub(super) struct Call<'a> {
     pub function: Function,
     pub arguments: &'a Value,
-    /// The type that its value must have.
+    /// The type that the value must have, if the function states one.
     pub of_type: Option<&'a str>,
     pub context: &'a Context,
     pub path: &'a Path<'a>,
     pub depth: usize,
 }
 
-/// A moment of evaluation.
+/// What is known at the time of the evaluation.
 pub(super) trait World {
-    /// `None` leaves the function as it is.
+    /// Evaluates a function. With `None` the function stays as it is.
     fn call(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Option<Value>>;
 }
 
@@ -125,7 +125,7 @@ impl Walk<'_> {
         Ok(Value::Object(open))
     }
 
-    /// Follows a path, evaluating the functions that lie on it.
+    /// Follows a path into a value, and evaluates the functions on the way.
     pub fn follow(
         &mut self,
         value: &Value,
@@ -138,7 +138,7 @@ impl Walk<'_> {
         for (place, key) in keys.iter().enumerate() {
             if function_of(here).is_some() {
                 let evaluated = self.value(here, context, path, depth + 1)?;
-                let mut rest = keys[place..].iter();
+                let mut rest = keys.iter().skip(place);
                 let found = rest.try_fold(&evaluated, enter);
                 return Ok(found.cloned());
             }
@@ -158,7 +158,7 @@ pub(super) fn refuse(function: Function, why: impl std::fmt::Display) -> Error {
     ))
 }
 
-/// A single argument, or a list of a name and a path.
+/// Splits arguments into a name and a path. A single argument is a name.
 pub(super) fn name_and_path(arguments: &Value) -> (&Value, &[Value]) {
     match arguments {
         Value::Array(items) => match items.split_first() {
@@ -170,17 +170,17 @@ pub(super) fn name_and_path(arguments: &Value) -> (&Value, &[Value]) {
 }
 
 pub(super) fn dotted(path: &[Value]) -> String {
-    path.iter().map(display).collect::<Vec<_>>().join(".")
+    path.iter().map(python::str).collect::<Vec<_>>().join(".")
 }
 
-/// What lies at a path in an input's value, if it has the type that the call wants.
+/// The part of an input's value that the call asks for. It must have the type that the call states.
 pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
-    let (name, keys) = name_and_path(call.arguments);
+    let (_, keys) = name_and_path(call.arguments);
     let mut here = value;
     for (place, key) in keys.iter().enumerate() {
         here = match enter(here, key) {
             Some(next) => next,
-            None => return Err(no_input(here, call.arguments, name, keys, place)),
+            None => return Err(no_input(here, call.arguments, place, key)),
         };
     }
     match call.of_type {
@@ -189,8 +189,8 @@ pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
         {
             Err(Error::evaluation(format!(
                 "Value '{}' of input '{}' does not match data type declared for '{}': '{of_type}'.",
-                display(here),
-                display(call.arguments),
+                python::str(here),
+                python::str(call.arguments),
                 call.path
             )))
         }
@@ -198,11 +198,12 @@ pub(super) fn input_at(value: &Value, call: &Call<'_>) -> Result<Value> {
     }
 }
 
-fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usize) -> Error {
+/// The refusal of a path into an input. `place` and `key` tell where it ends.
+fn no_input(here: &Value, arguments: &Value, place: usize, key: &Value) -> Error {
+    let (name, keys) = name_and_path(arguments);
     let mut way = vec![name.clone()];
-    way.extend_from_slice(&keys[..place]);
-    let (way, key) = (python_path(&way), &keys[place]);
-    let text = display(key);
+    way.extend(keys.iter().take(place).cloned());
+    let (way, text) = (python_path(&way), python::str(key));
     Error::evaluation(match here {
         Value::Object(_) => format!("Input attribute '{text}' of '{way}', doesn't exist."),
         Value::Array(items) if key.is_i64() || key.is_u64() => format!(
@@ -210,11 +211,16 @@ fn no_input(here: &Value, all: &Value, name: &Value, keys: &[Value], place: usiz
             items.len()
         ),
         Value::Array(_) => {
-            let all: Vec<String> = all.as_array().into_iter().flatten().map(display).collect();
+            let all: Vec<String> = arguments
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(python::str)
+                .collect();
             format!(
                 "Item in index {place} in the get_input arguments list [{}] is expected to be an int but got {}.",
                 all.join(", "),
-                kind(key)
+                python::type_name(key)
             )
         }
         _ => format!("Unable to evaluate get_input function: Object {way} has no attribute {text}"),

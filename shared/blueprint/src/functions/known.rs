@@ -1,5 +1,5 @@
-//! What is known when a deployment is made: the values of its inputs, and its nodes'
-//! properties. Functions that ask for more stay as they are.
+//! Evaluation when a deployment is made. Inputs and properties of nodes are known then; other
+//! functions stay as they are.
 
 use super::arguments::enter;
 use super::evaluate::{Call, Walk, World, input_at, name_and_path, refuse};
@@ -9,27 +9,28 @@ use super::validate::no_property;
 use super::{Context, Function, Kind, function_of, has_functions, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Fields, Plan};
-use crate::python_text::display;
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use windlass_python as python;
 
-/// What all evaluations of one deployment that is made may copy.
+/// How much all evaluations for one new deployment may copy together.
 const MAX_WEIGHT: usize = 2_000_000;
 
-/// A property: the node's name, and the keys as JSON.
+/// A property: the name of the node, and the keys as JSON.
 type Property = (String, String);
 
-/// What is known when a deployment is made. Contexts hold names of nodes here.
+/// What is known when a deployment is made. There are no instances yet, so contexts hold the names
+/// of nodes.
 pub(crate) struct Known<'a> {
     inputs: &'a Map<String, Value>,
     nodes: HashMap<&'a str, &'a Fields>,
     left: Cell<usize>,
-    /// Properties that others asked for; nothing while one is being evaluated, which shows
-    /// those that lead back to themselves.
+    /// The values of properties that were asked for. While a property is being evaluated its entry
+    /// is empty, so a property that leads back to itself is noticed.
     properties: RefCell<HashMap<Property, Option<Rc<Value>>>>,
-    /// Inputs whose values are being evaluated.
+    /// The inputs that are being evaluated.
     open_inputs: RefCell<Vec<String>>,
 }
 
@@ -45,7 +46,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Evaluates what is known before a deployment runs; other functions stay.
+    /// Evaluates the functions whose values are known. Other functions stay as they are.
     pub fn evaluate(&self, value: &Value, context: &Context, path: &Path<'_>) -> Result<Value> {
         let mut walk = Walk {
             world: self,
@@ -54,8 +55,8 @@ impl<'a> Known<'a> {
         walk.value(value, context, path, 0)
     }
 
-    /// Evaluates the values of a map or the items of a list, which itself is no function
-    /// whatever its keys are called. `depth` maps lie in each other in this way.
+    /// Evaluates the values of a map or list, which is not a function itself, whatever its keys
+    /// are. With a larger `depth`, this is also true for the maps inside.
     pub fn evaluate_inside(
         &self,
         value: &Value,
@@ -86,7 +87,7 @@ impl<'a> Known<'a> {
 
     fn input(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Value> {
         let (name, _) = name_and_path(call.arguments);
-        let name = display(name);
+        let name = python::str(name);
         let Some(value) = self.inputs.get(&name) else {
             return Err(Error::new(
                 ErrorKind::UnknownInput,
@@ -109,8 +110,8 @@ impl<'a> Known<'a> {
         value
     }
 
-    /// A property's value. One that is only another property's name leads on to that one;
-    /// such a way may be as long as there are nodes.
+    /// The value of a property. It may be just the name of another property, and such a chain may
+    /// be as long as there are nodes.
     fn property(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Option<Value>> {
         let (name, keys) = name_and_path(call.arguments);
         let name = match name.as_str().unwrap_or_default() {
@@ -133,7 +134,7 @@ impl<'a> Known<'a> {
             match self.properties.borrow().get(&property) {
                 Some(Some(value)) => break value.clone(),
                 Some(None) => {
-                    let keys: Vec<String> = keys.iter().map(display).collect();
+                    let keys: Vec<String> = keys.iter().map(python::str).collect();
                     let why = format!(
                         "the property '{}.properties.{}' leads back to itself",
                         node.name(),
@@ -195,7 +196,7 @@ impl<'a> Known<'a> {
         node.ok_or_else(|| Error::logic(format!("Node {name} does not exist")))
     }
 
-    /// The property that a property's value is, when it is a `get_property` and nothing else.
+    /// The property that a value refers to, if the value is a `get_property` and nothing else.
     fn leads_on(
         &self,
         node: &'a Fields,
@@ -222,7 +223,7 @@ impl World for Known<'_> {
     fn call(&self, walk: &mut Walk<'_>, call: &Call<'_>) -> Result<Option<Value>> {
         let (function, arguments) = (call.function, call.arguments);
         let open = match function {
-            // Maps are merged whatever lies in them.
+            // `merge` works on maps even if their values are functions.
             Function::Merge => any_item_is_function(arguments),
             _ => has_functions(arguments),
         };

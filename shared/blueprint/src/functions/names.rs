@@ -1,4 +1,4 @@
-//! Which functions there are, and finding them in a value before anything is evaluated.
+//! The names of all functions, and finding functions in a value before anything is evaluated.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 /// When a function can be evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// When the deployment is made, if its arguments are known by then.
+    /// When the deployment is made, if the arguments are known then.
     Hybrid,
-    /// When somebody asks for the value.
+    /// When the value is asked for, in a deployment that exists.
     Runtime,
 }
 
@@ -21,7 +21,7 @@ macro_rules! functions {
         }
 
         impl Function {
-            /// The function of this name.
+            /// The function that blueprints call by this name.
             pub fn named(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Self::$variant),)*
@@ -29,14 +29,14 @@ macro_rules! functions {
                 }
             }
 
-            /// The name, as blueprints write it.
+            /// The name that blueprints call it by.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                 }
             }
 
-            /// When it can be evaluated.
+            /// The time at which it can be evaluated.
             pub const fn kind(self) -> Kind {
                 match self {
                     $(Self::$variant => Kind::$kind,)*
@@ -68,8 +68,8 @@ functions! {
     StringUpper "string_upper" Hybrid,
 }
 
-/// The function that this value is, with its arguments: a map with the function's name as its
-/// key, and perhaps a `type` that says what its value has to be.
+/// The function and its arguments, if the value is a function: a map with the name as its key. It
+/// may also have a `type`, which the result must have.
 pub fn function_of(value: &Value) -> Option<(Function, &Value)> {
     let map = value.as_object().filter(|map| map.len() < 3)?;
     let mut found = None;
@@ -81,15 +81,15 @@ pub fn function_of(value: &Value) -> Option<(Function, &Value)> {
     found
 }
 
-/// The key beside a function that names the type of its value.
+/// The key that states the type of a function's value.
 pub(super) const TYPE: &str = "type";
 
-/// Whether there is a function anywhere in the value.
+/// Whether a value contains a function, at any depth.
 pub fn has_functions(value: &Value) -> bool {
     any_function(value, &mut |_, _| true)
 }
 
-/// Whether any function in the value makes `test` true, outer ones first.
+/// Whether `test` is true for a function in the value. Outer functions are tested first.
 pub(crate) fn any_function(value: &Value, test: &mut dyn FnMut(Function, &Value) -> bool) -> bool {
     if let Some((function, arguments)) = function_of(value)
         && test(function, arguments)
@@ -103,26 +103,26 @@ pub(crate) fn any_function(value: &Value, test: &mut dyn FnMut(Function, &Value)
     }
 }
 
-/// What a value's functions need from outside the deployment.
+/// The data from outside of the deployment that the functions in a value need.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Needs {
-    /// Names of secrets.
+    /// The names of the secrets.
     pub secrets: BTreeSet<String>,
-    /// Deployment and capability.
+    /// Capabilities of other deployments: the deployment and the name.
     pub capabilities: BTreeSet<(String, String)>,
-    /// Deployment group and capability.
+    /// Capabilities of deployment groups: the group and the name.
     pub group_capabilities: BTreeSet<(String, String)>,
-    /// Capabilities of the parent deployment.
+    /// The names of capabilities of the parent deployment.
     pub environment_capabilities: BTreeSet<String>,
-    /// Keys of the deployment's labels.
+    /// The keys of the deployment's labels.
     pub labels: BTreeSet<String>,
-    /// Whether the deployments that depend on this one are asked for.
+    /// Whether a function asks for the deployments that depend on this one.
     pub consumers: bool,
-    /// Whether a name is itself a function, so that evaluating may ask for more.
+    /// Whether a name is a function itself. Then more data may be needed when it is evaluated.
     pub unknown: bool,
 }
 
-/// What a value's functions need, as far as names are written out.
+/// Collects what the functions in a value need, if the names are not functions themselves.
 pub fn needs(value: &Value) -> Needs {
     let mut needs = Needs::default();
     any_function(value, &mut |function, arguments| {
@@ -132,7 +132,7 @@ pub fn needs(value: &Value) -> Needs {
     needs
 }
 
-/// The names of the secrets that a value uses.
+/// The names of the secrets that the functions in a value use.
 pub fn secret_names(value: &Value) -> BTreeSet<String> {
     needs(value).secrets
 }
@@ -191,12 +191,12 @@ impl Needs {
     }
 }
 
-/// Whether this function is anywhere in the value.
+/// Whether a value contains this function, at any depth.
 pub(crate) fn uses(value: &Value, wanted: Function) -> bool {
     any_function(value, &mut |function, _| function == wanted)
 }
 
-/// Whether a function is among the items of a list: an argument that is still open.
+/// Whether one of the items in a list is a function, so this argument is not known yet.
 pub(crate) fn any_item_is_function(arguments: &Value) -> bool {
     let items = arguments.as_array().into_iter().flatten();
     items.into_iter().any(|item| function_of(item).is_some())

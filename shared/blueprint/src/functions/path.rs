@@ -1,8 +1,9 @@
-//! Where a value stands, told only when somebody asks: most values are never complained about.
+//! The place of a value. It becomes a text only when a refusal needs it, because most values never
+//! do.
 
 use std::fmt;
 
-/// A value's place, as a chain of steps from the outside in.
+/// The place of a value: a chain of steps, the innermost first.
 #[derive(Clone, Copy)]
 pub(crate) struct Path<'a> {
     before: Option<&'a Path<'a>>,
@@ -11,14 +12,14 @@ pub(crate) struct Path<'a> {
 
 #[derive(Clone, Copy)]
 enum Step<'a> {
-    /// `nodes.vm.properties`, or `.inputs` behind another step.
+    /// A text such as `nodes.vm.properties`, or `.inputs` behind another step.
     Part(&'a [&'a str]),
     Key(&'a str),
     Place(usize),
 }
 
 impl<'a> Path<'a> {
-    /// A path's first part, in pieces.
+    /// The first steps of a path.
     pub const fn start(pieces: &'a [&'a str]) -> Self {
         Self {
             before: None,
@@ -26,7 +27,7 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The value of a key of the map at this place.
+    /// The place of a value in the map at this place.
     pub const fn key<'b>(&'b self, key: &'b str) -> Path<'b> {
         Path {
             before: Some(self),
@@ -34,7 +35,7 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// An item of the list at this place.
+    /// The place of an item in the list at this place.
     pub const fn place<'b>(&'b self, place: usize) -> Path<'b> {
         Path {
             before: Some(self),
@@ -45,7 +46,7 @@ impl<'a> Path<'a> {
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Outermost first; values are nested a few hundred levels deep at most.
+        // The outermost step comes first. Values have a few hundred levels at most.
         let chain: Vec<&Path<'_>> = std::iter::successors(Some(self), |path| path.before).collect();
         for path in chain.into_iter().rev() {
             match path.step {

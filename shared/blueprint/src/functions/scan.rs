@@ -1,4 +1,4 @@
-//! Where in a plan functions are looked for, and as part of what they are understood there.
+//! Finding the functions in a plan, with the part of the plan that each belongs to.
 
 use super::path::Path;
 use super::{has_functions, names::any_function};
@@ -7,18 +7,19 @@ use crate::plan::{Fields, Plan};
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// What a value belongs to. It decides whom `SELF`, `SOURCE` and `TARGET` mean.
+/// The part of a plan that a value belongs to. This decides what `SELF`, `SOURCE` and `TARGET`
+/// mean.
 #[derive(Clone, Copy)]
 pub(crate) enum Scope<'a> {
     Node(&'a Fields),
-    /// The node that a relationship starts from, and the relationship.
+    /// A relationship, with the node that it starts from.
     Relationship(&'a Fields, &'a Fields),
-    /// A section around the nodes, by its name.
+    /// A section other than the nodes, by its name.
     Section(&'static str),
 }
 
 impl Scope<'_> {
-    /// How refusals call it.
+    /// The word for this part in a refusal.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Node(_) => "node_template",
@@ -28,13 +29,13 @@ impl Scope<'_> {
     }
 }
 
-/// What is done with each value.
+/// What is done with each value that contains functions.
 pub(crate) type Visit<'v, 'a> = dyn FnMut(&'a Value, Scope<'a>, &Path<'_>) -> Result<()> + 'v;
 
-/// Visits all values of a plan that have functions in them, in the language's order. What
-/// lies deeper in such a value is for `visit` to find.
+/// Visits all values of a plan that contain functions, in the order of the original. `visit` has to
+/// look for functions inside of the value.
 pub(crate) fn scan<'a>(plan: &'a Plan, visit: &mut Visit<'_, 'a>) -> Result<()> {
-    // Many nodes share their operations, and most of those have no functions.
+    // Many nodes share operations, and most operations have no functions.
     let mut plain = HashSet::new();
     for node in &plan.nodes {
         let (name, scope) = (node.name(), Scope::Node(node));
@@ -113,7 +114,7 @@ fn operations<'a>(
     Ok(())
 }
 
-/// The values of a map or the items of a list that have functions.
+/// Visits the values of a map or list that contain functions.
 fn values<'a>(
     container: &'a Value,
     scope: Scope<'a>,
@@ -135,8 +136,8 @@ fn values<'a>(
     }
 }
 
-/// Names of the secrets that a plan's functions ask for, as far as they are written out, each
-/// once.
+/// The names of the secrets that a plan uses, without repetitions. Names that are functions
+/// themselves are left out.
 pub(crate) fn secrets(plan: &Plan) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     scan(plan, &mut |value, _, _| {

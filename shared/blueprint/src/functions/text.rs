@@ -1,15 +1,16 @@
-//! The functions that need nothing but their arguments: `concat`, `merge` and the texts.
+//! Functions that need only their arguments: `concat`, `merge` and those on texts.
 
 use super::Function;
 use super::arguments::index;
 use crate::error::{Error, Result};
-use crate::python_text::{display, kind, represent};
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
-/// The longest text that functions may build.
+/// How long a text may be that a function builds, in bytes.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
 
-/// Evaluates a function whose arguments are values. `None` for functions of other kinds.
+/// Evaluates a function whose arguments are evaluated already. The result is `None` for functions
+/// that are not of this kind.
 pub(super) fn evaluate(function: Function, arguments: &Value) -> Option<Result<Value>> {
     Some(match function {
         Function::Concat => concat(arguments),
@@ -50,7 +51,7 @@ fn typed<'a>(function: Function, value: &'a Value, name: &str) -> Result<&'a str
 }
 
 fn wrong_type(function: Function, value: &Value, name: &str, wanted: &str) -> Error {
-    let (kind, value) = (kind(value), display(value));
+    let (kind, value) = (python::type_name(value), python::str(value));
     refuse(
         function,
         format!(
@@ -59,7 +60,7 @@ fn wrong_type(function: Function, value: &Value, name: &str, wanted: &str) -> Er
     )
 }
 
-/// A number that may be left out.
+/// An argument that is a number and may be missing.
 fn number(function: Function, arguments: &Value, place: usize, name: &str) -> Result<Option<i64>> {
     match items(arguments).get(place) {
         None | Some(Value::Null) => Ok(None),
@@ -87,11 +88,11 @@ fn limited(function: Function, length: usize) -> Result<()> {
     }
 }
 
-/// Everything as text, one after the other.
+/// Joins all arguments as texts.
 fn concat(arguments: &Value) -> Result<Value> {
     let mut joined = String::new();
     for item in items(arguments) {
-        joined.push_str(&display(item));
+        joined.push_str(&python::str(item));
         limited(Function::Concat, joined.len())?;
     }
     Ok(Value::String(joined))
@@ -103,7 +104,7 @@ fn merge(arguments: &Value) -> Result<Value> {
         let Value::Object(map) = item else {
             let why = format!(
                 "Encountered non-dict element for merge: {}",
-                represent(item)
+                python::repr(item)
             );
             return Err(refuse(Function::Merge, why));
         };
@@ -118,8 +119,8 @@ fn find(arguments: &Value) -> Result<Value> {
     let function = Function::StringFind;
     let haystack = text(function, arguments, 0, "haystack")?;
     let needle = text(function, arguments, 1, "needle")?;
-    Ok(match haystack.find(needle) {
-        Some(place) => json!(haystack[..place].chars().count()),
+    Ok(match haystack.split_once(needle) {
+        Some((before, _)) => json!(before.chars().count()),
         None => json!(-1),
     })
 }
@@ -154,8 +155,8 @@ fn split(arguments: &Value) -> Result<Value> {
     let Some(place) = number(function, arguments, 2, "index")? else {
         return Ok(json!(parts));
     };
-    match index(parts.len(), place) {
-        Some(place) => Ok(json!(parts[place])),
+    match index(parts.len(), place).and_then(|place| parts.get(place)) {
+        Some(part) => Ok(json!(part)),
         None => Err(Error::evaluation("list index out of range")),
     }
 }

@@ -1,5 +1,5 @@
-//! Functions checked before anything runs: are they called as they can be, do the inputs, nodes
-//! and properties exist that they name, and do they stand where they may.
+//! Checks of functions before anything runs: their arguments have the right form, the inputs, nodes
+//! and properties that they name exist, and they may be used at their place.
 
 use super::arguments::{check_arguments, enter};
 use super::path::Path;
@@ -7,9 +7,9 @@ use super::scan::{Scope, scan};
 use super::{Function, function_of};
 use crate::error::{Error, Result};
 use crate::plan::{Fields, Plan};
-use crate::python_text::{display, kind};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use windlass_python as python;
 
 /// Checks all functions of a plan that is written in version 1.`minor` of the language.
 pub(crate) fn validate(plan: &Plan, minor: u32) -> Result<()> {
@@ -23,8 +23,8 @@ pub(crate) fn validate(plan: &Plan, minor: u32) -> Result<()> {
     })
 }
 
-/// What a plan's functions require of the world, as far as it is written out: secrets, and
-/// capabilities of the parent deployment. As often as it is asked for.
+/// The secrets and the capabilities of the parent deployment that a plan uses. Names that are
+/// functions themselves are listed as they are, and repetitions are kept.
 pub(crate) fn requirements(plan: &Plan) -> Result<Value> {
     let (mut secrets, mut parents) = (Vec::new(), Vec::new());
     scan(plan, &mut |value, _, _| {
@@ -99,7 +99,7 @@ impl<'a> Validator<'a> {
                         crate::error::ErrorKind::UnknownInput,
                         format!(
                             "get_input function references an unknown input '{}'.",
-                            display(name)
+                            python::str(name)
                         ),
                     )),
                 }
@@ -123,7 +123,7 @@ impl<'a> Validator<'a> {
         if items.iter().any(|item| function_of(item).is_some()) {
             return Ok(());
         }
-        let name = items.first().map(display).unwrap_or_default();
+        let name = items.first().map(python::str).unwrap_or_default();
         let legal = match name.as_str() {
             "SELF" => matches!(scope, Scope::Node(_)),
             "SOURCE" | "TARGET" => matches!(scope, Scope::Relationship(..)),
@@ -152,7 +152,7 @@ impl<'a> Validator<'a> {
         if items.iter().any(|item| function_of(item).is_some()) {
             return Ok(());
         }
-        let name = display(name);
+        let name = python::str(name);
         let node = match (name.as_str(), scope) {
             ("SELF", Scope::Node(node)) => Some(node),
             ("SELF", scope) => {
@@ -177,7 +177,7 @@ impl<'a> Validator<'a> {
     }
 }
 
-/// Whether a property lies at these keys. Behind a function on the way, only evaluating tells.
+/// Checks that a node has the property at these keys. Behind a function this cannot be known.
 fn check_way(node: &Fields, keys: &[Value], path: &Path<'_>) -> Result<()> {
     let mut here = node.get("properties");
     for (place, key) in keys.iter().enumerate() {
@@ -192,7 +192,7 @@ fn check_way(node: &Fields, keys: &[Value], path: &Path<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Why there is no property: where the keys end.
+/// The refusal of a path into properties. `here` and `key` tell where it ends.
 pub(super) fn no_property(
     node: &str,
     keys: &[Value],
@@ -200,12 +200,12 @@ pub(super) fn no_property(
     key: &Value,
     path: &dyn std::fmt::Display,
 ) -> Error {
-    let keys: Vec<String> = keys.iter().map(display).collect();
+    let keys: Vec<String> = keys.iter().map(python::str).collect();
     let start = format!(
         "Unable to evaluate get_property function: Node template property '{node}.properties.{}' referenced from '{path}'",
         keys.join(".")
     );
-    let key_text = display(key);
+    let key_text = python::str(key);
     Error::evaluation(match here {
         Value::Array(items) if key.is_i64() || key.is_u64() => format!(
             "{start} index is out of range. Got {key_text} but list size is {}.",
@@ -213,7 +213,7 @@ pub(super) fn no_property(
         ),
         Value::Array(_) => format!(
             "{start} is expected {key_text} to be an int but it is a {}.",
-            kind(key)
+            python::type_name(key)
         ),
         _ => format!("{start} doesn't exist."),
     })

@@ -1,47 +1,50 @@
-//! Scaling: which instances of a deployment have to come or go for other numbers of them.
+//! Scaling: which instances of a deployment are added or removed when their numbers change.
 //!
-//! Who stays keeps its id and what it has written; only relationships are made anew. With an
-//! instance goes all that is contained in it.
+//! An instance that stays keeps its id and its runtime properties; only its relationships are made
+//! again. When an instance is removed, everything that is contained in it is removed too.
 
-use super::{CONTAINED_IN, Containers, Forest, InstanceRelationship, NodeInstance};
+use super::containers::Containers;
+use super::forest::{Forest, Settled};
+use super::{CONTAINED_IN, InstanceRelationship, NodeInstance};
 use crate::error::Result;
 use crate::plan::{DeploymentPlan, Fields};
 use std::collections::{HashMap, HashSet};
 
-/// How many instances of a node or scaling group there are to be, in each instance of what
-/// it is contained in.
+/// The new number of instances of a node or scaling group, in each instance of its container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// The number.
+    /// The number of instances.
     pub instances: usize,
-    /// Instances that go first. One that is in an instance of the group that is scaled stands
-    /// for that one.
+    /// The instances to remove first. If a scaling group is scaled, an instance stands for the
+    /// instance of the group that it is in.
     pub removed_first: Vec<String>,
-    /// Instances that go last.
+    /// The instances to remove last.
     pub removed_last: Vec<String>,
 }
 
-/// What other numbers of instances change in a deployment.
+/// What changes in a deployment when the numbers of instances change.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Modification {
-    /// New instances.
+    /// The new instances.
     pub added: Vec<NodeInstance>,
-    /// Those that are connected with new ones, with no other relationships than to them.
+    /// The old instances that are connected with new ones. Only the relationships to new ones are
+    /// listed.
     pub added_related: Vec<NodeInstance>,
-    /// Those of the former that have relationships to new ones.
+    /// Those of `added_related` that have relationships to new instances.
     pub extended: Vec<NodeInstance>,
-    /// Instances that go.
+    /// The removed instances.
     pub removed: Vec<NodeInstance>,
-    /// Those that stay and were connected with some that go, with no other relationships.
+    /// The instances that stay and were connected with removed ones. Only the relationships to
+    /// removed ones are listed.
     pub removed_related: Vec<NodeInstance>,
-    /// Those of the former that had relationships to them.
+    /// Those of `removed_related` that had relationships to removed instances.
     pub reduced: Vec<NodeInstance>,
-    /// All instances as they are afterwards.
+    /// All instances after the change.
     pub instances: Vec<NodeInstance>,
 }
 
-/// What changes when the nodes and scaling groups in `wanted` get other numbers of instances.
-/// The plan has the current numbers of all the others; `random` gives the bits for new ids.
+/// Computes what changes when the nodes and scaling groups in `wanted` get other numbers of
+/// instances. The others keep the numbers of the plan. `random` returns random bits for new ids.
 pub fn modify(
     plan: &DeploymentPlan,
     previous: &[NodeInstance],
@@ -49,17 +52,17 @@ pub fn modify(
     random: &mut dyn FnMut() -> u32,
 ) -> Result<Modification> {
     let containers = Containers::of(plan);
-    let mut forest = Forest::new(&containers);
     let before = Before::of(&containers, previous);
-    forest.ids = previous.iter().map(|one| one.id.clone()).collect();
-    forest.ids.extend(before.groups.iter().cloned());
-    forest.settled = settled(&plan.plan.nodes, previous);
+    let mut ids: HashSet<String> = previous.iter().map(|one| one.id.clone()).collect();
+    ids.extend(before.groups.iter().cloned());
+    let settled = settled(&plan.plan.nodes, previous);
+    let mut forest = Forest::after(&containers, ids, settled);
     for element in containers.top_down()? {
-        let name = containers.elements[element].name;
+        let name = containers.element(element).name;
         for parent in forest.parents(element) {
             let key = (
                 element,
-                parent.map(|parent| forest.placed[parent].id.clone()),
+                parent.map(|parent| forest.placed(parent).id.clone()),
             );
             let mut there = before.below.get(&key).cloned().unwrap_or_default();
             let count = match wanted.get(name) {
@@ -67,7 +70,7 @@ pub fn modify(
                     before.remove(&mut there, wanted);
                     wanted.instances
                 }
-                None => containers.elements[element].count,
+                None => containers.element(element).count,
             };
             let missing = count.saturating_sub(there.len());
             for id in there {
@@ -116,11 +119,9 @@ pub fn modify(
     })
 }
 
-/// The targets that all instances of a node are connected to together.
-fn settled(
-    nodes: &[Fields],
-    previous: &[NodeInstance],
-) -> HashMap<(String, String, String), String> {
+/// The targets of relationships in which all instances of a node are connected to the same
+/// instance.
+fn settled(nodes: &[Fields], previous: &[NodeInstance]) -> Settled {
     let mut together = HashSet::new();
     for node in nodes {
         for relationship in node.relationships() {
@@ -150,11 +151,11 @@ fn settled(
     settled
 }
 
-/// The instances of all elements as they were.
+/// The instances before the change.
 struct Before {
-    /// By element and the instance that they lie in.
+    /// The ids of instances, by their element and the instance that they are inside of.
     below: HashMap<(usize, Option<String>), Vec<String>>,
-    /// Group instances, and the instances of nodes in each.
+    /// The instances of nodes in each instance of a group.
     members: HashMap<String, Vec<String>>,
     groups: HashSet<String>,
 }
@@ -171,23 +172,22 @@ impl Before {
                 let members = before.members.entry(group.id.clone()).or_default();
                 members.push(instance.id.clone());
             }
-            let Some(element) = containers.by_node.get(instance.node_id.as_str()) else {
-                continue;
-            };
-            before.climb(containers, instance, *element);
+            if let Some(element) = containers.node(&instance.node_id) {
+                before.climb(containers, instance, element);
+            }
         }
         before
     }
 
-    /// Notes an instance below the one that it lies in, and the groups around it up to the
-    /// instance of a node, which is noted by itself.
+    /// Adds an instance below the one around it, and then the groups around it. This ends at the
+    /// instance of a node, which is added on its own.
     fn climb(&mut self, containers: &Containers<'_>, instance: &NodeInstance, element: usize) {
         let mut element = element;
         let mut id = instance.id.clone();
         loop {
-            let parent = containers.elements[element].parent;
+            let parent = containers.element(element).parent;
             let parent_id = parent.and_then(|parent| {
-                let parent = &containers.elements[parent];
+                let parent = containers.element(parent);
                 match parent.node {
                     None => instance
                         .scaling_groups
@@ -202,7 +202,7 @@ impl Before {
                 below.push(id);
             }
             match (parent, parent_id) {
-                (Some(parent), Some(parent_id)) if containers.elements[parent].node.is_none() => {
+                (Some(parent), Some(parent_id)) if containers.element(parent).node.is_none() => {
                     self.groups.insert(parent_id.clone());
                     (element, id) = (parent, parent_id);
                 }
@@ -211,8 +211,8 @@ impl Before {
         }
     }
 
-    /// Takes away as many instances as are too many: those that shall go first, then the
-    /// newest, and those that shall stay at the very end.
+    /// Removes the surplus instances: first those that are wanted to go first, then the newest, and
+    /// last those that are wanted to stay.
     fn remove(&self, there: &mut Vec<String>, wanted: &Wanted) {
         let meant = |hints: &[String]| -> HashSet<String> {
             let mut meant = HashSet::new();
@@ -240,9 +240,9 @@ impl Before {
 }
 
 impl Containers<'_> {
-    /// The instance that an instance is contained in.
+    /// The id of the instance that contains an instance.
     fn container_of(&self, instance: &NodeInstance) -> Option<String> {
-        let node = self.elements[*self.by_node.get(instance.node_id.as_str())?].node?;
+        let node = self.element(self.node(&instance.node_id)?).node?;
         let contained = node
             .relationships()
             .iter()
@@ -258,8 +258,8 @@ impl Containers<'_> {
 
 type Three = (Vec<NodeInstance>, Vec<NodeInstance>, Vec<NodeInstance>);
 
-/// The instances that only the first list has, those of both that are connected with them, and
-/// those of the latter that have relationships to them.
+/// The instances that are only in the first list, those in both lists that are connected with them,
+/// and those of the second kind that have relationships to them.
 fn difference(these: &[NodeInstance], others: &[NodeInstance]) -> Three {
     let known: HashSet<&str> = others.iter().map(|one| one.id.as_str()).collect();
     let only: Vec<NodeInstance> = these

@@ -1,10 +1,10 @@
-//! The built-in types as an older version of the language knows them.
+//! The built-in types in the form that an older version of the language knows.
 
 use super::version::Version;
 use crate::yaml::{Data, Node};
 use serde_json::Value;
 
-/// Takes out what `version` does not have yet.
+/// Removes what `version` of the language does not have.
 pub(super) fn fit(builtin: &mut Node, version: Version) {
     if version >= Version::NEWEST {
         return;

@@ -1,47 +1,50 @@
-//! Data types and the schemas of properties: filling in defaults, checking values.
+//! Data types and the schemas of properties. Defaults are filled in here, and values are checked.
 
 use super::schema::{self, key, since};
 use super::version::Version;
 use crate::constraints;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
-use crate::python_text::display;
+use crate::json::set;
 use crate::weight;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
+use windlass_python as python;
 
 /// Property schemas by name, as the plan has them.
 pub(super) type Schemas = Map<String, Value>;
 
-/// All data types with the properties that they have and inherit.
+/// All data types with their own and their inherited properties.
 #[derive(Default)]
 pub(super) struct DataTypes {
     pub types: IndexMap<String, Schemas>,
     /// The `data_types` of the plan.
     pub plan: Map<String, Value>,
-    /// What all values weigh that were copied so far: types of types of types grow fast.
+    /// The weight of all values that were copied so far. Data types that contain data types make it
+    /// grow fast.
     copied: Cell<usize>,
 }
 
-/// What the values of a blueprint's properties and inputs may weigh, defaults included.
+/// How much the values of all properties and inputs of a blueprint may weigh, defaults included.
 const MAX_WEIGHT: usize = 500_000;
 
-/// Whose properties are checked: it decides the words of a refusal.
+/// Whose properties are checked. The words of a refusal depend on it.
 #[derive(Clone, Copy)]
 pub(super) enum Owner<'a> {
     Node(&'a str),
     Relationship(&'a str),
-    /// A type whose properties have defaults.
+    /// A type, when the defaults of its properties are checked.
     Type(&'a str),
     /// An input or parameter.
     Input(&'a str),
-    /// The words of a policy or trigger in a group, whose properties are those of its type.
+    /// A policy or trigger in a group, with the words that name it. Its properties are those of its
+    /// type.
     Policy(&'a str),
 }
 
-/// What the default of one property may weigh, with those of the data types in it.
+/// How much the default of one property may weigh, with the defaults of the data types in it.
 const MAX_DEFAULT_WEIGHT: usize = 20_000;
 
 impl Owner<'_> {
@@ -88,7 +91,7 @@ impl Owner<'_> {
         | Self::Type(name)
         | Self::Input(name)
         | Self::Policy(name)) = self;
-        let value = display(value);
+        let value = python::str(value);
         let subject = match path {
             "" => "the defined type".to_owned(),
             path => format!("property '{path}' type"),
@@ -109,13 +112,13 @@ fn joined(path: &str, name: &str) -> String {
     }
 }
 
-/// What a schema says about its type.
+/// The name of the type that a schema demands.
 pub(super) fn type_of(schema: &Value) -> Option<&str> {
     schema.get("type").and_then(Value::as_str)
 }
 
 impl DataTypes {
-    /// Reads the section.
+    /// Reads the section `data_types`.
     pub fn read(section: Option<&Node>, version: Version) -> Result<Self> {
         let mut types = Self::default();
         let Some(section) = section else {
@@ -129,7 +132,7 @@ impl DataTypes {
         }
         for (name, node) in nodes {
             let entry = json!({
-                "properties": types.types[name],
+                "properties": types.types.get(name),
                 "description": schema::value_at(node, "description"),
                 "derived_from": schema::value_at(node, "derived_from"),
                 "version": schema::value_at(node, "version"),
@@ -153,7 +156,7 @@ impl DataTypes {
             return Ok(());
         };
         if let Some(first) = open.iter().position(|other| other == name) {
-            let circle = open[first..].join(" --> ");
+            let circle = open.get(first..).unwrap_or_default().join(" --> ");
             let message =
                 format!("Parsing failed. Circular dependency detected: {circle} --> {name}");
             return Err(Error::parser(100, message));
@@ -200,8 +203,9 @@ impl DataTypes {
         Ok(())
     }
 
-    /// A type's own properties over its parent's. Where both have one of the same data type,
-    /// the defaults of both are laid over each other; `written` has the type's own.
+    /// Adds the properties of the parent to those of a type. Where both have a property of the same
+    /// data type, the two defaults are merged, and the type's own wins. `written` is the type's
+    /// section as it stands in the file.
     pub fn derive(
         &self,
         mut own: Schemas,
@@ -228,12 +232,12 @@ impl DataTypes {
             };
             let owner = Owner::Type(name);
             let value = self.parse(Some(type_name), &value, Some(default), owner, name, false)?;
-            schema["default"] = value;
+            set(schema, "default", value);
         }
         Ok(own)
     }
 
-    /// Reads `properties` of a type.
+    /// Reads the section `properties` of a type.
     pub fn properties(
         &self,
         node: Option<&Node>,
@@ -243,7 +247,7 @@ impl DataTypes {
         self.named_properties(node, "properties", owner, version)
     }
 
-    /// Reads the properties that stand at this key of a type.
+    /// Reads the section of a type that holds properties and has this name.
     pub fn named_properties(
         &self,
         node: Option<&Node>,
@@ -306,7 +310,8 @@ impl DataTypes {
         Ok(Value::Object(schema))
     }
 
-    /// Refuses a `type` that is neither the language's, as of this version, nor the blueprint's.
+    /// Refuses a `type` that is unknown: neither the language in this version has it, nor the
+    /// blueprint.
     pub fn check_type_name(&self, node: &Node, version: Version) -> Result<()> {
         let Some(type_name) = schema::text_at(node, "type")? else {
             return Ok(());
@@ -327,9 +332,9 @@ impl DataTypes {
         )
     }
 
-    /// A value of a type: checked, and with the defaults of data types filled in. `inherited`
-    /// are defaults that go before those of the data type. With `strict`, required properties
-    /// have to be there. Functions fit every type until they are evaluated.
+    /// Checks a value against its type, and fills in the defaults of data types. Defaults in
+    /// `inherited` come before those of the data type. With `strict`, required properties must be
+    /// there. A function fits every type until it is evaluated.
     pub fn parse(
         &self,
         type_name: Option<&str>,
@@ -358,7 +363,7 @@ impl DataTypes {
             .map(Value::Object)
     }
 
-    /// Values for all properties of a schema: what was given over the defaults.
+    /// The values of all properties of a schema: what was given, and defaults for the rest.
     pub fn overlay(
         &self,
         schemas: &Schemas,
@@ -385,7 +390,7 @@ impl DataTypes {
             let inherited = inherited.and_then(|inherited| inherited.get(name));
             inherited.or_else(|| schemas.get(name)?.get("default"))
         };
-        // What exists outside of the deployment needs no description.
+        // Something that exists outside of the deployment need not be described.
         let external = given.get(EXTERNAL).or_else(|| default_of(EXTERNAL));
         if external.is_some_and(|external| function_of(external).is_some()) {
             return Err(Error::parser(
@@ -393,7 +398,7 @@ impl DataTypes {
                 "Only boolean values are allowed for `use_external_resource` property, don't use intrinsic functions.",
             ));
         }
-        let strict_here = strict && !external.is_some_and(is_true);
+        let strict_here = strict && !external.is_some_and(python::is_true);
         let mut values = Map::new();
         for (name, schema) in schemas {
             let path = joined(path, name);
@@ -410,7 +415,7 @@ impl DataTypes {
         Ok(values)
     }
 
-    /// Counts what is copied, and refuses a blueprint that copies too much.
+    /// Adds to the weight of what was copied, and refuses a blueprint that copies too much.
     pub fn count(&self, weight: usize) -> Result<()> {
         self.copied.set(self.copied.get().saturating_add(weight));
         match self.copied.get() > MAX_WEIGHT {
@@ -423,17 +428,5 @@ impl DataTypes {
     }
 }
 
-/// The property that tells that something exists already.
+/// The property which says that something exists already.
 const EXTERNAL: &str = "use_external_resource";
-
-/// Whether Python takes a value for true.
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(map) => !map.is_empty(),
-    }
-}

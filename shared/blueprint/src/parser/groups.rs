@@ -1,5 +1,6 @@
-//! Groups of nodes and the policies on them. Only scaling policies do something: a group that
-//! one of them names is scaled as a whole.
+//! Groups of nodes, and the policies on them.
+//!
+//! Only scaling policies have an effect: the group that one of them names is scaled as a whole.
 
 use super::Blueprint;
 use super::data_types::Owner;
@@ -8,18 +9,18 @@ use super::schema::{self, key};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::plan::Fields;
-use crate::python_text::{self, represent};
 use crate::yaml::Node;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
+use windlass_python as python;
 
 const POLICY: &str = "cloudify.policies.scaling";
 const CONTAINED_IN: &str = "cloudify.relationships.contained_in";
-/// How deep groups may lie in groups.
+/// How many groups may be inside each other.
 const MAX_NESTING: usize = 100;
 
-/// What groups and policies become in a plan.
+/// The sections of a plan that come from groups and policies.
 pub(super) struct Groups {
     pub groups: Value,
     pub policies: Value,
@@ -61,7 +62,7 @@ pub(super) fn read(blueprint: &Blueprint<'_>, nodes: &[Fields]) -> Result<Groups
     })
 }
 
-/// Types of the policies that groups have, and their triggers.
+/// The types of policies and of triggers that the blueprint defines.
 struct Kinds {
     types: Map<String, Value>,
     triggers: Map<String, Value>,
@@ -205,7 +206,7 @@ impl GroupReader<'_> {
         Ok(json!({ "type": type_name, "parameters": parameters }))
     }
 
-    /// What a policy or trigger gives for the schema of its kind.
+    /// The values of a policy or trigger, checked against the schema of its type.
     fn values(&self, node: &Node, field: &str, kind: &Value, owner: &str) -> Result<Value> {
         let mut given = Map::new();
         for (name, value) in schema::map_at(node, field)? {
@@ -243,10 +244,11 @@ fn read_policies(
         let policy = policy(blueprint, name, node, groups)
             .under(name)
             .under("policies")?;
-        // Of two policies on a group the later one counts.
-        for target in policy["targets"].as_array().into_iter().flatten() {
-            let target = target.as_str().unwrap_or_default().to_owned();
-            scaling.insert(target, policy["properties"].clone());
+        // If two policies name the same group, the later one wins.
+        let properties = policy.get("properties").cloned().unwrap_or_default();
+        let targets = policy.get("targets").and_then(Value::as_array);
+        for target in targets.into_iter().flatten().filter_map(Value::as_str) {
+            scaling.insert(target.to_owned(), properties.clone());
         }
         policies.insert(name.clone(), policy);
     }
@@ -275,7 +277,7 @@ fn policy(
     for (place, target) in list.iter().enumerate() {
         let text = schema::text(target).under(place).under("targets")?;
         if !groups.contains_key(text) {
-            let known = python_text::list(groups.keys());
+            let known = python::list(groups.keys());
             let message = format!(
                 "'{text}' is not a valid policy target. Only groups are valid policy targets. Defined groups are {known}."
             );
@@ -298,12 +300,12 @@ fn policy(
     Ok(json!({ "type": type_name, "properties": properties, "targets": targets }))
 }
 
-/// Who is in which scaling group, and which node lies in which.
+/// The members of each scaling group, and the containers of each node.
 struct Members<'a> {
     of_group: IndexMap<&'a str, Vec<String>>,
-    /// The groups of a member; one, as soon as that is checked.
+    /// The groups that each member is in. After the checks there is only one.
     homes: IndexMap<String, Vec<&'a str>>,
-    /// The node that a node is contained in.
+    /// The node in which each node is contained.
     containers: HashMap<&'a str, Option<&'a str>>,
 }
 
@@ -312,7 +314,8 @@ impl<'a> Members<'a> {
         let mut of_group = IndexMap::new();
         let mut homes: IndexMap<String, Vec<&'a str>> = IndexMap::new();
         for name in scaling.keys() {
-            let members = groups[name]["members"].as_array().into_iter().flatten();
+            let members = groups.get(name).and_then(|group| group.get("members"));
+            let members = members.and_then(Value::as_array).into_iter().flatten();
             let members: Vec<String> = members
                 .filter_map(|member| member.as_str().map(str::to_owned))
                 .collect();
@@ -337,19 +340,20 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// A group is not in itself, a member in one group at most, and members that lie in nodes
-    /// lie in the same.
+    /// Checks that no group is inside itself, that a member is in one group only, and that the
+    /// members of a group are contained in the same node.
     fn check(&self) -> Result<()> {
         for name in self.of_group.keys() {
             let mut way = vec![*name];
-            while let Some(home) = self.home(way[way.len() - 1]) {
+            let mut here = *name;
+            while let Some(home) = self.home(here) {
                 if home == *name {
                     way.reverse();
-                    let circle = represent(&json!([way]));
+                    let circle = python::repr(&json!([way]));
                     let message = format!("Illegal group cycles found: {circle}");
                     return Err(Error::parser(200, message));
                 }
-                // A circle that this group only leads to is found from its own groups.
+                // This group leads to a circle without being in it. The circle is found from its groups.
                 if way.contains(&home) {
                     break;
                 }
@@ -358,11 +362,12 @@ impl<'a> Members<'a> {
                     return Err(Error::parser(200, message));
                 }
                 way.push(home);
+                here = home;
             }
         }
         for (member, homes) in &self.homes {
             if homes.len() > 1 {
-                let homes = python_text::list(homes);
+                let homes = python::list(homes);
                 let message = format!(
                     "Nodes and groups cannot be members in multiple groups, but member '{member}' belongs to the following multiple groups: {homes}"
                 );
@@ -376,7 +381,7 @@ impl<'a> Members<'a> {
         self.homes.get(member)?.first().copied()
     }
 
-    /// A node, the one that it lies in, the one that that lies in, and so on.
+    /// The node, the node that contains it, the node that contains that one, and so on.
     fn around<'m>(&'m self, node: &'m str) -> impl Iterator<Item = &'m str> {
         std::iter::successors(Some(node), |node| {
             self.containers.get(node).copied().flatten()
@@ -384,13 +389,13 @@ impl<'a> Members<'a> {
         .take(self.containers.len().max(1))
     }
 
-    /// The groups that a member is in, from the inside out.
+    /// The groups around a member, the innermost first.
     fn groups_around<'m>(&'m self, member: &'m str) -> impl Iterator<Item = &'a str> + 'm {
         std::iter::successors(self.home(member), |group| self.home(group)).take(MAX_NESTING + 1)
     }
 
-    /// In every group, those that lie in a node lie in the same one in the end, which shares a
-    /// group with those that lie in none.
+    /// Checks every group: all members that are contained in nodes have the same outermost node.
+    /// Members without a container must be in a group together with that node.
     fn check_containers(&self) -> Result<()> {
         let mut nodes: IndexMap<&str, Vec<&str>> = IndexMap::new();
         for member in self.homes.keys().filter(|name| self.is_node(name)) {
@@ -403,25 +408,20 @@ impl<'a> Members<'a> {
             groups.any(|group| self.groups_around(other).any(|known| known == group))
         };
         for members in nodes.values() {
-            let outermost = |node: &str| self.around(node).last().map(str::to_owned);
-            let roots: Vec<Option<String>> =
-                members.iter().map(|member| outermost(member)).collect();
-            let inside = |place: &usize| roots[*place].as_deref() != Some(members[*place]);
-            let Some(first) = (0..members.len()).find(inside) else {
+            // Each member with its outermost container, which may be the member itself.
+            let outermost = |node| self.around(node).last().unwrap_or(node);
+            let roots = || members.iter().map(|member| (*member, outermost(member)));
+            let Some((first, root)) = roots().find(|(member, root)| member != root) else {
                 continue;
             };
-            let root = roots[first].as_deref().unwrap_or_default();
-            for place in 0..members.len() {
-                if roots[place] == roots[first]
-                    || (!inside(&place) && together(members[place], root))
-                {
+            for (member, own_root) in roots() {
+                let is_outermost = member == own_root;
+                if own_root == root || (is_outermost && together(member, root)) {
                     continue;
                 }
-                let mut pair = [members[first], members[place]];
-                pair.sort_unstable();
+                let (one, other) = (first.min(member), first.max(member));
                 let message = format!(
-                    "Node '{}' and '{}' belong to some shared group but they are not contained in any shared node, nor is any ancestor node of theirs.",
-                    pair[0], pair[1]
+                    "Node '{one}' and '{other}' belong to some shared group but they are not contained in any shared node, nor is any ancestor node of theirs."
                 );
                 return Err(Error::parser(202, message));
             }
@@ -433,21 +433,22 @@ impl<'a> Members<'a> {
         self.containers.contains_key(name)
     }
 
-    /// Who lies in a member of a group is scaled with it, and is no member beside it.
+    /// Removes members that are contained in another member. They are scaled with their container.
     fn leave_out_contained(&mut self) {
         let mut left_out: Vec<(&'a str, String)> = Vec::new();
         for member in self.homes.keys().filter(|name| self.is_node(name)) {
             let groups: Vec<&str> = self.groups_around(member).collect();
             for container in self.around(member).skip(1) {
                 let of_container: Vec<&str> = self.groups_around(container).collect();
-                let Some(place) = groups.iter().position(|one| of_container.contains(one)) else {
-                    continue;
-                };
-                let who = match place {
-                    0 => member.as_str(),
-                    place => groups[place - 1],
-                };
-                left_out.push((groups[place], who.to_owned()));
+                // What to remove from their innermost shared group: the member, or the group around it.
+                let mut inner = member.as_str();
+                for group in &groups {
+                    if of_container.contains(group) {
+                        left_out.push((group, inner.to_owned()));
+                        break;
+                    }
+                    inner = group;
+                }
             }
         }
         for (group, who) in left_out {

@@ -1,13 +1,13 @@
-//! Implementations and mappings: the plugin, script or nothing that a text stands for.
+//! Implementations and mappings: texts that name a plugin's function, a script or nothing.
 
 use super::Blueprint;
 use crate::error::Error;
 use crate::operations::HTTP_PLUGIN;
 
-/// How many dots of an implementation are looked at.
+/// How many dots of an implementation are tried.
 const MAX_DOTS: usize = 100;
 
-/// What an implementation or mapping stands for.
+/// What an implementation or mapping means.
 pub(super) enum Target {
     Nothing,
     Plugin {
@@ -15,22 +15,22 @@ pub(super) enum Target {
         operation: String,
     },
     Script {
-        /// The plugin for scripts, if the blueprint has it.
+        /// The plugin that runs scripts, if the blueprint has one.
         plugin: Option<String>,
-        /// `script_path` or `script_source`.
+        /// The input that takes the script: `script_path` or `script_source`.
         input: &'static str,
         value: String,
     },
 }
 
-/// Why an implementation stands for nothing.
+/// Why it is not clear what an implementation means.
 pub(super) enum Unclear {
     Ambiguous(Vec<String>),
     Unknown(String),
 }
 
 impl Unclear {
-    /// The refusal of operation or workflow `name`.
+    /// The refusal of the operation or workflow called `name`.
     pub fn refuse(self, name: &str, unknown: impl FnOnce(&str) -> Error) -> Error {
         match self {
             Self::Unknown(implementation) => unknown(&implementation),
@@ -38,14 +38,14 @@ impl Unclear {
                 91,
                 format!(
                     "Ambiguous operation mapping. [operation={name}, plugins={}]",
-                    crate::python_text::list(plugins)
+                    windlass_python::list(plugins)
                 ),
             ),
         }
     }
 }
 
-/// Whether a text begins like a URL: with a scheme.
+/// Whether a text begins with a scheme, as a URL does.
 fn is_url(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once(':') else {
         return false;
@@ -54,8 +54,8 @@ fn is_url(text: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(legal)
 }
 
-/// The function of the plugin that the control plane runs itself: it needs no declaration, and
-/// has no namespace.
+/// A function of the plugin that the control plane runs itself. That plugin needs no declaration
+/// and has no namespace.
 fn own_function(text: &str) -> Option<&str> {
     let text = text.rsplit_once("--").map_or(text, |(_, text)| text);
     let operation = text.strip_prefix(HTTP_PLUGIN)?.strip_prefix('.')?;
@@ -63,13 +63,13 @@ fn own_function(text: &str) -> Option<&str> {
 }
 
 impl Blueprint<'_> {
-    /// What an implementation stands for: a script that there is, a URL or a text of several
-    /// lines before a plugin, so that a file may be called like a plugin's function.
+    /// Finds out what an implementation means. An existing script, a URL or a text of several lines
+    /// comes before a plugin, so a file may have the name of a plugin's function.
     pub(super) fn implementation(&self, text: &str) -> std::result::Result<Target, Unclear> {
         if text.is_empty() {
             return Ok(Target::Nothing);
         }
-        // Imports with a namespace have a script plugin of their own name, which is the same one.
+        // A script plugin that was imported with a namespace is the same plugin under another name.
         let script = |input| Target::Script {
             plugin: self
                 .plugins
@@ -85,17 +85,12 @@ impl Blueprint<'_> {
         if text.trim().contains('\n') {
             return Ok(script("script_source"));
         }
-        // A plugin's name may have dots itself, so every dot may be where it ends.
-        let dots = text
-            .match_indices('.')
-            .map(|(place, _)| place)
-            .take(MAX_DOTS);
-        let mut found: Vec<(&str, &str)> = Vec::new();
-        for (plugin, operation) in dots.map(|place| (&text[..place], &text[place + 1..])) {
-            if self.plugins.contains_key(plugin) {
-                found.push((plugin, operation));
-            }
-        }
+        // The name of a plugin may have dots, so it may end at any dot.
+        let dots = text.match_indices('.').take(MAX_DOTS);
+        let found: Vec<(&str, &str)> = dots
+            .filter_map(|(place, _)| Some((text.get(..place)?, text.get(place + 1..)?)))
+            .filter(|(plugin, _)| self.plugins.contains_key(*plugin))
+            .collect();
         match found.as_slice() {
             [(plugin, operation)] => Ok(Target::Plugin {
                 plugin: (*plugin).to_owned(),
@@ -119,8 +114,8 @@ impl Blueprint<'_> {
         }
     }
 
-    /// Whether a file of the blueprint has this name, its namespace left out. It is named from
-    /// the main file, or from the top of the archive.
+    /// Whether the blueprint has a file of this name. The name may have a namespace, and counts
+    /// from the main file or from the top of the archive.
     fn is_file(&self, text: &str) -> bool {
         let name = text.rsplit_once("--").map_or(text, |(_, name)| name);
         [self.directory, ""].into_iter().any(|directory| {
@@ -129,7 +124,7 @@ impl Blueprint<'_> {
         })
     }
 
-    /// Who runs a plugin's operations unless they say otherwise.
+    /// Who runs the operations of a plugin that do not say it themselves.
     pub(super) fn executor_of(&self, plugin: &str) -> Option<String> {
         match self.plugins.get(plugin) {
             Some(plugin) => plugin["executor"].as_str().map(str::to_owned),

@@ -1,18 +1,22 @@
-//! Interfaces: what operations a type or template has, and which plugin runs each.
+//! Interfaces: the operations of a type or template, and the plugin that runs each of them.
+
+mod operations;
 
 use super::Blueprint;
 use super::data_types::type_of;
-use super::implementation::Target;
 use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
+use crate::json::set;
 use crate::plan::Operations;
-use crate::python_text::display;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
+use windlass_python as python;
+
+pub(super) use operations::{Site, operations};
 
 const KEYS: [Key; 7] = [
     key("implementation"),
@@ -27,22 +31,23 @@ const KEYS: [Key; 7] = [
 /// Operations by interface and name.
 pub(super) type Interfaces = IndexMap<String, IndexMap<String, Arc<Definition>>>;
 
-/// An operation as a type or template writes it.
+/// An operation as it is written in a type or template.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Definition {
     pub implementation: String,
-    /// Schemas for a type's operation, values for a template's.
+    /// Schemas if the operation belongs to a type, values if it belongs to a template.
     pub inputs: Map<String, Value>,
     pub executor: Option<String>,
     pub max_retries: Value,
     pub retry_interval: Value,
     pub timeout: Value,
     pub timeout_recoverable: Value,
-    /// What the plan has of it, made when first needed: many nodes share a definition.
+    /// The forms of the operation in a plan. They are made once, because many nodes share a
+    /// definition.
     ready: Ready,
 }
 
-/// An operation in its two forms. Definitions are equal without it.
+/// The two forms of an operation in a plan. They do not count when definitions are compared.
 #[derive(Clone, Default)]
 struct Ready {
     declared: OnceLock<Arc<Value>>,
@@ -102,7 +107,7 @@ impl Definition {
             match value.as_f64() {
                 Some(number) if number < 0.0 => Err(Error::logic(format!(
                     "'{name}' value must be a non-negative number but got {}.",
-                    display(&value)
+                    python::str(&value)
                 ))),
                 _ => Ok(value),
             }
@@ -126,7 +131,7 @@ impl Definition {
         *self == Self::default()
     }
 
-    /// The operation's form in `interfaces`.
+    /// The operation in the form of the section `interfaces`.
     pub fn declared(&self) -> Arc<Value> {
         self.ready
             .declared
@@ -184,7 +189,8 @@ fn read_all(
     Ok(interfaces)
 }
 
-/// A type's interfaces over its parent's: the nearer definition of an operation wins whole.
+/// Adds the interfaces of the parent to those of a type. An operation that the type defines
+/// replaces the whole operation of the parent.
 pub(super) fn derive(parent: &Arc<Interfaces>, own: Interfaces) -> Arc<Interfaces> {
     if own.is_empty() {
         return parent.clone();
@@ -201,8 +207,8 @@ pub(super) fn derive(parent: &Arc<Interfaces>, own: Interfaces) -> Arc<Interface
     Arc::new(interfaces)
 }
 
-/// The interfaces of a template: a type's operations with default inputs, changed by what
-/// the template says.
+/// The interfaces of a template: the operations of its type with default inputs, and the changes
+/// that the template makes.
 pub(super) fn instantiate(
     blueprint: &Blueprint<'_>,
     of_type: &Interfaces,
@@ -265,7 +271,7 @@ fn first(one: &Value, other: &Value) -> Value {
     }
 }
 
-/// What an operation is called with: what is given over the defaults. All that the type has
+/// The inputs of an operation: the given values, and defaults for the rest. Every input of the type
 /// must have a value.
 fn inputs(
     blueprint: &Blueprint<'_>,
@@ -280,9 +286,9 @@ fn inputs(
             continue;
         };
         let mut value = value.clone();
-        // A function's value is not known yet; its type goes with it.
+        // The value of a function is not known yet, so its type is kept beside it.
         if let (Some(type_name), true) = (type_of(schema), function_of(&value).is_some()) {
-            value["type"] = json!(type_name);
+            set(&mut value, "type", type_name);
         }
         blueprint.data_types.count(crate::weight::of(&value))?;
         values.insert(name.clone(), value);
@@ -304,15 +310,7 @@ fn inputs(
     Ok(values)
 }
 
-/// The types that inputs must have, where they are told beside the value.
-fn input_types(inputs: &Map<String, Value>) -> Map<String, Value> {
-    let types = inputs
-        .iter()
-        .filter_map(|(name, value)| Some((name.clone(), value.as_object()?.get("type")?.clone())));
-    types.collect()
-}
-
-/// The `interfaces` of a plan.
+/// Makes the section `interfaces` of a plan.
 pub(super) fn declared(interfaces: &Interfaces) -> IndexMap<String, Operations> {
     let mut all = IndexMap::with_capacity(interfaces.len());
     for (interface, definitions) in interfaces {
@@ -323,140 +321,4 @@ pub(super) fn declared(interfaces: &Interfaces) -> IndexMap<String, Operations> 
         all.insert(interface.clone(), operations);
     }
     all
-}
-
-/// Where an operation stands, for refusals.
-#[derive(Clone, Copy)]
-pub(super) struct Site<'a> {
-    /// 10 for nodes, 19 for relationships.
-    pub code: i32,
-    /// `node 'a' of type 't'`, ...
-    pub owner: &'a str,
-    /// The operation is that of a relationship type, which is checked though no node uses it.
-    pub of_type: bool,
-}
-
-/// The `operations` of a plan, with the plugins that they need as (name, executor).
-pub(super) fn operations(
-    blueprint: &Blueprint<'_>,
-    interfaces: &Interfaces,
-    site: Site<'_>,
-) -> Result<(Operations, Vec<(String, String)>)> {
-    let mut times: IndexMap<&str, usize> = IndexMap::new();
-    for name in interfaces.values().flat_map(IndexMap::keys) {
-        *times.entry(name).or_default() += 1;
-    }
-    let mut operations = Operations::new();
-    let mut plugins: Vec<(String, String)> = Vec::new();
-    for (interface, definitions) in interfaces {
-        for (name, definition) in definitions {
-            let operation = match definition.ready.resolved.get() {
-                Some(operation) => operation.clone(),
-                None => {
-                    let operation = resolve(blueprint, interface, name, definition, site)?;
-                    definition
-                        .ready
-                        .resolved
-                        .get_or_init(|| Arc::new(operation))
-                        .clone()
-                }
-            };
-            if let (Some(plugin), Some(executor)) =
-                (operation["plugin"].as_str(), operation["executor"].as_str())
-            {
-                let plugin = (plugin.to_owned(), executor.to_owned());
-                if !plugins.contains(&plugin) {
-                    plugins.push(plugin);
-                }
-            }
-            if times.get(name.as_str()) == Some(&1) {
-                operations.insert(name.clone(), operation.clone());
-            }
-            operations.insert(format!("{interface}.{name}"), operation);
-        }
-    }
-    Ok((operations, plugins))
-}
-
-fn resolve(
-    blueprint: &Blueprint<'_>,
-    interface: &str,
-    name: &str,
-    definition: &Definition,
-    site: Site<'_>,
-) -> Result<Value> {
-    let mut inputs = definition.inputs.clone();
-    let types = input_types(&inputs);
-    let target = blueprint.implementation(&definition.implementation).map_err(|kind| {
-        kind.refuse(name, |implementation| {
-            let place = match site.of_type {
-                true => site.owner.to_owned(),
-                false => format!("In interface '{interface}' in {}", site.owner),
-            };
-            Error::parser(
-                site.code,
-                format!(
-                    "Could not extract plugin or a script resource is not found from operation mapping/script-path '{implementation}', which is declared for operation '{name}'.{place}"
-                ),
-            )
-        })
-    })?;
-    let (plugin, function, executor) = match &target {
-        Target::Nothing => {
-            inputs.clear();
-            (String::new(), String::new(), None)
-        }
-        Target::Plugin { plugin, operation } => {
-            let executor = definition.executor.clone();
-            let executor = executor.or_else(|| blueprint.executor_of(plugin));
-            (plugin.clone(), operation.clone(), executor)
-        }
-        Target::Script {
-            plugin,
-            input,
-            value,
-        } => {
-            for taken in ["script_path", "script_source"] {
-                if inputs.contains_key(taken) {
-                    let message = format!(
-                        "Cannot define '{taken}' property in '{value}' for operation '{name}'"
-                    );
-                    return Err(Error::parser(60, message));
-                }
-            }
-            let Some(plugin) = plugin else {
-                let message = format!(
-                    "Script plugin is not defined but it is required for mapping 'script_runner.tasks.run' of operation '{name}'"
-                );
-                return Err(Error::parser(61, message));
-            };
-            inputs.insert((*input).to_owned(), json!(value));
-            let executor = definition
-                .executor
-                .clone()
-                .unwrap_or_else(|| "auto".to_owned());
-            (
-                plugin.clone(),
-                "script_runner.tasks.run".to_owned(),
-                Some(executor),
-            )
-        }
-    };
-    let nothing = matches!(target, Target::Nothing);
-    let setting = |value: &Value| if nothing { Value::Null } else { value.clone() };
-    let mut operation = json!({
-        "plugin": plugin,
-        "operation": function,
-        "executor": executor,
-        "inputs": inputs,
-        "has_intrinsic_functions": false,
-        "max_retries": setting(&definition.max_retries),
-        "retry_interval": setting(&definition.retry_interval),
-        "timeout": setting(&definition.timeout),
-        "timeout_recoverable": setting(&definition.timeout_recoverable),
-    });
-    if !nothing && !types.is_empty() {
-        operation["inputs_types"] = Value::Object(types);
-    }
-    Ok(operation)
 }

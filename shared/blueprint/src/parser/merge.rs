@@ -8,15 +8,15 @@ use crate::error::{Error, Result};
 use crate::yaml::{Data, Node};
 use indexmap::IndexMap;
 
-/// How a section that two files have becomes one.
+/// What happens when two files have the same section.
 enum Way {
-    /// The first file's stays.
+    /// The section of the first file stays.
     First,
-    /// Name by name, in every version of the language.
+    /// The entries are merged by their names, in every version of the language.
     Names,
-    /// Name by name since 1.3.
+    /// The entries are merged by their names, since version 1.3.
     NamesLater,
-    /// Not at all.
+    /// Two files must not both have it.
     Never,
 }
 
@@ -109,7 +109,7 @@ fn merge_names(
     Ok(())
 }
 
-/// Adds entries that are not there yet.
+/// Adds the entries whose names are new.
 fn fill(existing: &mut Node, node: Node) -> bool {
     let (Data::Map(existing), Data::Map(new)) = (&mut existing.data, node.data) else {
         return false;
@@ -120,7 +120,7 @@ fn fill(existing: &mut Node, node: Node) -> bool {
     true
 }
 
-/// Of two templates for one node that has relationships, one may be nothing but more of them.
+/// Merges two templates of the same node. This is allowed if one of them only adds relationships.
 fn add_relationships(existing: &mut Node, node: Node) -> bool {
     let (Data::Map(old), Data::Map(new)) = (&mut existing.data, node.data) else {
         return false;

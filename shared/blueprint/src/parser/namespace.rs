@@ -1,14 +1,14 @@
 //! Namespaces: every name that an import defines or uses gets a prefix.
 //!
-//! What is a name is decided by its place, as the original does it: the texts of some keys are
-//! names, those of others are not, and of functions only three are looked into. Names that begin
-//! with `cloudify.` are the same everywhere.
+//! The place of a text decides whether it is a name, as in the original: under some keys texts are
+//! names, under others they are not. Only three functions are looked into. Names that begin with
+//! `cloudify.` are the same in every namespace.
 
 use crate::yaml::{Data, Node};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-/// What is put before the names of an import.
+/// The prefix that the names of an import get.
 pub(super) struct Prefix(String);
 
 impl Prefix {
@@ -16,7 +16,7 @@ impl Prefix {
         Self(format!("{namespace}--"))
     }
 
-    /// Changes the entries of a section.
+    /// Puts the prefix into all entries of a section, and before their own names.
     pub fn apply(&self, section: &str, entries: &mut IndexMap<String, Node>) {
         for entry in entries.values_mut() {
             if entry.at.file == super::BUILTIN {
@@ -44,12 +44,12 @@ impl Prefix {
             .collect();
     }
 
-    /// A text that is a name; functions, if it is a map.
+    /// Changes a text that is a name. In a map, the functions are changed.
     fn name(&self, node: Option<&mut Node>) {
         let Some(node) = node else { return };
         match &mut node.data {
             Data::Scalar(Value::String(name)) => {
-                // An empty implementation is none, and a script's text is no name.
+                // An empty text means no implementation, and the text of a script is not a name.
                 let is_name = !name.is_empty() && !name.contains('\n');
                 if is_name && !crate::constraints::is_primitive(name) {
                     *name = self.on(name);
@@ -65,7 +65,7 @@ impl Prefix {
         }
     }
 
-    /// A value with functions in it. Only maps are looked into, so a list's functions keep
+    /// Changes the functions in a value. Only maps are looked into, so functions in a list keep
     /// their names.
     fn value(&self, node: Option<&mut Node>) {
         if let Some(node) = node
@@ -134,7 +134,7 @@ impl Prefix {
         }
     }
 
-    /// Numbers of instances, which may be functions.
+    /// Changes the functions that numbers of instances may be.
     fn counts(&self, node: Option<&mut Node>) {
         if let Some(Data::Map(counts)) = node.map(|node| &mut node.data) {
             counts
@@ -143,7 +143,7 @@ impl Prefix {
         }
     }
 
-    /// A group's policies with their triggers; these have names of their own.
+    /// Changes the policies of a group and their triggers, which have names of their own.
     fn policies(&self, node: Option<&mut Node>) {
         let Some(Data::Map(policies)) = node.map(|node| &mut node.data) else {
             return;
@@ -172,7 +172,7 @@ impl Prefix {
         }
     }
 
-    /// Schemas of properties and parameters: the types that they name.
+    /// Changes the types that schemas of properties and parameters name.
     fn schemas(&self, node: Option<&mut Node>) {
         if let Some(Data::Map(schemas)) = node.map(|node| &mut node.data) {
             schemas.values_mut().for_each(|schema| self.schema(schema));
@@ -185,7 +185,7 @@ impl Prefix {
         self.value(get(schema, "default"));
     }
 
-    /// Operations. Their inputs are schemas in a type, and values in a template.
+    /// Changes operations. Their inputs are schemas in a type, and values in a template.
     fn interfaces(&self, node: Option<&mut Node>, input_names: fn(&Self, &mut Node)) {
         let Some(Data::Map(interfaces)) = node.map(|node| &mut node.data) else {
             return;
@@ -210,7 +210,7 @@ impl Prefix {
         }
     }
 
-    /// Inputs and nodes that functions name.
+    /// Changes the inputs and nodes that functions name.
     fn functions(&self, node: &mut Node) {
         match &mut node.data {
             Data::List(items) => items.iter_mut().for_each(|item| self.functions(item)),

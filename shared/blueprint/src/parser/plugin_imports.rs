@@ -1,20 +1,20 @@
-//! Plugins that are imported: which of the uploaded ones, and with which properties.
+//! Imports of plugins: which of the uploaded plugins is meant, and which properties it gets.
 //!
-//! `plugin:<name>?version=>=2.0,<3&distribution=centos` is the newest one that fits.
+//! `plugin:<name>?version=>=2.0,<3&distribution=centos` means the newest plugin that fits.
 
 use super::UploadedPlugin;
 use super::schema::{self, map};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::functions::function_of;
-use crate::python_text;
 use crate::yaml::{Data, Node, Position};
 use indexmap::IndexMap;
 use pep440_rs::VersionSpecifiers;
 use serde_json::Value;
 use std::str::FromStr;
+use windlass_python as python;
 
-/// The newest of the plugins that fit the query.
+/// Chooses the newest plugin that fits the query.
 pub(super) fn choose(
     name: &str,
     query: &str,
@@ -41,7 +41,7 @@ pub(super) fn choose(
             offers.retain(|offer| offer.distribution.as_deref() == Some(&value));
             continue;
         }
-        // A bare version is that version.
+        // A version without an operator means exactly this version.
         let specifiers = VersionSpecifiers::from_str(&value)
             .or_else(|_| VersionSpecifiers::from_str(&format!("=={value}")));
         version = Some(specifiers.map_err(|_| {
@@ -66,7 +66,7 @@ pub(super) fn choose(
         .ok_or_else(|| refused(format!("Plugin {name} not found (query: {query})")))
 }
 
-/// What a query's value stands for: `%3E` and `+`.
+/// Decodes `%3E` and `+` in the value of a query.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();
@@ -90,8 +90,8 @@ fn decoded(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A plugin's YAML for a version of the language: the one with the version in its name, else the
-/// first with none in it.
+/// The YAML text of a plugin for a version of the language. This is the file with the version in
+/// its name, or else the first file without a version.
 pub(super) fn file_for(plugin: &UploadedPlugin, version: Version) -> Option<&str> {
     let wanted = format!("{}.yaml", version.number());
     let mut files = plugin.files.iter();
@@ -103,7 +103,7 @@ pub(super) fn file_for(plugin: &UploadedPlugin, version: Version) -> Option<&str
     fitting.or_else(general).map(|(_, text)| text.as_str())
 }
 
-/// Whether a name ends like `plugin_1_4.yaml`.
+/// Whether a file name has a version, as in `plugin_1_4.yaml`.
 fn has_version(name: &str) -> bool {
     let Some(rest) = name.strip_suffix(".yaml") else {
         return false;
@@ -116,7 +116,7 @@ fn has_version(name: &str) -> bool {
     major.len() == 1 && digits(major) && digits(minor)
 }
 
-/// Labels and tags are those that the plugin has now, not those of its file.
+/// Replaces the labels and tags of a plugin's file by those that the uploaded plugin has now.
 pub(super) fn take_labels(file: &mut Node, plugin: &UploadedPlugin, at: Position) {
     let Data::Map(sections) = &mut file.data else {
         return;
@@ -149,7 +149,7 @@ pub(super) fn take_labels(file: &mut Node, plugin: &UploadedPlugin, at: Position
     }
 }
 
-/// Gives the plugins of a file the properties that stand beside its import.
+/// Sets properties of the plugins in a file, as the import asks for them.
 pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()> {
     let given = given.and_then(Node::as_map).cloned().unwrap_or_default();
     let Some(Data::Map(plugins)) = entry(file, "plugins").map(|node| &mut node.data) else {
@@ -175,7 +175,7 @@ pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()
                 None => true,
             };
             if !fits {
-                let value = python_text::display(&plain);
+                let value = python::str(&plain);
                 let type_name = type_name.unwrap_or_default();
                 wrong.push(format!(
                     "Property {name}: value '{value}' should be of type {type_name}"
@@ -185,7 +185,7 @@ pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()
             }
         }
         if !unknown.is_empty() {
-            let names = python_text::list(unknown);
+            let names = python::list(unknown);
             wrong.push(format!(
                 "Properties for imported plugin are redundant: {names}, consider updating import lines"
             ));
@@ -198,7 +198,7 @@ pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()
 }
 
 fn is_of_type(value: &Value, type_name: &str) -> Result<bool> {
-    // To the original a boolean is an integer.
+    // In the original, a boolean is an integer.
     let is_int = value.is_i64() || value.is_u64() || value.is_boolean();
     match type_name {
         "string" => Ok(value.is_string() || is_int),

@@ -1,10 +1,11 @@
-//! Plugins: who runs operations, and what of them has to be installed where.
+//! Plugins: they run operations, and some of them must be installed.
 
 use super::Blueprint;
 use super::data_types::DataTypes;
 use super::schema::{self, Key, key, since};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
+use crate::json::set;
 use crate::operations::HTTP_PLUGIN;
 use crate::yaml::Node;
 use indexmap::IndexMap;
@@ -25,7 +26,7 @@ const KEYS: [Key; 12] = [
     since("properties", 5),
 ];
 
-/// Reads the section.
+/// Reads the section `plugins`.
 pub(super) fn read(
     section: Option<&Node>,
     data_types: &DataTypes,
@@ -90,7 +91,7 @@ fn plugin(name: &str, node: &Node, data_types: &DataTypes, version: Version) -> 
     }))
 }
 
-/// What a plugin can be given where it is imported.
+/// Reads a property of a plugin. Whoever imports the plugin can set it.
 fn plugin_property(node: &Node, data_types: &DataTypes, version: Version) -> Result<Value> {
     let keys = [
         key("description"),
@@ -106,18 +107,18 @@ fn plugin_property(node: &Node, data_types: &DataTypes, version: Version) -> Res
 }
 
 impl Blueprint<'_> {
-    /// A plugin as the plan has it, run by this executor.
+    /// A plugin in the form of a plan, run by this executor.
     pub(super) fn plugin_run_by(&self, name: &str, executor: &str) -> Value {
         let mut plugin = match self.plugins.get(name) {
             Some(plugin) => plugin.clone(),
             None => built_in(name),
         };
-        plugin["executor"] = json!(executor);
+        set(&mut plugin, "executor", executor);
         plugin
     }
 }
 
-/// The plugin that the control plane runs itself; blueprints need not declare it.
+/// The plugin that the control plane runs itself. Blueprints need not declare it.
 fn built_in(name: &str) -> Value {
     json!({
         "source": null,

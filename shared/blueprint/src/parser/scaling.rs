@@ -1,13 +1,14 @@
-//! How many instances of something there may be: what nodes and scaling policies say alike.
+//! The numbers of instances that nodes and scaling policies ask for, in the same form.
 
 use super::schema::{self, key};
 use super::version::Version;
 use crate::error::{Error, Result, Under};
 use crate::functions::function_of;
+use crate::json::set;
 use crate::yaml::Node;
 use serde_json::{Value, json};
 
-/// A node's `instances` and `capabilities`.
+/// Reads `instances` and `capabilities` of a node template.
 pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Value, Value)> {
     let deploy = match node.get("instances") {
         None => None,
@@ -67,7 +68,7 @@ pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Valu
             "current_instances",
             "planned_instances",
         ] {
-            properties[count] = deploy.clone();
+            set(&mut properties, count, deploy.clone());
         }
         instances = json!({ "deploy": deploy });
     }
@@ -77,7 +78,7 @@ pub(super) fn of_node(name: &str, node: &Node, version: Version) -> Result<(Valu
     ))
 }
 
-/// Scaling properties with their defaults.
+/// Reads scaling properties and fills in their defaults.
 pub(super) fn properties(given: Option<&Node>) -> Result<Value> {
     let mut properties = json!({
         "min_instances": 0,
@@ -93,14 +94,15 @@ pub(super) fn properties(given: Option<&Node>) -> Result<Value> {
         schema::check_keys(node, &keys, Version::NEWEST)?;
         for (name, entry) in schema::map(node)? {
             if !entry.is_null() {
-                properties[name] = count(name, entry).under(name)?;
+                let count = count(name, entry).under(name)?;
+                set(&mut properties, name, count);
             }
         }
         check_order(&properties).map_err(|error| error.at(node))?;
     }
-    let default = properties["default_instances"].clone();
-    properties["current_instances"] = default.clone();
-    properties["planned_instances"] = default;
+    let default = properties.get("default_instances").cloned();
+    set(&mut properties, "current_instances", default.clone());
+    set(&mut properties, "planned_instances", default);
     Ok(properties)
 }
 
@@ -141,8 +143,8 @@ fn count(name: &str, entry: &Node) -> Result<Value> {
     }
 }
 
-/// Minimum, default and maximum must be in order. Functions are checked when they have
-/// become numbers.
+/// Checks that minimum, default and maximum are in order. Functions are checked later, when they
+/// have become numbers.
 pub(crate) fn check_order(properties: &Value) -> Result<()> {
     let number = |name: &str| properties[name].as_i64();
     let unbounded = number("max_instances") == Some(-1);

@@ -1,11 +1,11 @@
-//! The shape of sections: which keys there may be, and of which kind their values are.
+//! The form of sections: which keys there may be, and the types of their values.
 
 use super::version::Version;
 use crate::error::{Error, Result, Under};
-use crate::python_text;
 use crate::yaml::{Data, Node};
 use indexmap::IndexMap;
 use serde_json::Value;
+use windlass_python as python;
 
 /// A key that a map may have.
 pub(super) struct Key {
@@ -14,7 +14,7 @@ pub(super) struct Key {
     pub since: Version,
 }
 
-/// A key of the first version.
+/// A key that the first version of the language has.
 pub(super) const fn key(name: &'static str) -> Key {
     since(name, 0)
 }
@@ -27,11 +27,11 @@ pub(super) const fn since(name: &'static str, minor: u32) -> Key {
     }
 }
 
-/// A map whose keys are all known to this version of the language.
+/// Checks that this version of the language knows all keys of a map.
 pub(super) fn check_keys(node: &Node, keys: &[Key], version: Version) -> Result<()> {
     for (name, value) in map(node)? {
         let Some(key) = keys.iter().find(|key| key.name == name) else {
-            let valid = python_text::list(keys.iter().map(|key| key.name));
+            let valid = python::list(keys.iter().map(|key| key.name));
             let message = format!("'{name}' is not in schema. Valid schema values: {valid}");
             return Err(Error::parser(1, message).at(value).under(name));
         };
@@ -40,7 +40,7 @@ pub(super) fn check_keys(node: &Node, keys: &[Key], version: Version) -> Result<
     Ok(())
 }
 
-/// The refusal of a value of another kind than the language wants.
+/// The refusal of a value that has the wrong type.
 pub(super) fn wrong(node: &Node, expected: &str) -> Error {
     let found = node.type_name();
     Error::parser(
@@ -50,7 +50,7 @@ pub(super) fn wrong(node: &Node, expected: &str) -> Error {
     .at(node)
 }
 
-/// The entries of a map; null is an empty one.
+/// The entries of a map. Null counts as an empty map.
 pub(super) fn map(node: &Node) -> Result<&IndexMap<String, Node>> {
     static EMPTY: std::sync::LazyLock<IndexMap<String, Node>> =
         std::sync::LazyLock::new(IndexMap::new);
@@ -61,7 +61,7 @@ pub(super) fn map(node: &Node) -> Result<&IndexMap<String, Node>> {
     }
 }
 
-/// The items of a list; null is an empty one.
+/// The items of a list. Null counts as an empty list.
 pub(super) fn list(node: &Node) -> Result<&[Node]> {
     match &node.data {
         Data::List(items) => Ok(items),
@@ -70,12 +70,11 @@ pub(super) fn list(node: &Node) -> Result<&[Node]> {
     }
 }
 
-/// A text.
 pub(super) fn text(node: &Node) -> Result<&str> {
     node.as_str().ok_or_else(|| wrong(node, "string"))
 }
 
-/// An entry that is a map; none when it is left out.
+/// The entries of a map that stands at a key. A missing map counts as an empty one.
 pub(super) fn map_at<'a>(
     node: &'a Node,
     name: &str,
@@ -87,14 +86,14 @@ pub(super) fn map_at<'a>(
     Ok(entries.into_iter().flatten())
 }
 
-/// An entry that is a text.
+/// The text at a key, if there is one.
 pub(super) fn text_at<'a>(node: &'a Node, name: &str) -> Result<Option<&'a str>> {
     node.get(name)
         .map(|entry| text(entry).under(name))
         .transpose()
 }
 
-/// An entry that is a boolean.
+/// The boolean at a key, if there is one.
 pub(super) fn bool_at(node: &Node, name: &str) -> Result<Option<bool>> {
     let Some(entry) = node.get(name) else {
         return Ok(None);
@@ -105,7 +104,7 @@ pub(super) fn bool_at(node: &Node, name: &str) -> Result<Option<bool>> {
     }
 }
 
-/// An integer; booleans are some to the original.
+/// An integer. In the original, a boolean is an integer too.
 pub(super) fn integer(node: &Node) -> Result<&Value> {
     match &node.data {
         Data::Scalar(value) if value.is_i64() || value.is_u64() || value.is_boolean() => Ok(value),
@@ -113,7 +112,7 @@ pub(super) fn integer(node: &Node) -> Result<&Value> {
     }
 }
 
-/// An entry that is a number.
+/// The number at a key, if there is one.
 pub(super) fn number_at<'a>(node: &'a Node, name: &str) -> Result<Option<&'a Value>> {
     let Some(entry) = node.get(name) else {
         return Ok(None);
@@ -124,7 +123,7 @@ pub(super) fn number_at<'a>(node: &'a Node, name: &str) -> Result<Option<&'a Val
     }
 }
 
-/// An entry that has to be there.
+/// The entry at a key that must not be missing.
 pub(super) fn required<'a>(node: &'a Node, name: &str) -> Result<&'a Node> {
     node.get(name).ok_or_else(|| {
         let message = format!("'{name}' key is required but it is currently missing");
@@ -132,7 +131,7 @@ pub(super) fn required<'a>(node: &'a Node, name: &str) -> Result<&'a Node> {
     })
 }
 
-/// A value or null.
+/// The value at a key, or null.
 pub(super) fn value_at(node: &Node, name: &str) -> Value {
     node.get(name).map_or(Value::Null, Node::to_value)
 }

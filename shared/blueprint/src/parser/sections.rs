@@ -7,11 +7,11 @@ use super::schema::{self, key, since};
 use super::version::Version;
 use crate::constraints;
 use crate::error::{Error, Result, Under};
-use crate::python_text::represent;
 use crate::yaml::Node;
 use serde_json::{Map, Value, json};
+use windlass_python as python;
 
-/// What a schema is of: both have types, defaults and constraints.
+/// What a schema belongs to. Both kinds have types, defaults and constraints.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Schema {
     Input,
@@ -19,7 +19,7 @@ pub(super) enum Schema {
 }
 
 impl Blueprint<'_> {
-    /// Entries of a section, each read by `read`, under its name.
+    /// Reads each entry of a section with `read`. Refusals name the entry.
     pub(super) fn entries(
         &self,
         section: &'static str,
@@ -34,7 +34,7 @@ impl Blueprint<'_> {
         Ok(Value::Object(entries))
     }
 
-    /// `inputs`: schemas, with the defaults of data types filled in.
+    /// Reads the section `inputs`: schemas, in which the defaults of data types are filled in.
     pub(super) fn inputs(&self) -> Result<Value> {
         self.entries("inputs", |name, node| {
             let input = self.input(name, node)?;
@@ -46,7 +46,7 @@ impl Blueprint<'_> {
         })
     }
 
-    /// The schema of an input, of the deployment or of an operation.
+    /// Reads the schema of an input, of a deployment or of an operation.
     pub(super) fn input(&self, name: &str, node: &Node) -> Result<Value> {
         let input = self.schema(name, node, Schema::Input)?;
         let set = |key: &str| input.get(key).and_then(Value::as_bool);
@@ -76,7 +76,7 @@ impl Blueprint<'_> {
         Ok(input)
     }
 
-    /// The schema of an input or of a workflow's parameter.
+    /// Reads the schema of an input or of a workflow's parameter.
     fn schema(&self, name: &str, node: &Node, what: Schema) -> Result<Value> {
         let version = self.version_of(node);
         let keys = [
@@ -163,7 +163,7 @@ impl Blueprint<'_> {
         Ok(())
     }
 
-    /// `outputs` or `capabilities`.
+    /// Reads the section `outputs` or the section `capabilities`.
     pub(super) fn outputs(&self, section: &'static str) -> Result<Value> {
         self.entries(section, |_, node| {
             schema::check_keys(node, &[key("description"), key("value")], self.version)?;
@@ -173,7 +173,7 @@ impl Blueprint<'_> {
         })
     }
 
-    /// `workflows`.
+    /// Reads the section `workflows`.
     pub(super) fn workflows(&self) -> Result<Value> {
         self.entries("workflows", |name, node| {
             let version = self.version_of(node);
@@ -215,7 +215,7 @@ impl Blueprint<'_> {
         })
     }
 
-    /// When a workflow can be run; null for always.
+    /// Reads the rules that say when a workflow is available. Null means always.
     fn availability_rules(&self, node: &Node, version: Version) -> Result<Value> {
         let Some(rules) = node.get("availability_rules") else {
             return Ok(Value::Null);
@@ -234,7 +234,7 @@ impl Blueprint<'_> {
                 if !schema::list(active)?.iter().all(known) {
                     let message = format!(
                         "Invalid definition of 'active_node_instances' availability rule: '{}'. Allowed values: ('all', 'partial', 'none')",
-                        represent(&active.to_value())
+                        python::repr(&active.to_value())
                     );
                     return Err(Error::parser(103, message)
                         .at(active)

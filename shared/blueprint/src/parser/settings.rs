@@ -1,12 +1,14 @@
-//! Labels, and what a blueprint wants its deployments to be given: a name, groups, schedules.
+//! Labels and deployment settings: names, groups and schedules that deployments get from their
+//! blueprint.
 
 use super::Blueprint;
 use super::schema::{self, Key, key};
 use crate::error::{Error, ErrorKind, Result, Under};
-use crate::python_text;
+use crate::json::set;
 use crate::yaml::Node;
 use chrono::NaiveDateTime;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use windlass_python as python;
 
 const SETTINGS: [Key; 4] = [
     key("default_schedules"),
@@ -40,7 +42,8 @@ const EXECUTION: [Key; 4] = [
 const WEEKDAYS: [&str; 7] = ["su", "mo", "tu", "we", "th", "fr", "sa"];
 
 impl Blueprint<'_> {
-    /// `labels`: those of deployments, which may be functions, but known when one is created.
+    /// Reads the section `labels`, for deployments. Values may be functions that can be evaluated
+    /// when the deployment is created.
     pub(super) fn labels(&self) -> Result<Value> {
         self.entries("labels", |name, node| {
             for item in label_values(node)? {
@@ -62,7 +65,8 @@ impl Blueprint<'_> {
         })
     }
 
-    /// `blueprint_labels`: nothing is evaluated yet when a blueprint gets them.
+    /// Reads the section `blueprint_labels`. Functions are not allowed, because nothing is
+    /// evaluated for a blueprint.
     pub(super) fn blueprint_labels(&self) -> Result<Value> {
         self.entries("blueprint_labels", |name, node| {
             if label_values(node)?.iter().any(|item| item.as_str().is_none()) {
@@ -75,7 +79,7 @@ impl Blueprint<'_> {
         })
     }
 
-    /// `deployment_settings`.
+    /// Reads the section `deployment_settings`.
     pub(super) fn deployment_settings(&self) -> Result<Value> {
         let Some(node) = self.section("deployment_settings") else {
             return Ok(json!({}));
@@ -95,17 +99,16 @@ impl Blueprint<'_> {
             schema::text(name).under("display_name")?;
         }
         let mut settings = node.to_value();
-        if settings["default_schedules"].is_null() {
-            settings["default_schedules"] = json!({});
-        }
+        let mut schedules = Map::new();
         for (name, schedule) in schema::map_at(node, "default_schedules")? {
             let value = self
                 .schedule(schedule)
                 .map_err(|error| error.at(schedule))
                 .under(name)
                 .under("default_schedules")?;
-            settings["default_schedules"][name.as_str()] = value;
+            schedules.insert(name.clone(), value);
         }
+        set(&mut settings, "default_schedules", schedules);
         Ok(settings)
     }
 
@@ -138,9 +141,9 @@ impl Blueprint<'_> {
         }
         let zone = schema::text_at(node, "timezone")?;
         let mut value = node.to_value();
-        value["since"] = json!(moment(since, zone).under("since")?);
+        set(&mut value, "since", moment(since, zone).under("since")?);
         if let Some(until) = schema::text_at(node, "until")? {
-            value["until"] = json!(moment(until, zone).under("until")?);
+            set(&mut value, "until", moment(until, zone).under("until")?);
         }
         if is_utc(zone)
             && let Some(schedule) = value.as_object_mut()
@@ -165,7 +168,8 @@ fn execution_arguments(node: &Node, blueprint: &Blueprint<'_>) -> Result<()> {
     wait.transpose().under("wait_after_fail").map(|_| ())
 }
 
-/// A schedule is made with its deployment, before anything has attributes.
+/// Checks the parameters of a schedule. It is made together with its deployment, when nothing has
+/// attributes yet.
 fn parameters(schedule: &Node) -> Result<()> {
     let refused = |verb: &str, from: String| {
         let message = format!(
@@ -184,7 +188,7 @@ fn parameters(schedule: &Node) -> Result<()> {
     Ok(())
 }
 
-/// `mo`, or `2fr` for the second Friday of a month.
+/// Checks a weekday: `mo`, or `2fr` for the second Friday of a month.
 fn weekday(text: &str) -> Result<()> {
     let lower = text.to_lowercase();
     let skipped = lower.chars().count().saturating_sub(2);
@@ -192,18 +196,18 @@ fn weekday(text: &str) -> Result<()> {
     if WEEKDAYS.contains(&day.as_str()) {
         return Ok(());
     }
-    let known = python_text::list(WEEKDAYS);
+    let known = python::list(WEEKDAYS);
     let message = format!("{day} is not a valid weekday value. Accepted values: {known}");
     Err(Error::parser(1, message).under("weekdays"))
 }
 
-/// Whether times of a zone are those of UTC. What other zones are needs their history, which is
-/// not known here: those schedules keep their zone with their times.
+/// Whether the times of a zone are those of UTC. Other zones would need a table of their history,
+/// so their schedules keep the zone beside the times.
 fn is_utc(zone: Option<&str>) -> bool {
     zone.is_none_or(|zone| matches!(zone, "" | "UTC" | "GMT" | "Etc/UTC" | "Zulu"))
 }
 
-/// A time of a schedule: `+2 hours` from its creation, or a date.
+/// Reads a time of a schedule: a date, or `+2 hours` counted from its creation.
 fn moment(text: &str, zone: Option<&str>) -> Result<String> {
     if text.starts_with('+') {
         let mut parts = text.split('+').skip(1).map(str::trim);
@@ -228,7 +232,7 @@ fn moment(text: &str, zone: Option<&str>) -> Result<String> {
     })
 }
 
-/// `2 weeks`, `10min`, `1y`.
+/// Whether a text is a length of time, such as `2 weeks`, `10min` or `1y`.
 fn is_period(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);

@@ -1,28 +1,29 @@
-//! Node types and relationship types: what they inherit, from root to leaf.
+//! Node types and relationship types, with everything that they inherit.
 
 use super::Blueprint;
 use super::data_types::Schemas;
 use super::interfaces::{self, Interfaces, Site};
 use super::schema::{self, key};
 use crate::error::{Error, Result, Under};
+use crate::json::set;
 use crate::plan::Part;
 use crate::yaml::Node;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// A node type or relationship type with all that it inherits.
+/// A node type or relationship type with its own and its inherited parts.
 pub(super) struct Type {
-    /// Root first, itself last.
+    /// The names of all types that it derives from, the root first and itself last.
     pub hierarchy: Arc<Value>,
     pub properties: Schemas,
-    /// A node type's interfaces, or a relationship's on the source side.
+    /// The interfaces of a node type, or those of a relationship type on its source side.
     pub interfaces: Arc<Interfaces>,
-    /// A relationship's interfaces on the target side.
+    /// The interfaces of a relationship type on its target side.
     pub target_interfaces: Arc<Interfaces>,
 }
 
-/// Which of the two kinds of types is read.
+/// The two kinds of types. They are read in the same way.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Family {
     Nodes,
@@ -45,7 +46,7 @@ impl Family {
     }
 }
 
-/// Reads a section of types.
+/// Reads the section `node_types` or `relationships`.
 pub(super) fn read(
     blueprint: &Blueprint<'_>,
     section: Option<&Node>,
@@ -62,8 +63,8 @@ pub(super) fn read(
     Ok(types)
 }
 
-/// Resolves a type after those that it derives from; a loop rather than a recursion,
-/// because a chain can be as long as a file.
+/// Resolves a type, and before it the types that it derives from. This is a loop and no recursion,
+/// because a chain of types can be as long as a file.
 fn resolve(
     blueprint: &Blueprint<'_>,
     name: &str,
@@ -92,7 +93,7 @@ fn resolve(
                 .under(last));
         }
         if let Some(first) = chain.iter().position(|other| *other == parent) {
-            let circle = chain[first..].join(" --> ");
+            let circle = chain.get(first..).unwrap_or_default().join(" --> ");
             return Err(Error::parser(
                 100,
                 format!("Parsing failed. Circular dependency detected: {circle} --> {parent}"),
@@ -122,7 +123,7 @@ fn resolve(
     Ok(())
 }
 
-/// A relationship type's operations must be clear, also those that no node uses.
+/// Checks the operations of a relationship type, even if no node uses them.
 fn check_operations(blueprint: &Blueprint<'_>, name: &str, kind: &Type) -> Result<()> {
     let owner = format!("Relationship '{name}'");
     let site = Site {
@@ -162,7 +163,7 @@ fn one(
     let properties = blueprint
         .data_types
         .properties(node.get("properties"), name, version)?;
-    // Operations write these; nothing of them is in a plan.
+    // Operations write these later. A plan does not have them.
     let runtime = "runtime_properties";
     blueprint
         .data_types
@@ -200,13 +201,13 @@ fn one(
 }
 
 impl Type {
-    /// Whether it derives from a type, or is it.
+    /// Whether this is the type of that name, or derives from it.
     pub fn is_a(&self, name: &str) -> bool {
         let hierarchy = self.hierarchy.as_array();
         hierarchy.is_some_and(|types| types.iter().any(|one| one == name))
     }
 
-    /// A relationship type as the plan has it.
+    /// A relationship type in the form of a plan.
     pub fn relationship_value(&self, name: &str, node: &Node) -> Value {
         let mut value = json!({
             "properties": self.properties,
@@ -216,7 +217,7 @@ impl Type {
             "type_hierarchy": *self.hierarchy,
         });
         if let Some(parent) = node.get("derived_from") {
-            value["derived_from"] = parent.to_value();
+            set(&mut value, "derived_from", parent.to_value());
         }
         value
     }

@@ -1,9 +1,9 @@
 //! Versions of the language, and what each of them brought.
 
 use crate::error::{Error, Result, Under};
-use crate::python_text;
 use crate::yaml::Node;
 use serde_json::{Value, json};
+use windlass_python as python;
 
 /// `cloudify_dsl_1_<minor>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +21,9 @@ const NAMES: [&str; 6] = [
 pub(super) const SECTION: &str = "tosca_definitions_version";
 
 impl Version {
-    /// The newest version.
     pub const NEWEST: Self = Self(NAMES.len() as u32 - 1);
 
-    /// The version that a file names, if it does.
+    /// The version that a file states, if it states one.
     pub fn of(file: &Node) -> Result<Option<Self>> {
         let Some(node) = file.get(SECTION) else {
             return Ok(None);
@@ -36,7 +35,7 @@ impl Version {
                 29,
                 format!(
                     "Unexpected {SECTION} {name}; Currently supported versions are: {}",
-                    python_text::list(NAMES)
+                    python::list(NAMES)
                 ),
             )
             .at(node)
@@ -44,31 +43,32 @@ impl Version {
         }
     }
 
-    /// The version `1_<minor>`; the newest, if there is none of that number.
+    /// The version with the number `1_<minor>`, or the newest one if there is no such version.
     pub fn numbered(number: &str) -> Self {
         let named = |name: &&str| name.strip_prefix("cloudify_dsl_") == Some(number);
         let minor = NAMES.iter().position(named);
         minor.map_or(Self::NEWEST, |minor| Self(minor as u32))
     }
 
-    /// Whether this is `_1_<minor>` of a version that there is.
+    /// Whether a text is `_1_<minor>` for a version that exists.
     pub fn is_suffix(text: &str) -> bool {
         NAMES
             .iter()
             .any(|name| name.strip_prefix("cloudify_dsl") == Some(text))
     }
 
-    /// Its number, such as `1_4`.
+    /// The number in the form `1_4`.
     pub fn number(self) -> String {
         format!("1_{}", self.0)
     }
 
-    /// Its name.
+    /// The name in the form `cloudify_dsl_1_4`.
     pub fn name(self) -> &'static str {
-        NAMES[self.0 as usize]
+        let name = NAMES.get(self.0 as usize).or(NAMES.last());
+        name.copied().unwrap_or_default()
     }
 
-    /// Refuses what only a later version has.
+    /// Refuses something that a later version brought.
     pub fn requires(self, since: Self, what: &str, node: &Node) -> Result<()> {
         if self >= since {
             return Ok(());
@@ -78,7 +78,7 @@ impl Version {
         Err(Error::parser(102, message).at(node))
     }
 
-    /// The plan's `version`.
+    /// The section `version` of a plan.
     pub fn to_value(self) -> Value {
         json!({
             "raw": self.name(),

@@ -1,4 +1,4 @@
-//! Building the tree from the parser's events.
+//! Building the tree from the events of the YAML parser.
 
 use super::{Data, Node, Position, scalar};
 use crate::error::{Error, Result};
@@ -7,15 +7,15 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// How deep lists and maps may nest, aliases included.
+/// How many lists and maps may be inside each other, aliases included.
 const MAX_DEPTH: usize = 200;
-/// How many nodes a file may have, aliases counted as often as they are used: what takes less than a
-/// second to read and refuse. A blueprint of 2,000 nodes has some 40,000.
+/// How many nodes a file may have. An alias counts each time it is used. So many nodes are read and
+/// refused in less than a second; a blueprint of 2,000 nodes has about 40,000.
 const MAX_NODES: usize = 250_000;
-/// The longest file. A blueprint of thousands of nodes has a few hundred kilobytes.
+/// How many bytes a file may have. A blueprint of thousands of nodes has a few hundred kilobytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Reads a file; `None` when there is nothing in it.
+/// Reads a file. The result is `None` for an empty one.
 pub(crate) fn load(bytes: &[u8], file: u16) -> Result<Option<Node>> {
     if bytes.len() > MAX_BYTES {
         return Err(illegal(format!(
@@ -57,7 +57,7 @@ fn illegal(why: String) -> Error {
     Error::parser(-1, format!("Failed to parse DSL: Illegal yaml; {why}"))
 }
 
-/// A node with what counts against the limits.
+/// A node, with its numbers that count against the limits.
 #[derive(Clone)]
 struct Measured {
     node: Node,
@@ -65,7 +65,7 @@ struct Measured {
     count: usize,
 }
 
-/// A list or map whose end has not come yet.
+/// A list or map that is not finished yet.
 struct Open {
     at: Position,
     anchor: usize,
@@ -78,7 +78,7 @@ enum Content {
     List(Vec<Node>),
     Map {
         map: IndexMap<String, Node>,
-        /// What `<<` brought in; the map's own keys win.
+        /// The entries that `<<` added. The map's own entries win over them.
         merged: Vec<Node>,
         key: Option<Key>,
     },
@@ -199,7 +199,7 @@ impl Loader {
         self.add(whole, open.anchor, span)
     }
 
-    /// Whether the next node is a map's key.
+    /// Whether the next node is a key of a map.
     fn wants_key(&self) -> bool {
         let content = self.open.last().map(|open| &open.content);
         matches!(content, Some(Content::Map { key: None, .. }))
@@ -216,10 +216,10 @@ impl Loader {
         Ok(())
     }
 
-    /// Puts a finished node where it belongs.
+    /// Puts a finished node into the list or map around it.
     fn add(&mut self, mut item: Measured, anchor: usize, span: &Span) -> Result<()> {
         if anchor > 0 {
-            // Copies for anchors count too: nested ones would otherwise grow unseen.
+            // Copies for anchors count too, because nested anchors can make them grow fast.
             self.count(item.count, span)?;
             self.anchors.insert(anchor, item.clone());
         }
@@ -273,7 +273,7 @@ fn place(span: &Span, why: &str) -> Error {
     illegal(format!("{why}, line {line}, column {column}"))
 }
 
-/// Lists and maps may only say that they are lists and maps.
+/// Refuses tags on lists and maps, except those that say that they are lists and maps.
 fn check_tag(tag: Option<&Tag>, span: &Span) -> Result<()> {
     let known = |tag: &Tag| {
         tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "seq" | "map" | "set" | "omap")
@@ -314,7 +314,8 @@ fn resolve(text: &str, plain: bool, tag: Option<&Tag>, span: &Span) -> Result<Va
     }
 }
 
-/// Adds what `<<` brought in: earlier ones win over later ones, own keys over all.
+/// Adds the entries that `<<` brought. Earlier ones win over later ones, and the map's own keys win
+/// over all.
 fn merge(
     map: &mut IndexMap<String, Node>,
     merged: Vec<Node>,

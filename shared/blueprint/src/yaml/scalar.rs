@@ -1,8 +1,8 @@
-//! What a plain scalar means in YAML 1.1: `yes` is true, `0644` is 420, `1e5` is a text.
+//! The meaning of plain scalars in YAML 1.1: `yes` is true, `0644` is 420, `1e5` is a text.
 
 use serde_json::Value;
 
-/// The value of a plain (unquoted) scalar.
+/// The value of a scalar without quotes.
 pub(super) fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -22,7 +22,7 @@ pub(super) fn resolve(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-/// A key as JSON has it: numbers and booleans as text.
+/// A key in the form of JSON: numbers and booleans become texts.
 pub(super) fn key_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -61,7 +61,7 @@ fn integer(text: &str) -> Option<Value> {
         }
         match bare.parse() {
             Ok(size) => size,
-            // JSON numbers of that size are floats to everyone who reads them.
+            // Readers of JSON take numbers of this size for floats.
             Err(_) => return float_value(negative, bare.parse().ok()?),
         }
     };
@@ -74,7 +74,7 @@ fn integer(text: &str) -> Option<Value> {
     }
 }
 
-/// `1:30` is 90: sixties, as YAML 1.1 has it for times.
+/// Reads numbers to the base of sixty, which YAML 1.1 has for times: `1:30` is 90.
 fn sexagesimal(text: &str) -> Option<u64> {
     let mut parts = text.split(':');
     let first = parts.next()?;
@@ -100,7 +100,7 @@ fn float_value(negative: bool, size: f64) -> Option<Value> {
     serde_json::Number::from_f64(if negative { -size } else { size }).map(Value::Number)
 }
 
-/// A float has a dot, and an exponent only with a sign.
+/// Reads a float. It has a dot, and an exponent needs a sign.
 fn float(text: &str) -> Option<Value> {
     let (negative, body) = signed(text);
     if let Some((sixties, seconds)) = body.rsplit_once(':') {

@@ -5,10 +5,10 @@
 //! The bytes go as they are. Nothing here encrypts them.
 
 #[cfg(target_arch = "wasm32")]
-#[path = "tcp_spin.rs"]
+#[path = "tcp/spin.rs"]
 mod imp;
 #[cfg(not(target_arch = "wasm32"))]
-#[path = "tcp_native.rs"]
+#[path = "tcp/native.rs"]
 mod imp;
 
 use std::time::Duration;

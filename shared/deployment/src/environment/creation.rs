@@ -5,7 +5,6 @@
 //! stays without nodes, to tell why.
 
 use serde_json::{Map, Value};
-use std::time::{SystemTime, UNIX_EPOCH};
 use windlass_blueprint::functions::has_functions;
 use windlass_blueprint::{
     DeploymentPlan, Error as Problem, InputProblem, Plan, check_inputs, instantiate,
@@ -13,16 +12,16 @@ use windlass_blueprint::{
 };
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
-use windlass_store::audit;
 use windlass_store::blueprints::{self, Blueprint};
-use windlass_store::deployments::{self, Creation, NewDeployment, Owner};
+use windlass_store::deployments::{self, NewDeployment, Owner};
 use windlass_store::executions::deployment_status;
-use windlass_store::labels::{self, LabelOwner};
-use windlass_store::node_instances::{self as node_instances, NewInstance};
+use windlass_store::labels::{self, Label};
+use windlass_store::node_instances::{self, NewInstance};
 use windlass_store::nodes::{self, NewNode};
 
-use super::known::World;
-use super::rows;
+use super::creation_record::{self, Creation};
+use super::plan_rows;
+use super::world::World;
 
 /// A deployment that somebody wants.
 #[derive(Clone, Debug)]
@@ -34,7 +33,7 @@ pub struct Wanted {
     /// Values for the blueprint's inputs.
     pub inputs: Map<String, Value>,
     /// Labels, in the form in which they are stored.
-    pub labels: Vec<(String, String)>,
+    pub labels: Vec<Label>,
     /// Who is to see it.
     pub visibility: Visibility,
     /// The name shown to people; the blueprint's, or else the id, when absent.
@@ -64,9 +63,29 @@ pub struct Prepared {
 struct Environment {
     columns: Map<String, Value>,
     display_name: Option<String>,
-    labels: Vec<(String, String)>,
+    labels: Vec<Label>,
     nodes: Vec<NewNode>,
     instances: Vec<NewInstance>,
+}
+
+/// Why there is no environment.
+enum NotMade {
+    /// The blueprint makes it impossible with these inputs, for this reason.
+    Impossible(String),
+    /// It could not be found out.
+    Unknown(Error),
+}
+
+impl From<Error> for NotMade {
+    fn from(error: Error) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+impl From<Problem> for NotMade {
+    fn from(problem: Problem) -> Self {
+        Self::Impossible(problem.message)
+    }
 }
 
 /// How it went.
@@ -82,12 +101,16 @@ impl Prepared {
     /// Reads the plan, puts the inputs in and makes the node instances.
     pub async fn new(db: &impl Db, scope: &Scope, wanted: Wanted) -> Result<Self> {
         let began = Timestamp::now();
-        let stored = blueprints::plan(db, wanted.blueprint.key).await?;
+        let stored = blueprints::plan(db, &wanted.blueprint).await?;
         let plan = Plan::from_stored(stored)
             .ok_or_else(|| Error::internal(format!("{} has no plan", wanted.blueprint.id)))?;
         let inputs = check_inputs(&plan, &wanted.inputs);
         let environment = match &inputs {
-            Ok(()) => environment(db, scope, &wanted, &plan).await?,
+            Ok(()) => match environment(db, scope, &wanted, &plan).await {
+                Ok(environment) => Ok(environment),
+                Err(NotMade::Impossible(reason)) => Err(reason),
+                Err(NotMade::Unknown(error)) => return Err(error),
+            },
             // Refused before it is asked for.
             Err(_) => Err(String::new()),
         };
@@ -111,51 +134,39 @@ async fn environment(
     scope: &Scope,
     wanted: &Wanted,
     plan: &Plan,
-) -> Result<Result<Environment, String>> {
+) -> Result<Environment, NotMade> {
     // No secret is stored yet, so none exists.
     let secret_exists = |_: &str| false;
-    let prepared = prepare_deployment(
+    let plan = prepare_deployment(
         plan,
         &wanted.inputs,
         &secret_exists,
         wanted.runtime_only_evaluation,
-    );
-    let plan = match prepared {
-        Ok(plan) => plan,
-        Err(problem) => return Ok(Err(problem.message)),
-    };
-    let labels = match all_labels(&plan, &wanted.labels) {
-        Ok(labels) => labels,
-        Err(refusal) => return Ok(Err(refusal.message().to_owned())),
-    };
-    if let Err(reason) = check_parent_capabilities(db, scope, &plan, &labels).await? {
-        return Ok(Err(reason));
-    }
-    let instances = match instantiate(&plan, &mut random_numbers()) {
-        Ok(instances) => instances,
-        Err(Problem { message, .. }) => return Ok(Err(message)),
-    };
-    let settings = plan.plan.section("deployment_settings");
-    Ok(Ok(Environment {
-        columns: rows::deployment_columns(&plan),
-        display_name: settings["display_name"].as_str().map(str::to_owned),
+    )?;
+    let labels = all_labels(&plan, &wanted.labels)
+        .map_err(|refusal| NotMade::Impossible(refusal.message().to_owned()))?;
+    check_parent_capabilities(db, scope, &plan, &labels).await?;
+    let instances = instantiate(&plan, &mut random_numbers())?;
+    let display_name = plan.plan.section("deployment_settings").get("display_name");
+    Ok(Environment {
+        columns: plan_rows::deployment_columns(&plan),
+        display_name: display_name.and_then(Value::as_str).map(str::to_owned),
         labels,
-        nodes: rows::nodes(&plan),
-        instances: rows::instances(instances),
-    }))
+        nodes: plan_rows::nodes(&plan),
+        instances: plan_rows::instances(instances),
+    })
 }
 
-/// Numbers for ids, which have to differ and no more: one unpredictable seed, then xorshift.
+/// Numbers for ids. The platform is asked for many at a time.
 fn random_numbers() -> impl FnMut() -> u32 {
-    let clock = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |now| now.as_nanos() as u64);
-    let mut state = u64::from_le_bytes(ids::random_bytes()) ^ clock | 1;
+    let mut left: Vec<u8> = Vec::new();
     move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u32
+        if left.is_empty() {
+            left.extend(ids::random_bytes::<256>());
+        }
+        let mut number = [0; 4];
+        number.fill_with(|| left.pop().unwrap_or_default());
+        u32::from_ne_bytes(number)
     }
 }
 
@@ -179,7 +190,7 @@ fn plugins_to_install(plan: &Plan) -> Vec<String> {
 }
 
 /// The plan's labels and those of the request, each once.
-fn all_labels(plan: &DeploymentPlan, given: &[(String, String)]) -> Result<Vec<(String, String)>> {
+fn all_labels(plan: &DeploymentPlan, given: &[Label]) -> Result<Vec<Label>> {
     let mut all = Vec::new();
     for (key, label) in plan
         .plan
@@ -203,16 +214,16 @@ fn all_labels(plan: &DeploymentPlan, given: &[(String, String)]) -> Result<Vec<(
     Ok(all)
 }
 
-/// Whether the parent has all the capabilities that the blueprint says it uses.
+/// Demands that the parent has all the capabilities that the blueprint says it uses.
 async fn check_parent_capabilities(
     db: &impl Db,
     scope: &Scope,
     plan: &DeploymentPlan,
-    labels: &[(String, String)],
-) -> Result<Result<(), String>> {
+    labels: &[Label],
+) -> Result<(), NotMade> {
     let required = plan.plan.section("requirements")["parent_capabilities"].as_array();
     let Some(required) = required.filter(|required| !required.is_empty()) else {
-        return Ok(Ok(()));
+        return Ok(());
     };
     let mut missing: Vec<String> = Vec::new();
     let parent = deployments::parent_ids(labels).next();
@@ -243,23 +254,23 @@ async fn check_parent_capabilities(
         }
     }
     if missing.is_empty() {
-        return Ok(Ok(()));
+        return Ok(());
     }
-    Ok(Err(format!(
+    Err(NotMade::Impossible(format!(
         "Required capabilities: [{}] don't exist in the parent deployment",
         missing.join(", ")
     )))
 }
 
-/// Stores a deployment with its labels, nodes and instances. Inside a transaction of the caller's.
+/// Stores a deployment with its labels, nodes and instances.
 ///
 /// # Errors
 /// In the order of the API: 400 for missing plugins, 403 for what may not be global, 409 for an
 /// id in use, 400 for inputs, 404 and 409 for parents. [`Outcome::Failed`] is none of them: it is
 /// to be committed.
-pub async fn create(db: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
+pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
-    delete_failed(db, scope, &wanted.id).await?;
+    deployments::delete_failed(tx, scope, &wanted.id).await?;
     demand_plugins(&prepared.missing_plugins)?;
     wanted.visibility.demand_permitted(scope)?;
     if wanted.visibility == Visibility::Global && wanted.blueprint.visibility != Visibility::Global
@@ -269,34 +280,32 @@ pub async fn create(db: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<
             wanted.id, wanted.blueprint.id
         )));
     }
-    if deployments::is_taken(db, scope, &wanted.id, wanted.visibility).await? {
+    if deployments::is_taken(tx, scope, &wanted.id, wanted.visibility).await? {
         return Err(deployments::already_exists(scope, &wanted.id));
     }
     prepared.inputs.as_ref().map_err(refused_inputs)?;
     // Between preparing and now the blueprint may have gone.
-    let blueprint = blueprints::find(db, scope, &wanted.blueprint.id).await?;
+    let blueprint = blueprints::find(tx, scope, &wanted.blueprint.id).await?;
     if blueprint.key != wanted.blueprint.key {
         let text = format!("Blueprint `{}` was replaced in the meantime", blueprint.id);
         return Err(Error::conflict(text));
     }
     let requested: Vec<&str> = deployments::parent_ids(&wanted.labels).collect();
-    deployments::find_parents(db, scope.tenant(), &wanted.id, &requested).await?;
+    deployments::find_parents(tx, scope, &wanted.id, &requested).await?;
 
-    let outcome = store(db, scope, prepared).await?;
-    audit::insert(db, scope, "deployment_create", "Deployment", &wanted.id).await?;
-    Ok(outcome)
+    store(tx, scope, prepared).await
 }
 
-async fn store(db: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
+async fn store(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
     let failure = match &prepared.environment {
         Err(reason) => Some(reason.clone()),
         // Parents that the blueprint names: not the request's fault.
         Ok(environment) => {
             let parents: Vec<&str> = deployments::parent_ids(&environment.labels).collect();
-            match deployments::find_parents(db, scope.tenant(), &wanted.id, &parents).await {
+            match deployments::find_parents(tx, scope, &wanted.id, &parents).await {
                 Ok(found) => {
-                    deployments::link_parents(db, scope, &wanted.id, &found).await?;
+                    deployments::link_parents(tx, scope, &wanted.id, &found).await?;
                     None
                 }
                 Err(refusal) if refusal.kind() == Kind::Internal => return Err(refusal),
@@ -309,20 +318,19 @@ async fn store(db: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outco
         .as_ref()
         .ok()
         .filter(|_| failure.is_none());
-    let owner = deployments::insert(db, scope, &row(wanted, environment)).await?;
+    let owner = deployments::insert(tx, scope, &row(wanted, environment)).await?;
     if let Some(environment) = environment {
-        let labels = &environment.labels;
-        labels::add(db, LabelOwner::Deployment, owner.key, labels, scope).await?;
-        nodes::insert_many(db, &owner, &environment.nodes).await?;
-        node_instances::insert_many(db, &owner, environment.instances.clone()).await?;
+        labels::add(tx, scope, &owner, &environment.labels).await?;
+        nodes::insert_many(tx, &owner, &environment.nodes).await?;
+        node_instances::insert_many(tx, &owner, environment.instances.clone()).await?;
     }
     let creation = Creation {
         blueprint_id: &wanted.blueprint.id,
         began: prepared.began,
         error: failure.as_deref(),
     };
-    deployments::record_creation(db, scope, &owner, &creation).await?;
-    deployment_status::recompute(db, owner.key).await?;
+    creation_record::record(tx, scope, &owner, &creation).await?;
+    deployment_status::recompute(tx, &owner).await?;
     Ok(match failure {
         None => Outcome::Created(owner),
         Some(reason) => Outcome::Failed(owner, reason),
@@ -351,17 +359,6 @@ fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
     }
 }
 
-/// Clears the way for another try where the first one failed.
-async fn delete_failed(db: &impl Tx, scope: &Scope, id: &str) -> Result<()> {
-    let Some(old) = deployments::find_optional(db, scope, id).await? else {
-        return Ok(());
-    };
-    if old.tenant_name == scope.tenant() && deployments::is_failed_creation(db, old.key).await? {
-        deployments::delete(db, old.key).await?;
-    }
-    Ok(())
-}
-
 fn demand_plugins(missing: &[String]) -> Result<()> {
     let Some(name) = missing.first() else {
         return Ok(());
@@ -383,43 +380,4 @@ fn refused_inputs(problem: &InputProblem) -> Error {
             format!("unknown inputs: {}", names.join(", ")),
         ),
     }
-}
-
-/// Demands that the caller is an execution that updates a deployment: it may change what is fixed
-/// for everybody else.
-///
-/// # Errors
-/// 403 `only_deployment_update`.
-pub async fn demand_update_execution(db: &impl Db, scope: &Scope) -> Result<()> {
-    if is_update_execution(db, scope).await? {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::OnlyDeploymentUpdate,
-        "Only deployment update may do this",
-    ))
-}
-
-/// Whether the caller is an execution that updates a deployment.
-pub async fn is_update_execution(db: &impl Db, scope: &Scope) -> Result<bool> {
-    match &scope.caller()?.execution_id {
-        Some(execution) => deployments::is_update_execution(db, execution).await,
-        None => Ok(false),
-    }
-}
-
-/// Refuses what an execution that was asked to stop may no longer begin.
-///
-/// # Errors
-/// 403 `forbidden_while_cancelling`.
-pub async fn forbid_while_cancelling(db: &impl Db, scope: &Scope) -> Result<()> {
-    if let Some(execution) = &scope.caller()?.execution_id
-        && deployments::is_cancelling(db, execution).await?
-    {
-        return Err(Error::new(
-            Kind::ForbiddenWhileCancelling,
-            "The execution is being cancelled and cannot create deployments or start executions",
-        ));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 use windlass_blueprint::archive::Tree;
+use windlass_blueprint::functions::{self, Context, Needs};
 use windlass_blueprint::{NoImports, Plan, parse};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::list::{ListQuery, page};
@@ -8,9 +9,8 @@ use windlass_core::{Error, Kind, Result, Scope, Visibility, params};
 use windlass_store::blueprints;
 use windlass_store::deployments::{self, DEPLOYMENT};
 use windlass_store::executions::deployment_status;
-use windlass_store::labels::{self, LabelOwner};
+use windlass_store::labels::{self, Label};
 
-#[path = "tests/family.rs"]
 mod family;
 use family::attempt;
 
@@ -125,7 +125,7 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
     pollster::block_on(async {
         let (db, scope) = harbour(CRANE).await;
         let mut crane = wanted(&db, &scope, "crane-1", json!({ "load": 7 })).await;
-        crane.labels = vec![("colour".into(), "red".into())];
+        crane.labels = vec![Label::new("colour", "red")];
         assert!(matches!(
             make(&db, &scope, crane).await.unwrap(),
             Outcome::Created(_)
@@ -206,7 +206,7 @@ fn refusals_come_in_the_order_of_the_api_and_leave_nothing() {
         )
         .await
         .unwrap();
-        let label = |value: &str| vec![("csys-obj-parent".to_owned(), value.to_owned())];
+        let label = |value: &str| vec![Label::new("csys-obj-parent", value)];
         for (id, inputs, visibility, labels, kind, text) in [
             (
                 "taken",
@@ -274,11 +274,7 @@ fn a_failed_environment_stays_until_the_next_try() {
         assert_eq!(one["latest_execution_status"], "failed");
         assert_eq!(one["workflows"], json!([]));
         assert_eq!(one["deployment_status"], "requires_attention");
-        assert!(
-            deployments::is_failed_creation(&db, owner.key)
-                .await
-                .unwrap()
-        );
+        assert!(deployments::is_failed_creation(&db, &owner).await.unwrap());
         make(&db, &scope, bad).await.unwrap();
         let good = wanted(&db, &scope, "crane-1", json!({ "load": 1 })).await;
         assert!(matches!(
@@ -327,6 +323,59 @@ fn outputs_and_capabilities_are_evaluated_as_far_as_they_can_be() {
                 .outputs(&json!({ "circle": capabilities["circle"] }))
                 .is_err()
         );
+    });
+}
+
+#[test]
+fn a_deployment_alone_knows_itself_and_says_what_it_does_not_know() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(CRANE).await;
+        for id in ["crane-1", "crane-2"] {
+            let wanted = wanted(&db, &scope, id, json!({ "load": 7 })).await;
+            make(&db, &scope, wanted).await.unwrap();
+        }
+        let key = deployments::find(&db, &scope, "crane-1").await.unwrap().key;
+        let engine = Scope::engine();
+        for (value, want) in [
+            (json!({ "get_input": "load" }), Ok(json!(7))),
+            (
+                json!({ "get_label": ["csys-obj-type", 0] }),
+                Ok(json!("environment")),
+            ),
+            (
+                json!({ "get_sys": ["deployment", "id"] }),
+                Ok(json!("crane-1")),
+            ),
+            (json!({ "get_consumers": "count" }), Ok(json!(0))),
+            (
+                json!({ "get_capability": ["crane-1", "port"] }),
+                Ok(json!(80)),
+            ),
+            (
+                json!({ "get_capability": ["crane-2", "port"] }),
+                Err("(the capability `port` of the deployment `crane-2` cannot be read here)"),
+            ),
+            (
+                json!({ "get_secret": "key" }),
+                Err("(the secret `key` cannot be read here)"),
+            ),
+        ] {
+            let needs = functions::needs(&value);
+            let alone = World::load_alone(&db, &engine, key, &needs).await.unwrap();
+            let got = alone
+                .here()
+                .evaluate(&value, &Context::default())
+                .map_err(|problem| alone.explain(&problem.message));
+            match (got, want) {
+                (Ok(got), Ok(want)) => assert_eq!(got, want, "{value}"),
+                (Err(got), Err(want)) => assert!(got.ends_with(want), "{value}: {got}"),
+                (got, want) => panic!("{value}: {got:?} instead of {want:?}"),
+            }
+        }
+        let gone = World::load_alone(&db, &engine, key + 9, &Needs::default()).await;
+        let input = json!({ "get_input": "load" });
+        let gone = gone.unwrap();
+        assert!(gone.here().evaluate(&input, &Context::default()).is_err());
     });
 }
 

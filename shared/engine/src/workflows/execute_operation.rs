@@ -5,7 +5,6 @@ use super::relationships::{self, Direction};
 use super::steps::{Selection, Steps, Subject, merge_inputs};
 use crate::graph::Builder;
 use crate::plan::Topology;
-use crate::texts::python_text;
 use serde_json::{Map, Value};
 
 /// What is to be run.
@@ -35,7 +34,7 @@ pub fn build(
     } = order;
     let mut begin = format!("Starting operation {operation}");
     if !inputs.is_empty() {
-        let shown = python_text(&Value::Object((*inputs).clone()));
+        let shown = windlass_core::python::repr(&Value::Object((*inputs).clone()));
         begin.push_str(&format!(" (Operation parameters: {shown})"));
     }
     let end = format!("Finished operation {operation}");

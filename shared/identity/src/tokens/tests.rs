@@ -62,12 +62,25 @@ async fn version(db: &NativeDb) -> i64 {
     row.unwrap().unwrap().integer(0).unwrap()
 }
 
+async fn make(db: &NativeDb, scope: &Scope, token: NewToken<'_>) -> Result<Value> {
+    db.transaction(async |tx| insert(tx, scope, token).await)
+        .await
+}
+
+async fn remove(db: &NativeDb, scope: &Scope, id: &str) -> Result<()> {
+    db.transaction(async |tx| {
+        let token = find(tx, scope, id).await?;
+        delete(tx, scope, &token).await
+    })
+    .await
+}
+
 #[test]
 fn a_token_is_shown_once_and_only_to_its_user() {
     pollster::block_on(async {
         let db = fresh().await;
         let (ann, admin) = (scope(7, "ann", "default"), scope(0, "admin", "sys_admin"));
-        let made = insert(&db, &ann, described("for the build")).await.unwrap();
+        let made = make(&db, &ann, described("for the build")).await.unwrap();
         let (id, value) = (
             made["id"].as_str().unwrap(),
             made["value"].as_str().unwrap(),
@@ -82,22 +95,22 @@ fn a_token_is_shown_once_and_only_to_its_user() {
             .unwrap();
         assert!(!format!("{kept:?}").contains(secret));
 
-        let found = find(&db, &ann, id).await.unwrap();
+        let found = find(&db, &ann, id).await.unwrap().into_json();
         assert_eq!(found["value"], windlass_store::config::MASK);
         assert_eq!(found["description"], "for the build");
         assert_eq!(found["role"], "default");
-        let of_admin = insert(&db, &admin, NewToken::default()).await.unwrap();
+        let of_admin = make(&db, &admin, NewToken::default()).await.unwrap();
         let of_admin = of_admin["id"].as_str().unwrap();
         let refusal = find(&db, &ann, of_admin).await.unwrap_err();
         assert_eq!(
             refusal.message(),
             format!("Could not find token {of_admin}")
         );
-        assert!(delete(&db, &ann, of_admin).await.is_err());
+        assert!(remove(&db, &ann, of_admin).await.is_err());
         assert_eq!(ids(&db, &ann, "").await, [id]);
         assert_eq!(ids(&db, &admin, "_sort=-username").await, [id, of_admin]);
         assert_eq!(ids(&db, &admin, "username=ANN").await, [id]);
-        delete(&db, &admin, id).await.unwrap();
+        remove(&db, &admin, id).await.unwrap();
         assert!(find(&db, &admin, id).await.is_err());
         let trail = db
             .first("select json_group_array(action) from audit_log", &[])
@@ -151,10 +164,10 @@ fn making_a_token_sweeps_expired_ones_and_disturbs_nobody() {
         let ann = scope(7, "ann", "default");
         let past = Timestamp::now().plus_seconds(-1);
         let future = Timestamp::now().plus_seconds(60);
-        let expired = insert(&db, &ann, until(past)).await.unwrap();
-        let live = insert(&db, &ann, until(future)).await.unwrap();
+        let expired = make(&db, &ann, until(past)).await.unwrap();
+        let live = make(&db, &ann, until(future)).await.unwrap();
         let before = version(&db).await;
-        insert(&db, &ann, NewToken::default()).await.unwrap();
+        make(&db, &ann, NewToken::default()).await.unwrap();
         implicit(&db, &ann).await.unwrap();
         assert_eq!(version(&db).await, before);
         assert!(
@@ -163,7 +176,7 @@ fn making_a_token_sweeps_expired_ones_and_disturbs_nobody() {
                 .is_err()
         );
         // Taking back a live one counts from the next request on.
-        delete(&db, &ann, live["id"].as_str().unwrap())
+        remove(&db, &ann, live["id"].as_str().unwrap())
             .await
             .unwrap();
         assert!(version(&db).await > before);
@@ -222,7 +235,7 @@ fn a_signed_token_names_its_user_and_ends_with_its_row() {
             format: Format::Signed,
             ..NewToken::default()
         };
-        let made = insert(&db, &ann, wish.clone()).await.unwrap();
+        let made = make(&db, &ann, wish.clone()).await.unwrap();
         let (id, value) = (
             made["id"].as_str().unwrap(),
             made["value"].as_str().unwrap(),
@@ -239,7 +252,7 @@ fn a_signed_token_names_its_user_and_ends_with_its_row() {
         }
         let end = made["expiration_date"].as_str().unwrap();
         assert!(end.ends_with(".000Z"), "{end}");
-        let found = find(&db, &ann, id).await.unwrap();
+        let found = find(&db, &ann, id).await.unwrap().into_json();
         assert_eq!(found["expiration_date"], end);
         assert_eq!(found["scopes"], json!(["api"]));
         assert_eq!(found["value"], windlass_store::config::MASK);
@@ -254,7 +267,7 @@ fn a_signed_token_names_its_user_and_ends_with_its_row() {
         let key = token_signing_key().await.unwrap();
         let twin = jwt::sign(&key, claims, now, now.plus_seconds(60)).unwrap();
         assert!(recognised(&twin).await.is_err());
-        delete(&db, &ann, id).await.unwrap();
+        remove(&db, &ann, id).await.unwrap();
         assert!(recognised(value).await.is_err());
     });
 }
@@ -269,13 +282,13 @@ fn a_token_is_bound_to_no_tenant_that_its_user_is_not_in() {
         };
         let ann = scope(7, "ann", "default");
         for tenant in ["default_tenant", "nowhere"] {
-            let refusal = insert(&db, &ann, bound(tenant)).await.unwrap_err();
+            let refusal = make(&db, &ann, bound(tenant)).await.unwrap_err();
             assert_eq!(refusal.kind(), Kind::Forbidden, "{tenant}");
         }
         assert!(ids(&db, &ann, "").await.is_empty());
         let admin = scope(0, "admin", "sys_admin");
-        let made = insert(&db, &admin, bound("default_tenant")).await.unwrap();
+        let made = make(&db, &admin, bound("default_tenant")).await.unwrap();
         assert_eq!(made["tenant_name"], "default_tenant");
-        assert!(insert(&db, &admin, bound("nowhere")).await.is_err());
+        assert!(make(&db, &admin, bound("nowhere")).await.is_err());
     });
 }

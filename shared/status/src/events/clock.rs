@@ -3,10 +3,10 @@
 //! Whoever gives an event a window queues a row of work for the window's next moment, in the same
 //! transaction. The row is about the event as it is when the row runs, so it may come late or twice.
 
-use super::stored;
-use crate::incidents::{self, EventKind, NewUpdate};
+use super::kind::EventKind;
+use super::row::{self, EventRef, NewUpdate};
 use crate::{TENANT, lifecycle};
-use windlass_core::db::Db;
+use windlass_core::db::Tx;
 use windlass_core::{Kind, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 use windlass_store::queue::{self, Due, Work};
@@ -16,13 +16,14 @@ const BY: &str = "clock:status";
 
 /// Brings an event to where its window says it is by now, and waits for what comes next. One that
 /// is there, is over, or is gone stays as it is.
-pub async fn advance(db: &impl Db, event: i64, now: Timestamp) -> Result<()> {
-    let stored = match stored::find(db, event).await {
-        Ok(stored) => stored,
+pub async fn advance(tx: &impl Tx, event: i64, now: Timestamp) -> Result<()> {
+    let event = match row::find(tx, &Scope::engine(), event).await {
+        Ok(event) => event,
         Err(error) if error.kind() == Kind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let standing = &stored.standing;
+    let standing = &event.standing;
+    let event = &event.reference;
     let (steps, _) = lifecycle::due(
         standing.kind,
         &standing.status,
@@ -32,9 +33,9 @@ pub async fn advance(db: &impl Db, event: i64, now: Timestamp) -> Result<()> {
     );
     for step in &steps {
         // The row first: who is told of the update reads the event as it is then.
-        db.execute(
+        tx.execute(
             "update status_incidents set status = ?2, updated_at = ?3 where id = ?1",
-            params![event, step.status, now],
+            params![event.id, step.status, now],
         )
         .await?;
         let update = NewUpdate {
@@ -43,18 +44,18 @@ pub async fn advance(db: &impl Db, event: i64, now: Timestamp) -> Result<()> {
             is_markup: false,
             at: step.at,
         };
-        incidents::add_update(db, event, &update, BY, now).await?;
+        row::add_update(tx, event, &update, BY, now).await?;
         let scope = Scope::system(BY, TENANT);
         let action = format!("status_event_{}", step.status);
-        audit::insert(db, &scope, &action, "Event", &event.to_string()).await?;
+        audit::insert(tx, &scope, &action, "Event", &event.id.to_string()).await?;
     }
-    schedule(db, event, now).await.map(drop)
+    schedule(tx, event, now).await.map(drop)
 }
 
 /// Queues the next moment of an event's window, or forgets the one that was queued when there is
 /// none. Whether something is due now.
-pub(super) async fn schedule(db: &impl Db, event: i64, now: Timestamp) -> Result<bool> {
-    let standing = stored::find(db, event).await?.standing;
+pub(super) async fn schedule(tx: &impl Tx, event: &EventRef, now: Timestamp) -> Result<bool> {
+    let standing = row::find(tx, &Scope::engine(), event.id).await?.standing;
     if standing.kind == EventKind::Incident {
         return Ok(false);
     }
@@ -66,16 +67,16 @@ pub(super) async fn schedule(db: &impl Db, event: i64, now: Timestamp) -> Result
         now,
     );
     let is_due = !steps.is_empty();
-    let subject = event.to_string();
+    let subject = event.id.to_string();
     match next.filter(|_| !is_due).or(is_due.then_some(now)) {
         Some(next) => {
             let item = Due {
                 subject,
                 not_before: next,
             };
-            queue::push_all(db, Work::StatusMaintenance, &[item], now).await?;
+            queue::push_all(tx, Work::StatusMaintenance, &[item], now).await?;
         }
-        None => queue::remove_all(db, Work::StatusMaintenance, &[&subject]).await?,
+        None => queue::remove_all(tx, Work::StatusMaintenance, &[&subject]).await?,
     }
     Ok(is_due)
 }

@@ -1,17 +1,80 @@
 use super::*;
 use crate as status;
-use crate::incidents::{self, EventKind};
+use crate::TENANT;
+use crate::components::list as catalogue;
 use crate::lifecycle::Patch;
-use crate::{TENANT, components_list};
-use serde_json::json;
-use windlass_core::Scope;
-use windlass_core::db::NativeDb;
+use crate::testing;
+use serde_json::{Value as Json, json};
+use windlass_core::db::{Db as _, NativeDb};
+use windlass_core::{Result, Scope, Timestamp, params};
 use windlass_store::queue::{self, Work};
 
 mod lists;
 mod moves;
 mod people;
 mod windows;
+
+async fn open(
+    db: &NativeDb,
+    scope: &Scope,
+    new: &NewEvent<'_>,
+    is_operator: bool,
+    now: Timestamp,
+) -> Result<Opened> {
+    db.transaction(async |tx| super::open(tx, scope, new, is_operator, now).await)
+        .await
+}
+
+async fn change(
+    db: &NativeDb,
+    scope: &Scope,
+    id: i64,
+    patch: &Patch<'_>,
+    version: Option<i64>,
+    is_operator: bool,
+    now: Timestamp,
+) -> Result<()> {
+    db.transaction(async |tx| {
+        let event = find(tx, scope, id).await?;
+        super::change(tx, scope, &event, patch, version, is_operator, now).await
+    })
+    .await
+}
+
+async fn extract(
+    db: &NativeDb,
+    scope: &Scope,
+    id: i64,
+    components: &[i64],
+    now: Timestamp,
+) -> Result<i64> {
+    db.transaction(async |tx| {
+        let event = find(tx, scope, id).await?;
+        let part = super::extract(tx, scope, &event, components, now).await?;
+        Ok(part.id)
+    })
+    .await
+}
+
+async fn rewrite_update(
+    db: &NativeDb,
+    scope: &Scope,
+    id: i64,
+    place: Option<i64>,
+    text: &str,
+    now: Timestamp,
+) -> Result<String> {
+    db.transaction(async |tx| {
+        let event = find(tx, scope, id).await?;
+        super::rewrite_update(tx, scope, &event, place, text, now).await
+    })
+    .await
+}
+
+async fn advance(db: &NativeDb, id: i64, now: Timestamp) -> Result<()> {
+    db.transaction(async |tx| super::advance(tx, id, now).await)
+        .await
+}
 
 /// A database with four components, and the moment at which all of this happens.
 struct Stage {
@@ -30,7 +93,11 @@ impl Stage {
             scope: Scope::system("anna", TENANT),
         };
         for name in ["Volumes", "Images", "<Names>", "Queues"] {
-            components_list::insert(&stage.db, &stage.scope, name, &[], stage.now)
+            stage
+                .db
+                .transaction(async |tx| {
+                    catalogue::insert(tx, &stage.scope, name, &[], stage.now).await
+                })
                 .await
                 .unwrap();
         }
@@ -78,15 +145,15 @@ impl Stage {
     }
 
     async fn event(&self, id: i64) -> Json {
-        let body = find_json(&self.db, View::Internal, id).await.unwrap();
+        let body = find_json(&self.db, &self.scope, id).await.unwrap();
         serde_json::from_str(&body).unwrap()
     }
 
-    async fn list(&self, view: View, filter: Filter) -> Vec<i64> {
-        let page = list(&self.db, view, &filter, 50, 0, self.now)
+    async fn list(&self, scope: &Scope, filter: Filter) -> Vec<i64> {
+        let page = list(&self.db, scope, &filter, 50, 0, self.now)
             .await
             .unwrap();
-        let events: Vec<Json> = serde_json::from_str(&page.body).unwrap();
+        let events: Vec<Json> = serde_json::from_str(&page.items).unwrap();
         assert_eq!(page.total, events.len() as i64);
         events
             .iter()
@@ -94,7 +161,7 @@ impl Stage {
             .collect()
     }
 
-    async fn say(&self, id: i64, patch: Patch<'_>, minutes: i64) -> Result<EventKind> {
+    async fn say(&self, id: i64, patch: Patch<'_>, minutes: i64) -> Result<()> {
         let patch = Patch {
             message: "As we have just seen.",
             update_date: Some(self.at(minutes)),

@@ -2,10 +2,11 @@
 
 use super::rules::{check_contact, check_description, check_message, check_title, check_window};
 use super::{EventKind, IncidentStatus, InfoStatus, MaintenanceStatus, not_in_the_future, refused};
+use serde::Deserialize;
 use windlass_core::{Error, Result, Timestamp};
 
 /// An event as an update finds it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Standing {
     /// What it is.
     pub kind: EventKind,
@@ -30,17 +31,17 @@ pub struct Patch<'a> {
     pub status: &'a str,
     /// When that happened.
     pub update_date: Option<Timestamp>,
-    /// Another title.
+    /// The title from now on; absent when it stays.
     pub title: Option<&'a str>,
-    /// Another description.
+    /// The description from now on; absent when it stays.
     pub description: Option<&'a str>,
-    /// Another person to ask.
+    /// Whom to ask from now on; absent when that stays.
     pub contact_email: Option<&'a str>,
-    /// Another impact.
+    /// How bad it is from now on; absent when that stays.
     pub impact: Option<i64>,
-    /// Another beginning.
+    /// When it begins instead; absent when that stays.
     pub start_date: Option<Timestamp>,
-    /// Another end.
+    /// When it ends instead; absent when that stays.
     pub end_date: Option<Timestamp>,
 }
 
@@ -112,7 +113,7 @@ impl Standing {
         now: Timestamp,
     ) -> Result<Change> {
         use IncidentStatus::{Changed, ImpactChanged, Reopened, Resolved};
-        let Some(status) = IncidentStatus::find(patch.status) else {
+        let Some(status) = IncidentStatus::named(patch.status) else {
             return Err(Error::bad_parameters("wrong status for incident"));
         };
         let is_open = self.ended_at.is_none();
@@ -186,13 +187,13 @@ impl Standing {
         use MaintenanceStatus::{
             Cancelled, Completed, InProgress, Modified, PendingReview, Planned, Reviewed,
         };
-        let Some(next) = MaintenanceStatus::find(patch.status) else {
+        let Some(next) = MaintenanceStatus::named(patch.status) else {
             return Err(Error::bad_parameters("wrong status for maintenance"));
         };
         if patch.impact.is_some_and(|impact| impact != 0) {
             refused("can not change impact for maintenance")?;
         }
-        let stands = MaintenanceStatus::find(&self.status)
+        let stands = MaintenanceStatus::named(&self.status)
             .ok_or_else(|| Error::internal(format!("a maintenance is `{}`", self.status)))?;
         let allowed = match is_operator {
             true => stands.can_become(next),
@@ -248,13 +249,13 @@ impl Standing {
     }
 
     fn apply_to_info(&self, patch: &Patch<'_>, at: Timestamp) -> Result<Change> {
-        let Some(next) = InfoStatus::find(patch.status) else {
+        let Some(next) = InfoStatus::named(patch.status) else {
             return Err(Error::bad_parameters("wrong status for info event"));
         };
         if patch.impact.is_some_and(|impact| impact != 0) {
             refused("can not change impact for maintenance")?;
         }
-        let stands = InfoStatus::find(&self.status)
+        let stands = InfoStatus::named(&self.status)
             .ok_or_else(|| Error::internal(format!("an announcement is `{}`", self.status)))?;
         if !stands.can_become(next) {
             return Err(Error::conflict(
@@ -273,5 +274,4 @@ impl Standing {
 }
 
 #[cfg(test)]
-#[path = "patch_tests.rs"]
 mod tests;

@@ -10,13 +10,13 @@ pub(super) fn at(minutes: i64) -> Timestamp {
 #[test]
 fn each_status_is_found_by_its_name_and_its_other_spellings() {
     for status in IncidentStatus::ALL {
-        assert_eq!(IncidentStatus::find(status.name()), Some(*status));
+        assert_eq!(IncidentStatus::named(status.name()), Some(*status));
     }
     for status in MaintenanceStatus::ALL {
-        assert_eq!(MaintenanceStatus::find(status.name()), Some(*status));
+        assert_eq!(MaintenanceStatus::named(status.name()), Some(*status));
     }
     for status in InfoStatus::ALL {
-        assert_eq!(InfoStatus::find(status.name()), Some(*status));
+        assert_eq!(InfoStatus::named(status.name()), Some(*status));
     }
     for (text, want) in [
         ("analyzing", Some("analysing")),

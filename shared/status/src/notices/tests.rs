@@ -1,6 +1,9 @@
 use super::*;
-use crate::incidents::{self, EventKind, NewIncident};
+use crate::events::EventKind;
+use crate::subscriptions::tests::{confirm, find, request};
 use crate::subscriptions::{NewSubscription, Secret};
+use crate::testing;
+use crate::testing::NewIncident;
 use std::cell::{Cell, RefCell};
 use windlass_core::db::NativeDb;
 use windlass_core::outbound::{OutboundRequest, OutboundResponse};
@@ -109,14 +112,16 @@ impl Stage {
         };
         let secret = Secret::new().await.unwrap();
         let now = self.clock.now();
-        let asked = subscriptions::ask(&self.db, &new, &secret, now).await;
-        asked.unwrap().id.unwrap()
+        request(&self.db, &new, &secret, now)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn confirmed(&self, channel: Channel, target: &str) -> String {
         let id = self.ask(channel, target).await;
         let now = self.clock.now();
-        subscriptions::confirm(&self.db, &id, now).await.unwrap();
+        confirm(&self.db, &id, now).await.unwrap();
         id
     }
 
@@ -134,7 +139,7 @@ impl Stage {
             contact_email: None,
             components: &[1],
         };
-        incidents::insert(&self.db, &new, "m", now).await.unwrap();
+        testing::insert(&self.db, &new, "m", now).await.unwrap();
         // The trigger has a clock of its own.
         self.db
             .execute(
@@ -167,7 +172,7 @@ impl Stage {
             Work::StatusNotification => fan_out(db, "me", row, now).await,
             Work::StatusRun => follow_run(db, "me", row).await,
             Work::StatusSubscriptionExpiry => expire(db, "me", row, now).await,
-            Work::StatusConfirmation => confirm(db, network, clock, "me", row).await,
+            Work::StatusConfirmation => super::confirm(db, network, clock, "me", row).await,
             Work::StatusDelivery => deliver(db, network, clock, "me", row).await,
             other => panic!("{other} is none of the status page's notices"),
         };
@@ -197,12 +202,12 @@ fn a_webhook_confirms_itself_and_is_told_signed_texts() {
             })
         });
         stage.work(&silent).await;
-        let found = subscriptions::find(&stage.db, &id).await.unwrap().unwrap();
+        let found = find(&stage.db, &id).await.unwrap().unwrap();
         assert!(!found.is_confirmed, "it did not answer with the challenge");
         let network = Network::answering(200);
         stage.clock.forward(MINUTE);
         stage.work(&network).await;
-        let found = subscriptions::find(&stage.db, &id).await.unwrap().unwrap();
+        let found = find(&stage.db, &id).await.unwrap().unwrap();
         assert!(found.is_confirmed);
         assert_eq!(network.header(0, "webhook-id"), format!("cnf_{id}"));
         stage.incident().await;
@@ -255,7 +260,10 @@ fn a_failing_webhook_is_tried_for_a_day_with_one_id() {
         );
         // A week of that, and nobody calls it any more.
         stage.clock.forward(7 * DAY);
-        outbox::redrive(&stage.db, None, stage.clock.now())
+        let (scope, now) = (Scope::system("ann", crate::TENANT), stage.clock.now());
+        stage
+            .db
+            .transaction(async |tx| outbox::redrive_all(tx, &scope, now).await)
             .await
             .unwrap();
         stage.work(&network).await;
@@ -290,7 +298,7 @@ fn a_receiver_says_when_or_that_it_is_gone() {
         stage.clock.forward(300);
         stage.work(&Network::answering(410)).await;
         assert_eq!(stage.delivery().await, "failed 2");
-        let found = subscriptions::find(&stage.db, &id).await.unwrap().unwrap();
+        let found = find(&stage.db, &id).await.unwrap().unwrap();
         assert!(found.is_disabled);
     });
 }
@@ -335,9 +343,7 @@ fn mail_goes_to_a_service_as_json() {
             );
         }
         assert_eq!(network.header(0, "authorization"), "Basic a2V5OnNlY3JldA==");
-        subscriptions::confirm(&stage.db, &id, stage.clock.now())
-            .await
-            .unwrap();
+        confirm(&stage.db, &id, stage.clock.now()).await.unwrap();
         stage.incident().await;
         stage.work(&network).await;
         assert_eq!(stage.delivery().await, "delivered 1");
@@ -358,7 +364,7 @@ fn what_nobody_confirms_expires() {
             stage.clock.forward(3600);
             stage.work(&network).await;
         }
-        assert!(subscriptions::find(&stage.db, &id).await.unwrap().is_none());
+        assert!(find(&stage.db, &id).await.unwrap().is_none());
         assert_eq!(network.sent.borrow().len(), 8);
         assert_eq!(
             stage.text("select cast(count(*) as text) from queue").await,

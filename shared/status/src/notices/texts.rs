@@ -1,8 +1,8 @@
 //! What mails say.
 
-use crate::incidents::{escape, impact_name};
+use crate::events::{escape, impact_name};
 use crate::outbox::{Delivery, Notice, ToldUpdate};
-use crate::subscriptions::Subscription;
+use crate::subscriptions::{Secret, Subscription};
 use windlass_core::Timestamp;
 use windlass_delivery::Settings;
 use windlass_delivery::mail::{Mail, one_line};
@@ -21,10 +21,10 @@ pub fn unsubscribe_url(public_url: &str, token: &str) -> String {
 }
 
 /// The mail that asks for a confirmation.
-pub fn confirmation(subscription: &Subscription, settings: &Settings) -> Mail {
+pub fn confirmation(subscription: &Subscription, secret: &Secret, settings: &Settings) -> Mail {
     let base = &settings.public_url;
-    let confirm = confirm_url(base, &subscription.secret.confirm_token());
-    let unsubscribe = unsubscribe_url(base, &subscription.secret.unsubscribe_token());
+    let confirm = confirm_url(base, &secret.confirm_token());
+    let unsubscribe = unsubscribe_url(base, &secret.unsubscribe_token());
     let text = format!(
         "Somebody, probably you, asked for mail about incidents and maintenances of {base}.\n\n\
          To get it, open this page within two days and press the button on it:\n\n{confirm}\n\n\
@@ -56,10 +56,15 @@ pub fn confirmation(subscription: &Subscription, settings: &Settings) -> Mail {
 }
 
 /// The mail that tells of an event.
-pub fn notice(subscription: &Subscription, delivery: &Delivery, settings: &Settings) -> Mail {
+pub fn notice(
+    subscription: &Subscription,
+    secret: &Secret,
+    delivery: &Delivery,
+    settings: &Settings,
+) -> Mail {
     let notice = &delivery.notice;
     let base = &settings.public_url;
-    let unsubscribe = unsubscribe_url(base, &subscription.secret.unsubscribe_token());
+    let unsubscribe = unsubscribe_url(base, &secret.unsubscribe_token());
     let host = settings.host();
     let text = notice_text(notice, base, &unsubscribe);
     let html = notice_html(notice, base, &unsubscribe);
@@ -90,13 +95,10 @@ fn subject(notice: &Notice) -> String {
     format!("{kind} {what}: {title}")
 }
 
+/// A time to the minute, as people read it.
 fn minutes(time: &str) -> String {
     match Timestamp::parse("time", time) {
-        Ok(time) => {
-            let text = time.to_string();
-            let text = text.get(..16).unwrap_or(&text).replace('T', " ");
-            format!("{text} UTC")
-        }
+        Ok(time) => time.format("%Y-%m-%d %H:%M UTC"),
         Err(_) => time.to_owned(),
     }
 }
@@ -107,7 +109,7 @@ fn facts(notice: &Notice) -> Vec<(&'static str, String)> {
     if notice.impact > 0 {
         facts.push(("Impact", impact_name(notice.impact).to_owned()));
     }
-    if notice.status != crate::incidents::SYSTEM {
+    if notice.status != crate::events::SYSTEM {
         facts.push(("Status", notice.status.replace('_', " ")));
     }
     let components: Vec<&str> = notice
@@ -227,12 +229,16 @@ pub fn plain(text: &str, is_markup: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::incidents::link;
+    use crate::events::{EventRef, link};
 
     #[test]
     fn markup_made_here_reads_as_it_was_written() {
         for title in ["Disks & <b>more</b>", "it's \"down\"", "&lt;b&gt;", "plain"] {
-            let text = format!("Volumes (EU) moved to {}", link(7, title));
+            let event = EventRef {
+                id: 7,
+                title: title.to_owned(),
+            };
+            let text = format!("Volumes (EU) moved to {}", link(&event));
             assert_eq!(plain(&text, true), format!("Volumes (EU) moved to {title}"));
         }
         assert_eq!(plain("<b>&amp;", false), "<b>&amp;");

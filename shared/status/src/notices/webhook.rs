@@ -1,9 +1,9 @@
 //! What webhooks are told of the status page.
 
 use super::texts;
-use crate::incidents::impact_name;
+use crate::events::impact_name;
 use crate::outbox::{Delivery, Notice};
-use crate::subscriptions::Subscription;
+use crate::subscriptions::{Secret, Subscription};
 use serde_json::{Value, json};
 use windlass_core::Timestamp;
 use windlass_core::platform::OutboundRequest;
@@ -13,6 +13,7 @@ use windlass_delivery::webhook::Message;
 /// The request that delivers a notice.
 pub fn request(
     subscription: &Subscription,
+    secret: &Secret,
     delivery: &Delivery,
     settings: &Settings,
     now: Timestamp,
@@ -22,21 +23,22 @@ pub fn request(
         "timestamp": delivery.notice.created_at,
         "data": data(&delivery.notice, &settings.public_url),
     });
-    signed(subscription, &delivery.id, &body, now)
+    signed(subscription, secret, &delivery.id, &body, now)
 }
 
 /// The request that asks a receiver to prove that it wants to be told.
-pub fn challenge(subscription: &Subscription, now: Timestamp) -> OutboundRequest {
+pub fn challenge(subscription: &Subscription, secret: &Secret, now: Timestamp) -> OutboundRequest {
     let body = json!({
         "type": "subscription.confirmation",
         "timestamp": subscription.requested_at,
         "data": {
             "subscription_id": subscription.id,
-            "challenge": subscription.secret.confirm_token(),
+            "challenge": secret.confirm_token(),
         },
     });
     signed(
         subscription,
+        secret,
         &format!("cnf_{}", subscription.id),
         &body,
         now,
@@ -70,11 +72,17 @@ fn data(notice: &Notice, public_url: &str) -> Value {
     })
 }
 
-fn signed(subscription: &Subscription, id: &str, body: &Value, now: Timestamp) -> OutboundRequest {
+fn signed(
+    subscription: &Subscription,
+    secret: &Secret,
+    id: &str,
+    body: &Value,
+    now: Timestamp,
+) -> OutboundRequest {
     let message = Message {
         id,
         url: &subscription.target,
-        key: &subscription.secret.signing_key(),
+        key: &secret.signing_key(),
         user_agent: "windlass-status",
         body,
     };

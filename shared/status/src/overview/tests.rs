@@ -1,5 +1,7 @@
-use super::super::incidents::{self, NewIncident, NewUpdate};
 use super::*;
+use crate::events::NewUpdate;
+use crate::testing;
+use crate::testing::NewIncident;
 use windlass_core::app::Identity as _;
 use windlass_core::db::NativeDb;
 
@@ -52,9 +54,7 @@ async fn tell(db: &NativeDb, title: &str, told: Told<'_>) -> i64 {
         contact_email: Some("private@example.org"),
         components: told.components,
     };
-    incidents::insert(db, &new, "tester", at(NOON))
-        .await
-        .unwrap()
+    testing::insert(db, &new, "tester", at(NOON)).await.unwrap()
 }
 
 async fn update(db: &NativeDb, id: i64, text: &str, when: &str, is_markup: bool) {
@@ -64,7 +64,7 @@ async fn update(db: &NativeDb, id: i64, text: &str, when: &str, is_markup: bool)
         is_markup,
         at: at(when),
     };
-    incidents::add_update(db, id, &update, "tester", at(NOON))
+    testing::add_update(db, id, &update, "tester", at(NOON))
         .await
         .unwrap();
 }
@@ -177,7 +177,7 @@ fn what_goes_on_is_told_apart_by_the_clock() {
             };
             tell(&db, title, told).await;
         }
-        let found = current(&db, at(NOON)).await.unwrap();
+        let found = current(&db, &Scope::public(), at(NOON)).await.unwrap();
         assert_eq!(titles(&found.incidents), ["down again", "down", "slow"]);
         assert_eq!(titles(&found.maintenances), ["cables", "discs"]);
         assert_eq!(titles(&found.planned), ["sooner", "later"]);
@@ -202,7 +202,7 @@ fn an_event_carries_what_was_told_the_latest_first() {
         update(&db, id, "first", "2026-05-10 09:30", false).await;
         update(&db, id, "third", "2026-05-10 10:00", true).await;
 
-        let event = find(&db, id).await.unwrap().unwrap();
+        let event = find(&db, &Scope::public(), id).await.unwrap().unwrap();
         let texts: Vec<&str> = event.updates.iter().map(|u| u.text.as_str()).collect();
         assert_eq!(texts, ["third", "second", "first"]);
         assert!(event.updates[0].is_markup && !event.updates[1].is_markup);
@@ -211,10 +211,10 @@ fn an_event_carries_what_was_told_the_latest_first() {
         assert_eq!(names, ["Fax", "Portal", "Volumes"]);
         assert_eq!(event.title, "slow \"volumes\"");
 
-        let open = current(&db, at(NOON)).await.unwrap();
+        let open = current(&db, &Scope::public(), at(NOON)).await.unwrap();
         assert_eq!(open.incidents[0].updates.len(), 1);
         assert_eq!(open.incidents[0].updates[0].text, "third");
-        assert!(find(&db, id + 1).await.unwrap().is_none());
+        assert!(find(&db, &Scope::public(), id + 1).await.unwrap().is_none());
     });
 }
 
@@ -232,17 +232,21 @@ fn what_is_under_review_is_not_there() {
                 components: &[1],
             };
             let id = tell(&db, "not yet", told).await;
-            assert!(find(&db, id).await.unwrap().is_none());
+            assert!(find(&db, &Scope::public(), id).await.unwrap().is_none());
         }
         let (from, until) = (at("2026-05-01"), at("2026-06-01"));
-        let (events, _) = ended(&db, from, until, at(NOON), 0).await.unwrap();
+        let (events, _) = ended(&db, &Scope::public(), from, until, at(NOON), 0)
+            .await
+            .unwrap();
         assert!(events.is_empty());
         assert_eq!(
-            ends_around(&db, until, from, at(NOON)).await.unwrap(),
+            ends_around(&db, &Scope::public(), until, from, at(NOON))
+                .await
+                .unwrap(),
             (None, None)
         );
         assert!(
-            incidents_since(&db, from, at(NOON))
+            incidents_since(&db, &Scope::public(), from, at(NOON))
                 .await
                 .unwrap()
                 .is_empty()
@@ -256,7 +260,10 @@ fn the_state_of_a_component_is_its_maintenance_or_the_worst_of_its_incidents() {
         let db = fresh().await;
         use EventKind::{Incident, Maintenance};
         assert_eq!(
-            current(&db, at(NOON)).await.unwrap().overall(),
+            current(&db, &Scope::public(), at(NOON))
+                .await
+                .unwrap()
+                .overall(),
             State::Available
         );
         for (kind, impact, until, components) in [
@@ -274,17 +281,23 @@ fn the_state_of_a_component_is_its_maintenance_or_the_worst_of_its_incidents() {
                 components,
             };
             tell(&db, "event", told).await;
-            let overall = current(&db, at(NOON)).await.unwrap().overall();
+            let overall = current(&db, &Scope::public(), at(NOON))
+                .await
+                .unwrap()
+                .overall();
             match kind {
                 Maintenance => assert_eq!(overall, State::Maintenance),
                 _ => assert!(overall >= State::of_impact(impact), "{overall:?}"),
             }
         }
-        let states = current(&db, at(NOON)).await.unwrap().states();
+        let states = current(&db, &Scope::public(), at(NOON))
+            .await
+            .unwrap()
+            .states();
         assert_eq!(states.get(&1), Some(&State::Minor));
         assert_eq!(states.get(&2), Some(&State::Outage));
         assert_eq!(states.get(&3), Some(&State::Maintenance));
-        let counts = incidents_since(&db, at("2026-05-01"), at(NOON))
+        let counts = incidents_since(&db, &Scope::public(), at("2026-05-01"), at(NOON))
             .await
             .unwrap();
         assert_eq!(counts, BTreeMap::from([(1, 1), (2, 3), (3, 1)]));
@@ -310,15 +323,20 @@ fn the_history_has_pages() {
             }
         }
         let (from, until) = (at("2026-01-01"), at("2026-03-01"));
-        let (events, are_more) = ended(&db, from, until, at(NOON), 0).await.unwrap();
+        let (events, are_more) = ended(&db, &Scope::public(), from, until, at(NOON), 0)
+            .await
+            .unwrap();
         assert_eq!(events.len(), PAGE);
         assert!(are_more);
         assert_eq!(events[0].title, "2026-02-03 10:29");
-        let (events, are_more) = ended(&db, from, until, at(NOON), 50).await.unwrap();
+        let (events, are_more) = ended(&db, &Scope::public(), from, until, at(NOON), 50)
+            .await
+            .unwrap();
         assert_eq!(events.len(), 10);
         assert!(!are_more);
         assert_eq!(events[9].title, "2026-01-03 10:00");
-        let found = ends_around(&db, at("2026-02-01"), at("2026-02-01"), at(NOON));
+        let public = Scope::public();
+        let found = ends_around(&db, &public, at("2026-02-01"), at("2026-02-01"), at(NOON));
         assert_eq!(
             found.await.unwrap(),
             (Some(at("2026-01-03 10:29")), Some(at("2026-02-03 10:00")))
@@ -332,11 +350,16 @@ fn no_page_reads_all_that_ever_happened() {
         let db = fresh().await;
         let conditions = [
             (
-                events_statement(CURRENT, CURRENT_ORDER, "limit 1"),
+                events_statement(&Scope::public(), CURRENT, CURRENT_ORDER, "limit 1"),
                 params![at(NOON)].to_vec(),
             ),
             (
-                events_statement(ENDED, "i.ended_at desc, i.id desc limit 51 offset ?4", ""),
+                events_statement(
+                    &Scope::public(),
+                    ENDED,
+                    "i.ended_at desc, i.id desc limit 51 offset ?4",
+                    "",
+                ),
                 params![at(NOON), at(NOON), at(NOON), 0].to_vec(),
             ),
         ];

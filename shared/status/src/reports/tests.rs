@@ -1,20 +1,23 @@
 use super::*;
 use crate::components::{self, find_with_incidents, list_with_incidents};
-use crate::incidents::{Window, find_json, list_json};
+use crate::events::monitor_list::{Window, find_json, list_json};
+use crate::testing::{self, NewIncident};
 use serde_json::Value;
 use std::rc::Rc;
 use windlass_core::Caller;
 use windlass_core::caller::Reach;
 use windlass_core::db::NativeDb;
 
+mod lists;
+
 const MINOR: i64 = 1;
 const MAJOR: i64 = 2;
 const OUTAGE: i64 = 3;
 
 fn event(id: i64, impact: i64, rest: &str) -> Active {
+    let title = format!("event {id}");
     Active {
-        id,
-        title: format!("event {id}"),
+        event: EventRef { id, title },
         impact,
         is_system: !rest.contains("manual"),
         has_component: rest.contains("with it"),
@@ -97,14 +100,16 @@ fn each_row_of_the_decision_table() {
         ),
     ] {
         let got = match decide(&active, impact) {
-            Decision::UnderMaintenance(event) => format!("maintenance {}", event.id),
-            Decision::Known(event) => known(event.id),
+            Decision::UnderMaintenance(active) => format!("maintenance {}", active.event.id),
+            Decision::Known(active) => known(active.event.id),
             Decision::Open => "open".into(),
-            Decision::Join(to) => format!("join {}", to.id),
-            Decision::Move { from, to } => format!("move {} to {}", from.id, to.id),
-            Decision::MoveToNew { from } => format!("move {} to new", from.id),
-            Decision::MoveAndClose { from, to } => format!("close {} for {}", from.id, to.id),
-            Decision::Raise(event) => format!("raise {}", event.id),
+            Decision::Join(to) => format!("join {}", to.event.id),
+            Decision::Move { from, to } => format!("move {} to {}", from.event.id, to.event.id),
+            Decision::MoveToNew { from } => format!("move {} to new", from.event.id),
+            Decision::MoveAndClose { from, to } => {
+                format!("close {} for {}", from.event.id, to.event.id)
+            }
+            Decision::Raise(active) => format!("raise {}", active.event.id),
         };
         assert_eq!(got, want, "row {row}");
     }
@@ -167,7 +172,7 @@ async fn post(db: &NativeDb, name: &str, impact: i64, text: &str) -> Outcome {
 }
 
 async fn read(db: &NativeDb, id: i64) -> Value {
-    serde_json::from_str(&find_json(db, id).await.unwrap()).unwrap()
+    serde_json::from_str(&find_json(db, &scope(), id).await.unwrap()).unwrap()
 }
 
 /// The texts of an incident's updates, the oldest first.
@@ -245,8 +250,12 @@ fn components_join_and_leave_incidents() {
         assert_ne!(read(&db, 2).await["end_date"], Value::Null);
         assert_eq!(open(&db).await, [(1, 2, "A B".into())]);
         // It stays listed in the one that ended.
-        let list: Value =
-            serde_json::from_str(&list_with_incidents(&db, of_name("B")).await.unwrap()).unwrap();
+        let list: Value = serde_json::from_str(
+            &list_with_incidents(&db, &Scope::public(), of_name("B"))
+                .await
+                .unwrap(),
+        )
+        .unwrap();
         assert_eq!(list[0]["incidents"][1]["id"], 2, "{list}");
         // Row 4, then row 10: leaves the others for a new incident.
         assert_eq!(post(&db, "C", MAJOR, "C").await, Outcome::Taken(1));
@@ -335,7 +344,7 @@ fn only_a_maintenance_that_goes_on_keeps_a_report_away() {
                 contact_email: None,
                 components: &[1],
             };
-            incidents::insert(&db, &new, "ann", now).await.unwrap();
+            testing::insert(&db, &new, "ann", now).await.unwrap();
             let outcome = post(&db, "A", MINOR, "x").await;
             let got = outcome == Outcome::UnderMaintenance(1);
             assert_eq!(got, is_kept_away, "{hours:?} {status} {kind:?}");
@@ -391,116 +400,5 @@ fn a_component_is_found_by_some_of_its_attributes() {
                 "{subject:?}"
             );
         }
-    });
-}
-
-#[test]
-fn lists_show_the_oldest_first_and_leave_out_the_oldest() {
-    pollster::block_on(async {
-        let db = database(&[("A", &["region=EU"]), ("Ab", &[]), ("B%", &[])]).await;
-        for (id, impact, ended) in [(1, MINOR, true), (2, MAJOR, true), (3, OUTAGE, false)] {
-            assert_eq!(post(&db, "A", impact, "x").await, Outcome::Taken(id));
-            if ended {
-                incidents::close(&db, id, Timestamp::now(), Timestamp::now())
-                    .await
-                    .unwrap();
-            }
-        }
-        let list = async |active: Option<bool>, limit, offset| -> Vec<i64> {
-            let window = Window {
-                active: active.map(|active| (active, Timestamp::now())),
-                limit,
-                offset,
-            };
-            let text = list_json(&db, &window).await.unwrap();
-            let list: Vec<Value> = serde_json::from_str(&text).unwrap();
-            list.iter().filter_map(|item| item["id"].as_i64()).collect()
-        };
-        assert_eq!(list(None, 10, 0).await, [1, 2, 3]);
-        assert_eq!(list(None, 2, 0).await, [2, 3]);
-        assert_eq!(list(None, 2, 1).await, [1, 2]);
-        assert_eq!(list(None, 0, 0).await, [0_i64; 0]);
-        assert_eq!(list(Some(true), 10, 0).await, [3]);
-        assert_eq!(list(Some(false), 10, 0).await, [1, 2]);
-        for (prefix, want) in [("", 3), ("A", 2), ("Ab", 1), ("a", 0), ("%", 0), ("B%", 1)] {
-            let text = list_with_incidents(&db, of_name(prefix)).await.unwrap();
-            let list: Vec<Value> = serde_json::from_str(&text).unwrap();
-            assert_eq!(list.len(), want, "{prefix}");
-        }
-        let second = components::Window {
-            limit: 1,
-            offset: 1,
-            ..of_name("")
-        };
-        let text = list_with_incidents(&db, second).await.unwrap();
-        let list: Vec<Value> = serde_json::from_str(&text).unwrap();
-        assert_eq!((list.len(), &list[0]["name"]), (1, &json!("Ab")));
-        let text = list_with_incidents(&db, of_name("")).await.unwrap();
-        assert!(
-            text.starts_with(r#"[{"attributes":[{"name":"region","value":"EU"}],"id":1,"incidents":[{"end_date":""#),
-            "{text}"
-        );
-        let attribute = &of(&["region=EU"])[0];
-        let found = find_with_incidents(&db, "A", attribute)
-            .await
-            .unwrap()
-            .unwrap();
-        let found: Value = serde_json::from_str(&found).unwrap();
-        assert_eq!(found["incidents"][2]["end_date"], Value::Null);
-        assert_eq!(
-            find_with_incidents(&db, "Ab", attribute).await.unwrap(),
-            None
-        );
-    });
-}
-
-#[test]
-fn a_report_reads_what_is_open_and_not_the_past() {
-    pollster::block_on(async {
-        let db = database(&[("A", &[])]).await;
-        let sql = SEEN
-            .replace("{PUBLIC}", incidents::PUBLIC)
-            .replace("{MAINTENANCE}", EFFECTIVE_MAINTENANCE)
-            .replace("{COMPONENT}", BY_NAME);
-        let plan = db
-            .plan(&sql, params!["A", "[]", "[]", Timestamp::now()])
-            .await
-            .unwrap();
-        let plan = plan.join("\n");
-        assert!(!plan.contains("SCAN i\n"), "{plan}");
-        assert!(
-            !plan.contains("SCAN o\n") && !plan.contains("SCAN c\n"),
-            "{plan}"
-        );
-    });
-}
-
-#[test]
-fn answers_stay_small_however_much_has_happened() {
-    pollster::block_on(async {
-        let names: Vec<String> = (0..300).map(|number| format!("C{number}")).collect();
-        let components: Vec<(&str, &[&str])> =
-            names.iter().map(|n| (n.as_str(), &[][..])).collect();
-        let db = database(&components).await;
-        for name in &names {
-            assert_eq!(post(&db, name, MAJOR, "all of it").await, Outcome::Taken(1));
-        }
-        let updates = read(&db, 1).await["updates"].clone();
-        assert_eq!(updates.as_array().unwrap().len(), 50);
-        assert_eq!(updates[0]["text"], "C299 () added to all of it");
-        for id in 2..=250 {
-            incidents::close(&db, id - 1, Timestamp::now(), Timestamp::now())
-                .await
-                .unwrap();
-            assert_eq!(post(&db, "C7", MINOR, "again").await, Outcome::Taken(id));
-        }
-        let text = list_with_incidents(&db, of_name("C7")).await.unwrap();
-        let list: Vec<Value> = serde_json::from_str(&text).unwrap();
-        let of_c7 = list[0]["incidents"].as_array().unwrap();
-        assert_eq!(of_c7.len(), 200);
-        assert_eq!(
-            (&of_c7[0]["id"], &of_c7[199]["id"]),
-            (&json!(51), &json!(250))
-        );
     });
 }

@@ -1,12 +1,16 @@
 use super::*;
-use crate::labels;
+use crate::labels::{self, Label};
 use crate::migrations;
-use serde_json::json;
+use crate::users;
+use serde_json::{Value, json};
 use windlass_core::caller::{AuthMethod, Caller, Reach};
-use windlass_core::db::NativeDb;
+use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::list::{self, ListQuery};
-use windlass_core::{Kind, Request, Timestamp};
+use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params};
+
+mod under_way;
+mod update;
 
 async fn fresh() -> NativeDb {
     let db = NativeDb::in_memory();
@@ -52,14 +56,11 @@ fn archive(blob: &str) -> Archive {
     }
 }
 
-fn upload(id: &str, state: State) -> Upload {
+fn found(state: State) -> Found {
     let failed = state.is_failed();
-    Upload {
-        id: id.into(),
-        visibility: Visibility::Tenant,
+    Found {
         state,
         error: failed.then(|| "it broke".to_owned()),
-        main_file_name: Some("blueprint.yaml".into()),
         description: Some("a crane".into()),
         requirements: Some(json!({ "secrets": [], "parent_capabilities": [] })),
         plan: (!failed).then(|| PlanTexts {
@@ -67,7 +68,17 @@ fn upload(id: &str, state: State) -> Upload {
             stored: json!({ "sections": {}, "nodes": [], "shared": [] }).to_string(),
             imports: vec!["base".into()],
         }),
-        labels: vec![("env".into(), "prod".into())],
+        labels: vec![Label::new("own", "yes")],
+    }
+}
+
+fn upload(id: &str, state: State) -> Upload {
+    Upload {
+        id: id.into(),
+        visibility: Visibility::Tenant,
+        main_file_name: Some("blueprint.yaml".into()),
+        labels: vec![Label::new("env", "prod")],
+        found: found(state),
         archive: Some(archive(id)),
         execution: Some(UploadExecution {
             started_at: Timestamp::now(),
@@ -90,11 +101,12 @@ async fn written(db: &impl Db, blob: &str) {
 }
 
 /// Stores an upload whose blob was written before.
-async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
+async fn insert(db: &NativeDb, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
     if let Some(archive) = &upload.archive {
         written(db, &archive.blob).await;
     }
-    super::insert(db, scope, upload).await
+    db.transaction(async |tx| super::insert(tx, scope, upload).await)
+        .await
 }
 
 /// The names of the blobs that no row names.
@@ -128,8 +140,10 @@ fn an_upload_is_stored_whole() {
             (State::Uploaded, Visibility::Tenant)
         );
         assert_eq!(found.archive, Some(archive("crane")));
-        assert_eq!(plan(&db, found.key).await.unwrap()["shared"], json!([]));
-        assert_eq!(plan(&db, found.key + 1).await.unwrap(), Value::Null);
+        assert_eq!(plan(&db, &found).await.unwrap()["shared"], json!([]));
+        let mut other = found.clone();
+        other.key += 1;
+        assert_eq!(plan(&db, &other).await.unwrap(), Value::Null);
         let shown = shown(&db, &scope, "crane").await;
         assert_eq!(shown["plan"], json!({ "nodes": [] }));
         assert_eq!(shown["labels"][0]["value"], "prod");
@@ -238,135 +252,6 @@ fn another_tenants_blueprint_does_not_exist() {
 }
 
 #[test]
-fn changes_touch_what_they_name_and_the_time_of_update() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let scope = admin("harbour");
-        insert(&db, &scope, &upload("crane", State::Uploading))
-            .await
-            .unwrap();
-        db.execute("update blueprints set updated_at = '2001'", &[])
-            .await
-            .unwrap();
-        let crane = find(&db, &scope, "crane").await.unwrap();
-        let changes = Changes {
-            state: Some(State::Uploaded),
-            description: Some("taller".into()),
-            plan: Some(PlanTexts {
-                full: json!({ "nodes": [], "inputs": {} }).to_string(),
-                stored: json!({}).to_string(),
-                imports: vec![],
-            }),
-            ..Changes::default()
-        };
-        save(&db, &scope, &crane, &changes).await.unwrap();
-        let after = shown(&db, &scope, "crane").await;
-        assert_eq!(after["state"], "uploaded");
-        assert_eq!(after["description"], "taller");
-        assert_eq!(after["plan"]["inputs"], json!({}));
-        assert_eq!(after["main_file_name"], "blueprint.yaml");
-        assert_ne!(after["updated_at"], "2001");
-        written(&db, "new").await;
-        save_archive(&db, &scope, &crane, &archive("new"), "blueprint_upload")
-            .await
-            .unwrap();
-        assert_eq!(
-            find(&db, &scope, "crane").await.unwrap().archive,
-            Some(archive("new"))
-        );
-    });
-}
-
-#[test]
-fn visibility_widens_only_where_the_id_is_free() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let (harbour, quay) = (admin("harbour"), admin("quay"));
-        for (scope, id) in [(&harbour, "crane"), (&quay, "crane"), (&harbour, "winch")] {
-            insert(&db, scope, &upload(id, State::Uploaded))
-                .await
-                .unwrap();
-        }
-        let ann = user("ann", "harbour");
-        for (scope, id, next, want) in [
-            (&harbour, "crane", Visibility::Tenant, Ok(())),
-            (
-                &harbour,
-                "crane",
-                Visibility::Private,
-                Err(Kind::IllegalAction),
-            ),
-            (&harbour, "crane", Visibility::Global, Err(Kind::Conflict)),
-            (&ann, "winch", Visibility::Global, Err(Kind::Forbidden)),
-            (&harbour, "winch", Visibility::Global, Ok(())),
-            (
-                &harbour,
-                "winch",
-                Visibility::Tenant,
-                Err(Kind::IllegalAction),
-            ),
-        ] {
-            let blueprint = find(&db, scope, id).await.unwrap();
-            let got = set_visibility(&db, scope, &blueprint, next).await;
-            assert_eq!(got.map_err(|error| error.kind()), want, "{id} -> {next}");
-        }
-        assert_eq!(
-            find(&db, &quay, "winch").await.unwrap().visibility,
-            Visibility::Global
-        );
-    });
-}
-
-#[test]
-fn what_depends_on_a_blueprint_is_found() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let (harbour, quay) = (admin("harbour"), admin("quay"));
-        insert(&db, &harbour, &upload("base", State::Uploaded))
-            .await
-            .unwrap();
-        let base = find(&db, &harbour, "base").await.unwrap();
-        insert(&db, &quay, &upload("foreign", State::Uploaded))
-            .await
-            .unwrap();
-        assert!(
-            !is_imported(&db, &base).await.unwrap(),
-            "its own row and another tenant's"
-        );
-        let mut everywhere = base.clone();
-        everywhere.visibility = Visibility::Global;
-        assert!(is_imported(&db, &everywhere).await.unwrap());
-        insert(&db, &harbour, &upload("crane", State::Uploaded))
-            .await
-            .unwrap();
-        assert!(is_imported(&db, &base).await.unwrap());
-
-        assert!(dependent_deployments(&db, &base).await.unwrap().is_empty());
-        db.execute(
-            "insert into deployments (id, tenant_name, created_by, visibility, created_at,
-                 updated_at, blueprint_key, blueprint_id, display_name)
-             values ('d1', 'harbour', 'ann', 'tenant', '2024', '2024', ?1, 'base', 'd1')",
-            params![base.key],
-        )
-        .await
-        .unwrap();
-        assert_eq!(dependent_deployments(&db, &base).await.unwrap(), ["d1"]);
-        db.execute("delete from deployments", &[]).await.unwrap();
-
-        delete(&db, &harbour, &base).await.unwrap();
-        assert_eq!(
-            find(&db, &harbour, "base").await.unwrap_err().kind(),
-            Kind::NotFound
-        );
-        let left = labels::find(&db, LabelOwner::Blueprint, base.key)
-            .await
-            .unwrap();
-        assert!(left.is_empty());
-        assert_eq!(plan(&db, base.key).await.unwrap(), Value::Null);
-    });
-}
-
-#[test]
 fn lists_and_lookups_follow_indexes() {
     pollster::block_on(async {
         let db = fresh().await;
@@ -393,12 +278,8 @@ fn lists_and_lookups_follow_indexes() {
                 "{query}: {plan}"
             );
         }
-        let sql = format!(
-            "select {COLUMNS} from blueprints where id = ?4 and {}",
-            Scope::VISIBLE
-        );
         let plan = db
-            .plan(&sql, &ann.with(&["crane".into()]))
+            .plan(&row::find_sql(), &ann.with(&["crane".into()]))
             .await
             .unwrap()
             .join("\n");
@@ -429,27 +310,17 @@ fn lists_leave_hidden_blueprints_out() {
 }
 
 #[test]
-fn states_are_read_by_name() {
-    for state in State::ALL {
-        assert_eq!(State::parse(state.name()).unwrap(), state);
-        assert!(!(state.is_failed() && state.is_usable()));
-    }
-    let refusal = State::parse("done").unwrap_err();
-    assert!(
-        refusal
-            .message()
-            .starts_with("Invalid state: `done`. Valid blueprint state values are: ['pending',")
-    );
-}
-
-#[test]
 fn a_validation_leaves_nothing_but_its_execution() {
     pollster::block_on(async {
         let db = fresh().await;
         let scope = admin("harbour");
         let mut failing = upload("crane", State::Invalid);
         failing.archive = None;
-        let shown = insert_validation(&db, &scope, &failing).await.unwrap();
+        let validate = async || {
+            db.transaction(async |tx| insert_validation(tx, &scope, &failing).await)
+                .await
+        };
+        let shown = validate().await.unwrap();
         assert_eq!(shown["state"], "validating");
         assert_eq!(shown["upload_execution"]["status"], "failed");
         assert_eq!(shown["upload_execution"]["error"], "it broke");
@@ -465,7 +336,7 @@ fn a_validation_leaves_nothing_but_its_execution() {
             assert_eq!(row.unwrap().integer(0).unwrap(), left, "{table}");
         }
         insert(&db, &scope, &failing).await.unwrap();
-        let refusal = insert_validation(&db, &scope, &failing).await.unwrap_err();
+        let refusal = validate().await.unwrap_err();
         assert_eq!(
             refusal.kind(),
             Kind::Conflict,
@@ -484,37 +355,14 @@ fn a_validation_leaves_nothing_but_its_execution() {
 }
 
 #[test]
-fn what_an_update_refers_to_has_to_exist() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let (harbour, quay) = (admin("harbour"), admin("quay"));
-        insert(&db, &harbour, &upload("crane", State::Uploaded))
-            .await
-            .unwrap();
-        let shown = shown(&db, &harbour, "crane").await;
-        let execution = shown["upload_execution"]["id"].as_str().unwrap();
-        assert!(demand_execution(&db, &harbour, execution).await.is_ok());
-        let refusal = demand_execution(&db, &quay, execution).await.unwrap_err();
-        assert_eq!(refusal.kind(), Kind::NotFound);
-        let sql = "insert into users (id, username, password_hash, role, created_at)
-             values (9, 'Ann', '', 'default', '2024')";
-        db.execute(sql, &[]).await.unwrap();
-        assert_eq!(username(&db, "ANN").await.unwrap().as_deref(), Some("Ann"));
-        assert_eq!(username(&db, "bob").await.unwrap(), None);
-        let crane = find(&db, &harbour, "crane").await.unwrap();
-        let same = demand_visibility(&db, &harbour, &crane, Visibility::Tenant).await;
-        assert!(same.is_ok());
-        let narrower = demand_visibility(&db, &harbour, &crane, Visibility::Private).await;
-        assert_eq!(narrower.unwrap_err().kind(), Kind::IllegalAction);
-    });
-}
-
-#[test]
 fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
     pollster::block_on(async {
         let db = fresh().await;
         let scope = admin("harbour");
-        let refusal = super::insert(&db, &scope, &upload("crane", State::Uploaded)).await;
+        let swept = upload("crane", State::Uploaded);
+        let refusal = db
+            .transaction(async |tx| super::insert(tx, &scope, &swept).await)
+            .await;
         assert_eq!(
             refusal.unwrap_err().kind(),
             Kind::Unavailable,
@@ -526,98 +374,16 @@ fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
         assert_eq!(loose(&db).await, json!([]));
         let crane = find(&db, &scope, "crane").await.unwrap();
         written(&db, "new").await;
-        save_archive(&db, &scope, &crane, &archive("new"), "blueprint_icon")
-            .await
-            .unwrap();
-        assert_eq!(loose(&db).await, json!(["crane"]));
-        let crane = find(&db, &scope, "crane").await.unwrap();
-        delete(&db, &scope, &crane).await.unwrap();
-        assert_eq!(loose(&db).await, json!(["crane", "new"]));
-    });
-}
-
-/// The row of the queue about an upload that goes on, lent to this holder.
-async fn lent(db: &NativeDb, holder: &str) -> crate::queue::Leased {
-    let now = Timestamp::now().plus_seconds(60);
-    let mut rows = crate::queue::lease(db, holder, 10, 1000, now)
+        db.transaction(async |tx| {
+            save_archive(tx, &scope, &crane, &archive("new"), "blueprint_icon").await
+        })
         .await
         .unwrap();
-    rows.pop().unwrap()
-}
-
-#[test]
-fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let scope = user("ann", "harbour");
-        let mut begun = upload("crane", State::Pending);
-        begun.goes_on = true;
-        begun.plan = None;
-        begun.labels = Vec::new();
-        begun.archive = None;
-        begun.execution.as_mut().unwrap().parameters = json!({ "url": "http://a/b" });
-        insert(&db, &scope, &begun).await.unwrap();
-        let row = lent(&db, "one").await;
-        assert_eq!(row.work, crate::queue::Work::BlueprintUpload);
-        assert_eq!(find_under_way(&db, "two", row.key).await.unwrap(), None);
-        let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-        assert_eq!(under_way.url.as_deref(), Some("http://a/b"));
-        assert!(!under_way.has_labels && !under_way.sees_private);
-        let key = under_way.blueprint.key;
-        advance(&db, key, State::Uploading).await.unwrap();
-        assert!(take_archive(&db, key, &archive("blob")).await.unwrap());
-        assert!(!take_archive(&db, 99, &archive("blob")).await.unwrap());
-        let after = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-        assert_eq!(after.blueprint.state, State::Extracting);
-        assert_eq!(after.blueprint.archive, Some(archive("blob")));
-
-        let found = upload("crane", State::Uploaded);
-        let ended = end(&db, &scope, "two", row.key, &after, &found).await;
-        assert!(!ended.unwrap(), "it is not theirs");
-        assert!(
-            end(&db, &scope, "one", row.key, &after, &found)
-                .await
-                .unwrap()
-        );
-        let shown = shown(&db, &scope, "crane").await;
-        assert_eq!(shown["state"], "uploaded");
-        assert_eq!(shown["labels"][0]["key"], "env");
-        assert_eq!(shown["upload_execution"]["status"], "terminated");
-        assert_eq!(shown["plan"], json!({ "nodes": [] }));
-        let again = end(&db, &scope, "one", row.key, &after, &found).await;
-        assert!(!again.unwrap(), "it has ended");
-    });
-}
-
-#[test]
-fn an_upload_that_goes_on_can_fail_and_be_given_up() {
-    pollster::block_on(async {
-        let db = fresh().await;
-        let scope = admin("harbour");
-        for (id, is_given_up, state) in [
-            ("crane", false, "invalid"),
-            ("winch", true, "failed_uploading"),
-        ] {
-            let mut begun = upload(id, State::Uploading);
-            begun.goes_on = true;
-            insert(&db, &scope, &begun).await.unwrap();
-            let row = lent(&db, "one").await;
-            let under_way = find_under_way(&db, "one", row.key).await.unwrap().unwrap();
-            assert!(under_way.has_labels && under_way.sees_private);
-            if is_given_up {
-                give_up(&db, "one", &row, "it broke").await.unwrap();
-            } else {
-                let found = upload(id, State::Invalid);
-                end(&db, &scope, "one", row.key, &under_way, &found)
-                    .await
-                    .unwrap();
-            }
-            let shown = shown(&db, &scope, id).await;
-            assert_eq!(shown["state"], state);
-            assert_eq!(shown["error"], "it broke");
-            assert_eq!(shown["upload_execution"]["status"], "failed");
-            assert_eq!(find(&db, &scope, id).await.unwrap().archive, None);
-        }
-        assert_eq!(loose(&db).await, json!(["crane", "winch"]));
+        assert_eq!(loose(&db).await, json!(["crane"]));
+        let crane = find(&db, &scope, "crane").await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &crane).await)
+            .await
+            .unwrap();
+        assert_eq!(loose(&db).await, json!(["crane", "new"]));
     });
 }

@@ -2,19 +2,22 @@
 //!
 //! Each has one row in the queue until its end is recorded, so one that dies is taken up again.
 
-use super::upload::{Upload, insert_labels, save_plan};
-use super::{Archive, Blueprint, COLUMNS, State};
+use super::row::RECORD;
+use super::upload::{Found, Upload, save_plan};
+use super::{Archive, Blueprint, State};
+use crate::blobs;
+use crate::executions::Status;
+use crate::labels;
 use crate::queue::{self, Leased, Work};
-use serde_json::{Value, json};
-use windlass_core::db::Db;
-use windlass_core::{Result, Scope, Timestamp, params};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use windlass_core::db::{Db, Tx};
+use windlass_core::{Error, Result, Scope, Timestamp, params};
 
-/// What whoever takes up an upload has to know beside its row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnderWay {
-    /// The blueprint as far as it came.
-    pub blueprint: Blueprint,
-    /// Where its archive is to come from, when it is not there yet.
+/// What the rest of an upload needs and its row does not hold: the payload of its queue row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadRest {
+    /// Where the archive is to come from, when it is not there yet.
     pub url: Option<String>,
     /// Whether the request gave labels, so that those of the blueprint itself do not count.
     pub has_labels: bool,
@@ -22,20 +25,31 @@ pub struct UnderWay {
     pub sees_private: bool,
 }
 
-/// Queues the rest of an upload, in the transaction that inserts its row.
-pub(super) async fn push(db: &impl Db, scope: &Scope, key: i64, upload: &Upload) -> Result<()> {
+/// An upload that somebody has taken up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// The blueprint as far as it came.
+    pub blueprint: Blueprint,
+    /// What else is needed.
+    pub rest: UploadRest,
+    /// Who has the row of the queue.
+    holder: String,
+    /// That row.
+    queue_key: i64,
+}
+
+/// Queues the rest of an upload.
+pub(super) async fn push(tx: &impl Tx, scope: &Scope, key: i64, upload: &Upload) -> Result<()> {
     let now = Timestamp::now();
-    let url = upload
-        .execution
-        .as_ref()
-        .map_or(&Value::Null, |execution| &execution.parameters["url"]);
-    let payload = json!({
-        "url": url,
-        "has_labels": !upload.labels.is_empty(),
-        "sees_private": scope.sees_private(),
+    let execution = upload.execution.as_ref();
+    let url = execution.and_then(|execution| execution.parameters.get("url")?.as_str());
+    let rest = json!(UploadRest {
+        url: url.map(str::to_owned),
+        has_labels: !upload.labels.is_empty(),
+        sees_private: scope.sees_private(),
     });
     let subject = key.to_string();
-    queue::push(db, Work::BlueprintUpload, &subject, &payload, now, now).await
+    queue::push(tx, Work::BlueprintUpload, &subject, &rest, now, now).await
 }
 
 /// The upload that a row of the queue is about, while this holder has the row. None when
@@ -45,127 +59,133 @@ pub async fn find_under_way(
     holder: &str,
     queue_key: i64,
 ) -> Result<Option<UnderWay>> {
-    let columns: Vec<String> = COLUMNS
-        .split(", ")
-        .map(|column| format!("b.{column}"))
-        .collect();
+    #[derive(Deserialize)]
+    struct Row {
+        blueprint: Blueprint,
+        rest: UploadRest,
+    }
     let sql = format!(
-        "select {}, q.payload from queue q join blueprints b on b.key = cast(q.subject as integer)
-         where q.key = ?1 and q.kind = ?2 and q.lease_holder = ?3",
-        columns.join(", ")
+        "select json_object('blueprint', {RECORD}, 'rest', json(q.payload))
+         from queue q join blueprints b on b.key = cast(q.subject as integer)
+         where q.key = ?1 and q.kind = ?2 and q.lease_holder = ?3"
     );
-    let Some(row) = db
-        .first(&sql, params![queue_key, Work::BlueprintUpload, holder])
-        .await?
-    else {
-        return Ok(None);
-    };
-    let blueprint = Blueprint::from_row(&row)?;
-    let payload: Value = row.json(columns.len())?;
-    Ok(blueprint.state.is_under_way().then(|| UnderWay {
-        url: payload["url"].as_str().map(str::to_owned),
-        has_labels: payload["has_labels"] == true,
-        sees_private: payload["sees_private"] == true,
-        blueprint,
+    let row: Option<Row> = db
+        .first_json(&sql, params![queue_key, Work::BlueprintUpload, holder])
+        .await?;
+    let row = row.filter(|row| row.blueprint.state.is_under_way());
+    Ok(row.map(|row| UnderWay {
+        blueprint: row.blueprint,
+        rest: row.rest,
+        holder: holder.to_owned(),
+        queue_key,
     }))
 }
 
 /// Says how far an upload is.
-pub async fn advance(db: &impl Db, key: i64, state: State) -> Result<()> {
+pub async fn advance(db: &impl Db, under_way: &UnderWay, state: State) -> Result<()> {
     db.execute(
         "update blueprints set state = ?2, updated_at = ?3 where key = ?1",
-        params![key, state.name(), Timestamp::now()],
+        params![under_way.blueprint.key, state, Timestamp::now()],
     )
     .await
 }
 
-/// Gives an upload the archive that was downloaded for it. The blob is kept in the same
-/// transaction by the caller.
-pub async fn take_archive(db: &impl Db, key: i64, archive: &Archive) -> Result<bool> {
-    let row = db
+/// Gives an upload the archive that was downloaded for it, and its blob with it.
+///
+/// # Errors
+/// 409 when the blueprint was deleted; 503 when the blob was swept.
+pub async fn take_archive(tx: &impl Tx, under_way: &UnderWay, archive: &Archive) -> Result<()> {
+    blobs::keep(tx, &archive.blob).await?;
+    let row = tx
         .first(
             "update blueprints set archive_blob = ?2, archive_format = ?3, archive_size = ?4,
-                 archive_sha256 = ?5, updated_at = ?6, state = 'extracting'
+                 archive_sha256 = ?5, updated_at = ?6, state = ?7
              where key = ?1 returning 1",
             params![
-                key,
+                under_way.blueprint.key,
                 archive.blob.as_str(),
                 archive.format.as_str(),
                 archive.size,
                 archive.sha256.as_str(),
-                Timestamp::now()
+                Timestamp::now(),
+                State::Extracting,
             ],
         )
         .await?;
-    Ok(row.is_some())
+    row.map(drop)
+        .ok_or_else(|| Error::conflict("The blueprint was deleted"))
 }
 
-/// Records the end of an upload and finishes its row in the queue, unless somebody else took that
-/// over. A failed one loses its archive, whose blob is to be removed after the commit.
-pub async fn end(
-    db: &impl Db,
-    scope: &Scope,
-    holder: &str,
-    queue_key: i64,
-    under_way: &UnderWay,
-    upload: &Upload,
-) -> Result<bool> {
-    if queue::finish(db, holder, &[queue_key]).await?.is_empty() {
+/// Records the end of an upload and finishes its row in the queue. False when somebody else took
+/// that over. A failed one loses its archive, whose blob is to be removed after the commit.
+pub async fn end(tx: &impl Tx, scope: &Scope, under_way: &UnderWay, found: &Found) -> Result<bool> {
+    let UnderWay {
+        blueprint,
+        rest,
+        holder,
+        queue_key,
+    } = under_way;
+    if queue::finish(tx, holder, &[*queue_key]).await?.is_empty() {
         return Ok(false);
     }
-    let key = under_way.blueprint.key;
-    if upload.state.is_failed() {
-        let error = upload.error.as_deref().unwrap_or_default();
-        fail(db, key, upload.state, error).await?;
+    if found.state.is_failed() {
+        let error = found.error.as_deref().unwrap_or_default();
+        fail(tx, blueprint.key, found.state, error).await?;
         return Ok(true);
     }
-    db.execute(
+    tx.execute(
         "update blueprints set state = ?2, description = ?3, requirements = ?4, error = null,
              updated_at = ?5 where key = ?1",
         params![
-            key,
-            upload.state.name(),
-            upload.description.as_deref(),
-            upload.requirements.as_ref(),
+            blueprint.key,
+            found.state,
+            found.description.as_deref(),
+            found.requirements.as_ref(),
             Timestamp::now()
         ],
     )
     .await?;
-    if let Some(plan) = &upload.plan {
-        save_plan(db, key, plan).await?;
+    if let Some(plan) = &found.plan {
+        save_plan(tx, blueprint.key, plan).await?;
     }
-    if !under_way.has_labels {
-        insert_labels(db, scope, key, &upload.labels).await?;
+    if !rest.has_labels {
+        labels::add(tx, scope, blueprint, &found.labels).await?;
     }
-    end_execution(db, key, "terminated", None).await?;
+    end_execution(tx, blueprint.key, Status::Terminated, None).await?;
     Ok(true)
 }
 
 /// Records that nobody can end an upload.
-pub async fn give_up(db: &impl Db, holder: &str, row: &Leased, error: &str) -> Result<()> {
-    queue::finish(db, holder, &[row.key]).await?;
+pub async fn give_up(tx: &impl Tx, holder: &str, row: &Leased, error: &str) -> Result<()> {
+    queue::finish(tx, holder, &[row.key]).await?;
     match row.subject.parse() {
-        Ok(key) => fail(db, key, State::FailedUploading, error).await,
+        Ok(key) => fail(tx, key, State::FailedUploading, error).await,
         Err(_) => Ok(()),
     }
 }
 
-async fn fail(db: &impl Db, key: i64, state: State, error: &str) -> Result<()> {
-    db.execute(
+async fn fail(tx: &impl Tx, key: i64, state: State, error: &str) -> Result<()> {
+    tx.execute(
         "update blueprints set state = ?2, error = ?3, updated_at = ?4, archive_blob = null,
              archive_format = null, archive_size = null, archive_sha256 = null
-         where key = ?1 and state in ('pending', 'uploading', 'extracting', 'parsing')",
-        params![key, state.name(), error, Timestamp::now()],
+         where key = ?1 and state in (select value from json_each(?5))",
+        params![
+            key,
+            state,
+            error,
+            Timestamp::now(),
+            &State::names(State::is_under_way)
+        ],
     )
     .await?;
-    end_execution(db, key, "failed", Some(error)).await
+    end_execution(tx, key, Status::Failed, Some(error)).await
 }
 
-async fn end_execution(db: &impl Db, key: i64, status: &str, error: Option<&str>) -> Result<()> {
-    db.execute(
+async fn end_execution(tx: &impl Tx, key: i64, status: Status, error: Option<&str>) -> Result<()> {
+    tx.execute(
         "update executions set status = ?2, error = ?3, ended_at = ?4
          where id = (select upload_execution from blueprints where key = ?1) and ended_at is null",
-        params![key, status, error, Timestamp::now()],
+        params![key, status.name(), error, Timestamp::now()],
     )
     .await
 }

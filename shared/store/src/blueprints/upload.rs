@@ -1,15 +1,15 @@
 //! What an upload found, in one transaction: at its end, or, when its client does not wait for
 //! that, at its beginning.
 
+use super::row::RECORD;
 use super::under_way;
-use super::{
-    Archive, BLUEPRINTS, Blueprint, COLUMNS, State, dependent_deployments, exists_elsewhere,
-};
+use super::{Archive, BLUEPRINTS, Blueprint, State, dependent_deployments, exists_elsewhere};
 use crate::audit;
 use crate::blobs;
-use crate::labels::{self, LabelOwner};
-use serde_json::{Value, json};
-use windlass_core::db::{Db, Value as SqlValue};
+use crate::executions::Status;
+use crate::labels::{self, Label, LabelOwner, Labelled};
+use serde_json::{Map, Value, json};
+use windlass_core::db::{Db, Tx, Value as SqlValue};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, ids, params, visibility};
 
 /// A plan as text, in both forms that are kept.
@@ -32,27 +32,58 @@ pub struct UploadExecution {
     pub parameters: Value,
 }
 
-/// What an upload found.
+/// What an archive turned out to be.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// How far the upload came: `uploaded`, or how it failed.
+    pub state: State,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What the plan says about itself.
+    pub description: Option<String>,
+    /// What deployments will need.
+    pub requirements: Option<Value>,
+    /// The plan, if it did not fail.
+    pub plan: Option<PlanTexts>,
+    /// The labels that the blueprint gives itself.
+    pub labels: Vec<Label>,
+}
+
+impl Found {
+    /// Nothing but a state.
+    pub const fn nothing(state: State) -> Self {
+        Self {
+            state,
+            error: None,
+            description: None,
+            requirements: None,
+            plan: None,
+            labels: Vec::new(),
+        }
+    }
+
+    /// Nothing but a failure.
+    pub fn failed(state: State, error: impl Into<String>) -> Self {
+        Self {
+            error: Some(error.into()),
+            ..Self::nothing(state)
+        }
+    }
+}
+
+/// What an upload is stored with.
 #[derive(Clone, Debug)]
 pub struct Upload {
     /// The blueprint's id.
     pub id: String,
     /// Who will see it.
     pub visibility: Visibility,
-    /// Where the upload ended.
-    pub state: State,
-    /// Why it failed.
-    pub error: Option<String>,
     /// The main file.
     pub main_file_name: Option<String>,
-    /// What the plan says about itself.
-    pub description: Option<String>,
-    /// What deployments will need.
-    pub requirements: Option<Value>,
-    /// The plan.
-    pub plan: Option<PlanTexts>,
-    /// The labels, checked.
-    pub labels: Vec<(String, String)>,
+    /// The labels of the request, checked. When there are none, those that were found count.
+    pub labels: Vec<Label>,
+    /// What its archive turned out to be, as far as that is known.
+    pub found: Found,
     /// The archive, whose blob was written and is nobody's until this is stored.
     pub archive: Option<Archive>,
     /// The execution, if there was one.
@@ -79,14 +110,16 @@ pub async fn demand_free(
     if visibility == Visibility::Global && exists_elsewhere(db, scope, id).await? {
         return Err(visibility::exists_elsewhere(id));
     }
+    // Also private ones that the caller does not see: their ids are taken too.
     let sql = format!(
-        "select {COLUMNS} from blueprints where id = ?1 and (tenant_name = ?2 or visibility = 'global')
-         order by tenant_name = ?2 desc limit 1"
+        "select {RECORD} from blueprints b
+         where b.id = ?1 and (b.tenant_name = ?2 or b.visibility = 'global')
+         order by b.tenant_name = ?2 desc limit 1"
     );
-    let Some(row) = db.first(&sql, params![id, scope.tenant()]).await? else {
+    let holder: Option<Blueprint> = db.first_json(&sql, params![id, scope.tenant()]).await?;
+    let Some(holder) = holder else {
         return Ok(None);
     };
-    let holder = Blueprint::from_row(&row)?;
     // A tool may have set the state of a blueprint that has deployments.
     let is_replaceable = holder.state.is_failed()
         && holder.tenant_name == scope.tenant()
@@ -122,18 +155,20 @@ fn taken(scope: &Scope, id: &str) -> Error {
 ///
 /// # Errors
 /// 409 as [`demand_absent`].
-pub async fn insert_validation(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Value> {
-    demand_absent(db, scope, &upload.id, upload.visibility).await?;
-    let validating = Upload {
-        state: State::Validating,
-        ..upload.clone()
-    };
-    insert(db, scope, &validating).await?;
+pub async fn insert_validation(
+    tx: &impl Tx,
+    scope: &Scope,
+    upload: &Upload,
+) -> Result<Map<String, Value>> {
+    demand_absent(tx, scope, &upload.id, upload.visibility).await?;
+    let mut validating = upload.clone();
+    validating.found.state = State::Validating;
+    insert(tx, scope, &validating).await?;
     let condition = "t.id = {} and t.tenant_name = {}";
     let (id, tenant) = (SqlValue::from(&upload.id), SqlValue::from(scope.tenant()));
     let statement = BLUEPRINTS.find_statement(scope, None, condition, [id.clone(), tenant.clone()]);
-    let shown = db.first_json(&statement.sql, &statement.parameters).await?;
-    db.execute(
+    let shown = tx.first_json(&statement.sql, &statement.parameters).await?;
+    tx.execute(
         "delete from blueprints where id = ?1 and tenant_name = ?2",
         &[id, tenant],
     )
@@ -146,23 +181,24 @@ pub async fn insert_validation(db: &impl Db, scope: &Scope, upload: &Upload) -> 
 ///
 /// # Errors
 /// 409 as [`demand_free`]: somebody else may have been faster; 503 when its blob was swept.
-pub async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
-    let replaced = demand_free(db, scope, &upload.id, upload.visibility).await?;
+pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
+    let replaced = demand_free(tx, scope, &upload.id, upload.visibility).await?;
     if let Some(old) = &replaced {
-        db.execute("delete from blueprints where key = ?1", params![old.key])
+        tx.execute("delete from blueprints where key = ?1", params![old.key])
             .await?;
     }
     let now = Timestamp::now();
     let created_by = upload.created_by.as_deref().unwrap_or(scope.username());
     let execution = match &upload.execution {
-        Some(execution) => Some(insert_execution(db, scope, upload, execution, created_by).await?),
+        Some(execution) => Some(insert_execution(tx, scope, upload, execution, created_by).await?),
         None => None,
     };
+    let found = &upload.found;
     let archive = upload.archive.as_ref();
     if let Some(archive) = archive {
-        blobs::keep(db, &archive.blob).await?;
+        blobs::keep(tx, &archive.blob).await?;
     }
-    let row = db
+    let row = tx
         .first(
             "insert into blueprints (id, tenant_name, created_by, visibility, created_at,
                  updated_at, state, main_file_name, upload_execution, archive_blob,
@@ -176,51 +212,46 @@ pub async fn insert(db: &impl Db, scope: &Scope, upload: &Upload) -> Result<Opti
                 upload.visibility,
                 upload.created_at.unwrap_or(now),
                 now,
-                upload.state.name(),
+                found.state,
                 upload.main_file_name.as_deref(),
                 execution,
                 archive.map(|archive| archive.blob.as_str()),
                 archive.map(|archive| archive.format.as_str()),
                 archive.map(|archive| archive.size),
                 archive.map(|archive| archive.sha256.as_str()),
-                upload.description.as_deref(),
-                upload.requirements.as_ref(),
-                upload.error.as_deref(),
+                found.description.as_deref(),
+                found.requirements.as_ref(),
+                found.error.as_deref(),
             ],
         )
         .await?;
     let row = row.ok_or_else(|| Error::internal("an insert answers its key"))?;
     let key = row.integer(0)?;
-    if let Some(plan) = &upload.plan {
-        save_plan(db, key, plan).await?;
+    if let Some(plan) = &found.plan {
+        save_plan(tx, key, plan).await?;
     }
-    insert_labels(db, scope, key, &upload.labels).await?;
+    let labels = match upload.labels.is_empty() {
+        true => &found.labels,
+        false => &upload.labels,
+    };
+    let blueprint = Labelled::new(LabelOwner::Blueprint, key);
+    labels::add(tx, scope, blueprint, labels).await?;
     if upload.goes_on {
-        under_way::push(db, scope, key, upload).await?;
+        under_way::push(tx, scope, key, upload).await?;
     }
-    audit::insert(db, scope, "blueprint_upload", BLUEPRINTS.name, &upload.id).await?;
+    audit::insert(tx, scope, "blueprint_upload", BLUEPRINTS.name, &upload.id).await?;
     Ok(replaced.and_then(|old| old.archive))
 }
 
-/// Gives a new blueprint its labels.
-pub(super) async fn insert_labels(
-    db: &impl Db,
-    scope: &Scope,
-    key: i64,
-    labels: &[(String, String)],
-) -> Result<()> {
-    labels::add(db, LabelOwner::Blueprint, key, labels, scope).await
-}
-
 /// Replaces a blueprint's plan.
-pub(super) async fn save_plan(db: &impl Db, key: i64, plan: &PlanTexts) -> Result<()> {
-    db.execute(
+pub(super) async fn save_plan(tx: &impl Tx, key: i64, plan: &PlanTexts) -> Result<()> {
+    tx.execute(
         "insert into blueprint_plans (blueprint_key, plan, stored) values (?1, ?2, ?3)
          on conflict (blueprint_key) do update set plan = excluded.plan, stored = excluded.stored",
         params![key, plan.full.as_str(), plan.stored.as_str()],
     )
     .await?;
-    db.execute(
+    tx.execute(
         "delete from blueprint_imports where blueprint_key = ?1",
         params![key],
     )
@@ -228,7 +259,7 @@ pub(super) async fn save_plan(db: &impl Db, key: i64, plan: &PlanTexts) -> Resul
     if plan.imports.is_empty() {
         return Ok(());
     }
-    db.execute(
+    tx.execute(
         "insert or ignore into blueprint_imports (blueprint_key, imported_id)
          select ?1, value from json_each(?2)",
         params![key, &json!(plan.imports)],
@@ -238,19 +269,19 @@ pub(super) async fn save_plan(db: &impl Db, key: i64, plan: &PlanTexts) -> Resul
 
 /// The execution of an upload, which has ended unless the upload goes on, and its id.
 async fn insert_execution(
-    db: &impl Db,
+    tx: &impl Tx,
     scope: &Scope,
     upload: &Upload,
     execution: &UploadExecution,
     created_by: &str,
 ) -> Result<String> {
     let id = ids::new_uuid();
-    let (status, ended_at) = match upload.error {
-        _ if upload.goes_on => ("started", None),
-        Some(_) => ("failed", Some(Timestamp::now())),
-        None => ("terminated", Some(Timestamp::now())),
+    let (status, ended_at) = match upload.found.error {
+        _ if upload.goes_on => (Status::Started, None),
+        Some(_) => (Status::Failed, Some(Timestamp::now())),
+        None => (Status::Terminated, Some(Timestamp::now())),
     };
-    db.execute(
+    tx.execute(
         "insert into executions (id, tenant_name, created_by, visibility, created_at, blueprint_id,
              workflow_id, status, error, parameters, started_at, ended_at)
          values (?1, ?2, ?3, ?4, ?5, ?6, 'upload_blueprint', ?7, ?8, ?9, ?5, ?10)",
@@ -261,8 +292,8 @@ async fn insert_execution(
             upload.visibility,
             execution.started_at,
             upload.id.as_str(),
-            status,
-            upload.error.as_deref(),
+            status.name(),
+            upload.found.error.as_deref(),
             &execution.parameters,
             ended_at,
         ],

@@ -6,8 +6,7 @@ use windlass_core::db::NativeDb;
 use windlass_core::permission::PermissionSet;
 
 async fn fresh() -> NativeDb {
-    let db = crate::fresh_database().await;
-    db
+    crate::fresh_database().await
 }
 
 fn caller(role: &str) -> Caller {
@@ -129,7 +128,7 @@ fn a_saved_setting_tells_who_and_when_and_is_masked_for_others() {
         let scope = scope("sys_admin");
         let setting = find(&db, &scope, "ldap_server").await.unwrap();
         assert_eq!((&setting.updated_at, &setting.updater_name), (&None, &None));
-        save(&db, &scope, &setting, &json!("ldap://one"))
+        db.transaction(async |tx| save(tx, &scope, &setting, &json!("ldap://one")).await)
             .await
             .unwrap();
         let setting = find(&db, &scope, "rest.ldap_server").await.unwrap();

@@ -3,78 +3,72 @@
 //! A child's `csys-obj-parent` label names its parent, and the parent's `csys-consumer-id` label
 //! the child. Users write the first kind, the server the second.
 
+use serde::Deserialize;
 use serde_json::json;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::list::ListQuery;
 use windlass_core::{Error, Kind, Result, Scope, params};
 
-use crate::labels::{self, CONSUMER_ID, LabelOwner, OBJECT_PARENT};
+use super::Owner;
+use super::row::OWNER_RECORD;
+use crate::labels::{self, CONSUMER_ID, Label, OBJECT_PARENT};
 
-/// The children of a deployment: rows and ids.
-pub async fn children(db: &impl Db, tenant: &str, id: &str) -> Result<Vec<(i64, String)>> {
-    let rows = db
-        .query(
-            "select c.key, c.id from deployment_labels l
+/// The children of a deployment.
+pub async fn children(db: &impl Db, parent: &Owner) -> Result<Vec<Owner>> {
+    let sql = format!(
+        "select coalesce(json_group_array({OWNER_RECORD}), '[]') from (
+             select c.* from deployment_labels l
              cross join deployments c on c.key = l.deployment_key
-             where l.key = 'csys-obj-parent' and l.value = ?2 and c.tenant_name = ?1
-             order by c.key",
-            params![tenant, id],
-        )
+             where l.key = '{OBJECT_PARENT}' and l.value = ?2 and c.tenant_name = ?1
+             order by c.key) d"
+    );
+    let children = db
+        .first_json(&sql, params![&parent.tenant_name, &parent.id])
         .await?;
-    rows.iter()
-        .map(|row| Ok((row.integer(0)?, row.text(1)?.to_owned())))
-        .collect()
+    Ok(children.unwrap_or_default())
 }
 
 /// Whether the deployment `id` is below `ancestor`, or is it.
-pub async fn is_below(db: &impl Db, tenant: &str, id: &str, ancestor: &str) -> Result<bool> {
+pub(super) async fn is_below(
+    db: &impl Db,
+    scope: &Scope,
+    id: &str,
+    ancestor: &str,
+) -> Result<bool> {
+    let sql = format!(
+        "with recursive above (id) as (
+             select ?2 union
+             select l.value from above a
+             cross join deployments d on d.tenant_name = ?1 and d.id = a.id
+             cross join deployment_labels l
+                 on l.deployment_key = d.key and l.key = '{OBJECT_PARENT}')
+         select 1 from above where id = ?3"
+    );
     let row = db
-        .first(
-            "with recursive above (id) as (
-                 select ?2 union
-                 select l.value from above a
-                 cross join deployments d on d.tenant_name = ?1 and d.id = a.id
-                 cross join deployment_labels l
-                     on l.deployment_key = d.key and l.key = 'csys-obj-parent')
-             select 1 from above where id = ?3",
-            params![tenant, id, ancestor],
-        )
+        .first(&sql, params![scope.tenant(), id, ancestor])
         .await?;
     Ok(row.is_some())
 }
 
 /// The parents that labels name.
-pub fn parent_ids(labels: &[(String, String)]) -> impl Iterator<Item = &str> {
-    labels
-        .iter()
-        .filter(|(key, _)| key == OBJECT_PARENT)
-        .map(|(_, value)| value.as_str())
+pub fn parent_ids(labels: &[Label]) -> impl Iterator<Item = &str> {
+    let parents = labels.iter().filter(|label| label.key == OBJECT_PARENT);
+    parents.map(|label| label.value.as_str())
 }
 
-/// The rows of the parents that a deployment is to get.
+/// The parents that a deployment of the scope's tenant is to get, whoever may see them.
 ///
 /// # Errors
 /// 404 for those that do not exist, 409 for one that is the deployment itself or below it.
 pub async fn find_parents(
     db: &impl Db,
-    tenant: &str,
+    scope: &Scope,
     child: &str,
     parents: &[&str],
-) -> Result<Vec<i64>> {
-    let mut found = Vec::new();
-    let mut missing = Vec::new();
-    for parent in parents {
-        let row = db
-            .first(
-                "select key from deployments where tenant_name = ?1 and id = ?2",
-                params![tenant, *parent],
-            )
-            .await?;
-        match row {
-            Some(row) => found.push(row.integer(0)?),
-            None => missing.push(*parent),
-        }
-    }
+) -> Result<Vec<Owner>> {
+    let found = find_existing(db, scope, parents).await?;
+    let exists = |id: &&str| found.iter().any(|parent| parent.id == *id);
+    let missing: Vec<&str> = parents.iter().copied().filter(|id| !exists(id)).collect();
     if !missing.is_empty() {
         let text = format!(
             "Deployment(s) referenced by `csys-obj-parent` not found: {}. Make sure that the \
@@ -84,7 +78,7 @@ pub async fn find_parents(
         return Err(Error::new(Kind::DeploymentParentNotFound, text));
     }
     for parent in parents {
-        if is_below(db, tenant, parent, child).await? {
+        if is_below(db, scope, parent, child).await? {
             let text = format!("cyclic dependency between deployments {child} and {parent}");
             return Err(Error::conflict(text));
         }
@@ -92,39 +86,44 @@ pub async fn find_parents(
     Ok(found)
 }
 
-/// The rows of deployments of a tenant, as far as they exist.
-pub async fn find_keys(db: &impl Db, tenant: &str, ids: &[&str]) -> Result<Vec<i64>> {
-    let rows = db
-        .query(
-            "select p.key from json_each(?2) given
-             cross join deployments p on p.tenant_name = ?1 and p.id = given.value",
-            params![tenant, &json!(ids)],
-        )
+/// Those deployments of the scope's tenant that exist, whoever may see them.
+pub async fn find_existing(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<Owner>> {
+    let sql = format!(
+        "select coalesce(json_group_array({OWNER_RECORD}), '[]') from (
+             select p.* from json_each(?2) given
+             cross join deployments p on p.tenant_name = ?1 and p.id = given.value
+             order by given.key) d"
+    );
+    let found = db
+        .first_json(&sql, params![scope.tenant(), &json!(ids)])
         .await?;
-    rows.iter().map(|row| row.integer(0)).collect()
+    Ok(found.unwrap_or_default())
 }
 
 /// Makes a deployment known to parents that were found.
-pub async fn link_parents(db: &impl Db, scope: &Scope, child: &str, parents: &[i64]) -> Result<()> {
-    let label = [(CONSUMER_ID.to_owned(), child.to_owned())];
+pub async fn link_parents(
+    tx: &impl Tx,
+    scope: &Scope,
+    child: &str,
+    parents: &[Owner],
+) -> Result<()> {
+    let label = [Label::new(CONSUMER_ID, child)];
     for parent in parents {
-        labels::add(db, LabelOwner::Deployment, *parent, &label, scope).await?;
+        labels::add(tx, scope, parent, &label).await?;
     }
     Ok(())
 }
 
 /// Makes a deployment unknown to former parents.
-pub async fn unlink_parents(
-    db: &impl Db,
-    tenant: &str,
-    child: &str,
-    parents: &[&str],
-) -> Result<()> {
-    db.execute(
-        "delete from deployment_labels where key = 'csys-consumer-id' and value = ?2
+pub async fn unlink_parents(tx: &impl Tx, child: &Owner, parents: &[&str]) -> Result<()> {
+    let sql = format!(
+        "delete from deployment_labels where key = '{CONSUMER_ID}' and value = ?2
              and deployment_key in (select p.key from json_each(?3) given
-                 cross join deployments p on p.tenant_name = ?1 and p.id = given.value)",
-        params![tenant, child, &json!(parents)],
+                 cross join deployments p on p.tenant_name = ?1 and p.id = given.value)"
+    );
+    tx.execute(
+        &sql,
+        params![&child.tenant_name, &child.id, &json!(parents)],
     )
     .await
 }
@@ -142,31 +141,25 @@ pub fn only_dependencies_of(query: &mut ListQuery, tenant: &str, id: &str) {
     );
 }
 
-/// Key and value of every label of a deployment, in the order they were given.
-pub async fn label_values(db: &impl Db, key: i64) -> Result<Vec<(String, String)>> {
-    let rows = db
-        .query(
-            "select key, value from deployment_labels where deployment_key = ?1
-             order by created_at, value",
-            params![key],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
-        .collect()
+/// A deployment that uses another, as functions see it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Consumer {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub display_name: String,
 }
 
-/// Ids and display names of the deployments that use one.
-pub async fn consumers(db: &impl Db, tenant: &str, key: i64) -> Result<Vec<(String, String)>> {
-    let rows = db
-        .query(
-            "select c.id, c.display_name from deployment_labels l
+/// The deployments that use one, by id.
+pub async fn consumers(db: &impl Db, used: &Owner) -> Result<Vec<Consumer>> {
+    let sql = format!(
+        "select json_group_array(json_object('id', id, 'display_name', display_name)) from (
+             select c.id, c.display_name from deployment_labels l
              cross join deployments c on c.tenant_name = ?1 and c.id = l.value
-             where l.deployment_key = ?2 and l.key = 'csys-consumer-id' order by c.id",
-            params![tenant, key],
-        )
+             where l.deployment_key = ?2 and l.key = '{CONSUMER_ID}' order by c.id)"
+    );
+    let consumers = db
+        .first_json(&sql, params![&used.tenant_name, used.key])
         .await?;
-    rows.iter()
-        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
-        .collect()
+    Ok(consumers.unwrap_or_default())
 }

@@ -1,11 +1,16 @@
+use super::workflows::{first_of_each_blueprint, of_each};
 use super::*;
-use crate::labels::{self, LabelOwner};
+use crate::blueprints;
+use crate::labels::{self, Label};
 use crate::migrations;
-use serde_json::json;
-use windlass_core::db::NativeDb;
+use serde_json::{Map, Value as Json, json};
+use windlass_core::caller::{AuthMethod, Caller, Reach};
+use windlass_core::db::{Db, NativeDb, Value};
 use windlass_core::http::Method;
-use windlass_core::list::{Statement, page};
-use windlass_core::{Kind, Request};
+use windlass_core::list::{ListQuery, Statement, page};
+use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params};
+
+mod list;
 
 /// Two tenants, each with a blueprint.
 async fn harbour() -> (NativeDb, Scope) {
@@ -47,6 +52,12 @@ fn new(id: &str) -> NewDeployment {
     }
 }
 
+/// Stores a deployment in a transaction of its own.
+async fn insert(db: &NativeDb, scope: &Scope, new: &NewDeployment) -> Result<Owner> {
+    db.transaction(async |tx| super::insert(tx, scope, new).await)
+        .await
+}
+
 async fn instances(db: &NativeDb, owner: &Owner, states: &[&str]) {
     db.execute(
         "delete from node_instances where deployment_key = ?1",
@@ -81,7 +92,7 @@ fn a_deployment_is_found_changed_and_deleted() {
             (owner.key, "The d1")
         );
         assert_eq!(found.inputs["port"], 80);
-        assert_eq!(found.owner().visibility, Visibility::Tenant);
+        assert_eq!(found.visibility, Visibility::Tenant);
         assert_eq!(
             find(&db, &Scope::system("x", "quay"), "d1")
                 .await
@@ -94,34 +105,56 @@ fn a_deployment_is_found_changed_and_deleted() {
             Kind::Conflict
         );
 
-        set_display_name(&db, owner.key, "Crane").await.unwrap();
-        set_site(&db, owner.key, Some("pier")).await.unwrap();
-        set_runtime_only(&db, owner.key, true).await.unwrap();
-        set_blueprint(&db, owner.key, 2, "other").await.unwrap();
-        let created = Timestamp::parse("t", "2020-01-01").unwrap();
-        set_origin(&db, owner.key, Some("bob"), Some(created))
+        db.execute("update blueprints set id = 'other' where key = 2", &[])
             .await
             .unwrap();
-        touch(&db, owner.key).await.unwrap();
-        let part = Map::from_iter([
-            ("description".into(), json!("lifts")),
-            ("outputs".into(), json!({ "a": 1 })),
-        ]);
-        save_plan(&db, owner.key, &part).await.unwrap();
-        set_visibility(&db, owner.key, Visibility::Global)
-            .await
-            .unwrap();
-        let found = by_key(&db, owner.key).await.unwrap().unwrap();
+        let quay = Scope::system("x", "quay");
+        let changes = Changes {
+            display_name: Some("Crane".into()),
+            created_by: Some("bob".into()),
+            created_at: Some(Timestamp::parse("t", "2020-01-01").unwrap()),
+            blueprint: Some(blueprints::find(&db, &quay, "other").await.unwrap()),
+            runtime_only_evaluation: Some(true),
+            plan: Map::from_iter([
+                ("description".into(), json!("lifts")),
+                ("outputs".into(), json!({ "a": 1 })),
+            ]),
+        };
+        db.transaction(async |tx| {
+            save(tx, &scope, &found, &changes).await?;
+            set_site(tx, &scope, &found, Some("pier")).await?;
+            set_visibility(tx, &scope, &found, Visibility::Global).await
+        })
+        .await
+        .unwrap();
+        let engine = Scope::engine();
+        let found = find_by_key(&db, &engine, owner.key).await.unwrap().unwrap();
         assert_eq!(found.description.as_deref(), Some("lifts"));
+        assert_eq!(found.display_name, "Crane");
         assert_eq!((found.blueprint_key, found.created_by.as_str()), (2, "bob"));
+        assert_eq!(found.blueprint_id, "other");
         assert!(found.runtime_only_evaluation);
         assert_eq!(found.inputs["port"], 80);
         assert_eq!(
-            blueprint_visibility(&db, 2).await.unwrap(),
+            blueprint_visibility(&db, &found).await.unwrap(),
             Visibility::Tenant
         );
+        let all = DEPLOYMENT.page_statement(&scope, &ListQuery::everything());
+        let shown = &shown(&db, &all).await[0];
+        assert_eq!(shown["site_name"], "pier");
+        assert_eq!(shown["created_at"], "2020-01-01T00:00:00.000Z");
+        let sql = "select json_group_array(action) from audit_log where target_id = 'd1'";
+        let audited: Json = db.first_json(sql, &[]).await.unwrap().unwrap();
+        assert_eq!(
+            audited,
+            json!([
+                "deployment_create",
+                "deployment_update",
+                "deployment_set_site",
+                "deployment_set_visibility"
+            ])
+        );
         // Global now, so another tenant sees it, and its id is taken there.
-        let quay = Scope::system("x", "quay");
         assert!(find_optional(&db, &quay, "d1").await.unwrap().is_some());
         assert!(
             is_taken(&db, &quay, "d1", Visibility::Tenant)
@@ -129,8 +162,13 @@ fn a_deployment_is_found_changed_and_deleted() {
                 .unwrap()
         );
         assert!(!exists_elsewhere(&db, &found).await.unwrap());
+        let refusal = find_own(&db, &quay, "d1").await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::IllegalAction);
+        assert!(find_own(&db, &scope, "d1").await.is_ok());
 
-        delete(&db, owner.key).await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &found).await)
+            .await
+            .unwrap();
         assert!(find_optional(&db, &scope, "d1").await.unwrap().is_none());
         assert!(
             !is_taken(&db, &scope, "d1", Visibility::Global)
@@ -153,7 +191,7 @@ fn workflows_are_available_as_the_instances_are() {
             (&["started", "uninitialized"], true, false),
         ] {
             instances(&db, &owner, states).await;
-            let listed = &workflows_of_each(&db, &[owner.key]).await.unwrap()[0].1;
+            let listed = &of_each(&db, &[owner.key]).await.unwrap()[0].workflows;
             let got: Vec<bool> = listed
                 .iter()
                 .map(|one| one["is_available"].as_bool().unwrap())
@@ -162,19 +200,23 @@ fn workflows_are_available_as_the_instances_are() {
         }
         // A list that comes later is brought up to date at once.
         let stop = json!([{ "name": "stop", "is_available": 0b11011 }]);
-        save_plan(
-            &db,
-            owner.key,
-            &Map::from_iter([("workflows".into(), stop)]),
-        )
-        .await
-        .unwrap();
-        let each = workflows_of_each(&db, &[owner.key]).await.unwrap();
-        assert_eq!(each[0].1, [json!({ "name": "stop", "is_available": true })]);
+        let changes = Changes {
+            plan: Map::from_iter([("workflows".into(), stop)]),
+            ..Changes::default()
+        };
+        let found = find(&db, &scope, "d1").await.unwrap();
+        db.transaction(async |tx| save(tx, &scope, &found, &changes).await)
+            .await
+            .unwrap();
+        let each = of_each(&db, &[owner.key]).await.unwrap();
+        assert_eq!(
+            json!(each[0].workflows),
+            json!([{ "name": "stop", "is_available": true }])
+        );
         instances(&db, &owner, &["uninitialized"]).await;
-        let each = workflows_of_each(&db, &[owner.key, 99]).await.unwrap();
+        let each = of_each(&db, &[owner.key, 99]).await.unwrap();
         assert_eq!(each.len(), 1);
-        assert_eq!(each[0].1[0]["is_available"], false);
+        assert_eq!(each[0].workflows[0]["is_available"], false);
     });
 }
 
@@ -231,38 +273,45 @@ fn what_ran_or_runs_on_a_deployment_is_known() {
     pollster::block_on(async {
         let (db, scope) = harbour().await;
         let owner = insert(&db, &scope, &new("d1")).await.unwrap();
-        let failed = Creation {
-            blueprint_id: "crane",
-            began: Timestamp::now(),
-            error: Some("no"),
-        };
-        let id = db
-            .transaction(async |tx| record_creation(tx, &scope, &owner, &failed).await)
+        db.execute(
+            "insert into executions (id, tenant_name, created_by, visibility, created_at,
+                 deployment_key, workflow_id, status)
+             values ('e1', 'harbour', 'ann', 'tenant', '2024', ?1, ?2, 'failed')",
+            params![owner.key, CREATE_WORKFLOW],
+        )
+        .await
+        .unwrap();
+        db.transaction(async |tx| set_creation(tx, &owner, "e1").await)
             .await
             .unwrap();
-        assert!(is_failed_creation(&db, owner.key).await.unwrap());
-        assert!(
-            unfinished_executions(&db, owner.key)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert!(!is_update_execution(&db, &id).await.unwrap());
+        let caller = Caller {
+            user_id: 7,
+            username: "ann".into(),
+            role: "default".into(),
+            method: AuthMethod::ExecutionToken,
+            system: Default::default(),
+            tenants: Default::default(),
+            execution_id: Some("e1".into()),
+        };
+        let reach = Reach::Tenant("harbour".into());
+        let e1 = Scope::of(std::rc::Rc::new(caller), reach, String::new());
+        assert!(is_failed_creation(&db, &owner).await.unwrap());
+        assert!(unfinished_executions(&db, &owner).await.unwrap().is_empty());
+        assert!(!is_update_calling(&db, &e1).await.unwrap());
+        assert!(!is_cancelled_calling(&db, &e1).await.unwrap());
         db.execute(
             "update executions set status = 'cancelling', workflow_id = 'update'",
             &[],
         )
         .await
         .unwrap();
-        assert_eq!(
-            unfinished_executions(&db, owner.key).await.unwrap(),
-            [id.as_str()]
-        );
-        assert!(is_cancelling(&db, &id).await.unwrap());
-        assert!(is_update_execution(&db, &id).await.unwrap());
-        assert!(!is_failed_creation(&db, owner.key).await.unwrap());
+        assert_eq!(unfinished_executions(&db, &owner).await.unwrap(), ["e1"]);
+        assert!(is_cancelled_calling(&db, &e1).await.unwrap());
+        assert!(is_update_calling(&db, &e1).await.unwrap());
+        assert!(!is_update_calling(&db, &scope).await.unwrap());
+        assert!(!is_failed_creation(&db, &owner).await.unwrap());
         instances(&db, &owner, &["uninitialized", "started"]).await;
-        assert_eq!(live_instances(&db, owner.key).await.unwrap(), ["d1_1"]);
+        assert_eq!(live_instances(&db, &owner).await.unwrap(), ["d1_1"]);
     });
 }
 
@@ -272,44 +321,46 @@ fn parents_are_found_by_labels() {
         let (db, scope) = harbour().await;
         let top = insert(&db, &scope, &new("top")).await.unwrap();
         let child = insert(&db, &scope, &new("child")).await.unwrap();
-        let label = [("csys-obj-parent".to_owned(), "top".to_owned())];
-        let found = find_parents(&db, "harbour", "child", &["top"])
-            .await
-            .unwrap();
-        link_parents(&db, &scope, "child", &found).await.unwrap();
-        labels::add(&db, LabelOwner::Deployment, child.key, &label, &scope)
-            .await
-            .unwrap();
+        let label = [Label::new("csys-obj-parent", "top")];
+        let found = find_parents(&db, &scope, "child", &["top"]).await.unwrap();
+        db.transaction(async |tx| {
+            link_parents(tx, &scope, "child", &found).await?;
+            labels::add(tx, &scope, &child, &label).await
+        })
+        .await
+        .unwrap();
         assert_eq!(parent_ids(&label).collect::<Vec<_>>(), ["top"]);
         assert_eq!(
-            children(&db, "harbour", "top").await.unwrap(),
-            [(child.key, "child".into())]
+            children(&db, &top).await.unwrap(),
+            std::slice::from_ref(&child)
         );
+        let consumer = Consumer {
+            id: "child".into(),
+            display_name: "The child".into(),
+        };
+        assert_eq!(consumers(&db, &top).await.unwrap(), [consumer]);
+        let is_below = async |id, above| relatives::is_below(&db, &scope, id, above).await.unwrap();
+        assert!(is_below("child", "top").await);
+        assert!(!is_below("top", "child").await);
         assert_eq!(
-            consumers(&db, "harbour", top.key).await.unwrap(),
-            [("child".into(), "The child".into())]
-        );
-        assert!(is_below(&db, "harbour", "child", "top").await.unwrap());
-        assert!(!is_below(&db, "harbour", "top", "child").await.unwrap());
-        assert_eq!(
-            find_keys(&db, "harbour", &["top", "none"]).await.unwrap(),
-            [top.key]
+            find_existing(&db, &scope, &["top", "none"]).await.unwrap(),
+            std::slice::from_ref(&top)
         );
         for (child, parent, kind) in [
             ("top", "child", Kind::Conflict),
             ("top", "top", Kind::Conflict),
             ("top", "none", Kind::DeploymentParentNotFound),
         ] {
-            let refusal = find_parents(&db, "harbour", child, &[parent])
+            let refusal = find_parents(&db, &scope, child, &[parent])
                 .await
                 .unwrap_err();
             assert_eq!(refusal.kind(), kind, "{child} below {parent}");
         }
-        unlink_parents(&db, "harbour", "child", &["top"])
+        db.transaction(async |tx| unlink_parents(tx, &child, &["top"]).await)
             .await
             .unwrap();
-        assert!(consumers(&db, "harbour", top.key).await.unwrap().is_empty());
-        assert_eq!(label_values(&db, child.key).await.unwrap(), label);
+        assert!(consumers(&db, &top).await.unwrap().is_empty());
+        assert_eq!(labels::find(&db, &child).await.unwrap(), label);
     });
 }
 
@@ -335,95 +386,7 @@ fn one_deployment_of_each_blueprint_stands_for_its_workflows() {
             first_of_each_blueprint(&db, &scope, &query).await.unwrap(),
             [keys[1]]
         );
-    });
-}
-
-/// A workflow list of the size that the built-in types give a deployment.
-fn usual_workflows() -> Json {
-    let parameter = json!({ "type": "list", "item_type": "node_instance", "default": [] });
-    (0..15)
-        .map(|number| {
-            let parameters: Map<String, Json> = (0..5)
-                .map(|place| (format!("parameter_{place}"), parameter.clone()))
-                .collect();
-            json!({
-                "name": format!("workflow_{number}"), "plugin": "default_workflows",
-                "operation": "cloudify.plugins.workflows.install", "parameters": parameters,
-                "is_cascading": false, "is_available": 29,
-                "availability_rules": { "node_instances_active": ["none", "partial"] },
-            })
-        })
-        .collect()
-}
-
-/// Ten thousand deployments with labels, executions and an instance each.
-async fn many() -> (NativeDb, Scope) {
-    let (db, scope) = harbour().await;
-    for sql in [
-        "with recursive n (k) as (select 1 union all select k + 1 from n where k < 10000)
-         insert into deployments (key, id, tenant_name, created_by, visibility, created_at, updated_at,
-             blueprint_key, blueprint_id, display_name, workflows, latest_execution)
-         select k, 'd' || k, 'harbour', 'ann', 'tenant', '2024-' || k, '2024', 1, 'crane', 'name' || (k % 100), ?1, 'e' || k from n",
-        "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
-             deployment_id, workflow_id, status)
-         select 'e' || key, 'harbour', 'ann', 'tenant', '2024', key, id, 'install', 'terminated' from deployments where ?1 <> ''",
-        "insert into deployment_labels (deployment_key, key, value, created_at, created_by)
-         select key, 'team', 't' || (key % 10), '2024', 'ann' from deployments where ?1 <> ''",
-        "insert into node_instances (deployment_key, deployment_id, id, node_id, tenant_name,
-             created_by, visibility, \"index\", relationships, scaling_groups)
-         select key, id, 'vm_' || key, 'vm', 'harbour', 'ann', 'tenant', 1, '[]', '[]' from deployments where ?1 <> ''",
-    ] {
-        db.execute(sql, &[Value::from(&usual_workflows())]).await.unwrap();
-    }
-    (db, scope)
-}
-
-#[test]
-fn a_page_of_many_deployments_follows_indexes() {
-    pollster::block_on(async {
-        let (db, scope) = many().await;
-        for (query, index) in [
-            ("_size=20", "deployments_by_tenant"),
-            ("_size=20&_sort=-created_at", "deployments_by_creation"),
-            ("_size=20&_sort=display_name", "deployments_by_name"),
-            ("_size=20&_sort=blueprint_id", "deployments_by_blueprint_id"),
-            ("id=d77", "sqlite_autoindex_deployments"),
-            ("blueprint_id=crane&_size=20", "deployments_by"),
-            (
-                "_size=20&_include=id,display_name,created_at,deployment_status",
-                "deployments_by_tenant",
-            ),
-        ] {
-            let request = Request::new(Method::GET, &format!("/deployments?{query}"));
-            let list = ListQuery::parse(&DEPLOYMENT, &request, &[]).unwrap();
-            let statement = DEPLOYMENT.page_statement(&scope, &list);
-            let plan = db
-                .plan(&statement.sql, &statement.parameters)
-                .await
-                .unwrap()
-                .join("\n");
-            assert!(plan.contains(index), "{query}: {plan}");
-            let scans = plan.lines().filter(|line| line.starts_with("SCAN t"));
-            assert!(
-                scans.clone().all(|line| line.contains("global")),
-                "{query}: {plan}"
-            );
-        }
-        let list = shown(
-            &db,
-            &DEPLOYMENT.page_statement(
-                &scope,
-                &ListQuery {
-                    size: 1,
-                    all_results: false,
-                    ..ListQuery::everything()
-                },
-            ),
-        )
-        .await;
-        assert_eq!(list[0]["latest_execution_status"], "completed");
-        assert_eq!(list[0]["labels"][0]["key"], "team");
-        assert_eq!(list[0]["workflows"][0]["name"], "workflow_0");
-        assert_eq!(list[0]["deployment_groups"], json!([]));
+        let each = workflows_of_each_blueprint(&db, &scope, &query).await;
+        assert_eq!(each.unwrap()[0].workflows.len(), 2);
     });
 }

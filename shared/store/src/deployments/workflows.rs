@@ -5,10 +5,13 @@
 //! available; triggers bring the list up to date when a deployment gets from one into another.
 //! So lists of deployments evaluate no rules.
 
-use serde_json::{Value as Json, json};
-use windlass_core::Result;
-use windlass_core::db::Db;
-use windlass_core::params;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use windlass_core::db::{Db, Tx};
+use windlass_core::list::{Field, ListQuery, page};
+use windlass_core::{Result, Scope, Timestamp, params};
+
+use super::{DEPLOYMENT, Owner};
 
 /// Node instance states that stand for each situation, in the order of the bits: no instances;
 /// all started; none begun; none started; some started.
@@ -34,28 +37,74 @@ pub(super) fn split(list: &Json) -> (Json, Json) {
 }
 
 /// Replaces a deployment's workflows by a list whose `is_available` are sets of situations.
-pub(super) async fn save(db: &impl Db, key: i64, list: &Json) -> Result<()> {
+pub(super) async fn save(tx: &impl Tx, deployment: &Owner, list: &Json) -> Result<()> {
     let (situations, shown) = split(list);
-    db.execute(
+    tx.execute(
         "update deployments set workflow_situations = ?2, workflows = ?3 where key = ?1",
-        params![key, &situations, &shown],
+        params![deployment.key, &situations, &shown],
     )
     .await?;
-    db.execute(
+    tx.execute(
         "update deployments set workflows =
              (select a.workflows from available_workflows a where a.key = ?1) where key = ?1",
-        params![key],
+        params![deployment.key],
     )
     .await
 }
 
-/// The workflows of several deployments with the deployments' times of creation, in this order.
-pub async fn of_each(db: &impl Db, keys: &[i64]) -> Result<Vec<(String, Vec<Json>)>> {
-    let sql = "select json_group_array(json_array(created_at, json(workflows))) from
+/// The workflows of one deployment.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DeploymentWorkflows {
+    /// When the deployment was made.
+    pub created_at: Timestamp,
+    /// Its workflows, as they are shown.
+    pub workflows: Vec<Map<String, Json>>,
+}
+
+static KEY: Field = Field::integer("key", "t.key");
+static BLUEPRINT_KEY: Field = Field::integer("blueprint_key", "t.blueprint_key");
+
+/// The workflows of the first deployment of each blueprint among those a query selects, in its
+/// order: deployments of a blueprint have the same workflows.
+pub async fn of_each_blueprint(
+    db: &impl Db,
+    scope: &Scope,
+    query: &ListQuery,
+) -> Result<Vec<DeploymentWorkflows>> {
+    let keys = first_of_each_blueprint(db, scope, query).await?;
+    of_each(db, &keys).await
+}
+
+pub(super) async fn first_of_each_blueprint(
+    db: &impl Db,
+    scope: &Scope,
+    query: &ListQuery,
+) -> Result<Vec<i64>> {
+    #[derive(Deserialize)]
+    struct Pair {
+        key: i64,
+        blueprint_key: i64,
+    }
+    let mut query = query.clone();
+    query.include = Some(vec![&KEY, &BLUEPRINT_KEY]);
+    query.all_results = true;
+    query.offset = 0;
+    let pairs: Vec<Pair> = page(db, &DEPLOYMENT.page_statement(scope, &query))
+        .await?
+        .parse()?;
+    let mut seen = std::collections::HashSet::new();
+    let first = pairs
+        .into_iter()
+        .filter(|pair| seen.insert(pair.blueprint_key));
+    Ok(first.map(|pair| pair.key).collect())
+}
+
+/// The workflows of several deployments, in this order.
+pub(super) async fn of_each(db: &impl Db, keys: &[i64]) -> Result<Vec<DeploymentWorkflows>> {
+    let sql = "select json_group_array(json_object('created_at', created_at,
+                   'workflows', json(workflows))) from
              (select t.created_at, t.workflows from json_each(?1) given
               cross join deployments t on t.key = given.value order by given.key)";
-    Ok(db
-        .first_json(sql, params![&json!(keys)])
-        .await?
-        .unwrap_or_default())
+    let workflows = db.first_json(sql, params![&json!(keys)]).await?;
+    Ok(workflows.unwrap_or_default())
 }

@@ -4,6 +4,7 @@ use windlass_core::db::Tx;
 use windlass_core::{Result, params};
 
 use super::{Execution, Status};
+use crate::deployments::Owner;
 
 /// How far up parents are followed: labels that were made by hand could form a circle.
 const HEIGHT: usize = 50;
@@ -48,20 +49,24 @@ pub async fn execution_started(tx: &impl Tx, execution: &Execution) -> Result<()
         params![deployment_key, &execution.id],
     )
     .await?;
-    recompute(tx, deployment_key).await
+    recompute_by_key(tx, deployment_key).await
 }
 
 /// Follows an execution that ended.
 pub async fn execution_ended(tx: &impl Tx, execution: &Execution) -> Result<()> {
     match execution.deployment_key {
-        Some(deployment_key) => recompute(tx, deployment_key).await,
+        Some(deployment_key) => recompute_by_key(tx, deployment_key).await,
         None => Ok(()),
     }
 }
 
 /// Computes a deployment's installation status and its status from its instances and its latest
 /// execution, then the status of all deployments above it.
-pub async fn recompute(tx: &impl Tx, deployment_key: i64) -> Result<()> {
+pub async fn recompute(tx: &impl Tx, deployment: &Owner) -> Result<()> {
+    recompute_by_key(tx, deployment.key).await
+}
+
+async fn recompute_by_key(tx: &impl Tx, deployment_key: i64) -> Result<()> {
     tx.execute(
         "update deployments set installation_status = case when exists (
              select 1 from node_instances
@@ -73,7 +78,7 @@ pub async fn recompute(tx: &impl Tx, deployment_key: i64) -> Result<()> {
     let latest = "coalesce((select status from executions where id = latest_execution), '')";
     let set = format!(
         "update deployments set {}, deployment_status = ({}) where key = ?1 returning key",
-        crate::deployments::subs::REFRESH,
+        crate::deployments::sub_deployments::REFRESH,
         status_of(latest)
     );
     let mut seen = vec![deployment_key];

@@ -105,7 +105,7 @@ pub async fn start(tx: &impl Tx, scope: &Scope, execution: &Execution) -> Result
 
 /// Inserts an execution that came with something else, whose audit row names that: a new
 /// deployment, an upload. Answers its key.
-pub(crate) async fn insert(tx: &impl Tx, execution: &Execution) -> Result<i64> {
+pub async fn insert(tx: &impl Tx, execution: &Execution) -> Result<i64> {
     let row = tx
         .first(
             "insert into executions

@@ -1,5 +1,6 @@
 //! What a label may be. Pure: the same rules hold for requests, blueprints and filters.
 
+use super::Label;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use windlass_core::{Error, Result, ids, limits};
@@ -28,13 +29,14 @@ pub const RESERVED: [&str; 11] = [
 const RESERVED_PREFIX: &str = "csys-";
 
 /// Reads a list of labels: `[{"k": "v"}, {"k2": ["v", "w"]}]`, or `[{"key": "k", "value": "v"}]`
-/// (also with what a resource shows beside them, whose labels are being restored), or a mixture. Keys come back in lower case, values normalised, in the order given.
+/// (also with what a resource shows beside them, whose labels are being restored), or a mixture.
+/// Keys come back in lower case, values normalised, in the order given.
 ///
 /// # Errors
 /// 400 for another shape, for what [`check`] refuses, and for the same label twice.
-pub fn parse(given: &Value) -> Result<Vec<(String, String)>> {
+pub fn parse(given: &Value) -> Result<Vec<Label>> {
     let items = given.as_array().ok_or_else(bad_shape)?;
-    let mut labels: Vec<(String, String)> = Vec::new();
+    let mut labels: Vec<Label> = Vec::new();
     for item in items {
         let (key, value) = entry(item)?;
         let values = match value {
@@ -51,7 +53,7 @@ pub fn parse(given: &Value) -> Result<Vec<(String, String)>> {
             }
         }
     }
-    let mut sorted: Vec<&(String, String)> = labels.iter().collect();
+    let mut sorted: Vec<&Label> = labels.iter().collect();
     sorted.sort_unstable();
     if sorted.windows(2).any(|pair| pair.first() == pair.last()) {
         return Err(Error::bad_parameters(
@@ -89,7 +91,7 @@ fn bad_shape() -> Error {
 /// # Errors
 /// 400 for a key or value that is too long or has characters it may not have, for reserved keys
 /// that are none of [`RESERVED`], and for places that are not on Earth.
-pub fn check(key: &str, value: &str) -> Result<(String, String)> {
+pub fn check(key: &str, value: &str) -> Result<Label> {
     let key = check_key(key)?;
     if value.chars().count() > ids::MAX_LENGTH {
         return Err(Error::bad_parameters(format!(
@@ -109,7 +111,7 @@ pub fn check(key: &str, value: &str) -> Result<(String, String)> {
         "csys-location-long" => check_degrees(&key, &value, 180.0)?,
         _ => {}
     }
-    Ok((key, value))
+    Ok(Label { key, value })
 }
 
 /// A label's key as it is stored: in lower case.

@@ -6,10 +6,10 @@ use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::list::ListQuery;
 
-fn pairs(labels: &[(&str, &str)]) -> Vec<(String, String)> {
+fn pairs(labels: &[(&str, &str)]) -> Vec<Label> {
     labels
         .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .map(|(key, value)| Label::new(*key, *value))
         .collect()
 }
 
@@ -153,7 +153,8 @@ async fn labelled() -> (NativeDb, Scope) {
         .await
         .unwrap();
         let labels = pairs(&[("all", &format!("v{key}")), (&format!("only{key}"), "x")]);
-        add(&db, LabelOwner::Blueprint, i64::from(key), &labels, &scope)
+        let blueprint = Labelled::new(LabelOwner::Blueprint, key);
+        db.transaction(async |tx| add(tx, &scope, blueprint, &labels).await)
             .await
             .unwrap();
     }
@@ -178,29 +179,21 @@ fn replacing_labels_keeps_what_stays() {
             .await
             .unwrap();
         let labels = pairs(&[("all", "v1"), ("new", "n")]);
-        replace(&db, LabelOwner::Blueprint, 1, &labels, &scope)
+        let [one, two] = [1, 2].map(|key| Labelled::new(LabelOwner::Blueprint, key));
+        db.transaction(async |tx| replace(tx, &scope, one, &labels).await)
             .await
             .unwrap();
-        assert_eq!(find(&db, LabelOwner::Blueprint, 1).await.unwrap(), labels);
-        assert_eq!(
-            db.first(created, &[])
-                .await
-                .unwrap()
-                .unwrap()
-                .text(0)
-                .unwrap(),
-            "2001"
-        );
-        replace(&db, LabelOwner::Blueprint, 1, &[], &scope)
+        assert_eq!(find(&db, one).await.unwrap(), labels);
+        let mut oldest_first = find_oldest_first(&db, one).await.unwrap();
+        oldest_first.sort();
+        assert_eq!(oldest_first, labels);
+        let row = db.first(created, &[]).await.unwrap().unwrap();
+        assert_eq!(row.text(0).unwrap(), "2001");
+        db.transaction(async |tx| replace(tx, &scope, one, &[]).await)
             .await
             .unwrap();
-        assert!(
-            find(&db, LabelOwner::Blueprint, 1)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(find(&db, LabelOwner::Blueprint, 2).await.unwrap().len(), 2);
+        assert!(find(&db, one).await.unwrap().is_empty());
+        assert_eq!(find(&db, two).await.unwrap().len(), 2);
     });
 }
 
@@ -208,38 +201,24 @@ fn replacing_labels_keeps_what_stays() {
 fn a_deployments_consumer_label_is_the_servers_own() {
     pollster::block_on(async {
         let (db, scope) = labelled().await;
-        let owner = LabelOwner::Deployment;
-        add(
-            &db,
-            owner,
-            5,
-            &pairs(&[(CONSUMER_ID, "c"), ("a", "b")]),
-            &scope,
-        )
-        .await
-        .unwrap();
-        replace(
-            &db,
-            owner,
-            5,
-            &pairs(&[(CONSUMER_ID, "mine"), ("x", "y")]),
-            &scope,
-        )
+        let deployment = Labelled::new(LabelOwner::Deployment, 5);
+        db.transaction(async |tx| {
+            let labels = pairs(&[(CONSUMER_ID, "c"), ("a", "b")]);
+            add(tx, &scope, deployment, &labels).await?;
+            let labels = pairs(&[(CONSUMER_ID, "mine"), ("x", "y")]);
+            replace(tx, &scope, deployment, &labels).await
+        })
         .await
         .unwrap();
         assert_eq!(
-            find(&db, owner, 5).await.unwrap(),
+            find(&db, deployment).await.unwrap(),
             pairs(&[(CONSUMER_ID, "c"), ("x", "y")])
         );
-        remove(
-            &db,
-            owner,
-            5,
-            &pairs(&[(CONSUMER_ID, "c"), ("not", "there")]),
-        )
-        .await
-        .unwrap();
-        assert_eq!(find(&db, owner, 5).await.unwrap(), pairs(&[("x", "y")]));
+        let gone = pairs(&[(CONSUMER_ID, "c"), ("not", "there")]);
+        db.transaction(async |tx| remove(tx, deployment, &gone).await)
+            .await
+            .unwrap();
+        assert_eq!(find(&db, deployment).await.unwrap(), pairs(&[("x", "y")]));
     });
 }
 

@@ -30,7 +30,10 @@ pub(crate) async fn deployment() -> (NativeDb, Scope, Owner) {
         display_name: "Crane".into(),
         ..NewDeployment::default()
     };
-    let owner = deployments::insert(&db, &scope, &new).await.unwrap();
+    let owner = db
+        .transaction(async |tx| deployments::insert(tx, &scope, &new).await)
+        .await
+        .unwrap();
     (db, scope, owner)
 }
 
@@ -54,6 +57,12 @@ fn node(id: &str, operations: &Rc<str>) -> NewNode {
             actual_planned: 4,
         },
     }
+}
+
+/// Stores nodes in a transaction of its own.
+async fn insert_many(db: &NativeDb, owner: &Owner, nodes: &[NewNode]) -> Result<()> {
+    db.transaction(async |tx| super::insert_many(tx, owner, nodes).await)
+        .await
 }
 
 async fn list(db: &NativeDb, scope: &Scope, query: &str) -> Vec<Json> {
@@ -151,15 +160,31 @@ fn a_node_is_changed_and_deleted() {
             ("properties".into(), json!({ "a": 1 })),
             ("plugins".into(), Json::Null),
         ]);
-        save(&db, found.key, &parts).await.unwrap();
+        db.transaction(async |tx| {
+            save(tx, &scope, &found, &parts).await?;
+            add(tx, &scope, &owner, &[node("b", &"{}".into())]).await
+        })
+        .await
+        .unwrap();
         let nodes = list(&db, &scope, "id=a&deployment_id=d1").await;
         assert_eq!(nodes[0]["properties"], json!({ "a": 1 }));
         assert_eq!(nodes[0]["relationships"][0]["target_id"], "pier");
-        set_visibility(&db, owner.key, Visibility::Global.name())
+        db.transaction(async |tx| set_visibility(tx, &owner, Visibility::Global).await)
             .await
             .unwrap();
-        assert_eq!(list(&db, &Scope::system("x", "quay"), "").await.len(), 1);
-        delete(&db, found.key).await.unwrap();
+        assert_eq!(list(&db, &Scope::system("x", "quay"), "").await.len(), 2);
+        db.transaction(async |tx| delete(tx, &scope, &found).await)
+            .await
+            .unwrap();
+        let sql = "select json_group_array(json_array(action, target_id)) from audit_log
+                   where target_type = 'Node'";
+        let audited: Json = db.first_json(sql, &[]).await.unwrap().unwrap();
+        let want = json!([
+            ["node_update", "a"],
+            ["node_create", "b"],
+            ["node_delete", "a"]
+        ]);
+        assert_eq!(audited, want);
         assert_eq!(
             find(&db, &scope, "d1", "a").await.unwrap_err().kind(),
             Kind::NotFound

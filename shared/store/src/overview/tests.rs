@@ -2,8 +2,7 @@ use super::*;
 use windlass_core::db::NativeDb;
 
 async fn fresh() -> NativeDb {
-    let db = crate::fresh_database().await;
-    db
+    crate::fresh_database().await
 }
 
 #[test]

@@ -59,9 +59,9 @@ fn a_caller_lists_the_tenants_they_are_in_unless_they_work_in_all() {
                 .collect();
             assert_eq!(names, want);
         }
-        assert!(exists(&db, "quay").await.unwrap());
+        assert!(exists(&db, &Scope::public(), "quay").await.unwrap());
         // Tenants, unlike users, are told apart by letter case.
-        assert!(!exists(&db, "Quay").await.unwrap());
+        assert!(!exists(&db, &Scope::public(), "Quay").await.unwrap());
     });
 }
 

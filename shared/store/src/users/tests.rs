@@ -1,7 +1,8 @@
 use super::*;
-use crate::permissions::{PERMISSIONS, RoleType, demand_role};
-use crate::tenants::{Member, MemberKind};
+use crate::permissions::{self, PERMISSIONS, RoleType, demand_role};
+use crate::tenants::MemberKind;
 use crate::user_groups::{self, DETAILED_USER_GROUPS, USER_GROUPS};
+use windlass_core::Kind;
 use windlass_core::db::NativeDb;
 use windlass_core::list::ListQuery;
 
@@ -31,77 +32,153 @@ async fn version(db: &NativeDb) -> i64 {
 fn whatever_changes_what_a_caller_may_do_changes_the_version() {
     pollster::block_on(async {
         let (db, scope) = fresh().await;
-        insert(&db, &scope, &named("ann")).await.unwrap();
-        crate::tenants::insert(&db, &scope, "harbour")
-            .await
-            .unwrap();
-        user_groups::insert(&db, &scope, "deck", None, "default")
-            .await
-            .unwrap();
-        let deck = Member {
-            kind: MemberKind::Group,
-            name: "deck",
-            tenant: "harbour",
+        db.transaction(async |tx| {
+            insert(tx, &scope, &named("ann")).await?;
+            tenants::insert(tx, &scope, "harbour").await?;
+            user_groups::insert(tx, &scope, "deck", None, "default").await
+        })
+        .await
+        .unwrap();
+        let deck = async || user_groups::find(&db, &scope, "deck").await.unwrap();
+        let place = async || {
+            let place = user_groups::find_place(&db, &scope, "deck", "ANN").await;
+            place.unwrap()
         };
+        let member = async || {
+            let harbour = tenants::find(&db, &scope, "harbour").await.unwrap();
+            let kind = MemberKind::Group;
+            let member = tenants::find_member(&db, &scope, harbour, kind, "deck").await;
+            member.unwrap()
+        };
+        let viewer = permissions::find_role(&db, &scope, "viewer").await.unwrap();
+        let ann = async || find(&db, &scope, "ann").await.unwrap();
         let mut before = version(&db).await;
-        let mut changed = async |what: &str| {
-            let now = version(&db).await;
-            assert!(now > before, "{what}");
-            before = now;
-        };
-        user_groups::add_user(&db, &scope, "deck", "ann")
-            .await
-            .unwrap();
-        changed("a user in a group").await;
-        crate::tenants::add_member(&db, &scope, deck, "viewer")
-            .await
-            .unwrap();
-        changed("a group in a tenant").await;
-        crate::tenants::set_member_role(&db, &scope, deck, "user")
-            .await
-            .unwrap();
-        changed("another role of a group in a tenant").await;
-        user_groups::set_role(&db, &scope, "deck", "sys_admin")
-            .await
-            .unwrap();
-        changed("another role of a group").await;
-        crate::tenants::remove_member(&db, &scope, deck)
-            .await
-            .unwrap();
-        changed("a group out of a tenant").await;
-        user_groups::remove_user(&db, &scope, "deck", "ann")
-            .await
-            .unwrap();
-        changed("a user out of a group").await;
-        user_groups::delete(&db, &scope, "deck").await.unwrap();
-        changed("a group that is gone").await;
-        crate::permissions::insert(&db, &scope, "viewer", "paint")
-            .await
-            .unwrap();
-        changed("one more permission").await;
-        crate::permissions::delete(&db, &scope, "viewer", "paint")
-            .await
-            .unwrap();
-        changed("one permission less").await;
-        set_active(&db, &scope, "ann", false).await.unwrap();
-        changed("a user who is shut out").await;
-        let changes = Changes {
+        macro_rules! changes {
+            ($what:literal, $tx:ident, $work:expr) => {
+                db.transaction(async |$tx| $work.await).await.unwrap();
+                let now = version(&db).await;
+                assert!(now > before, $what);
+                before = now;
+            };
+        }
+        let found = place().await;
+        changes!(
+            "a user in a group",
+            tx,
+            user_groups::add_user(tx, &scope, &found)
+        );
+        let found = member().await;
+        changes!(
+            "a group in a tenant",
+            tx,
+            tenants::add_member(tx, &scope, &found, "viewer")
+        );
+        let found = member().await;
+        changes!(
+            "another role of a group in a tenant",
+            tx,
+            tenants::set_member_role(tx, &scope, &found, "user")
+        );
+        let found = deck().await;
+        changes!(
+            "another role of a group",
+            tx,
+            user_groups::set_role(tx, &scope, &found, "sys_admin")
+        );
+        let found = member().await;
+        changes!(
+            "a group out of a tenant",
+            tx,
+            tenants::remove_member(tx, &scope, &found)
+        );
+        let found = place().await;
+        changes!(
+            "a user out of a group",
+            tx,
+            user_groups::remove_user(tx, &scope, &found)
+        );
+        let found = deck().await;
+        changes!(
+            "a group that is gone",
+            tx,
+            user_groups::delete(tx, &scope, &found)
+        );
+        changes!(
+            "one more permission",
+            tx,
+            permissions::insert(tx, &scope, &viewer, "paint")
+        );
+        changes!(
+            "one permission less",
+            tx,
+            permissions::delete(tx, &scope, &viewer, "paint")
+        );
+        let found = ann().await;
+        changes!(
+            "a user who is shut out",
+            tx,
+            set_active(tx, &scope, &found, false)
+        );
+        let other_password = Changes {
             password_hash: Some("+".into()),
             ..Changes::default()
         };
-        save(&db, &scope, "ann", &changes).await.unwrap();
-        changed("another password").await;
-        db.execute(
-            "update users set failed_logins = 9 where username = 'ann'",
-            &[],
-        )
+        let found = ann().await;
+        changes!(
+            "another password",
+            tx,
+            save(tx, &scope, &found, &other_password)
+        );
+        changes!(
+            "a locked user",
+            tx,
+            tx.execute(
+                "update users set failed_logins = 9 where username = 'ann'",
+                &[]
+            )
+        );
+        changes!("an unlocked user", tx, unlock(tx, &scope, &found));
+        changes!("a user who is gone", tx, delete(tx, &scope, &found));
+        assert!(before > 0);
+    });
+}
+
+#[test]
+fn a_creator_is_a_user_that_there_is() {
+    pollster::block_on(async {
+        let (db, scope) = fresh().await;
+        assert_eq!(creator(&db, &scope, "ADMIN").await.unwrap(), "admin");
+        let refusal = creator(&db, &scope, "zoe").await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::BadParameters);
+        assert_eq!(refusal.message(), "User zoe does not exist.");
+        assert!(has_first_administrator(&db).await.unwrap());
+    });
+}
+
+#[test]
+fn the_places_of_a_user_in_a_directorys_groups_are_known() {
+    pollster::block_on(async {
+        let (db, scope) = fresh().await;
+        db.transaction(async |tx| {
+            user_groups::insert(tx, &scope, "deck", Some("cn=deck"), "default").await?;
+            user_groups::insert(tx, &scope, "hold", Some("cn=hold"), "default").await?;
+            user_groups::insert(tx, &scope, "ours", None, "default").await?;
+            let place = user_groups::find_place(tx, &scope, "hold", "admin").await?;
+            user_groups::add_user(tx, &scope, &place).await
+        })
         .await
         .unwrap();
-        changed("a locked user").await;
-        unlock(&db, &scope, "ann").await.unwrap();
-        changed("an unlocked user").await;
-        delete(&db, &scope, "ann").await.unwrap();
-        changed("a user who is gone").await;
+        let admin = find(&db, &scope, "admin").await.unwrap();
+        let places = user_groups::directory_places(&db, &scope, &admin).await;
+        let places: Vec<(String, bool)> = places
+            .unwrap()
+            .into_iter()
+            .map(|place| (place.group.ldap_dn, place.is_taken))
+            .collect();
+        assert_eq!(
+            places,
+            [("cn=deck".into(), false), ("cn=hold".into(), true)]
+        );
     });
 }
 
@@ -119,7 +196,7 @@ fn a_role_is_of_one_type() {
             let answer = demand_role(&db, &scope, role, wanted).await;
             assert_eq!(answer.is_ok(), good, "{role} as {}", wanted.name());
         }
-        assert!(!are_from_directory(&db).await.unwrap());
+        assert!(!are_from_directory(&db, &scope).await.unwrap());
         demand_free(&db, &scope, "ann").await.unwrap();
         demand_free(&db, &scope, "ADMIN").await.unwrap_err();
     });
@@ -163,12 +240,12 @@ fn lists_and_lookups_of_identity_follow_indexes() {
     pollster::block_on(async {
         let (db, scope) = fresh().await;
         for (resource, condition) in [
-            (&USERS, "t.username = {}"),
-            (&DETAILED_USERS, "t.username = {}"),
-            (&USER_GROUPS, "t.name = {}"),
-            (&DETAILED_USER_GROUPS, "t.name = {}"),
-            (&crate::tenants::TENANTS, "t.name = {}"),
-            (&crate::tenants::DETAILED_TENANTS, "t.name = {}"),
+            (&USERS, BY_NAME),
+            (&DETAILED_USERS, BY_NAME),
+            (&USER_GROUPS, user_groups::BY_NAME),
+            (&DETAILED_USER_GROUPS, user_groups::BY_NAME),
+            (&tenants::TENANTS, tenants::BY_NAME),
+            (&tenants::DETAILED_TENANTS, tenants::BY_NAME),
         ] {
             let find = resource.find_statement(&scope, None, condition, ["x".into()]);
             let plan = db

@@ -1,11 +1,11 @@
 //! `/availability`: how available the components were in the last twelve months.
 
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view::{self, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
-use windlass_status::availability::{self as store, Availability, Month};
+use windlass_status::availability::{self as store, Availability, MonthlyAvailability};
 
 /// Above this a month was good, and below that it was bad, in percent.
 const GOOD: f64 = 99.95;
@@ -88,18 +88,13 @@ fn table(components: &[&Availability], with_region: bool) -> Markup {
 }
 
 /// `Nov`.
-fn short(month: &Month) -> &'static str {
-    let name = view::month_name(i64::from(month.month));
-    name.get(..3).unwrap_or(name)
+fn short(told: &MonthlyAvailability) -> String {
+    told.month.format("%b")
 }
 
 /// `Nov 26`, read as the month and the whole year.
-fn column(month: &Month) -> Markup {
-    html! {
-        abbr title={ (view::month_name(i64::from(month.month))) " " (month.year) } {
-            (short(month)) " " (format!("{:02}", month.year.rem_euclid(100)))
-        }
-    }
+fn column(told: &MonthlyAvailability) -> Markup {
+    html! { abbr title=(told.month.format("%B %Y")) { (told.month.format("%b %y")) } }
 }
 
 fn class(percentage: f64) -> &'static str {

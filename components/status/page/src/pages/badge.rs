@@ -1,11 +1,11 @@
 //! `/status/badge.svg`: a small picture of the state, for other pages to show.
 
 use super::home::headline;
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view;
 use maud::{Markup, html};
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Response, Result};
+use windlass_core::{Context, Error, Response, Result, Scope};
 use windlass_status::overview::{self, Current, Listed, State};
 
 /// The width of a letter, about; the picture has no font of its own.
@@ -24,7 +24,7 @@ pub async fn badge(ctx: &Context<impl Db>) -> Result<Response> {
     );
     remembered(ctx, key, async |now| {
         let components = overview::components(&ctx.db).await?;
-        let current = overview::current(&ctx.db, now).await?;
+        let current = overview::current(&ctx.db, &Scope::public(), now).await?;
         let (name, state) = match (component, region) {
             (Some(id), _) => of_component(&components, &current, id)?,
             (None, Some(region)) => of_region(&components, &current, region)?,

@@ -4,12 +4,9 @@ use crate::view::{self, DAYS, Day, Picture};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
-use windlass_core::{Result, Timestamp};
+use windlass_core::{Result, Scope, Timestamp};
 use windlass_status::availability::{self, Days, day_of, start_of};
 use windlass_status::overview::{self, Current, Event, Listed, State};
-
-/// The impact of an outage, the only one that counts as downtime.
-const OUTAGE: usize = 3;
 
 /// What happened to components in the last [`DAYS`] days.
 pub struct Past {
@@ -19,12 +16,13 @@ pub struct Past {
 }
 
 impl Past {
-    /// Reads it.
+    /// Reads what happened until now.
     pub async fn read(db: &impl Db, now: Timestamp) -> Result<Self> {
         let today = day_of(now);
         let first_day = today - DAYS + 1;
         let days = availability::days(db, first_day, today, now).await?;
-        let incidents = overview::incidents_since(db, start_of(first_day), now).await?;
+        let incidents =
+            overview::incidents_since(db, &Scope::public(), start_of(first_day), now).await?;
         Ok(Self {
             first_day,
             days: days
@@ -54,7 +52,7 @@ impl Past {
                 seconds: seconds.copied().map_or(0, i64::from),
             }
         });
-        let down: i64 = days.iter().map(|day| i64::from(day.seconds[OUTAGE])).sum();
+        let down: i64 = days.iter().map(availability::Day::outage).sum();
         let first_known = self.first_day + i64::try_from(known).unwrap_or(0);
         let whole = (now.millis() - start_of(first_known).millis()) / 1000;
         let told = self.first_day + DAYS - first_known;

@@ -1,10 +1,11 @@
 //! `/history`: what is over, by the month it ended in.
 
-use super::remember::remembered;
-use crate::view::{self, Month, Section};
+use super::page_cache::remembered;
+use crate::view::{self, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result, Timestamp};
+use windlass_core::time::Month;
+use windlass_core::{Context, Response, Result, Scope, Timestamp};
 use windlass_status::overview::{self, Event, PAGE};
 
 /// The last page of a month that can be asked for.
@@ -60,7 +61,7 @@ impl Shown {
             None => {
                 // Up to now, and the millisecond of now itself.
                 let end = now.plus_millis(1);
-                let (last, _) = overview::ends_around(db, end, end, now).await?;
+                let (last, _) = overview::ends_around(db, &Scope::public(), end, end, now).await?;
                 let Some(last) = last else {
                     return Ok(None);
                 };
@@ -69,8 +70,9 @@ impl Shown {
         };
         let (begin, end) = (month.begin(), month.end());
         let skipped = (page - 1) * i64::try_from(PAGE).unwrap_or_default();
-        let (events, are_more) = overview::ended(db, begin, end, now, skipped).await?;
-        let (older, newer) = overview::ends_around(db, begin, end, now).await?;
+        let (events, are_more) =
+            overview::ended(db, &Scope::public(), begin, end, now, skipped).await?;
+        let (older, newer) = overview::ends_around(db, &Scope::public(), begin, end, now).await?;
         Ok(Some(Self {
             month,
             page,
@@ -85,19 +87,19 @@ impl Shown {
         let body = html! {
             h1 { "History" }
             section.group aria-labelledby="month" {
-                h2 #month { (self.month.name()) }
+                h2 #month { (self.month.format("%B %Y")) }
                 @if self.events.is_empty() {
                     @if self.older.is_none() && self.newer.is_none() {
                         p.none { "No incidents yet." }
                     } @else {
-                        p.none { "No incidents in " (self.month.name()) @if self.page > 1 { " on this page" } "." }
+                        p.none { "No incidents in " (self.month.format("%B %Y")) @if self.page > 1 { " on this page" } "." }
                     }
                 }
                 @for event in &self.events { (view::article(event, now, 3)) }
             }
             (self.ways_on())
         };
-        let title = format!("History · {}", self.month.name());
+        let title = format!("History · {}", self.month.format("%B %Y"));
         view::page(200, Section::History, &title, &body)
     }
 
@@ -110,14 +112,14 @@ impl Shown {
         html! {
             nav.pager aria-label="Months" {
                 @if self.page > 1 {
-                    a href=(in_month(self.page - 1)) rel="prev" { "← Later in " (self.month.name()) }
+                    a href=(in_month(self.page - 1)) rel="prev" { "← Later in " (self.month.format("%B %Y")) }
                 } @else if let Some(newer) = self.newer {
-                    a href=(of_month(newer)) rel="prev" { "← " (newer.name()) }
+                    a href=(of_month(newer)) rel="prev" { "← " (newer.format("%B %Y")) }
                 }
                 @if self.are_more {
-                    a.next href=(in_month(self.page + 1)) rel="next" { "Earlier in " (self.month.name()) " →" }
+                    a.next href=(in_month(self.page + 1)) rel="next" { "Earlier in " (self.month.format("%B %Y")) " →" }
                 } @else if let Some(older) = self.older {
-                    a.next href=(of_month(older)) rel="next" { (older.name()) " →" }
+                    a.next href=(of_month(older)) rel="next" { (older.format("%B %Y")) " →" }
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! `/status`: how everything is now.
 
 use super::components::{Past, groups};
-use super::remember::remembered;
+use super::page_cache::remembered;
 use crate::view::{self, Picture, Section};
 use maud::{Markup, html};
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result, Timestamp};
+use windlass_core::{Context, Response, Result, Scope, Timestamp};
 use windlass_status::overview::{self, Current, Event, Listed, State};
 
 /// How many open incidents get a box; of those beyond there is the title.
@@ -25,7 +25,7 @@ pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
         if let Some(region) = region.filter(|region| !regions.contains(region)) {
             return Ok(super::no_region(region));
         }
-        let current = overview::current(&ctx.db, now).await?;
+        let current = overview::current(&ctx.db, &Scope::public(), now).await?;
         let past = Past::read(&ctx.db, now).await?;
         let title = match region {
             Some(region) => format!("{} · {region}", headline(&current)),

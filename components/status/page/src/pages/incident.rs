@@ -1,11 +1,12 @@
 //! `/incidents/{id}`: all about one incident or maintenance.
 
-use super::remember::remembered;
-use crate::view::{self, Month, Section};
+use super::page_cache::remembered;
+use crate::view::{self, Section};
 use maud::html;
 use serde_json::json;
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result, Timestamp};
+use windlass_core::time::Month;
+use windlass_core::{Context, Response, Result, Scope, Timestamp};
 use windlass_status::overview::{self, Event, Stage};
 
 /// `GET /incidents/{id}`: what it is about, and every update.
@@ -17,7 +18,7 @@ pub async fn incident(ctx: &Context<impl Db>) -> Result<Response> {
         return Ok(unknown(text));
     };
     remembered(ctx, format!("incident {id}"), async |now| {
-        Ok(match overview::find(&ctx.db, id).await? {
+        Ok(match overview::find(&ctx.db, &Scope::public(), id).await? {
             Some(event) => about(&event, now),
             None => unknown(text),
         })
@@ -68,7 +69,7 @@ fn about(event: &Event, now: Timestamp) -> Response {
         p.more {
             @if let Some(end) = event.ended_at.filter(|_| stage == Stage::Over) {
                 @let month = Month::of(end);
-                a href={ "/history?month=" (month) } { "Everything in " (month.name()) }
+                a href={ "/history?month=" (month) } { "Everything in " (month.format("%B %Y")) }
             } @else {
                 a href="/status" { "To the status page" }
             }

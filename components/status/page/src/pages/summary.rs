@@ -1,10 +1,10 @@
 //! `/status/summary.json`: the status page for programs.
 
 use super::home::headline;
-use super::remember::remembered;
+use super::page_cache::remembered;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result};
+use windlass_core::{Context, Response, Result, Scope};
 use windlass_status::overview::{self, Event, State};
 
 /// `GET /status/summary.json`: how everything is, each component's state, what goes on and what is
@@ -12,7 +12,7 @@ use windlass_status::overview::{self, Event, State};
 pub async fn summary(ctx: &Context<impl Db>) -> Result<Response> {
     remembered(ctx, "summary".to_owned(), async |now| {
         let components = overview::components(&ctx.db).await?;
-        let current = overview::current(&ctx.db, now).await?;
+        let current = overview::current(&ctx.db, &Scope::public(), now).await?;
         let states = current.states();
         let components: Vec<Value> = components
             .iter()

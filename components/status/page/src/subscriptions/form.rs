@@ -10,7 +10,10 @@ use windlass_status::subscriptions;
 
 /// `GET /status/subscribe`: the form.
 pub async fn form(ctx: &Context<impl Db>) -> Result<Response> {
-    let (regions, components) = subscriptions::choices(&ctx.db).await?;
+    let subscriptions::Choices {
+        regions,
+        components,
+    } = subscriptions::choices(&ctx.db).await?;
     let offers_mail = offers_mail().await;
     let body = html! {
         h1 { "Subscribe" }

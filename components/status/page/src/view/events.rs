@@ -5,7 +5,7 @@ use super::states::{Picture, icon, label};
 use super::times::{moment, period};
 use maud::{Markup, html};
 use windlass_core::Timestamp;
-use windlass_status::incidents::{EventKind, SYSTEM};
+use windlass_status::events::{EventKind, SYSTEM};
 use windlass_status::overview::{Affected, Event, Stage, State, Update};
 
 /// How many components a box names before it counts the rest.

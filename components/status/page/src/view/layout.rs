@@ -13,7 +13,7 @@ pub enum Section {
     History,
     /// How available everything was.
     Availability,
-    /// Being told.
+    /// How to be told what happens.
     Subscribe,
     /// None of them.
     Elsewhere,

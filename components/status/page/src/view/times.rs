@@ -1,71 +1,38 @@
 //! Times as people read them, always in UTC and always with the machine's form beside it.
 
 use maud::{Markup, html};
-use windlass_core::{Error, Result, Timestamp};
+use windlass_core::Timestamp;
 use windlass_status::availability::start_of;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+/// A day as people read it: `21 Nov 2026`.
+const DATE: &str = "%-d %b %Y";
 
-/// The name of a month by its number.
-pub fn month_name(number: i64) -> &'static str {
-    let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-    MONTHS.get(index).copied().unwrap_or("?")
-}
+/// A minute as machines read it.
+const MACHINE: &str = "%Y-%m-%dT%H:%MZ";
 
 /// `21 Nov 2026, 14:27 UTC`.
 pub fn moment(time: Timestamp) -> Markup {
-    let text = time.to_string();
-    let minute = text.get(..16).unwrap_or(&text);
-    let clock = text.get(11..16).unwrap_or_default();
-    html! { time datetime={ (minute) "Z" } { (date(&text)) ", " (clock) " UTC" } }
+    html! {
+        time datetime=(time.format(MACHINE)) { (time.format(DATE)) ", " (time.format("%H:%M UTC")) }
+    }
 }
 
 /// From one moment to another; the day is said once when it is the same.
 pub fn period(from: Timestamp, until: Timestamp) -> Markup {
-    let (begin, end) = (from.to_string(), until.to_string());
-    let (first, second) = (
-        begin.get(..16).unwrap_or(&begin),
-        end.get(..16).unwrap_or(&end),
-    );
-    let clock = |text: &str| text.get(11..16).unwrap_or_default().to_owned();
-    let is_same_day = begin.get(..10) == end.get(..10);
+    let (first, last) = (from.format(DATE), until.format(DATE));
     html! {
-        time datetime={ (first) "Z" } { (date(&begin)) ", " (clock(&begin)) }
+        time datetime=(from.format(MACHINE)) { (first) ", " (from.format("%H:%M")) }
         " – "
-        time datetime={ (second) "Z" } {
-            @if !is_same_day { (date(&end)) ", " }
-            (clock(&end)) " UTC"
+        time datetime=(until.format(MACHINE)) {
+            @if first != last { (last) ", " }
+            (until.format("%H:%M UTC"))
         }
     }
 }
 
-/// `21 Nov 2026` of a time's text.
-fn date(text: &str) -> String {
-    let number = |from: usize, to: usize| -> i64 {
-        let digits = text.get(from..to).unwrap_or_default();
-        digits.parse().unwrap_or_default()
-    };
-    let month = month_name(number(5, 7));
-    let short = month.get(..3).unwrap_or(month);
-    format!("{} {short} {}", number(8, 10), number(0, 4))
-}
-
 /// `21 Nov 2026` of a day since 1970.
 pub fn day_name(number: i64) -> String {
-    date(&start_of(number).to_string())
+    start_of(number).format(DATE)
 }
 
 /// How long something took: `1 h 20 min`, in at most two units.
@@ -79,77 +46,6 @@ pub fn duration(seconds: i64) -> String {
         (0, hours, rest) => format!("{hours} h {rest} min"),
         (days, 0, _) => format!("{days} d"),
         (days, hours, _) => format!("{days} d {hours} h"),
-    }
-}
-
-/// A month of the calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Month {
-    year: i64,
-    /// From 1 to 12.
-    number: i64,
-}
-
-impl Month {
-    /// The month that a moment is in.
-    pub fn of(time: Timestamp) -> Self {
-        let text = time.to_string();
-        let part = |from: usize, to: usize| text.get(from..to)?.parse().ok();
-        Self {
-            year: part(0, 4).unwrap_or_default(),
-            number: part(5, 7).unwrap_or(1),
-        }
-    }
-
-    /// Reads `2026-11`.
-    ///
-    /// # Errors
-    /// 400 for anything else.
-    pub fn parse(text: &str) -> Result<Self> {
-        let wrong =
-            || Error::bad_parameters(format!("month: `{text}` is no month such as 2026-11"));
-        let (year, number) = text.split_once('-').ok_or_else(wrong)?;
-        let digits = |part: &str, length: usize| -> Option<i64> {
-            let is_number = part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
-            part.parse().ok().filter(|_| is_number)
-        };
-        match (digits(year, 4), digits(number, 2)) {
-            (Some(year), Some(number)) if (1..=12).contains(&number) => Ok(Self { year, number }),
-            _ => Err(wrong()),
-        }
-    }
-
-    /// Its first moment.
-    pub fn begin(self) -> Timestamp {
-        let text = format!("{self}-01");
-        Timestamp::parse("month", &text).unwrap_or(Timestamp::from_millis(i64::MAX))
-    }
-
-    /// The first moment after it.
-    pub fn end(self) -> Timestamp {
-        let next = match self.number {
-            12 => Self {
-                year: self.year + 1,
-                number: 1,
-            },
-            number => Self {
-                year: self.year,
-                number: number + 1,
-            },
-        };
-        next.begin()
-    }
-
-    /// `November 2026`.
-    pub fn name(self) -> String {
-        format!("{} {}", month_name(self.number), self.year)
-    }
-}
-
-impl std::fmt::Display for Month {
-    /// As a link names it: `2026-11`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:04}-{:02}", self.year, self.number)
     }
 }
 
@@ -188,37 +84,6 @@ mod tests {
             (100_000, "1 d 3 h"),
         ] {
             assert_eq!(duration(seconds), want, "{seconds}");
-        }
-    }
-
-    #[test]
-    fn months_follow_each_other() {
-        for (text, begin, end) in [
-            ("2026-11", "2026-11-01", "2026-12-01"),
-            ("2026-12", "2026-12-01", "2027-01-01"),
-            ("0000-01", "0000-01-01", "0000-02-01"),
-        ] {
-            let month = Month::parse(text).unwrap();
-            assert_eq!((month.begin(), month.end()), (at(begin), at(end)), "{text}");
-            assert_eq!(month.to_string(), text);
-            assert_eq!(Month::of(month.begin()), month);
-        }
-        assert_eq!(
-            Month::parse("9999-12").unwrap().end(),
-            Timestamp::from_millis(i64::MAX)
-        );
-        for text in [
-            "",
-            "2026",
-            "2026-13",
-            "2026-00",
-            "2026-1",
-            "26-11",
-            "+026-11",
-            "2026-11-01",
-            "2026-é",
-        ] {
-            assert!(Month::parse(text).is_err(), "{text}");
         }
     }
 }

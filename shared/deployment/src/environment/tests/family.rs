@@ -4,7 +4,7 @@ use super::*;
 
 pub(super) async fn child_of(db: &NativeDb, scope: &Scope, id: &str, parent: &str) {
     let mut child = wanted(db, scope, id, json!({ "load": 1 })).await;
-    child.labels = vec![("csys-obj-parent".into(), parent.into())];
+    child.labels = vec![Label::new("csys-obj-parent", parent)];
     make(db, scope, child).await.unwrap();
 }
 
@@ -29,7 +29,7 @@ fn parents_know_their_children_and_count_them() {
         .await
         .unwrap();
         let bottom = deployments::find(&db, &scope, "bottom").await.unwrap();
-        db.transaction(async |tx| deployment_status::recompute(tx, bottom.key).await)
+        db.transaction(async |tx| deployment_status::recompute(tx, &bottom).await)
             .await
             .unwrap();
         let all = shown(&db, &scope).await;
@@ -50,21 +50,13 @@ fn parents_know_their_children_and_count_them() {
         assert_eq!(all[0]["sub_services_status"], "requires_attention");
         assert_eq!(all[1]["sub_environments_status"], Value::Null);
         let top = deployments::find(&db, &scope, "top").await.unwrap();
-        let labels = labels::find(&db, LabelOwner::Deployment, top.key)
-            .await
-            .unwrap();
+        let labels = labels::find(&db, &top).await.unwrap();
         assert!(
-            labels.contains(&("csys-consumer-id".into(), "middle".into())),
+            labels.contains(&Label::new("csys-consumer-id", "middle")),
             "{labels:?}"
         );
-        assert_eq!(
-            deployments::consumers(&db, "harbour", top.key)
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
-        let refusal = deployments::find_parents(&db, "harbour", "top", &["bottom"])
+        assert_eq!(deployments::consumers(&db, &top).await.unwrap().len(), 1);
+        let refusal = deployments::find_parents(&db, &scope, "top", &["bottom"])
             .await
             .unwrap_err();
         assert_eq!(refusal.kind(), Kind::Conflict);
@@ -143,12 +135,7 @@ fn what_is_in_use_is_not_deleted() {
             .unwrap();
         attempt(&db, &scope, "child", force).await.unwrap();
         let top = deployments::find(&db, &scope, "top").await.unwrap();
-        assert!(
-            deployments::consumers(&db, "harbour", top.key)
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        assert!(deployments::consumers(&db, &top).await.unwrap().is_empty());
         child_of(&db, &scope, "child", "top").await;
         attempt(&db, &scope, "top", recursive).await.unwrap();
         for table in [

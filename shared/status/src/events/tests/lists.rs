@@ -26,7 +26,7 @@ fn lists_are_filtered_and_paged() {
             (
                 "kinds",
                 Filter {
-                    kinds: Some(vec!["incident", "info"]),
+                    kinds: Some(vec![EventKind::Incident, EventKind::Info]),
                     ..all()
                 },
                 vec![over, open_one],
@@ -105,20 +105,20 @@ fn lists_are_filtered_and_paged() {
                 vec![],
             ),
         ] {
-            assert_eq!(stage.list(View::Public, filter).await, want, "{what}");
+            assert_eq!(stage.list(&Scope::public(), filter).await, want, "{what}");
         }
-        let page = list(&stage.db, View::Public, &all(), 3, 3, stage.now)
+        let page = list(&stage.db, &Scope::public(), &all(), 3, 3, stage.now)
             .await
             .unwrap();
-        let events: Vec<Json> = serde_json::from_str(&page.body).unwrap();
+        let events: Vec<Json> = serde_json::from_str(&page.items).unwrap();
         assert_eq!(
             (page.total, events.len(), &events[0]["id"]),
             (4, 1, &json!(open_one))
         );
-        let page = list(&stage.db, View::Public, &all(), 3, 300, stage.now)
+        let page = list(&stage.db, &Scope::public(), &all(), 3, 300, stage.now)
             .await
             .unwrap();
-        assert_eq!((page.total, page.body.as_str()), (4, "[]"));
+        assert_eq!((page.total, page.items.as_str()), (4, "[]"));
     });
 }
 
@@ -129,7 +129,7 @@ fn pages_follow_an_index() {
         for filter in [
             Filter::default(),
             Filter {
-                kinds: Some(vec!["maintenance"]),
+                kinds: Some(vec![EventKind::Maintenance]),
                 ..Filter::default()
             },
             Filter {
@@ -145,7 +145,8 @@ fn pages_follow_an_index() {
                 ..Filter::default()
             },
         ] {
-            let (sql, values) = list_statement(View::Public, &filter, 50, 0, stage.now);
+            let (sql, values) =
+                super::super::list::list_statement(&Scope::public(), &filter, 50, 0, stage.now);
             let plan = stage.db.plan(&sql, &values).await.unwrap();
             let sorts = plan
                 .iter()

@@ -78,10 +78,7 @@ fn no_incident_is_told_of_what_is_under_maintenance() {
             .unwrap();
         let placed = Placed::under_maintenance(2, planned);
         assert_eq!(opened, Opened::UnderMaintenance(vec![placed]));
-        assert_eq!(
-            stage.list(View::Internal, Filter::default()).await,
-            [planned]
-        );
+        assert_eq!(stage.list(&stage.scope, Filter::default()).await, [planned]);
         // Neither what is over nor what is not agreed to is in the way.
         for status in ["completed", "cancelled", "pending_review"] {
             let sql = "update status_incidents set status = ?2 where id = ?1";
@@ -136,7 +133,7 @@ fn components_get_an_incident_of_their_own() {
         );
         assert_eq!(stage.event(id).await["components"], json!([2]));
 
-        incidents::close(db, id, now, now).await.unwrap();
+        testing::close(db, id, now, now).await.unwrap();
         let told = extract(db, scope, id, &[2], now).await.unwrap_err();
         assert_eq!(told.message(), "wrong status for closed incident");
         let planned = stage.maintenance(5, 60).await;

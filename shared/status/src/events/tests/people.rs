@@ -19,7 +19,7 @@ fn an_incident_lives_as_people_say() {
                 "creator": "anna", "contact_email": null, "version": 1,
             })
         );
-        let public = find_json(&stage.db, View::Public, id).await.unwrap();
+        let public = find_json(&stage.db, &Scope::public(), id).await.unwrap();
         assert!(!public.contains("anna"), "{public}");
         assert!(!public.contains("version"), "{public}");
 
@@ -143,19 +143,17 @@ fn a_persons_edit_ends_what_monitors_may() {
             stage.db.execute(sql, params![id]).await.unwrap();
             let (db, scope, now) = (&stage.db, &stage.scope, stage.at(1));
             match edit {
-                "change" => drop(
-                    stage
-                        .say(
-                            id,
-                            Patch {
-                                status: "fixing",
-                                ..Patch::default()
-                            },
-                            1,
-                        )
-                        .await
-                        .unwrap(),
-                ),
+                "change" => stage
+                    .say(
+                        id,
+                        Patch {
+                            status: "fixing",
+                            ..Patch::default()
+                        },
+                        1,
+                    )
+                    .await
+                    .unwrap(),
                 "rewrite" => drop(
                     rewrite_update(db, scope, id, Some(0), "In other words.", now)
                         .await

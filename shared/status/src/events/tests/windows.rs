@@ -136,12 +136,17 @@ fn what_has_to_be_reviewed_is_not_public() {
         };
         let (id, other) = (propose().await, propose().await);
         assert_eq!(stage.next(id).await, None);
-        assert_eq!(stage.list(View::Public, Filter::default()).await, [0; 0]);
         assert_eq!(
-            stage.list(View::Internal, Filter::default()).await,
+            stage.list(&Scope::public(), Filter::default()).await,
+            [0; 0]
+        );
+        assert_eq!(
+            stage.list(&stage.scope, Filter::default()).await,
             [other, id]
         );
-        let told = find_json(&stage.db, View::Public, id).await.unwrap_err();
+        let told = find_json(&stage.db, &Scope::public(), id)
+            .await
+            .unwrap_err();
         assert_eq!(told.message(), "event does not exist");
 
         stage
@@ -169,7 +174,7 @@ fn what_has_to_be_reviewed_is_not_public() {
             )
             .await
             .unwrap();
-        assert_eq!(stage.list(View::Public, Filter::default()).await, [id]);
+        assert_eq!(stage.list(&Scope::public(), Filter::default()).await, [id]);
         stage
             .say(
                 id,
@@ -182,7 +187,7 @@ fn what_has_to_be_reviewed_is_not_public() {
             .await
             .unwrap();
         assert_eq!(
-            stage.list(View::Public, Filter::default()).await,
+            stage.list(&Scope::public(), Filter::default()).await,
             [id],
             "it was public"
         );

@@ -1,0 +1,89 @@
+//! What the bodies of several deployment endpoints say in the same words.
+
+use unicode_normalization::UnicodeNormalization;
+use windlass_core::db::Db;
+use windlass_core::{Body, Context, Error, Permission, Result, Scope, Timestamp, ids};
+use windlass_store::users;
+
+/// The longest name shown to people, in characters.
+const DISPLAY_NAME: usize = 256;
+
+/// The name shown to people: normalised, and nothing in it that a terminal would obey.
+pub fn display_name(body: &Body) -> Result<Option<String>> {
+    let Some(text) = body.text("display_name")? else {
+        return Ok(None);
+    };
+    let name: String = text.nfkc().collect();
+    let refuse = |why: &str| {
+        let text = format!("The `display_name` argument {why}");
+        Err(Error::bad_parameters(text.clone()).field("display_name", text))
+    };
+    if name.is_empty() {
+        return refuse("is empty");
+    }
+    if name.chars().count() > DISPLAY_NAME {
+        return refuse("is too long. Maximum allowed length is 256 characters");
+    }
+    if name.chars().any(char::is_control) {
+        return refuse("contains control characters, which are not allowed");
+    }
+    Ok(Some(name))
+}
+
+/// The name of a site that the caller can see. No sites can be made yet, so none exists; this is
+/// the one place where they are looked up.
+///
+/// # Errors
+/// 400 for a name that no site can have, 404 for any other.
+pub async fn site_name(_db: &impl Db, _scope: &Scope, body: &Body) -> Result<Option<String>> {
+    let Some(name) = body.text("site_name")? else {
+        return Ok(None);
+    };
+    ids::check("site_name", name)?;
+    Err(Error::not_found("Site", name))
+}
+
+/// Another time of creation than now, for those who may say so.
+///
+/// # Errors
+/// 403 without `set_timestamp`; 400 for what is no time with a zone.
+pub fn created_at(ctx: &Context<impl Db>, body: &Body) -> Result<Option<Timestamp>> {
+    if body.get("created_at").is_some() {
+        ctx.allow(Permission::SetTimestamp)?;
+    }
+    body.zoned_time("created_at")
+}
+
+/// Another creator than the caller, for those who may say so: the user's name.
+///
+/// # Errors
+/// 403 without `set_owner`; 400 for an unknown user.
+pub async fn creator(ctx: &Context<impl Db>, body: &Body) -> Result<Option<String>> {
+    let Some(name) = body.text("created_by")?.or(body.text("creator")?) else {
+        return Ok(None);
+    };
+    let scope = ctx.allow(Permission::SetOwner)?;
+    let found = users::find_name(&ctx.db, &scope, name).await?;
+    let unknown = || Error::bad_parameters(format!("User {name} does not exist."));
+    found.ok_or_else(unknown).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_display_name_is_short_and_printable() {
+        for (name, want) in [
+            (json!("Krähe ﬁ"), Some("Krähe fi")),
+            (json!(""), None),
+            (json!("a\nb"), None),
+            (json!("x".repeat(257)), None),
+        ] {
+            let body = Body::inner(&json!({ "display_name": name }), "body").unwrap();
+            let got = display_name(&body).ok().flatten();
+            assert_eq!(got.as_deref(), want, "{name}");
+        }
+    }
+}

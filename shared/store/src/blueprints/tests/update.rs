@@ -1,0 +1,170 @@
+//! Changes to blueprints, and what depends on one.
+
+use super::*;
+
+#[test]
+fn changes_touch_what_they_name_and_the_time_of_update() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let scope = admin("harbour");
+        insert(&db, &scope, &upload("crane", State::Uploading))
+            .await
+            .unwrap();
+        db.execute("update blueprints set updated_at = '2001'", &[])
+            .await
+            .unwrap();
+        let crane = find(&db, &scope, "crane").await.unwrap();
+        let changes = Changes {
+            state: Some(State::Uploaded),
+            description: Some("taller".into()),
+            plan: Some(PlanTexts {
+                full: json!({ "nodes": [], "inputs": {} }).to_string(),
+                stored: json!({}).to_string(),
+                imports: vec![],
+            }),
+            ..Changes::default()
+        };
+        db.transaction(async |tx| save(tx, &scope, &crane, &changes).await)
+            .await
+            .unwrap();
+        let after = shown(&db, &scope, "crane").await;
+        assert_eq!(after["state"], "uploaded");
+        assert_eq!(after["description"], "taller");
+        assert_eq!(after["plan"]["inputs"], json!({}));
+        assert_eq!(after["main_file_name"], "blueprint.yaml");
+        assert_ne!(after["updated_at"], "2001");
+        written(&db, "new").await;
+        db.transaction(async |tx| {
+            save_archive(tx, &scope, &crane, &archive("new"), "blueprint_upload").await
+        })
+        .await
+        .unwrap();
+        assert_eq!(
+            find(&db, &scope, "crane").await.unwrap().archive,
+            Some(archive("new"))
+        );
+    });
+}
+
+#[test]
+fn visibility_widens_only_where_the_id_is_free() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let (harbour, quay) = (admin("harbour"), admin("quay"));
+        for (scope, id) in [(&harbour, "crane"), (&quay, "crane"), (&harbour, "winch")] {
+            insert(&db, scope, &upload(id, State::Uploaded))
+                .await
+                .unwrap();
+        }
+        let ann = user("ann", "harbour");
+        for (scope, id, next, want) in [
+            (&harbour, "crane", Visibility::Tenant, Ok(())),
+            (
+                &harbour,
+                "crane",
+                Visibility::Private,
+                Err(Kind::IllegalAction),
+            ),
+            (&harbour, "crane", Visibility::Global, Err(Kind::Conflict)),
+            (&ann, "winch", Visibility::Global, Err(Kind::Forbidden)),
+            (&harbour, "winch", Visibility::Global, Ok(())),
+            (
+                &harbour,
+                "winch",
+                Visibility::Tenant,
+                Err(Kind::IllegalAction),
+            ),
+        ] {
+            let blueprint = find(&db, scope, id).await.unwrap();
+            let got = db
+                .transaction(async |tx| set_visibility(tx, scope, &blueprint, next).await)
+                .await;
+            assert_eq!(got.map_err(|error| error.kind()), want, "{id} -> {next}");
+        }
+        assert_eq!(
+            find(&db, &quay, "winch").await.unwrap().visibility,
+            Visibility::Global
+        );
+    });
+}
+
+#[test]
+fn what_depends_on_a_blueprint_is_found() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let (harbour, quay) = (admin("harbour"), admin("quay"));
+        insert(&db, &harbour, &upload("base", State::Uploaded))
+            .await
+            .unwrap();
+        let base = find(&db, &harbour, "base").await.unwrap();
+        insert(&db, &quay, &upload("foreign", State::Uploaded))
+            .await
+            .unwrap();
+        assert!(
+            !is_imported(&db, &base).await.unwrap(),
+            "its own row and another tenant's"
+        );
+        let mut everywhere = base.clone();
+        everywhere.visibility = Visibility::Global;
+        assert!(is_imported(&db, &everywhere).await.unwrap());
+        insert(&db, &harbour, &upload("crane", State::Uploaded))
+            .await
+            .unwrap();
+        assert!(is_imported(&db, &base).await.unwrap());
+
+        assert!(dependent_deployments(&db, &base).await.unwrap().is_empty());
+        db.execute(
+            "insert into deployments (id, tenant_name, created_by, visibility, created_at,
+                 updated_at, blueprint_key, blueprint_id, display_name)
+             values ('d1', 'harbour', 'ann', 'tenant', '2024', '2024', ?1, 'base', 'd1')",
+            params![base.key],
+        )
+        .await
+        .unwrap();
+        assert_eq!(dependent_deployments(&db, &base).await.unwrap(), ["d1"]);
+        db.execute("delete from deployments", &[]).await.unwrap();
+
+        db.transaction(async |tx| delete(tx, &harbour, &base).await)
+            .await
+            .unwrap();
+        assert_eq!(
+            find(&db, &harbour, "base").await.unwrap_err().kind(),
+            Kind::NotFound
+        );
+        let left = labels::find(&db, &base).await.unwrap();
+        assert!(left.is_empty());
+        assert_eq!(plan(&db, &base).await.unwrap(), Value::Null);
+    });
+}
+
+#[test]
+fn what_an_update_refers_to_has_to_exist() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let (harbour, quay) = (admin("harbour"), admin("quay"));
+        insert(&db, &harbour, &upload("crane", State::Uploaded))
+            .await
+            .unwrap();
+        let shown = shown(&db, &harbour, "crane").await;
+        let execution = shown["upload_execution"]["id"].as_str().unwrap();
+        assert!(demand_execution(&db, &harbour, execution).await.is_ok());
+        let refusal = demand_execution(&db, &quay, execution).await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::NotFound);
+        let sql = "insert into users (id, username, password_hash, role, created_at)
+             values (9, 'Ann', '', 'default', '2024')";
+        db.execute(sql, &[]).await.unwrap();
+        assert_eq!(
+            users::find_name(&db, &harbour, "ANN")
+                .await
+                .unwrap()
+                .as_deref(),
+            Some("Ann")
+        );
+        assert_eq!(users::find_name(&db, &harbour, "bob").await.unwrap(), None);
+        let crane = find(&db, &harbour, "crane").await.unwrap();
+        let same = demand_visibility(&db, &harbour, &crane, Visibility::Tenant).await;
+        assert!(same.is_ok());
+        let narrower = demand_visibility(&db, &harbour, &crane, Visibility::Private).await;
+        assert_eq!(narrower.unwrap_err().kind(), Kind::IllegalAction);
+    });
+}

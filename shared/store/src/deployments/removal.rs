@@ -1,0 +1,52 @@
+//! Deleting a deployment, and what stands in the way of it.
+
+use windlass_core::db::{Db, Tx};
+use windlass_core::{Result, Scope, params};
+
+use super::{DEPLOYMENT, Owner, executions};
+use crate::audit;
+
+/// Deletes a deployment with its labels, nodes, instances and executions, and with its events,
+/// which no foreign key takes along.
+pub async fn delete(tx: &impl Tx, scope: &Scope, deployment: &Owner) -> Result<()> {
+    remove(tx, deployment).await?;
+    let (action, id) = ("deployment_delete", &deployment.id);
+    audit::insert(tx, scope, action, DEPLOYMENT.name, id).await
+}
+
+/// Deletes a deployment of this id in the scope's tenant that could not be made, to clear the way
+/// for the next try. That one's record in the audit trail tells of both.
+pub async fn delete_failed(tx: &impl Tx, scope: &Scope, id: &str) -> Result<()> {
+    match super::find_optional(tx, scope, id).await? {
+        Some(old)
+            if old.tenant_name == scope.tenant()
+                && executions::is_failed_creation(tx, &old).await? =>
+        {
+            remove(tx, &old).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn remove(tx: &impl Tx, deployment: &Owner) -> Result<()> {
+    for sql in [
+        "delete from events where deployment_key = ?1",
+        "delete from deployments where key = ?1",
+    ] {
+        tx.execute(sql, params![deployment.key]).await?;
+    }
+    Ok(())
+}
+
+/// The ids of node instances that run, or may.
+pub async fn live_instances(db: &impl Db, deployment: &Owner) -> Result<Vec<String>> {
+    let ids = db
+        .first_json(
+            "select json_group_array(id) from (select id from node_instances
+             where deployment_key = ?1 and state not in ('uninitialized', 'deleted')
+             order by key)",
+            params![deployment.key],
+        )
+        .await?;
+    Ok(ids.unwrap_or_default())
+}

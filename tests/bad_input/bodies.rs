@@ -1,0 +1,350 @@
+//! Every body that the table of endpoints knows, broken in every way.
+//!
+//! Whatever is refused is refused in the family's shape and has stored nothing. What an endpoint
+//! takes or leaves alone must succeed as documented, and is taken back. At last comes the body of the
+//! row as it is: if that did not succeed, the others would be refused for another reason than their
+//! mistakes.
+
+use windlass_tests::{
+    Answer, Endpoint, MONITORS_SECRET, Options, Stored, TICK_HEADER, Things, Value, Windlass,
+    demand_none, json, monitor_token,
+};
+
+/// Rows whose own body cannot succeed here, and why.
+const NEEDS_MORE: [(&str, &str); 1] = [("nodes.update", "only a deployment's update may")];
+/// More than any body may have.
+const TEN_MEGABYTES: usize = 10 << 20;
+
+#[test]
+fn no_body_of_conductor_breaks_anything() {
+    let windlass = windlass();
+    let admin = windlass.admin();
+    let rows = with_bodies("conductor");
+    let mut things = Things::make(&windlass, admin, "harbour", "tenant");
+    for (name, value) in [
+        ("setting", "ldap_nested_levels"),
+        ("ldap_server", "ldap://127.0.0.1:9"),
+        ("member", "member"),
+        ("member_group", "members"),
+    ] {
+        things.set(name, value.into());
+    }
+    things.make_what_is_named(&windlass, admin, &rows, "tenant");
+    let [group, tenant] = ["group_name", "tenant_name"].map(|name| things.value(name));
+    for (method, path, body) in [
+        (
+            "PUT",
+            "/users",
+            json!({ "username": "member", "password": "a good one" }),
+        ),
+        ("POST", "/user-groups", json!({ "group_name": "members" })),
+        (
+            "PUT",
+            "/user-groups/users",
+            json!({ "username": "member", "group_name": group }),
+        ),
+        (
+            "PUT",
+            "/tenants/users",
+            json!({ "username": "member", "tenant_name": tenant, "role": "user" }),
+        ),
+        (
+            "PUT",
+            "/tenants/user-groups",
+            json!({ "group_name": "members", "tenant_name": tenant, "role": "user" }),
+        ),
+    ] {
+        let reply = admin.raw(method, path, "application/json", body.to_string());
+        assert!(reply.status() < 300, "{path}: {}", reply.text());
+    }
+    // One that goes on whatever is sent, and instances as if nothing had happened to them yet.
+    let prepare = "
+        insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status)
+            values ('running', 'default_tenant', 'admin', 'tenant', '2024-05-06T07:08:09.123Z', 'install', 'started');
+        update node_instances set version = 1;";
+    let database = windlass.open_database();
+    database.execute_batch(prepare).expect("both are rows");
+    things.set("execution_id", "running".into());
+    try_all(&windlass, &rows, &|name| things.value(name));
+}
+
+#[test]
+fn no_body_of_the_status_dashboard_breaks_anything() {
+    let windlass = windlass();
+    windlass.admin().get("/status").expect(200);
+    windlass
+        .open_database()
+        .execute_batch(
+            "insert into status_components (id, name, attributes, attributes_key, position, created_at)
+                 values (999, 'Mail', '[]', '[]', 1, '2024-01-01T00:00:00.000Z'),
+                        (998, 'Disks', '[]', '[]', 2, '2024-01-01T00:00:00.000Z'),
+                        (997, 'Networks', '[]', '[]', 3, '2024-01-01T00:00:00.000Z')",
+        )
+        .expect("components are rows");
+    let rows = with_bodies("status");
+    let opened = rows.iter().find(|row| row.id == "status.11");
+    let opened = opened.expect("it opens an event");
+    let body = json!({
+        "title": "Volumes are slow", "type": "incident", "impact": 1, "components": [999, 998],
+        "start_date": "2024-01-01T00:00:00Z",
+    });
+    let value = |name: &str| -> String {
+        match name {
+            "component_id" => "999",
+            "name" => "Networks",
+            "event_id" => "1",
+            "index" => "0",
+            "kind" => "webhook",
+            "pipeline_id" => "ship",
+            "attribute" => "type",
+            _ => panic!("no value for {{{name}}}"),
+        }
+        .into()
+    };
+    let first = Body::value("the first event".into(), &body);
+    let answer = send(&windlass, opened, &value, &first);
+    assert_eq!(answer.status, 200, "{}", shown(&answer));
+    try_all(&windlass, &rows, &value);
+}
+
+#[test]
+fn no_body_of_the_scheduler_breaks_anything() {
+    let windlass = windlass();
+    windlass.admin().get("/status").expect(200);
+    try_all(&windlass, &with_bodies("internal"), &|_| "x".into());
+}
+
+fn windlass() -> Windlass {
+    Options::default()
+        .variable("status_jwt_secret", MONITORS_SECRET)
+        .variable("outbound_allow_private", "true")
+        .start()
+}
+
+fn with_bodies(family: &str) -> Vec<Endpoint> {
+    let mut rows = Endpoint::served();
+    rows.retain(|row| row.family == family && row.body.is_some());
+    rows
+}
+
+/// Tries every row with every bad body, and then with its own.
+fn try_all(windlass: &Windlass, rows: &[Endpoint], value: &dyn Fn(&str) -> String) {
+    let mut wrong = Vec::new();
+    for row in rows {
+        let value = |name: &str| match row.names_new() {
+            Some(new) if new == name => format!("new-{}", name.replace('_', "-")),
+            _ => value(name),
+        };
+        let mut stored = Stored::look(windlass);
+        for bad in bad_bodies(row, &value) {
+            let answer = send(windlass, row, &value, &bad);
+            let as_everywhere = bad.is_refused_as_everywhere(row, &answer);
+            if as_everywhere && (row.success.contains(&answer.status) || stays_visible(&answer)) {
+                windlass.run_pending_work();
+                stored.restore();
+                continue;
+            }
+            let changed = stored.changes();
+            if !as_everywhere || !row.is_refusal(&answer) || !changed.is_empty() {
+                let (id, what) = (&row.id, bad.what);
+                wrong.push(format!("{id}, {what}: {} {changed:?}", shown(&answer)));
+            }
+        }
+        let own = row.filled_body(&value).expect("these have one");
+        let own = Body::unusable("its own body", own);
+        let answer = send(windlass, row, &value, &own);
+        let is_right = match needs_more(row) {
+            true => row.is_refusal(&answer),
+            false => row.success.contains(&answer.status),
+        };
+        if !is_right {
+            wrong.push(format!("{}, its own body: {}", row.id, shown(&answer)));
+        }
+        windlass.run_pending_work();
+        stored.restore();
+    }
+    demand_none(&wrong);
+}
+
+fn needs_more(row: &Endpoint) -> bool {
+    NEEDS_MORE.iter().any(|(id, _)| *id == row.id)
+}
+
+/// A blueprint that cannot be used is kept, so that its state tells why.
+fn stays_visible(answer: &Answer) -> bool {
+    let text = String::from_utf8_lossy(&answer.body);
+    text.contains("\"error_code\":\"invalid_blueprint_error\"")
+}
+
+/// A row's request with another body, from somebody who may send it.
+fn send(
+    windlass: &Windlass,
+    row: &Endpoint,
+    value: &dyn Fn(&str) -> String,
+    sent: &Body,
+) -> Answer {
+    let monitor = monitor_token("probe");
+    let nobody = windlass.nobody().without_tenant();
+    let caller = match (row.family.as_str(), row.id.as_str()) {
+        ("internal", _) => nobody,
+        ("status", "status.01") => nobody.with_bearer(&monitor),
+        _ => windlass.admin(),
+    };
+    let mut request = row.request_with(caller, value, Some(sent.body.clone()));
+    for (name, value) in &mut request.headers {
+        if name == "content-type" && !row.is_form {
+            *value = sent.content_type.into();
+        }
+    }
+    if row.family == "internal" {
+        let (name, token) = TICK_HEADER;
+        request.headers.push((name.into(), token.into()));
+    }
+    let answer = windlass.send(&request);
+    if answer.status != 429 {
+        return answer;
+    }
+    // Who asks too often is told so whatever is asked: here that is forgotten.
+    let forget = "delete from status_subscription_requests";
+    let forgotten = windlass.open_database().execute(forget, []);
+    forgotten.expect("requests are rows");
+    windlass.send(&request)
+}
+
+/// Something that is sent instead of a row's body.
+struct Body {
+    what: String,
+    body: Vec<u8>,
+    content_type: &'static str,
+    /// What Conductor answers, whatever the row, where that is the same for all.
+    refusal: Option<(&'static [u16], &'static str)>,
+}
+
+impl Body {
+    /// A value that only the row itself can judge.
+    fn value(what: String, body: &Value) -> Self {
+        Self {
+            what,
+            body: body.to_string().into_bytes(),
+            content_type: "application/json",
+            refusal: None,
+        }
+    }
+
+    /// What is no usable JSON object.
+    fn unusable(what: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            what: what.into(),
+            body: body.into(),
+            content_type: "application/json",
+            refusal: Some((&[400], "bad_parameters_error")),
+        }
+    }
+
+    /// Whether an answer is what every row of Conductor answers.
+    fn is_refused_as_everywhere(&self, row: &Endpoint, answer: &Answer) -> bool {
+        let Some((statuses, code)) = self.refusal else {
+            return true;
+        };
+        if row.family != "conductor" || needs_more(row) {
+            return true;
+        }
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        statuses.contains(&answer.status) && (answer.status == 413 || body["error_code"] == code)
+    }
+}
+
+/// Everything that is sent instead of a row's body.
+fn bad_bodies(row: &Endpoint, value: &dyn Fn(&str) -> String) -> Vec<Body> {
+    let text = row.filled_body(value).expect("these have one");
+    let own: Value = serde_json::from_str(&text).expect("the table's bodies are JSON");
+    let mut bodies = vec![
+        Body::unusable("half an object", "{\"blueprint_id\": "),
+        Body::unusable("a list", "[1, 2]"),
+        Body::unusable("a text", "\"text\""),
+        Body::unusable("a number", "7"),
+        Body::unusable("null", "null"),
+        Body::unusable("bytes", b"\xff\xfe\x00\x01"),
+        Body::unusable("an endless list", "[".repeat(20_000)),
+        Body::unusable(
+            "a deep object",
+            format!("{{\"a\": {}1{}}}", "[".repeat(5000), "]".repeat(5000)),
+        ),
+        Body {
+            refusal: Some((&[400, 413], "bad_parameters_error")),
+            ..Body::unusable(
+                "ten megabytes",
+                format!("{{\"display_name\": \"{}\"}}", "x".repeat(TEN_MEGABYTES)),
+            )
+        },
+    ];
+    if !row.is_form {
+        bodies.push(Body {
+            content_type: "application/xml",
+            refusal: Some((&[415], "unsupported_content_type_error")),
+            ..Body::unusable("another language", "<a/>")
+        });
+    }
+    let mut unknown = own.clone();
+    unknown["colour_of_the_crane"] = json!("red");
+    bodies.push(Body::value("an unknown field".into(), &unknown));
+    for place in places(&own, "") {
+        for (what, bad) in bad_values() {
+            let mut body = own.clone();
+            *body.pointer_mut(&place).expect("it was there") = bad;
+            bodies.push(Body::value(format!("{place} is {what}"), &body));
+        }
+    }
+    bodies
+}
+
+/// The pointers to all that is in a body, at any depth.
+fn places(value: &Value, of: &str) -> Vec<String> {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(n, v)| (n.to_string(), v))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let mut places = Vec::new();
+    for (name, value) in inner {
+        let place = format!("{of}/{name}");
+        places.push(place.clone());
+        places.extend(self::places(value, &place));
+    }
+    places
+}
+
+fn bad_values() -> Vec<(&'static str, Value)> {
+    let deep = (0..500).fold(json!(1), |inner, _| json!([inner]));
+    vec![
+        ("null", json!(null)),
+        ("a truth value", json!(true)),
+        ("a number", json!(-7)),
+        ("a fraction", json!(1.5)),
+        ("a huge number", json!(1e300)),
+        ("a list", json!([7])),
+        ("an empty list", json!([])),
+        ("an object", json!({ "x": 7 })),
+        ("an empty text", json!("")),
+        ("a very long text", json!("x".repeat(200_000))),
+        ("a text with NUL", json!("a\u{0}b")),
+        (
+            "a text with control characters",
+            json!("a\u{1}\r\n\u{1b}[2J\u{7f}b"),
+        ),
+        ("too deep", deep),
+    ]
+}
+
+fn shown(answer: &Answer) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    format!(
+        "{} {}",
+        answer.status,
+        text.chars().take(300).collect::<String>()
+    )
+}

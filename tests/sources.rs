@@ -1,0 +1,143 @@
+//! The sources themselves: what every component needs in `spin.toml`, and what `cargo fmt` does not see.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use toml::{Table, Value};
+use windlass_tests::repository;
+
+/// What a component with a database is given: the first of them to run makes the administrator, each asks
+/// who calls, and each may have to nudge the scheduler.
+const VARIABLES: [&str; 4] = [
+    "admin_password",
+    "encryption_key",
+    "trust_forwarded_for",
+    "tick_token",
+];
+/// Where each may have to send a request: to the scheduler, and to the one component that asks a directory.
+const HOSTS: [&str; 2] = [
+    "http://scheduler.spin.internal",
+    "http://conductor-identity.spin.internal",
+];
+
+fn manifest(path: &str) -> Table {
+    let text = fs::read_to_string(repository().join(path)).expect("it is in the repository");
+    text.parse()
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn every_component_has_what_all_of_them_need() {
+    let application = manifest("spin.toml");
+    let declared = application["variables"].as_table().expect("a table");
+    let mut wrong = Vec::new();
+    for (name, component) in application["component"].as_table().expect("a table") {
+        let variables = component["variables"].as_table().expect("a table");
+        for (variable, value) in variables {
+            if !declared.contains_key(variable) {
+                wrong.push(format!("{name}: no variable {variable} is declared"));
+            }
+            if value.as_str() != Some(&format!("{{{{ {variable} }}}}")) {
+                wrong.push(format!("{name}: {variable} is given as {value}"));
+            }
+        }
+        // What has no database knows no callers: it only calls.
+        if component.get("sqlite_databases").is_none() {
+            continue;
+        }
+        for variable in VARIABLES {
+            if !variables.contains_key(variable) {
+                wrong.push(format!("{name} lacks the variable {variable}"));
+            }
+        }
+        let hosts = texts(&component["allowed_outbound_hosts"]);
+        let goes_anywhere = hosts.contains(&"http://*:*") || hosts.contains(&"*://*:*");
+        for host in HOSTS {
+            if !goes_anywhere && !hosts.contains(&host) {
+                wrong.push(format!("{name} must be allowed to call {host}"));
+            }
+        }
+        for store in ["sqlite_databases", "key_value_stores"] {
+            if component.get(store).map(texts) != Some(vec!["default"]) {
+                wrong.push(format!("{name} has not just the default in {store}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_component_is_built_from_its_own_folder() {
+    let application = manifest("spin.toml");
+    let workspace = manifest("Cargo.toml");
+    let mut members: BTreeSet<&str> = texts(&workspace["workspace"]["members"])
+        .into_iter()
+        .filter(|member| member.starts_with("components/"))
+        .collect();
+    for (name, component) in application["component"].as_table().expect("a table") {
+        let build = component["build"].as_table().expect("a table");
+        let command = build["command"].as_str().expect("a command");
+        let package = command.rsplit(' ').next().expect("its last word");
+        let source = component["source"].as_str().expect("a file");
+        let file = format!("/{}.wasm", package.replace('-', "_"));
+        assert!(source.ends_with(&file), "{name}: {source} of {package}");
+        let profile = command.split("--profile ").nth(1).expect("a profile");
+        let profile = profile.split(' ').next().expect("a name");
+        assert!(
+            source.contains(&format!("/{profile}/")),
+            "{name}: {source} is not what `{command}` makes"
+        );
+        let folder = format!("components/{}", package.replacen('-', "/", 1));
+        assert!(
+            members.remove(folder.as_str()),
+            "{name}: {folder} is no member of the workspace"
+        );
+        let watched = texts(&build["watch"]);
+        assert!(
+            watched.contains(&format!("{folder}/src/**/*.rs").as_str()),
+            "{name} does not watch {folder}"
+        );
+    }
+    assert!(members.is_empty(), "not in spin.toml: {members:?}");
+}
+
+#[test]
+fn every_story_is_formatted() {
+    // rustfmt follows `mod` lines, and stories have none.
+    let tests = repository().join("tests");
+    let mut files = rust_files(&tests);
+    for entry in fs::read_dir(&tests).expect("a folder") {
+        let folder = entry.expect("a name").path();
+        if folder.is_dir() {
+            files.extend(rust_files(&folder));
+        }
+    }
+    assert!(files.len() > 20, "only {} files", files.len());
+    let done = Command::new("rustfmt")
+        .arg("--check")
+        .arg("--config-path")
+        .arg(repository())
+        .args(&files)
+        .output()
+        .expect("rustfmt is part of the toolchain");
+    assert!(
+        done.status.success(),
+        "`rustfmt tests/*.rs tests/*/*.rs` would change:\n{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("a name").path());
+    paths
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .collect()
+}

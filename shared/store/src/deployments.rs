@@ -6,12 +6,14 @@
 
 mod creation;
 mod fields;
+mod listing;
 mod relatives;
 pub(crate) mod subs;
 mod workflows;
 
 pub use creation::{CREATE_WORKFLOW, Creation, record_creation};
 pub use fields::{DEPLOYMENT, DEPLOYMENT_SHALLOW};
+pub use listing::DEPLOYMENT_LIST;
 pub use relatives::{
     children, consumers, find_keys, find_parents, is_below, label_values, link_parents,
     only_dependencies_of, parent_ids, unlink_parents,
@@ -446,8 +448,8 @@ pub async fn first_of_each_blueprint(
     }
     let mut query = query.clone();
     query.include = Some(vec![&KEY, &BLUEPRINT_KEY]);
-    query.all_results = true;
-    query.offset = 0;
+    query.paging.all_results = true;
+    query.paging.offset = 0;
     let pairs: Vec<Pair> = page(db, &DEPLOYMENT.page_statement(scope, &query))
         .await?
         .parse()?;

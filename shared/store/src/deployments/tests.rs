@@ -4,7 +4,7 @@ use crate::migrations;
 use serde_json::json;
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
-use windlass_core::list::{Statement, page};
+use windlass_core::list::{Paging, Statement, page};
 use windlass_core::{Kind, Request};
 
 /// Two tenants, each with a blueprint.
@@ -411,8 +411,11 @@ fn a_page_of_many_deployments_follows_indexes() {
             &DEPLOYMENT.page_statement(
                 &scope,
                 &ListQuery {
-                    size: 1,
-                    all_results: false,
+                    paging: Paging {
+                        size: 1,
+                        offset: 0,
+                        all_results: false,
+                    },
                     ..ListQuery::everything()
                 },
             ),

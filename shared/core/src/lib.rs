@@ -31,7 +31,7 @@ pub mod time;
 pub mod token_scope;
 pub mod visibility;
 
-pub use body::Body;
+pub use body::{Body, Given};
 pub use caller::{Caller, Scope};
 pub use context::Context;
 pub use db::Db;

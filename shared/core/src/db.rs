@@ -5,6 +5,7 @@
 //! instance serves at the same time never interleave inside it.
 
 use crate::error::{Error, Result};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 #[cfg(feature = "native")]
@@ -26,6 +27,17 @@ pub enum Value {
     Real(f64),
     Text(String),
     Blob(Vec<u8>),
+}
+
+impl Value {
+    /// A value as JSON text.
+    ///
+    /// # Errors
+    /// Internal, for what JSON cannot say.
+    pub fn json(value: &impl Serialize) -> Result<Self> {
+        let text = serde_json::to_string(value).map_err(Error::internal)?;
+        Ok(Self::Text(text))
+    }
 }
 
 macro_rules! value_from {

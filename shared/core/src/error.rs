@@ -316,6 +316,15 @@ impl Error {
     }
 }
 
+/// A float as Python prints it: whole ones with a fraction, small ones with an exponent of two digits.
+pub fn python_float(number: f64) -> String {
+    let text = format!("{number:?}");
+    match text.split_once("e-") {
+        Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
+        None => text,
+    }
+}
+
 /// What Python calls the type of a value: the original's refusals have always named that.
 pub fn python_type(value: &Value) -> &'static str {
     match value {

@@ -73,6 +73,15 @@ impl Field {
         }
     }
 
+    /// A number with a fraction.
+    pub const fn real(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            name,
+            sql,
+            kind: FieldKind::Real,
+        }
+    }
+
     /// A truth value.
     pub const fn boolean(name: &'static str, sql: &'static str) -> Self {
         Self {

@@ -22,6 +22,7 @@ pub mod operations_list;
 pub mod overview;
 pub mod permissions;
 pub mod queue;
+pub mod resource;
 pub mod tasks_graphs;
 pub mod tenants;
 pub mod user_groups;

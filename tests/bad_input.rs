@@ -4,7 +4,7 @@ use crate::samples;
 use windlass_tests::{Windlass, json};
 
 /// The URLs that read a JSON body, as an administrator may call them.
-const WITH_BODY: [(&str, &str); 10] = [
+const WITH_BODY: [(&str, &str); 12] = [
     ("PUT", "/deployments/crane-2"),
     ("PATCH", "/deployments/crane"),
     ("PATCH", "/deployments/crane/set-visibility"),
@@ -15,6 +15,8 @@ const WITH_BODY: [(&str, &str); 10] = [
     ("POST", "/evaluate/functions"),
     ("POST", "/events"),
     ("POST", "/tokens"),
+    ("PUT", "/sites/pier"),
+    ("POST", "/sites/pier"),
 ];
 
 /// A story's place to send nonsense to: a deployed blueprint, and the URLs with its ids.

@@ -12,6 +12,7 @@ mod conductor {
     mod http_operations;
     mod ldap;
     mod login;
+    mod sites;
     mod status;
     mod tokens;
 }

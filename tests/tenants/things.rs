@@ -63,7 +63,15 @@ impl Things {
                 json!({ "labels": labels }),
             )
             .expect(200);
-        let body = json!({ "blueprint_id": blueprint, "visibility": visibility, "labels": labels });
+        let site = format!("{word}-site");
+        owner
+            .put(
+                &format!("/sites/{site}"),
+                json!({ "visibility": visibility }),
+            )
+            .expect(200);
+        let body = json!({ "blueprint_id": blueprint, "visibility": visibility, "labels": labels,
+            "site_name": site });
         owner
             .put(&format!("/deployments/{deployment}"), body)
             .expect(201);
@@ -84,6 +92,7 @@ impl Things {
             ("operation_id", first(format!("/operations?{of_execution}"))),
             ("node_id", format!("{word}_node")),
             ("label_key", key),
+            ("site_name", site),
             ("blueprint_id", blueprint),
             ("deployment_id", deployment),
             ("execution_id", execution),

@@ -8,6 +8,7 @@ mod creation;
 mod fields;
 mod listing;
 mod relatives;
+pub(crate) mod site;
 pub(crate) mod subs;
 mod workflows;
 
@@ -18,6 +19,8 @@ pub use relatives::{
     children, consumers, find_keys, find_parents, is_below, label_values, link_parents,
     only_dependencies_of, parent_ids, unlink_parents,
 };
+pub(crate) use site::move_to_site;
+pub use site::{demand_site, demand_site_as_wide};
 pub use workflows::{SITUATIONS, of_each as workflows_of_each};
 
 use serde::Deserialize;

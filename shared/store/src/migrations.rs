@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "status_runs",
         include_str!("../schema/009_status_runs.sql"),
     ),
+    (10, "sites", include_str!("../schema/010_sites.sql")),
 ];
 
 /// The version this build expects.

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 use windlass_core::db::Db;
-use windlass_core::{Body, Context, Error, Permission, Result, Timestamp, ids};
+use windlass_core::{Body, Context, Error, Permission, Result, Timestamp};
 use windlass_store::blueprints;
 
 /// The longest name shown to people, in characters.
@@ -28,18 +28,6 @@ pub fn display_name(body: &Body) -> Result<Option<String>> {
         return refuse("contains control characters, which are not allowed");
     }
     Ok(Some(name))
-}
-
-/// The name of a site. No sites can be made yet, so none exists.
-///
-/// # Errors
-/// 400 for a name that no site can have, 404 for any other.
-pub fn site_name(body: &Body) -> Result<Option<String>> {
-    let Some(name) = body.text("site_name")? else {
-        return Ok(None);
-    };
-    ids::check("site_name", name)?;
-    Err(Error::not_found("Site", name))
 }
 
 /// Another time of creation than now, for those who may say so.

@@ -1,7 +1,6 @@
 //! `/deployments/{deployment_id}/set-site`: where a deployment is.
 
 use crate::deployments::show;
-use crate::given;
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result};
@@ -14,7 +13,8 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
     let id = ctx.path("deployment_id");
     let body = Body::of(ctx)?;
     let detach = body.boolean("detach_site")?.unwrap_or(false);
-    if body.text("site_name")?.is_some() == detach {
+    let site_name = body.id("site_name")?;
+    if site_name.is_some() == detach {
         return Err(Error::bad_parameters(
             "Must provide either a `site_name` of a valid site or `detach_site` with true value \
              for detaching the current site of the given deployment",
@@ -25,8 +25,10 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |db| {
             let deployment = deployments::find(db, &scope, id).await?;
             scope.demand_own_tenant(id, &deployment.tenant_name)?;
-            let site = given::site_name(&body)?;
-            deployments::set_site(db, deployment.key, site.as_deref()).await?;
+            if let Some(name) = site_name {
+                deployments::demand_site(db, &scope, name, id, deployment.visibility).await?;
+            }
+            deployments::set_site(db, deployment.key, site_name).await?;
             audit::insert(db, &scope, "deployment_set_site", "Deployment", id).await
         })
         .await?;

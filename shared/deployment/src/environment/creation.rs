@@ -254,8 +254,8 @@ async fn check_parent_capabilities(
 /// Stores a deployment with its labels, nodes and instances. Inside a transaction of the caller's.
 ///
 /// # Errors
-/// In the order of the API: 400 for missing plugins, 403 for what may not be global, 409 for an
-/// id in use, 400 for inputs, 404 and 409 for parents. [`Outcome::Failed`] is none of them: it is
+/// In the order of the API: 400 for missing plugins, 403 for what may not be global, 400 for a
+/// narrower site, 409 for an id in use, 400 for inputs, 404 and 409 for parents. [`Outcome::Failed`] is none of them: it is
 /// to be committed.
 pub async fn create(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
@@ -268,6 +268,9 @@ pub async fn create(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<
             "Can't create global deployment {} because blueprint {} is not global",
             wanted.id, wanted.blueprint.id
         )));
+    }
+    if let Some(name) = &wanted.site_name {
+        deployments::demand_site(db, scope, name, &wanted.id, wanted.visibility).await?;
     }
     if deployments::is_taken(db, scope, &wanted.id, wanted.visibility).await? {
         return Err(deployments::already_exists(scope, &wanted.id));

@@ -44,7 +44,7 @@ fn a_site_of_another_tenant_is_not_there_unless_it_is_global() {
     quentin.get("/sites/pier").refused(404, "not_found_error");
     windlass
         .admin()
-        .in_tenant("harbour")
+        .naming_tenant("harbour")
         .post("/sites/pier", json!({ "visibility": "global" }))
         .expect(200);
     let list = quentin.get("/sites?_search=PIE").expect(200);

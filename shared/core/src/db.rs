@@ -188,6 +188,16 @@ pub trait Db {
             .map(|row| row.json(0))
             .transpose()
     }
+
+    /// The first column of every row as JSON, typed.
+    async fn json_rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+    ) -> Result<Vec<T>> {
+        let rows = self.query(sql, parameters).await?;
+        rows.iter().map(|row| row.json(0)).collect()
+    }
 }
 
 /// A transaction under way. Only [`Db::transaction`] hands one out, so whatever takes `&impl Tx`

@@ -65,7 +65,8 @@ pub fn random_text(length: usize) -> String {
         for byte in random_bytes::<32>() {
             // 252 is the largest multiple of 36 in a byte: beyond it letters would be unequal.
             if byte < 252 && text.len() < length {
-                text.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+                let letter = ALPHABET.get(usize::from(byte) % ALPHABET.len());
+                text.extend(letter.copied().map(char::from));
             }
         }
     }
@@ -78,7 +79,10 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     // The platform's generator fails only where there is none; UUIDs would be broken there too.
     if getrandom::fill(&mut bytes).is_err() {
         for chunk in bytes.chunks_mut(16) {
-            chunk.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[..chunk.len()]);
+            let random = uuid::Uuid::new_v4();
+            for (byte, random) in chunk.iter_mut().zip(random.as_bytes()) {
+                *byte = *random;
+            }
         }
     }
     bytes

@@ -10,9 +10,7 @@ mod delete;
 mod under_way;
 mod upload;
 
-pub use change::{
-    Changes, demand_execution, demand_visibility, save, save_archive, set_visibility, username,
-};
+pub use change::{Changes, demand_execution, save, save_archive, set_visibility};
 pub use delete::{delete, dependent_deployments, is_imported};
 pub use under_way::{UPLOAD_WORK, UnderWay, advance, end, find_under_way, give_up, take_archive};
 pub use upload::{
@@ -20,6 +18,7 @@ pub use upload::{
 };
 
 use crate::labels::LabelOwner;
+use crate::resource::{Head, TenantRow};
 use serde_json::Value;
 use windlass_core::db::{Db, Row};
 use windlass_core::list::{COMMON, Field, Resource, concat};
@@ -219,6 +218,20 @@ pub struct Blueprint {
     pub error: Option<String>,
     /// Its archive, if there is one.
     pub archive: Option<Archive>,
+}
+
+impl TenantRow for Blueprint {
+    const RESOURCE: &'static Resource = &BLUEPRINTS;
+
+    fn head(&self) -> Head {
+        Head {
+            key: self.key,
+            id: self.id.clone(),
+            tenant_name: self.tenant_name.clone(),
+            created_by: self.created_by.clone(),
+            visibility: self.visibility,
+        }
+    }
 }
 
 const COLUMNS: &str = "key, id, tenant_name, created_by, visibility, state, main_file_name, \

@@ -23,10 +23,11 @@ pub(crate) use site::move_to_site;
 pub use site::{demand_site, demand_site_as_wide};
 pub use workflows::{SITUATIONS, of_each as workflows_of_each};
 
+use crate::resource::{self, Head, TenantRow};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use windlass_core::db::{Db, Value};
-use windlass_core::list::{Field, ListQuery, page};
+use windlass_core::list::{Field, ListQuery, Resource, page};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
 /// Whose nodes and instances these are: what their rows repeat.
@@ -131,33 +132,18 @@ pub async fn by_key(db: &impl Db, key: i64) -> Result<Option<Deployment>> {
     .await
 }
 
-/// Whether the id is in use in the scope's tenant, or by a global deployment of any; for a new
-/// global one, in any tenant at all.
-pub async fn is_taken(
-    db: &impl Db,
-    scope: &Scope,
-    id: &str,
-    visibility: Visibility,
-) -> Result<bool> {
-    let row = db
-        .first(
-            "select 1 from deployments
-             where id = ?1 and (tenant_name = ?2 or visibility = 'global' or ?3)",
-            params![id, scope.tenant(), visibility == Visibility::Global],
-        )
-        .await?;
-    Ok(row.is_some())
-}
+impl TenantRow for Deployment {
+    const RESOURCE: &'static Resource = &DEPLOYMENT;
 
-/// Whether other tenants than the deployment's have one of its id.
-pub async fn exists_elsewhere(db: &impl Db, deployment: &Deployment) -> Result<bool> {
-    let row = db
-        .first(
-            "select 1 from deployments where id = ?1 and tenant_name <> ?2",
-            params![&deployment.id, &deployment.tenant_name],
-        )
-        .await?;
-    Ok(row.is_some())
+    fn head(&self) -> Head {
+        Head {
+            key: self.key,
+            id: self.id.clone(),
+            tenant_name: self.tenant_name.clone(),
+            created_by: self.created_by.clone(),
+            visibility: self.visibility,
+        }
+    }
 }
 
 /// What a new deployment is stored with.
@@ -255,7 +241,7 @@ pub async fn insert(db: &impl Db, scope: &Scope, new: &NewDeployment) -> Result<
         .await
         .map_err(|error| {
             if error.is_unique_violation() {
-                already_exists(scope, &new.id)
+                resource::already_exists::<Deployment>(scope, &new.id)
             } else {
                 error
             }
@@ -268,15 +254,6 @@ pub async fn insert(db: &impl Db, scope: &Scope, new: &NewDeployment) -> Result<
         created_by: created_by.to_owned(),
         visibility: new.visibility,
     })
-}
-
-/// 409: the id is in use.
-pub fn already_exists(scope: &Scope, id: &str) -> Error {
-    let tenant = scope.tenant();
-    Error::conflict(format!(
-        "<Deployment id=`{id}` tenant=`{tenant}`> already exists on <Tenant name=`{tenant}`> \
-         or with global visibility"
-    ))
 }
 
 /// Sets parts of the plan by the names of their columns; others stay.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use windlass_core::caller::Reach;
 use windlass_core::db::{Db, Value};
 use windlass_core::list::{self, COMMON, Field, ListQuery, Resource, concat};
-use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_core::{Result, Scope, Timestamp, params};
 
 static FIELDS: [Field; 24] = concat(
     &[
@@ -68,25 +68,6 @@ pub enum Removal {
     Before(Timestamp),
     /// All but so many of the most recent ones.
     AllBut(u64),
-}
-
-/// The name of a user as it is stored, which may differ in letter case from what was given.
-///
-/// # Errors
-/// 400 when there is no such user.
-pub async fn creator(db: &impl Db, username: &str) -> Result<String> {
-    let row = db
-        .first(
-            "select username from users where username = ?1",
-            params![username],
-        )
-        .await?;
-    match row {
-        Some(row) => Ok(row.text(0)?.to_owned()),
-        None => Err(Error::bad_parameters(format!(
-            "User {username} does not exist."
-        ))),
-    }
 }
 
 /// Gives an execution another creator and another time of creation, where they are given.

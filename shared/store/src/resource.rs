@@ -17,15 +17,15 @@ use windlass_core::{Body, Error, Permission, Result, Scope, Visibility, ids, par
 
 /// A row of a table that has the columns `key`, `tenant_name`, `created_by`, `visibility` and
 /// `created_at`, and a column for what clients call it, which is the resource's first field.
-pub trait TenantRow: DeserializeOwned {
+pub trait TenantRow {
     /// The table, and how the API shows it.
     const RESOURCE: &'static Resource;
 
     /// What all rows have.
-    fn head(&self) -> &Head;
+    fn head(&self) -> Head;
 }
 
-/// What every row of a tenant has. A row's type may be one around this, or have it flattened.
+/// What every row of a tenant has. A row's type may be one around this and have nothing more.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Head {
     /// What other rows refer to.
@@ -54,7 +54,10 @@ fn names<T: TenantRow>() -> (&'static str, &'static str) {
 ///
 /// # Errors
 /// 404; one of another tenant is not found, never forbidden.
-pub async fn find<T: TenantRow>(db: &impl Db, scope: &Scope, id: &str) -> Result<T> {
+pub async fn find<T>(db: &impl Db, scope: &Scope, id: &str) -> Result<T>
+where
+    T: TenantRow + DeserializeOwned,
+{
     let (table, column) = names::<T>();
     let sql = format!(
         "select json_object('key', key, 'id', {column}, 'tenant_name', tenant_name,
@@ -70,9 +73,13 @@ pub async fn find<T: TenantRow>(db: &impl Db, scope: &Scope, id: &str) -> Result
 ///
 /// # Errors
 /// 404; 400 for a global one of another tenant.
-pub async fn find_own<T: TenantRow>(db: &impl Db, scope: &Scope, id: &str) -> Result<T> {
+pub async fn find_own<T>(db: &impl Db, scope: &Scope, id: &str) -> Result<T>
+where
+    T: TenantRow + DeserializeOwned,
+{
     let row: T = find(db, scope, id).await?;
-    scope.demand_own_tenant(&row.head().id, &row.head().tenant_name)?;
+    let head = row.head();
+    scope.demand_own_tenant(&head.id, &head.tenant_name)?;
     Ok(row)
 }
 
@@ -162,7 +169,8 @@ pub async fn insert<T: TenantRow>(
     audit::insert(tx, scope, action.name(), T::RESOURCE.name, &new.id).await
 }
 
-fn already_exists<T: TenantRow>(scope: &Scope, id: &str) -> Error {
+/// 409: the id is in use.
+pub fn already_exists<T: TenantRow>(scope: &Scope, id: &str) -> Error {
     let (_, column) = names::<T>();
     Error::conflict(format!(
         "<{} {column}=`{id}` tenant=`{}`> already exists on {}",
@@ -192,11 +200,11 @@ pub async fn save<T: TenantRow>(
 ) -> Result<()> {
     let (table, _) = names::<T>();
     let mut settings = String::from("visibility = ?2");
-    let mut values = params![row.head().key, row.head().visibility].to_vec();
     if let Some(next) = visibility {
         demand_widening(tx, scope, row, next).await?;
-        values = params![row.head().key, next].to_vec();
     }
+    let head = row.head();
+    let mut values = params![head.key, visibility.unwrap_or(head.visibility)].to_vec();
     for (name, value) in columns {
         values.push(value.clone());
         settings.push_str(&format!(", {name} = ?{}", values.len()));
@@ -216,19 +224,15 @@ pub async fn demand_widening<T: TenantRow>(
     row: &T,
     next: Visibility,
 ) -> Result<()> {
-    let Head {
-        id,
-        tenant_name,
-        visibility,
-        ..
-    } = row.head();
-    visibility.demand_widening(scope, id, next)?;
+    let head = row.head();
+    let id = head.id.as_str();
+    head.visibility.demand_widening(scope, id, next)?;
     if next != Visibility::Global {
         return Ok(());
     }
     let (table, column) = names::<T>();
     let sql = format!("select 1 from {table} where {column} = ?1 and tenant_name <> ?2 limit 1");
-    match db.first(&sql, params![id, tenant_name]).await? {
+    match db.first(&sql, params![id, head.tenant_name]).await? {
         Some(_) => Err(visibility::exists_elsewhere(id)),
         None => Ok(()),
     }

@@ -38,8 +38,8 @@ pub struct Site(Head);
 impl TenantRow for Site {
     const RESOURCE: &'static Resource = &SITES;
 
-    fn head(&self) -> &Head {
-        &self.0
+    fn head(&self) -> Head {
+        self.0.clone()
     }
 }
 

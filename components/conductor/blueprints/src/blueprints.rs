@@ -4,14 +4,13 @@ use crate::request::Params;
 use serde_json::Value;
 use windlass_blueprint::Plan;
 use windlass_core::db::Db;
-use windlass_core::{
-    Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, Visibility,
-};
+use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope, Visibility};
 use windlass_store::blobs;
 use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
 };
 use windlass_store::labels::{self, LabelOwner};
+use windlass_store::resource::{self, Origin};
 
 /// What an update may name.
 const UPDATABLE: [&str; 12] = [
@@ -59,7 +58,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         ));
     }
     params.demand_known(&UPDATABLE)?;
-    let changes = changes(ctx, &params).await?;
+    let changes = changes(ctx, &scope, &params).await?;
     let given = params.get("labels").map(labels::parse).transpose()?;
     ctx.include(&BLUEPRINTS)?;
     ctx.db
@@ -103,27 +102,19 @@ pub async fn show(
     id: &str,
     status: u16,
 ) -> Result<Response> {
-    let mut response = ctx
-        .one(&BLUEPRINTS, scope, id, "t.id = {}", [id.into()])
-        .await?;
-    response.status = status;
-    Ok(response)
+    ctx.show(&BLUEPRINTS, scope, id, status).await
 }
 
 /// The changes that an update asks for, as far as they can be checked without the blueprint.
-async fn changes(ctx: &Context<impl Db>, params: &Params) -> Result<Changes> {
+async fn changes(ctx: &Context<impl Db>, scope: &Scope, params: &Params) -> Result<Changes> {
     let text = |key| params.text(key).map(|text| text.map(str::to_owned));
-    let created_at = created_at(ctx, params)?;
-    let created_by = created_by(ctx, params, "creator").await?;
-    let visibility = params.text("visibility")?;
+    let (created_by, created_at) = Origin::read(&ctx.db, scope, params).await?.given();
     Ok(Changes {
         plan: params.object("plan")?.map(plan_texts).transpose()?,
         requirements: params.object("requirements")?.cloned(),
         description: text("description")?,
         main_file_name: text("main_file_name")?,
-        visibility: visibility
-            .map(|text| Visibility::parse(text, &Visibility::ALL))
-            .transpose()?,
+        visibility: Visibility::of_update(params)?,
         state: params.text("state")?.map(State::parse).transpose()?,
         error: text("error")?,
         error_traceback: text("error_traceback")?,
@@ -131,45 +122,6 @@ async fn changes(ctx: &Context<impl Db>, params: &Params) -> Result<Changes> {
         created_at,
         upload_execution: text("upload_execution")?,
     })
-}
-
-/// Another time of creation than now: for those who may set it.
-///
-/// # Errors
-/// 403; 400 for what is no time with a zone.
-pub fn created_at(ctx: &Context<impl Db>, params: &Params) -> Result<Option<Timestamp>> {
-    let Some(text) = params.text("created_at")? else {
-        return Ok(None);
-    };
-    ctx.allow(Permission::SetTimestamp)?;
-    let time = text.get(10..).unwrap_or_default();
-    if !time.contains(['Z', 'z', '+', '-']) {
-        return Err(Error::bad_parameters(format!(
-            "created_at: `{text}` names no time zone"
-        )));
-    }
-    Timestamp::parse("created_at", text).map(Some)
-}
-
-/// Another creator than the caller: for those who may set it.
-///
-/// # Errors
-/// 403; 400 for a user who does not exist.
-pub async fn created_by(
-    ctx: &Context<impl Db>,
-    params: &Params,
-    key: &str,
-) -> Result<Option<String>> {
-    let Some(name) = params.text(key)? else {
-        return Ok(None);
-    };
-    ctx.allow(Permission::SetOwner)?;
-    match blueprints::username(&ctx.db, name).await? {
-        Some(name) => Ok(Some(name)),
-        None => Err(Error::bad_parameters(format!(
-            "User {name} does not exist."
-        ))),
-    }
 }
 
 fn plan_texts(value: &Value) -> Result<PlanTexts> {
@@ -187,7 +139,7 @@ async fn demand_applicable(
     changes: &Changes,
 ) -> Result<()> {
     if let Some(next) = changes.visibility {
-        blueprints::demand_visibility(db, scope, blueprint, next).await?;
+        resource::demand_widening(db, scope, blueprint, next).await?;
     }
     if let Some(id) = &changes.upload_execution {
         blueprints::demand_execution(db, scope, id).await?;

@@ -1,15 +1,15 @@
 //! What an upload asks for, from a form's parameters or from the query.
 
-use crate::blueprints::{created_at, created_by};
 use crate::download::ArchiveUrl;
 use crate::receive::Received;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+use std::ops::Deref;
 use windlass_core::db::Db;
-use windlass_core::request::parse_bool;
-use windlass_core::{Context, Error, Result, Scope, Timestamp, Visibility, ids, limits};
+use windlass_core::{Body, Context, Error, Result, Scope, Timestamp, Visibility, ids, limits};
 use windlass_store::blueprints::State;
 use windlass_store::labels;
+use windlass_store::resource::Origin;
 
 /// The main file of a blueprint that names none.
 const DEFAULT_MAIN_FILE: &str = "blueprint.yaml";
@@ -78,8 +78,7 @@ impl UploadRequest {
                 ));
             }
         };
-        let created_at = created_at(ctx, params)?;
-        let created_by = created_by(ctx, params, "created_by").await?;
+        let (created_by, created_at) = Origin::read(&ctx.db, scope, params).await?.given();
         let visibility = Visibility::for_creation(
             params.text("visibility")?.filter(|text| !text.is_empty()),
             params.boolean("private_resource")?,
@@ -144,15 +143,22 @@ fn main_file(params: &Params) -> Result<String> {
     Ok(name.into_owned())
 }
 
-/// Parameters of a request; null is the same as absent.
+/// Parameters of a request, wherever they stood.
 #[derive(Clone, Debug, Default)]
-pub struct Params(Map<String, Value>);
+pub struct Params(Body);
+
+impl Deref for Params {
+    type Target = Body;
+
+    fn deref(&self) -> &Body {
+        &self.0
+    }
+}
 
 impl Params {
     /// The parameters of a JSON object.
-    pub fn of_object(mut object: Map<String, Value>) -> Self {
-        object.retain(|_, value| !value.is_null());
-        Self(object)
+    pub fn of_object(object: Map<String, Value>) -> Self {
+        Self(Body::from(object))
     }
 
     /// The parameters of a JSON object as text; none in an empty one.
@@ -178,27 +184,12 @@ impl Params {
                 .entry(name)
                 .or_insert_with(|| Value::from(value.as_str()));
         }
-        Self(object)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// A parameter as it was given.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        Self::of_object(object)
     }
 
     /// Refuses parameters that nobody knows.
     pub fn demand_known(&self, known: &[&str]) -> Result<()> {
-        let unknown: Vec<&str> = self
-            .0
-            .keys()
-            .map(String::as_str)
-            .filter(|key| !known.contains(key))
-            .collect();
+        let unknown: Vec<&str> = self.names().filter(|key| !known.contains(key)).collect();
         if unknown.is_empty() {
             return Ok(());
         }
@@ -208,30 +199,11 @@ impl Params {
         )))
     }
 
-    /// A parameter that is a text.
-    pub fn text(&self, key: &str) -> Result<Option<&str>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(Error::wrong_type(key, "str", other)),
-        }
-    }
-
     /// A parameter that is an object.
     pub fn object(&self, key: &str) -> Result<Option<&Value>> {
         match self.get(key) {
             Some(other) if !other.is_object() => Err(Error::wrong_type(key, "dict", other)),
             value => Ok(value),
-        }
-    }
-
-    /// A parameter that is true or false, or says so as text.
-    pub fn boolean(&self, key: &str) -> Result<Option<bool>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Bool(value)) => Ok(Some(*value)),
-            Some(Value::String(text)) => parse_bool(key, text).map(Some),
-            Some(other) => Err(Error::wrong_type(key, "bool", other)),
         }
     }
 

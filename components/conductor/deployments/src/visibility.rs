@@ -2,10 +2,10 @@
 
 use crate::deployments::show;
 use windlass_core::db::Db;
-use windlass_core::visibility::exists_elsewhere;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, Visibility};
 use windlass_store::audit;
 use windlass_store::deployments::{self, DEPLOYMENT, Deployment};
+use windlass_store::resource;
 
 /// `PATCH /deployments/{deployment_id}/set-visibility`: let more people see a deployment, and with
 /// it its nodes and node instances.
@@ -32,12 +32,7 @@ async fn demand_widening(
     deployment: &Deployment,
     next: Visibility,
 ) -> Result<()> {
-    deployment
-        .visibility
-        .demand_widening(scope, &deployment.id, next)?;
-    if next == Visibility::Global && deployments::exists_elsewhere(db, deployment).await? {
-        return Err(exists_elsewhere(&deployment.id));
-    }
+    resource::demand_widening(db, scope, deployment, next).await?;
     let blueprint = deployments::blueprint_visibility(db, deployment.blueprint_key).await?;
     if next > blueprint {
         return Err(Error::illegal_action(format!(

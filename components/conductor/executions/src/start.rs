@@ -13,6 +13,7 @@ use windlass_store::audit;
 use windlass_store::deployments::{self, Deployment};
 use windlass_store::executions::{self, Execution};
 use windlass_store::executions_list::{self, EXECUTIONS};
+use windlass_store::resource;
 
 /// The workflows that others who use a deployment would suffer from.
 const DISRUPTIVE: [&str; 4] = ["stop", "uninstall", "update", "heal"];
@@ -28,7 +29,7 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
     demand_not_cancelling(ctx, &scope).await?;
     let mut body = StartBody::of(ctx, &Body::of(ctx)?)?;
     if let Some(username) = &mut body.created_by {
-        *username = executions_list::creator(&ctx.db, username).await?;
+        *username = resource::username(&ctx.db, username).await?;
     }
     let id = ctx
         .db
@@ -43,13 +44,7 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
         .await?;
     platform::nudge();
     let id = id.as_str();
-    let stored = ctx
-        .one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await?;
-    Ok(Response {
-        status: 201,
-        ..stored
-    })
+    ctx.show(&EXECUTIONS, &scope, id, 201).await
 }
 
 /// Starts an execution. The engine's checks before and after those of [`demand_independent`] come

@@ -15,11 +15,12 @@ use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
 use windlass_store::audit;
 use windlass_store::blueprints::{self, Blueprint};
-use windlass_store::deployments::{self, Creation, NewDeployment, Owner};
+use windlass_store::deployments::{self, Creation, Deployment, NewDeployment, Owner};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, LabelOwner};
 use windlass_store::node_instances_list::{self as node_instances, NewInstance};
 use windlass_store::nodes::{self, NewNode};
+use windlass_store::resource;
 
 use super::known::World;
 use super::rows;
@@ -272,8 +273,8 @@ pub async fn create(db: &impl Db, scope: &Scope, prepared: &Prepared) -> Result<
     if let Some(name) = &wanted.site_name {
         deployments::demand_site(db, scope, name, &wanted.id, wanted.visibility).await?;
     }
-    if deployments::is_taken(db, scope, &wanted.id, wanted.visibility).await? {
-        return Err(deployments::already_exists(scope, &wanted.id));
+    if resource::is_taken::<Deployment>(db, scope, &wanted.id, wanted.visibility).await? {
+        return Err(resource::already_exists::<Deployment>(scope, &wanted.id));
     }
     prepared.inputs.as_ref().map_err(refused_inputs)?;
     // Between preparing and now the blueprint may have gone.

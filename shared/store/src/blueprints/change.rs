@@ -1,12 +1,13 @@
 //! Changes to a blueprint that is there already.
 
 use super::upload::save_plan;
-use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State, exists_elsewhere};
+use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State};
 use crate::audit;
 use crate::blobs;
+use crate::resource;
 use serde_json::Value;
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params, visibility};
+use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
 /// What an update sets; what is absent stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +90,7 @@ pub async fn set_visibility(
     blueprint: &Blueprint,
     next: Visibility,
 ) -> Result<()> {
-    demand_visibility(db, scope, blueprint, next).await?;
+    resource::demand_widening(db, scope, blueprint, next).await?;
     db.execute(
         "update blueprints set visibility = ?2, updated_at = ?3 where key = ?1",
         params![blueprint.key, next, Timestamp::now()],
@@ -105,25 +106,6 @@ pub async fn set_visibility(
     .await
 }
 
-/// Demands that this may become a blueprint's visibility.
-///
-/// # Errors
-/// 400 for narrowing, 403 and 409 for what may not become global.
-pub async fn demand_visibility(
-    db: &impl Db,
-    scope: &Scope,
-    blueprint: &Blueprint,
-    next: Visibility,
-) -> Result<()> {
-    blueprint
-        .visibility
-        .demand_widening(scope, &blueprint.id, next)?;
-    if next == Visibility::Global && exists_elsewhere(db, scope, &blueprint.id).await? {
-        return Err(visibility::exists_elsewhere(&blueprint.id));
-    }
-    Ok(())
-}
-
 /// Demands that there is an execution of this id in the caller's tenant.
 ///
 /// # Errors
@@ -134,13 +116,6 @@ pub async fn demand_execution(db: &impl Db, scope: &Scope, id: &str) -> Result<(
         Some(_) => Ok(()),
         None => Err(Error::not_found("Execution", id)),
     }
-}
-
-/// The name of a user in its own letter case, if there is such a user.
-pub async fn username(db: &impl Db, name: &str) -> Result<Option<String>> {
-    let sql = "select username from users where username = ?1";
-    let row = db.first(sql, params![name]).await?;
-    row.map(|row| row.text(0).map(str::to_owned)).transpose()
 }
 
 /// Gives a blueprint another archive. The blob of the old one is to be removed after the commit.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::labels;
 use crate::migrations;
+use crate::resource;
 use serde_json::json;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::NativeDb;
@@ -499,12 +500,14 @@ fn what_an_update_refers_to_has_to_exist() {
         let sql = "insert into users (id, username, password_hash, role, created_at)
              values (9, 'Ann', '', 'default', '2024')";
         db.execute(sql, &[]).await.unwrap();
-        assert_eq!(username(&db, "ANN").await.unwrap().as_deref(), Some("Ann"));
-        assert_eq!(username(&db, "bob").await.unwrap(), None);
+        let username = resource::username;
+        assert_eq!(username(&db, "ANN").await.unwrap(), "Ann");
+        let refusal = username(&db, "bob").await.unwrap_err();
+        assert_eq!(refusal.message(), "User bob does not exist.");
         let crane = find(&db, &harbour, "crane").await.unwrap();
-        let same = demand_visibility(&db, &harbour, &crane, Visibility::Tenant).await;
+        let same = resource::demand_widening(&db, &harbour, &crane, Visibility::Tenant).await;
         assert!(same.is_ok());
-        let narrower = demand_visibility(&db, &harbour, &crane, Visibility::Private).await;
+        let narrower = resource::demand_widening(&db, &harbour, &crane, Visibility::Private).await;
         assert_eq!(narrower.unwrap_err().kind(), Kind::IllegalAction);
     });
 }

@@ -28,12 +28,8 @@ pub async fn demand_site(
     visibility: Visibility,
 ) -> Result<()> {
     let site: Site = resource::find(db, scope, site).await?;
-    demand_as_wide(
-        &site.head().id,
-        site.head().visibility,
-        deployment,
-        visibility,
-    )
+    let site = site.head();
+    demand_as_wide(&site.id, site.visibility, deployment, visibility)
 }
 
 /// Demands that a deployment at a site may be seen by as many as `next` says.

@@ -124,16 +124,17 @@ fn a_deployment_is_found_changed_and_deleted() {
         let quay = Scope::system("x", "quay");
         assert!(find_optional(&db, &quay, "d1").await.unwrap().is_some());
         assert!(
-            is_taken(&db, &quay, "d1", Visibility::Tenant)
+            resource::is_taken::<Deployment>(&db, &quay, "d1", Visibility::Tenant)
                 .await
                 .unwrap()
         );
-        assert!(!exists_elsewhere(&db, &found).await.unwrap());
+        let global = resource::demand_widening(&db, &scope, &found, Visibility::Global).await;
+        assert!(global.is_ok(), "no other tenant has one of its id");
 
         delete(&db, owner.key).await.unwrap();
         assert!(find_optional(&db, &scope, "d1").await.unwrap().is_none());
         assert!(
-            !is_taken(&db, &scope, "d1", Visibility::Global)
+            !resource::is_taken::<Deployment>(&db, &scope, "d1", Visibility::Global)
                 .await
                 .unwrap()
         );

@@ -260,9 +260,9 @@ fn a_restored_execution_has_the_creator_and_the_time_it_had() {
         )
         .await
         .unwrap();
-        let name = creator(&db, "ann").await.unwrap();
+        let name = crate::resource::username(&db, "ann").await.unwrap();
         assert_eq!(name, "Ann");
-        let refusal = creator(&db, "zoe").await.unwrap_err();
+        let refusal = crate::resource::username(&db, "zoe").await.unwrap_err();
         assert_eq!(refusal.message(), "User zoe does not exist.");
         let time = Timestamp::parse("", "2020-02-02").unwrap();
         let key = crate::executions::find(&db, &scope("ann", "harbour"), "i1")

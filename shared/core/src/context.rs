@@ -270,27 +270,6 @@ impl<D: Db> Context<D> {
         }
     }
 
-    /// As [`Self::show`] with 200, by a condition whose `{}` stand for `values`.
-    ///
-    /// # Errors
-    /// 404 naming `id` when there is none that the caller may see.
-    pub async fn one(
-        &self,
-        resource: &Resource,
-        scope: &Scope,
-        id: &str,
-        condition: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Response> {
-        let include = resource.parse_include(self.request.query_value("_include"))?;
-        let statement = resource.find_statement(scope, include.as_deref(), condition, values);
-        let row = self.db.first(&statement.sql, &statement.parameters).await?;
-        match row.and_then(|row| row.0.into_iter().next()) {
-            Some(Value::Text(body)) => Ok(Response::json_text(200, body)),
-            _ => Err(Error::not_found(resource.name, id)),
-        }
-    }
-
     /// The fields that `_include` names, for answers that no statement made.
     ///
     /// # Errors

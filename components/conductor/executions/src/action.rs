@@ -50,8 +50,7 @@ pub async fn act(ctx: &Context<impl Db>) -> Result<Response> {
         })
         .await?;
     platform::nudge();
-    ctx.one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&EXECUTIONS, &scope, id, 200).await
 }
 
 /// `PATCH /executions/{execution_id}`: whoever runs an execution reports its status.
@@ -77,8 +76,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         })
         .await?;
     platform::nudge();
-    ctx.one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&EXECUTIONS, &scope, id, 200).await
 }
 
 /// Looks again whether an execution that waits may start.

@@ -87,8 +87,7 @@ pub async fn bulk_action(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let id = ctx.path("operation_id");
-    ctx.one(&OPERATIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&OPERATIONS, &scope, id, 200).await
 }
 
 /// `PUT /operations/{operation_id}`: adds one to a graph.
@@ -110,13 +109,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
             audit::insert(db, &scope, "operations", "Operation", id).await
         })
         .await?;
-    let stored = ctx
-        .one(&OPERATIONS, &scope, id, "t.id = {}", [id.into()])
-        .await?;
-    Ok(Response {
-        status: 201,
-        ..stored
-    })
+    ctx.show(&OPERATIONS, &scope, id, 201).await
 }
 
 /// `PATCH /operations/{operation_id}`: moves one to a state. When its own execution does so,
@@ -142,8 +135,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         })
         .await?;
     // The original answers an empty object; the operation is more than clients ask for.
-    ctx.one(&OPERATIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&OPERATIONS, &scope, id, 200).await
 }
 
 /// `DELETE /operations/{operation_id}`: forgets one.

@@ -24,8 +24,7 @@ pub async fn show(
     scope: &Scope,
     name: &str,
 ) -> Result<Response> {
-    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
-        .await
+    ctx.show(resource, scope, name, 200).await
 }
 
 /// `GET /tenants`: all tenants for administrators, else those the caller is in.

@@ -33,8 +33,7 @@ async fn show(
     scope: &Scope,
     name: &str,
 ) -> Result<Response> {
-    ctx.one(resource, scope, name, "t.name = {}", [name.into()])
-        .await
+    ctx.show(resource, scope, name, 200).await
 }
 
 /// `GET /user-groups`: all groups.

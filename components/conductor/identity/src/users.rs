@@ -43,14 +43,7 @@ async fn show(
     scope: &Scope,
     username: &str,
 ) -> Result<Response> {
-    ctx.one(
-        resource,
-        scope,
-        username,
-        "t.username = {}",
-        [username.into()],
-    )
-    .await
+    ctx.show(resource, scope, username, 200).await
 }
 
 /// Refuses to make users and memberships here when they come from a directory.

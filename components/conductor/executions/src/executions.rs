@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::ListQuery;
+use windlass_core::list::Page;
 use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::executions::{self, Execution, Status};
@@ -52,14 +52,8 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
         .db
         .transaction(async |db| executions_list::delete(db, &scope, &query, removal).await)
         .await?;
-    let ListQuery { offset, size, .. } = query;
-    ctx.ok(json!({
-        "items": [{ "count": count }],
-        "metadata": {
-            "pagination": { "total": 1, "offset": offset, "size": size },
-            "filtered": null,
-        },
-    }))
+    let count = json!([{ "count": count }]);
+    Ok(Page::of(count, 1).respond(&query))
 }
 
 /// Execution groups are not served yet, so there is none of any id.

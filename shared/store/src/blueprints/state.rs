@@ -138,9 +138,9 @@ mod tests {
         }
         let refusal = State::parse("done").unwrap_err();
         assert!(
-            refusal
-                .message()
-                .starts_with("Invalid state: `done`. Valid blueprint state values are: ['pending',")
+            refusal.message().starts_with(
+                "Invalid state: `done`. Valid blueprint state values are: ['pending',"
+            )
         );
     }
 }

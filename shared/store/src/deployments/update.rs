@@ -114,6 +114,8 @@ pub async fn set_site(
 /// Who sees the blueprint of a deployment.
 pub async fn blueprint_visibility(db: &impl Db, deployment: &Deployment) -> Result<Visibility> {
     let sql = "select json_quote(visibility) from blueprints where key = ?1";
-    let visibility = db.first_json(sql, params![deployment.blueprint_key]).await?;
+    let visibility = db
+        .first_json(sql, params![deployment.blueprint_key])
+        .await?;
     visibility.ok_or_else(|| Error::internal("a deployment's blueprint exists"))
 }

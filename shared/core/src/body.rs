@@ -1,15 +1,83 @@
 //! JSON bodies as clients send them: a key whose value is null is one that was not given.
+//!
+//! Old clients send every key they know. Where an endpoint can take a value away, [`Body::given`]
+//! tells a null from a key that is not there.
 
 use crate::context::Context;
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::ids;
 use crate::request::parse_bool;
 use crate::time::Timestamp;
 use serde_json::{Map, Value};
 
-/// The object in a request's body; empty when there is none. Old clients send every key they know.
+/// The object in a request's body; empty when there is none.
 #[derive(Clone, Debug, Default)]
-pub struct Body(Map<String, Value>);
+pub struct Body {
+    values: Map<String, Value>,
+    /// The keys whose value is null.
+    nulls: Vec<String>,
+}
+
+/// What an update says about one value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given<T> {
+    /// Nothing: it stays as it is.
+    #[default]
+    Absent,
+    /// It goes away.
+    Null,
+    /// It becomes this.
+    Value(T),
+}
+
+impl<T> Given<T> {
+    /// Whether the update changes the value.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    /// The same, with the value borrowed.
+    pub fn as_ref(&self) -> Given<&T> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => Given::Value(value),
+        }
+    }
+
+    /// The new value, if there is one.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
+    /// The value after the update.
+    pub fn over(self, current: Option<T>) -> Option<T> {
+        match self {
+            Self::Absent => current,
+            changed => changed.value(),
+        }
+    }
+
+    /// Reads the value, if there is one; what is read as nothing takes the value away.
+    pub fn read<U>(self, read: impl FnOnce(T) -> Result<Option<U>>) -> Result<Given<U>> {
+        Ok(match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => read(value)?.map_or(Given::Null, Given::Value),
+        })
+    }
+}
+
+impl<T> From<Option<T>> for Given<T> {
+    /// For endpoints where a null means the same as nothing.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Absent, Self::Value)
+    }
+}
 
 impl Body {
     /// The body of a request.
@@ -35,17 +103,32 @@ impl Body {
 
     /// Whether nothing was given.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// The names of what was given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.values.keys().map(String::as_str)
     }
 
     /// A value that was given.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.values.get(name)
+    }
+
+    /// A value of an update: `body.given("description", Body::text)`.
+    ///
+    /// # Errors
+    /// What reading it refuses.
+    pub fn given<'a, T>(
+        &'a self,
+        name: &str,
+        read: impl FnOnce(&'a Self, &str) -> Result<Option<T>>,
+    ) -> Result<Given<T>> {
+        if self.nulls.iter().any(|null| null == name) {
+            return Ok(Given::Null);
+        }
+        read(self, name).map(Given::from)
     }
 
     /// A text.
@@ -65,6 +148,13 @@ impl Body {
     /// A text that counts as absent when it is empty.
     pub fn filled_text(&self, name: &str) -> Result<Option<&str>> {
         Ok(self.text(name)?.filter(|text| !text.is_empty()))
+    }
+
+    /// An identifier, see [`ids::check`].
+    pub fn id(&self, name: &str) -> Result<Option<&str>> {
+        let id = self.text(name)?;
+        id.map_or(Ok(()), |id| ids::check(name, id))?;
+        Ok(id)
     }
 
     /// A truth value, which may come as text; anything else is of the wrong type.
@@ -144,9 +234,15 @@ impl Body {
 }
 
 impl From<Map<String, Value>> for Body {
-    fn from(mut object: Map<String, Value>) -> Self {
-        object.retain(|_, value| !value.is_null());
-        Self(object)
+    fn from(object: Map<String, Value>) -> Self {
+        let mut body = Self::default();
+        for (name, value) in object {
+            match value {
+                Value::Null => body.nulls.push(name),
+                value => drop(body.values.insert(name, value)),
+            }
+        }
+        body
     }
 }
 
@@ -175,6 +271,27 @@ mod tests {
         );
         assert_eq!(body.text("empty").unwrap(), Some(""));
         assert_eq!(body.filled_text("empty").unwrap(), None);
+    }
+
+    #[test]
+    fn an_update_tells_absent_null_and_value_apart() {
+        let body = body();
+        for (name, want, after) in [
+            ("nowhere", Given::Absent, Some("before")),
+            ("null", Given::Null, None),
+            ("text", Given::Value("a"), Some("a")),
+            ("empty", Given::Value(""), Some("")),
+        ] {
+            let given = body.given(name, Body::text).unwrap();
+            assert_eq!(given, want, "{name}");
+            assert_eq!(given.is_change(), name != "nowhere", "{name}");
+            assert_eq!(given.over(Some("before")), after, "{name}");
+            let filled = given.read(|text| Ok(Some(text).filter(|text| !text.is_empty())));
+            let gone = name == "null" || name == "empty";
+            assert_eq!(filled.unwrap() == Given::Null, gone, "{name}");
+        }
+        assert!(body.given("number", Body::text).is_err());
+        assert_eq!(Given::from(None::<bool>), Given::Absent);
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! is always a [`Caller`]. Asking it for a permission gives a [`Scope`], and no store function
 //! that reads a tenant's data works without one.
 
-use crate::db::Value;
 use crate::error::{Error, Result};
 use crate::permission::{Permission, PermissionSet};
 use crate::token_scope::{TokenScope, TokenScopes};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+mod sight;
 
 /// How the caller proved who they are, as the audit header names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +142,16 @@ impl Caller {
                 .tenants
                 .get(tenant)
                 .is_some_and(|member| member.permissions.contains(permission))
+    }
+
+    /// 403: a permission that the caller does not hold.
+    pub fn refusal(&self, permission: Permission, tenant: Option<&str>) -> Error {
+        let place = tenant.map_or(String::new(), |tenant| format!(" in the tenant `{tenant}`"));
+        Error::forbidden(format!(
+            "User `{}` is not permitted to perform the action {}{place}",
+            self.username,
+            permission.name()
+        ))
     }
 
     /// The names of the tenants in which it is permitted through a role there.
@@ -275,34 +286,17 @@ impl Scope {
         &self.request_id
     }
 
-    /// The condition on a tenant's table, for lookups of single rows. Its parameters are `?1` to
-    /// `?3`, so a statement's own begin at `?4`; the columns are `tenant_name`, `visibility` and
-    /// `created_by`. Lists use the same rule in a form that follows an index, see [`crate::list`].
-    pub const VISIBLE: &'static str = "((visibility = 'global' or tenant_name = ?1 or ?1 = '*') \
-         and (visibility <> 'private' or created_by = ?2 or ?3))";
-
-    /// [`Self::VISIBLE`] with the columns of a table alias.
-    pub fn visible(alias: &str) -> String {
-        format!(
-            "(({alias}.visibility = 'global' or {alias}.tenant_name = ?1 or ?1 = '*') \
-             and ({alias}.visibility <> 'private' or {alias}.created_by = ?2 or ?3))"
-        )
-    }
-
-    /// The parameters of [`Self::VISIBLE`] followed by a statement's own.
-    pub fn with(&self, own: &[Value]) -> Vec<Value> {
-        let tenant = match &self.reach {
-            Reach::Tenant(tenant) => tenant.clone(),
-            Reach::Everywhere => "*".to_owned(),
-            // Neither matches a tenant's name, which is never empty.
-            Reach::Nowhere | Reach::Tenants(_) => String::new(),
-        };
-        let mut parameters = Vec::with_capacity(3 + own.len());
-        parameters.push(Value::Text(tenant));
-        parameters.push(Value::from(self.username()));
-        parameters.push(Value::from(self.sees_private));
-        parameters.extend_from_slice(own);
-        parameters
+    /// Demands another permission than the one this scope was given for.
+    ///
+    /// # Errors
+    /// 403 when the caller does not hold it in the tenant of this scope.
+    pub fn demand(&self, permission: Permission) -> Result<()> {
+        let caller = self.caller()?;
+        if caller.holds_in(self.tenant(), permission) {
+            return Ok(());
+        }
+        let tenant = Some(self.tenant()).filter(|tenant| !tenant.is_empty());
+        Err(caller.refusal(permission, tenant))
     }
 
     /// Refuses to change a resource of another tenant, which only global ones are visible from.

@@ -5,10 +5,10 @@
 
 use crate::caller::{Caller, Reach, Scope};
 use crate::db::{Db, Value};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::family::Family;
 use crate::limits;
-use crate::list::{self, Field, ListQuery, Page, Resource};
+use crate::list::{self, Field, Fields, ListQuery, Listing, Page, Resource};
 use crate::permission::Permission;
 use crate::request::Request;
 use crate::response::Response;
@@ -137,7 +137,7 @@ impl<D: Db> Context<D> {
             }
         };
         if !found.caller.holds_in(tenant, permission) {
-            return Err(refused(&found.caller, permission, Some(tenant)));
+            return Err(found.caller.refusal(permission, Some(tenant)));
         }
         Ok(self.scope(found, Reach::Tenant(tenant.clone())))
     }
@@ -161,7 +161,7 @@ impl<D: Db> Context<D> {
             .map(str::to_owned)
             .collect();
         if tenants.is_empty() {
-            return Err(refused(&found.caller, permission, None));
+            return Err(found.caller.refusal(permission, None));
         }
         Ok(self.scope(found, Reach::Tenants(tenants)))
     }
@@ -178,14 +178,14 @@ impl<D: Db> Context<D> {
         if permitted {
             return Ok(self.scope(found, Reach::Nowhere));
         }
-        Err(refused(&found.caller, permission, None))
+        Err(found.caller.refusal(permission, None))
     }
 
     /// As [`Self::allow`], for a tenant that the path or the body names instead of the header.
     pub fn allow_in(&self, tenant: &str, permission: Permission) -> Result<Scope> {
         let found = self.identified()?;
         if !found.caller.holds_in(tenant, permission) {
-            return Err(refused(&found.caller, permission, Some(tenant)));
+            return Err(found.caller.refusal(permission, Some(tenant)));
         }
         Ok(self.scope(found, Reach::Tenant(tenant.to_owned())))
     }
@@ -220,9 +220,22 @@ impl<D: Db> Context<D> {
         Ok(object)
     }
 
-    /// The list parameters for a resource. Names in `own` are the endpoint's own parameters.
-    pub fn list_query(&self, resource: &Resource, own: &[&str]) -> Result<ListQuery> {
-        ListQuery::parse(resource, &self.request, own)
+    /// The list parameters for a resource, or for a listing that adds something to one. Names in
+    /// `own` are the endpoint's own parameters.
+    ///
+    /// # Errors
+    /// 400 for unknown fields, bad numbers and bad truth values.
+    pub fn list_query(&self, listing: impl Into<Listing>, own: &[&str]) -> Result<ListQuery> {
+        ListQuery::parse(listing, &self.request, own)
+    }
+
+    /// The page that the request asks for, of a resource without rules of its own.
+    ///
+    /// # Errors
+    /// As [`Self::list_query`].
+    pub async fn list(&self, resource: &Resource, scope: &Scope) -> Result<Response> {
+        let query = self.list_query(resource, &[])?;
+        self.page(resource, scope, &query).await
     }
 
     /// One page of a resource as its list envelope.
@@ -236,8 +249,28 @@ impl<D: Db> Context<D> {
         Ok(page.respond(query))
     }
 
-    /// One item of a resource with the fields `_include` names, as 200 with its JSON, by a
-    /// condition whose `{}` stand for `values`.
+    /// One item of a resource by what clients call it, with the fields that `_include` names:
+    /// the answer of reads (200) and of changes.
+    ///
+    /// # Errors
+    /// 404 naming `id` when there is none that the caller may see.
+    pub async fn show(
+        &self,
+        resource: &Resource,
+        scope: &Scope,
+        id: &str,
+        status: u16,
+    ) -> Result<Response> {
+        let include = resource.parse_include(self.request.query_value("_include"))?;
+        let statement = resource.named_statement(scope, include.as_deref(), id);
+        let row = self.db.first(&statement.sql, &statement.parameters).await?;
+        match row.and_then(|row| row.0.into_iter().next()) {
+            Some(Value::Text(body)) => Ok(Response::json_text(status, body)),
+            _ => Err(Error::not_found(resource.name, id)),
+        }
+    }
+
+    /// As [`Self::show`] with 200, by a condition whose `{}` stand for `values`.
     ///
     /// # Errors
     /// 404 naming `id` when there is none that the caller may see.
@@ -262,9 +295,10 @@ impl<D: Db> Context<D> {
     ///
     /// # Errors
     /// 400 for unknown ones.
-    pub fn include(&self, resource: &Resource) -> Result<Include> {
-        resource
-            .parse_include(self.request.query_value("_include"))
+    pub fn include(&self, fields: impl Into<Fields>) -> Result<Include> {
+        fields
+            .into()
+            .include(self.request.query_value("_include"))
             .map(Include)
     }
 
@@ -278,16 +312,4 @@ fn unknown_tenant(name: &str) -> Error {
     Error::forbidden(format!(
         "Authorization failed: Tried to authenticate with invalid tenant name: {name}"
     ))
-}
-
-fn refused(caller: &Caller, permission: Permission, tenant: Option<&str>) -> Error {
-    let place = tenant.map_or(String::new(), |tenant| format!(" in the tenant `{tenant}`"));
-    Error::new(
-        Kind::Forbidden,
-        format!(
-            "User `{}` is not permitted to perform the action {}{place}",
-            caller.username,
-            permission.name()
-        ),
-    )
 }

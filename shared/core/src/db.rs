@@ -5,6 +5,7 @@
 //! instance serves at the same time never interleave inside it.
 
 use crate::error::{Error, Result};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 #[cfg(feature = "native")]
@@ -26,6 +27,17 @@ pub enum Value {
     Real(f64),
     Text(String),
     Blob(Vec<u8>),
+}
+
+impl Value {
+    /// A value as JSON text.
+    ///
+    /// # Errors
+    /// Internal, for what JSON cannot say.
+    pub fn json(value: &impl Serialize) -> Result<Self> {
+        let text = serde_json::to_string(value).map_err(Error::internal)?;
+        Ok(Self::Text(text))
+    }
 }
 
 macro_rules! value_from {
@@ -175,6 +187,16 @@ pub trait Db {
             .await?
             .map(|row| row.json(0))
             .transpose()
+    }
+
+    /// The first column of every row as JSON, typed.
+    async fn json_rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+    ) -> Result<Vec<T>> {
+        let rows = self.query(sql, parameters).await?;
+        rows.iter().map(|row| row.json(0)).collect()
     }
 }
 

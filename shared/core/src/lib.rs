@@ -4,6 +4,16 @@
 //! A component's `lib.rs` names its routes with [`component!`]; everything between the socket and
 //! its handlers is here. Nothing in this crate knows a table: SQL lives in `windlass-store`.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 pub mod app;
 pub mod blob;
 pub mod body;
@@ -33,7 +43,7 @@ pub mod token_scope;
 pub mod variables;
 pub mod visibility;
 
-pub use body::Body;
+pub use body::{Body, Given};
 pub use caller::{Caller, Scope};
 pub use context::Context;
 pub use db::Db;
@@ -58,16 +68,16 @@ pub use wasip3;
 ///     identity: windlass_identity::Identity,
 ///     base: "/api/v3.1",
 ///     routes: {
-///         GET "/blueprints" => blueprints::list,
-///         PUT "/blueprints/{blueprint_id}" => blueprints::upload, uploads,
+///         GET "/blueprints" => blueprints::list;
+///         PUT "/blueprints/{blueprint_id}" => upload::upload, streamed;
 ///     }
 /// }
 /// ```
 ///
-/// A handler is `async fn(ctx: &Context<impl Db>) -> Result<Response>`; `uploads` raises the limit
-/// of the body from that of JSON to that of archives, `streamed` leaves reading it to the handler. Makes the function `routes`, which native
-/// tests can use with their own database, and on Wasm the export that Spin calls. A second base,
-/// `also: "..",` after the first, has the same routes.
+/// A handler is `async fn(ctx: &Context<impl Db>) -> Result<Response>`. `streamed` leaves reading
+/// the body to the handler, and raises its limit from that of JSON to that of archives. Makes the
+/// function `routes`, which native tests can use with their own database, and on Wasm the export
+/// that Spin calls. A second base, `also: "..",` after the first, has the same routes.
 #[macro_export]
 macro_rules! component {
     (

@@ -1,21 +1,27 @@
 //! Lists: all parsing, limits, refusals and SQL of `_include`, filters, `_sort`, `_size`,
-//! `_offset`, `_search`, `_get_all_results` and `_all_tenants`.
+//! `_offset`, `_search` and `_get_all_results`.
 //!
-//! A resource declares its fields once, in a [`Resource`]. The query that comes from it builds the
-//! whole page inside SQLite, so one row of JSON text crosses into the component instead of
-//! hundreds; column names in a statement come from the declaration, never from a request.
+//! The parts can be used one by one. [`Fields`] are the names of an answer; a [`Resource`] adds the
+//! table they come from; a [`Listing`] adds searches and sort keys of its own; a [`ListQuery`] is
+//! what one request asks for, and takes further conditions. Lists that are not one table (events,
+//! labels) use [`Fields`], [`SortKey`], [`Paging`] and [`Page`] around a statement of their own.
+//!
+//! A page is made inside SQLite, so one row of JSON text crosses into the component instead of
+//! hundreds. Names of columns in a statement come from declarations, never from a request.
 
+mod fields;
+mod page;
 mod query;
+mod sort;
 mod sql;
 
-pub use query::{ListQuery, Sort, like_pattern};
+pub use fields::Fields;
+pub use page::{Page, Paging, page};
+pub use query::{ListQuery, Listing, like_pattern};
+pub use sort::{Sort, SortKey};
 pub use sql::Statement;
 
-use crate::db::Db;
-use crate::error::{Error, Kind, Result};
-use crate::response::Response;
-use serde::de::DeserializeOwned;
-use windlass_python as python;
+use crate::error::Result;
 
 /// How a field is stored, and so how it is compared and rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +50,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// A field that no statement makes: its name alone.
+    pub const fn named(name: &'static str) -> Self {
+        Self::text(name, "null")
+    }
+
     /// Text, or a time.
     pub const fn text(name: &'static str, sql: &'static str) -> Self {
         Self {
@@ -59,6 +70,15 @@ impl Field {
             name,
             sql,
             kind: FieldKind::Integer,
+        }
+    }
+
+    /// A number with a fraction.
+    pub const fn real(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            name,
+            sql,
+            kind: FieldKind::Real,
         }
     }
 
@@ -91,6 +111,10 @@ pub const COMMON: [Field; 5] = [
 ];
 
 /// Two tables of fields as one, for declarations: `concat::<20>(&OWN, &COMMON)`.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "runs while compiling: a wrong index is an error of the build"
+)]
 pub const fn concat<const N: usize>(own: &[Field], more: &[Field]) -> [Field; N] {
     assert!(
         own.len() + more.len() == N,
@@ -116,7 +140,8 @@ pub struct Resource {
     pub name: &'static str,
     /// The table with alias `t`, such as `blueprints t`. It has a column `key`.
     pub table: &'static str,
-    /// Every field of an answer, in the order of the answer.
+    /// Every field of an answer, in the order of the answer. The first is what clients name an
+    /// item by.
     pub fields: &'static [Field],
     /// The SQL expression that `_search` looks into, if it does.
     pub search: Option<&'static str>,
@@ -125,131 +150,30 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// The fields alone.
+    pub const fn fields(&self) -> Fields {
+        Fields(self.fields)
+    }
+
+    /// The SQL expression that clients name an item by: its first field.
+    pub fn id_sql(&self) -> &'static str {
+        self.fields.first().map_or("null", |field| field.sql)
+    }
+
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
-        self.fields.iter().find(|field| field.name == name)
-    }
-
-    /// The refusal of field names that do not exist, in the words clients know.
-    fn no_such(&self, kind: Kind, what: &str, names: &[&str]) -> Error {
-        let allowed: Vec<&str> = self.fields.iter().map(|field| field.name).collect();
-        Error::new(
-            kind,
-            format!(
-                "{what} keys '{}' do not exist. Allowed keys are: {}",
-                python::list(names),
-                python::list(allowed)
-            ),
-        )
-    }
-
-    /// Reads `_include`: the fields to show, or nothing for all of them.
-    ///
-    /// # Errors
-    /// 400 `no_such_include_field_error`, naming the unknown ones.
-    pub fn parse_include(&self, text: Option<&str>) -> Result<Option<Vec<&'static Field>>> {
-        let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
-            return Ok(None);
-        };
-        let names: Vec<&str> = text.split(',').map(str::trim).collect();
-        let unknown: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| self.field(name).is_none())
-            .collect();
-        if !unknown.is_empty() {
-            return Err(self.no_such(Kind::NoSuchIncludeField, "Include", &unknown));
-        }
-        Ok(Some(
-            self.fields
-                .iter()
-                .filter(|field| names.contains(&field.name))
-                .collect::<Vec<_>>(),
-        ))
+        self.fields().find(name)
     }
 
     /// The `json_object(..)` of these fields, or of all.
     pub fn object_sql(&self, include: Option<&[&'static Field]>) -> String {
-        let mut sql = String::from("json_object(");
-        let all: Vec<&Field>;
-        let fields = match include {
-            Some(fields) => fields,
-            None => {
-                all = self.fields.iter().collect();
-                &all
-            }
-        };
-        for (index, field) in fields.iter().enumerate() {
-            if index > 0 {
-                sql.push_str(", ");
-            }
-            sql.push('\'');
-            sql.push_str(field.name);
-            sql.push_str("', ");
-            match field.kind {
-                FieldKind::Text | FieldKind::Integer | FieldKind::Real => sql.push_str(field.sql),
-                FieldKind::Boolean => {
-                    sql.push_str("json(case ");
-                    sql.push_str(field.sql);
-                    sql.push_str(" when 1 then 'true' when 0 then 'false' end)");
-                }
-                FieldKind::Json => {
-                    sql.push_str("json(");
-                    sql.push_str(field.sql);
-                    sql.push(')');
-                }
-            }
-        }
-        sql.push(')');
-        sql
-    }
-}
-
-/// One page: the items as JSON text, as SQLite made them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// A JSON array.
-    pub items: String,
-    /// How many there are before paging, after filters.
-    pub total: i64,
-    /// How many visible ones the filter rules left out, when there were rules.
-    pub filtered: Option<i64>,
-}
-
-impl Page {
-    /// The items as typed values.
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        serde_json::from_str(&self.items).map_err(Error::internal)
+        self.fields().object_sql(include)
     }
 
-    /// The list envelope of Conductor.
-    pub fn respond(&self, query: &ListQuery) -> Response {
-        let filtered = self
-            .filtered
-            .map_or("null".to_owned(), |count| count.to_string());
-        let mut body = String::with_capacity(self.items.len() + 128);
-        body.push_str("{\"items\": ");
-        body.push_str(&self.items);
-        body.push_str(&format!(
-            ", \"metadata\": {{\"pagination\": {{\"total\": {}, \"offset\": {}, \"size\": {}}}, \"filtered\": {filtered}}}}}",
-            self.total, query.offset, query.size
-        ));
-        Response::json_text(200, body)
+    /// Reads `_include`, see [`Fields::include`].
+    pub fn parse_include(&self, text: Option<&str>) -> Result<Option<Vec<&'static Field>>> {
+        self.fields().include(text)
     }
-}
-
-/// Reads one page.
-pub async fn page(db: &impl Db, statement: &Statement) -> Result<Page> {
-    let row = db.first(&statement.sql, &statement.parameters).await?;
-    let row = row.ok_or_else(|| Error::internal("a page answers one row"))?;
-    Ok(Page {
-        total: row.integer(0)?,
-        items: match row.0.into_iter().nth(1) {
-            Some(crate::db::Value::Text(items)) => items,
-            other => return Err(Error::internal(format!("a page is text, not {other:?}"))),
-        },
-        filtered: None,
-    })
 }
 
 #[cfg(test)]

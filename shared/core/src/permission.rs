@@ -226,7 +226,7 @@ impl Permission {
         Self::ALL
             .binary_search_by(|known| known.name().cmp(name))
             .ok()
-            .map(|at| Self::ALL[at])
+            .and_then(|at| Self::ALL.get(at).copied())
     }
 }
 
@@ -245,7 +245,9 @@ impl PermissionSet {
     /// Adds one.
     pub fn insert(&mut self, permission: Permission) {
         let bit = permission as usize;
-        self.0[bit / 64] |= 1 << (bit % 64);
+        if let Some(word) = self.0.get_mut(bit / 64) {
+            *word |= 1 << (bit % 64);
+        }
     }
 
     /// Adds all of another set.
@@ -258,7 +260,9 @@ impl PermissionSet {
     /// Whether it is in the set.
     pub fn contains(&self, permission: Permission) -> bool {
         let bit = permission as usize;
-        self.0[bit / 64] & (1 << (bit % 64)) != 0
+        self.0
+            .get(bit / 64)
+            .is_some_and(|word| word & (1 << (bit % 64)) != 0)
     }
 }
 

@@ -44,18 +44,12 @@ impl<D: Db> Route<D> {
         }
     }
 
-    /// The same route for uploads.
-    #[must_use]
-    pub fn uploads(mut self) -> Self {
-        self.body_limit = limits::UPLOAD_BODY;
-        self
-    }
-
-    /// The same route for uploads that the handler reads as they arrive.
+    /// The same route for uploads, which the handler reads as they arrive.
     #[must_use]
     pub fn streamed(mut self) -> Self {
         self.is_streamed = true;
-        self.uploads()
+        self.body_limit = limits::UPLOAD_BODY;
+        self
     }
 }
 

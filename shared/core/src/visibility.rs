@@ -4,6 +4,7 @@
 //! It only ever widens: what others have seen and may depend on cannot be taken away from them.
 //! These are the rules; the store asks the database whether an id is free in other tenants.
 
+use crate::body::Body;
 use crate::caller::Scope;
 use crate::db::Value as SqlValue;
 use crate::error::{Error, Result};
@@ -90,6 +91,15 @@ impl Visibility {
             Some(Value::String(text)) => Self::parse(text, &Self::SETTABLE),
             Some(other) => Err(Error::wrong_type("visibility", "str", other)),
         }
+    }
+
+    /// What an update asks for, if it does: whether it is wider is looked at later.
+    ///
+    /// # Errors
+    /// 400 for what is no visibility.
+    pub fn of_update(body: &Body) -> Result<Option<Self>> {
+        let text = body.text("visibility")?;
+        text.map(|text| Self::parse(text, &Self::ALL)).transpose()
     }
 
     /// Demands that `next` is not narrower than this, and that the caller may make something

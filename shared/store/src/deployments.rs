@@ -7,10 +7,11 @@
 mod executions;
 mod fields;
 mod insert;
+mod listing;
 mod relatives;
 mod removal;
 mod row;
-mod sort;
+pub(crate) mod site;
 pub(crate) mod sub_deployments;
 mod update;
 mod workflows;
@@ -21,6 +22,7 @@ pub use executions::{
 };
 pub use fields::{DEPLOYMENT, DEPLOYMENT_SHALLOW};
 pub use insert::{NewDeployment, PLAN_COLUMNS, already_exists, insert};
+pub use listing::DEPLOYMENT_LIST;
 pub use relatives::{
     Consumer, children, consumers, find_existing, find_parents, link_parents, only_dependencies_of,
     parent_ids, unlink_parents,
@@ -29,7 +31,8 @@ pub use removal::{delete, delete_failed, live_instances};
 pub use row::{
     Deployment, Owner, exists_elsewhere, find, find_by_key, find_optional, find_own, is_taken,
 };
-pub use sort::by_label;
+pub(crate) use site::move_to_site;
+pub use site::{demand_site, demand_site_as_wide};
 pub use update::{Changes, blueprint_visibility, save, set_site, set_visibility};
 pub use workflows::{
     DeploymentWorkflows, SITUATIONS, of_each_blueprint as workflows_of_each_blueprint,

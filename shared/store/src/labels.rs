@@ -6,7 +6,7 @@
 mod list;
 mod parse;
 
-pub use list::{LABEL_LIST, keys, reserved, values};
+pub use list::{keys, values};
 pub use parse::{CONSUMER_ID, OBJECT_PARENT, RESERVED, check, check_key, parse};
 
 use crate::blueprints::Blueprint;

@@ -18,6 +18,8 @@ pub mod operations;
 pub mod overview;
 pub mod permissions;
 pub mod queue;
+pub mod resource;
+pub mod sites;
 pub mod tasks_graphs;
 pub mod tenants;
 pub mod user_groups;

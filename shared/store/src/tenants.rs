@@ -202,7 +202,7 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
 
 /// The tables of what a tenant and a user can own. What else has their names belongs to something
 /// in these and goes with it.
-pub(crate) const OWNED: [&str; 3] = ["blueprints", "deployments", "executions"];
+pub(crate) const OWNED: [&str; 4] = ["blueprints", "deployments", "executions", "sites"];
 
 /// The kinds of resources whose `column`, one of `tenant_name` and `created_by`, has this value.
 pub(crate) async fn resources(

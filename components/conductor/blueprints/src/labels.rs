@@ -2,26 +2,21 @@
 
 use windlass_core::db::Db;
 use windlass_core::{Context, Permission, Response, Result};
-use windlass_store::labels::{self, LABEL_LIST, LabelOwner};
+use windlass_store::labels::{self, LabelOwner};
+
+const OWNER: LabelOwner = LabelOwner::Blueprint;
 
 /// `GET /labels/blueprints`: the keys in use, or with `_reserved` those the server has meanings for.
 pub async fn blueprints_keys(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::LabelsList)?;
-    let query = ctx.list_query(&LABEL_LIST, &[])?;
-    let page = if ctx.request.query_bool("_reserved")?.unwrap_or(false) {
-        labels::reserved(&ctx.request, &query)
-    } else {
-        labels::keys(&ctx.db, LabelOwner::Blueprint, &scope, &ctx.request, &query).await?
-    };
+    let (query, page) = labels::keys(&ctx.db, OWNER, &scope, &ctx.request).await?;
     Ok(page.respond(&query))
 }
 
 /// `GET /labels/blueprints/{label_key}`: the values in use for a key.
 pub async fn blueprints_values(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::LabelsList)?;
-    let key = labels::check_key(ctx.path("label_key"))?;
-    let query = ctx.list_query(&LABEL_LIST, &[])?;
-    let owner = LabelOwner::Blueprint;
-    let page = labels::values(&ctx.db, owner, &scope, &key, &ctx.request, &query).await?;
+    let key = ctx.path("label_key");
+    let (query, page) = labels::values(&ctx.db, OWNER, &scope, key, &ctx.request).await?;
     Ok(page.respond(&query))
 }

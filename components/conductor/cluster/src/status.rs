@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 use windlass_core::db::Db;
-use windlass_core::list::{Field, Resource};
+use windlass_core::list::{Field, Fields};
 use windlass_core::{Context, Permission, Response, Result, Scope, Timestamp};
 use windlass_store::overview;
 
@@ -13,13 +13,7 @@ use windlass_store::overview;
 /// ticks every second, so this is thirty that failed.
 const PATIENCE: i64 = 30_000;
 
-static STATUS: Resource = Resource {
-    name: "Status",
-    table: "",
-    fields: &[Field::text("status", ""), Field::json("services", "")],
-    search: None,
-    of_tenant: false,
-};
+static STATUS: Fields = Fields(&[Field::named("status"), Field::named("services")]);
 
 /// One part of the application.
 struct Service {
@@ -43,7 +37,7 @@ pub async fn ok(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::StatusGet)?;
     let summary = ctx.request.query_bool("summary")?.unwrap_or(false);
-    let include = ctx.include(&STATUS)?;
+    let include = ctx.include(STATUS)?;
     let services = services(&ctx.db, &scope).await;
     let shown: Map<String, Value> = services
         .iter()

@@ -2,32 +2,26 @@
 
 use serde_json::json;
 use windlass_core::db::Db;
-use windlass_core::list::{Field, Resource};
+use windlass_core::list::{Field, Fields};
 use windlass_core::{Context, Permission, Response, Result};
 
 /// The version of Conductor whose clients are served.
 pub const CONDUCTOR: &str = "7.0.5";
 
-static VERSION: Resource = Resource {
-    name: "Version",
-    table: "",
-    fields: &[
-        Field::text("version", ""),
-        Field::text("edition", ""),
-        Field::text("distribution", ""),
-        Field::text("distro_release", ""),
-        Field::text("build", ""),
-        Field::text("date", ""),
-        Field::text("commit", ""),
-    ],
-    search: None,
-    of_tenant: false,
-};
+static VERSION: Fields = Fields(&[
+    Field::named("version"),
+    Field::named("edition"),
+    Field::named("distribution"),
+    Field::named("distro_release"),
+    Field::named("build"),
+    Field::named("date"),
+    Field::named("commit"),
+]);
 
 /// `GET /version` and `GET /api/version`, which clients call to find out what they talk to.
 pub async fn version(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.allow_anywhere(Permission::VersionGet)?;
-    let include = ctx.include(&VERSION)?;
+    let include = ctx.include(VERSION)?;
     ctx.ok(include.of(json!({
         "version": CONDUCTOR,
         "edition": "premium",

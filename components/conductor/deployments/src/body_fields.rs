@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 use windlass_core::db::Db;
-use windlass_core::{Body, Context, Error, Permission, Result, Scope, Timestamp, ids};
+use windlass_core::{Body, Context, Error, Permission, Result, Timestamp};
 use windlass_store::users;
 
 /// The longest name shown to people, in characters.
@@ -28,19 +28,6 @@ pub fn display_name(body: &Body) -> Result<Option<String>> {
         return refuse("contains control characters, which are not allowed");
     }
     Ok(Some(name))
-}
-
-/// The name of a site that the caller can see. No sites can be made yet, so none exists; this is
-/// the one place where they are looked up.
-///
-/// # Errors
-/// 400 for a name that no site can have, 404 for any other.
-pub async fn site_name(_db: &impl Db, _scope: &Scope, body: &Body) -> Result<Option<String>> {
-    let Some(name) = body.text("site_name")? else {
-        return Ok(None);
-    };
-    ids::check("site_name", name)?;
-    Err(Error::not_found("Site", name))
 }
 
 /// Another time of creation than now, for those who may say so.

@@ -9,6 +9,8 @@ use windlass_deployment::environment::{self, Outcome, Prepared, Wanted};
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::DEPLOYMENT;
 use windlass_store::labels;
+use windlass_store::resource;
+use windlass_store::sites::Site;
 
 /// `PUT /deployments/{deployment_id}`. The environment is made before the answer leaves, also with
 /// `async_create`; the flag only says whether a failure is the answer or left to be seen later.
@@ -55,7 +57,10 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let visibility = Visibility::for_creation(body.text("visibility")?, private_resource)?;
     let blueprint = blueprints::find(&ctx.db, scope, blueprint_id).await?;
     demand_uploaded(&blueprint)?;
-    let site_name = body_fields::site_name(&ctx.db, scope, &body).await?;
+    let site_name = body.id("site_name")?;
+    if let Some(name) = site_name {
+        resource::find::<Site>(&ctx.db, scope, name).await?;
+    }
     let labels = body
         .get("labels")
         .map_or_else(|| Ok(Vec::new()), labels::parse)?;
@@ -66,7 +71,7 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
         labels,
         visibility,
         display_name,
-        site_name,
+        site_name: site_name.map(str::to_owned),
         skip_plugins_validation,
         runtime_only_evaluation,
         created_by,

@@ -1,6 +1,5 @@
 //! `/deployments/{deployment_id}/set-site`: where a deployment is.
 
-use crate::body_fields;
 use crate::deployments::show;
 use windlass_core::Body;
 use windlass_core::db::Db;
@@ -13,7 +12,8 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
     let id = ctx.path("deployment_id");
     let body = Body::of(ctx)?;
     let detach = body.boolean("detach_site")?.unwrap_or(false);
-    if body.text("site_name")?.is_some() == detach {
+    let site_name = body.id("site_name")?;
+    if site_name.is_some() == detach {
         return Err(Error::bad_parameters(
             "Must provide either a `site_name` of a valid site or `detach_site` with true value \
              for detaching the current site of the given deployment",
@@ -23,8 +23,10 @@ pub async fn set_site(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.db
         .transaction(async |tx| {
             let deployment = deployments::find_own(tx, &scope, id).await?;
-            let site = body_fields::site_name(tx, &scope, &body).await?;
-            deployments::set_site(tx, &scope, &deployment, site.as_deref()).await
+            if let Some(name) = site_name {
+                deployments::demand_site(tx, &scope, name, id, deployment.visibility).await?;
+            }
+            deployments::set_site(tx, &scope, &deployment, site_name).await
         })
         .await?;
     show(ctx, &scope, id, 200).await

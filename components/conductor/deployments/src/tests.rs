@@ -348,3 +348,116 @@ fn a_blueprint_that_failed_makes_no_deployment() {
         "Unable to create a deployment based on a blueprint which is not `uploaded` but: `failed_parsing`"
     );
 }
+
+#[test]
+fn a_deployment_is_at_a_site_that_exists_and_is_seen_by_as_many() {
+    let harbour = Harbour::new();
+    harbour.sql(
+        "insert into sites (name, tenant_name, created_by, visibility, created_at)
+         values ('pier', 'harbour', 'ann', 'tenant', '2024'),
+             ('cove', 'harbour', 'admin', 'private', '2024'),
+             ('dock', 'quay', 'ann', 'tenant', '2024')",
+    );
+    let site = |name: &str| json!({ "site_name": name });
+    for (url, body, status, text) in [
+        (
+            "d1",
+            site("9"),
+            400,
+            "The `site_name` argument must begin with a letter",
+        ),
+        (
+            "none",
+            site("9"),
+            400,
+            "The `site_name` argument must begin with a letter",
+        ),
+        (
+            "none",
+            site("pier"),
+            404,
+            "Requested `Deployment` with ID `none` was not found",
+        ),
+        (
+            "d1",
+            site("dock"),
+            404,
+            "Requested `Site` with ID `dock` was not found",
+        ),
+        (
+            "d1",
+            site("cove"),
+            400,
+            "The visibility of deployment `d1` can't be wider than that of its site `cove`, which is private",
+        ),
+        (
+            "d1",
+            json!({ "site_name": "pier", "detach_site": true }),
+            400,
+            "Must provide either",
+        ),
+    ] {
+        let refusal = harbour.ask(
+            "admin",
+            "POST",
+            &format!("/deployments/{url}/set-site"),
+            body,
+            status,
+        );
+        let message = refusal["message"].as_str().unwrap();
+        assert!(message.contains(text), "{url}: {message}");
+    }
+    let url = "/deployments/d1/set-site";
+    let moored = json!({ "site_name": "pier", "detach_site": false });
+    let moored = harbour.ask("admin", "POST", url, moored, 200);
+    assert_eq!(moored["site_name"], "pier");
+    // Its site is seen by one tenant, so the deployment cannot be seen by all.
+    harbour.sql("update blueprints set visibility = 'global' where id = 'crane'");
+    let wider = json!({ "visibility": "global" });
+    let url = "/deployments/d1/set-visibility";
+    let refusal = harbour.ask("admin", "PATCH", url, wider.clone(), 400);
+    assert_eq!(refusal["error_code"], "illegal_action_error");
+    harbour.sql("update sites set visibility = 'global' where name = 'pier'");
+    harbour.ask("admin", "PATCH", url, wider, 200);
+    let url = "/deployments/d1/set-site";
+    let free = harbour.ask("admin", "POST", url, json!({ "detach_site": true }), 200);
+    assert_eq!(free["site_name"], Value::Null);
+    let list = harbour.ask(
+        "admin",
+        "GET",
+        "/deployments?_sort=-label:team",
+        Value::Null,
+        200,
+    );
+    assert_eq!(list["items"][0]["id"], "d1", "red comes after blue");
+}
+
+#[test]
+fn a_deployment_cannot_be_made_at_a_site_that_is_not_there() {
+    let harbour = Harbour::new();
+    harbour.sql(
+        "insert into sites (name, tenant_name, created_by, visibility, created_at)
+         values ('cove', 'harbour', 'admin', 'private', '2024')",
+    );
+    harbour.sql(
+        "insert into blueprint_plans (blueprint_key, plan, stored) values (1, '{}',
+             '{\"nodes\": [], \"inputs\": {}, \"outputs\": {}, \"workflows\": {}}')",
+    );
+    for (name, status, text) in [
+        (
+            "9",
+            400,
+            "The `site_name` argument must begin with a letter",
+        ),
+        ("pier", 404, "Requested `Site` with ID `pier` was not found"),
+        ("cove", 400, "can't be wider than that of its site `cove`"),
+    ] {
+        let body = json!({ "blueprint_id": "crane", "site_name": name });
+        let refusal = harbour.ask("admin", "PUT", "/deployments/d3", body, status);
+        let message = refusal["message"].as_str().unwrap();
+        assert!(message.contains(text), "{name}: {message}");
+    }
+    let body = json!({ "blueprint_id": "crane", "site_name": "cove", "visibility": "private" });
+    let made = harbour.ask("admin", "PUT", "/deployments/d3", body, 201);
+    assert_eq!(made["site_name"], "cove");
+}

@@ -42,5 +42,5 @@ async fn demand_widening(
             deployment.id, deployment.blueprint_id
         )));
     }
-    Ok(())
+    deployments::demand_site_as_wide(db, deployment, next).await
 }

@@ -1,43 +1,32 @@
 //! `/workflows`: what can be run on a selection of deployments.
 
-use crate::deployments::selection;
+use crate::deployments::{OWN, select};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use windlass_core::db::Db;
-use windlass_core::list::{Field, Resource};
+use windlass_core::list::{Field, Fields, Page, Paging};
 use windlass_core::{Context, Permission, Response, Result};
-use windlass_store::deployments;
+use windlass_store::deployments::{self, DEPLOYMENT_LIST};
 
-static FIELDS: [Field; 8] = [
-    Field::text("name", ""),
-    Field::text("created_at", ""),
-    Field::text("plugin", ""),
-    Field::text("operation", ""),
-    Field::json("parameters", ""),
-    Field::boolean("is_cascading", ""),
-    Field::boolean("is_available", ""),
-    Field::json("availability_rules", ""),
-];
-
-/// Workflows have no table; this says which fields an answer may be reduced to.
-static WORKFLOW: Resource = Resource {
-    name: "Workflow",
-    table: "",
-    fields: &FIELDS,
-    search: None,
-    of_tenant: true,
-};
+/// What an answer may be reduced to.
+static WORKFLOW: Fields = Fields(&[
+    Field::named("name"),
+    Field::named("created_at"),
+    Field::named("plugin"),
+    Field::named("operation"),
+    Field::named("parameters"),
+    Field::named("is_cascading"),
+    Field::named("is_available"),
+    Field::named("availability_rules"),
+]);
 
 /// `GET /workflows`: the workflows of the selected deployments, each name once. Where deployments
 /// differ, the first one's version counts. There are no pages.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::DeploymentList)?;
-    let include = ctx.include(&WORKFLOW)?;
-    let mut request = ctx.request.clone();
-    request
-        .query
-        .retain(|(name, _)| !["_include", "_sort", "_size", "_offset"].contains(&name.as_str()));
-    let query = selection(&scope, &request)?;
+    let include = ctx.include(WORKFLOW)?;
+    let mut query = DEPLOYMENT_LIST.parse_selection(&ctx.request, &OWN)?;
+    select(&mut query, &scope, &ctx.request)?;
 
     let mut names = HashSet::new();
     let mut items = Vec::new();
@@ -51,11 +40,10 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
         }
     }
     let count = items.len();
-    ctx.ok(json!({
-        "items": items,
-        "metadata": {
-            "pagination": { "total": count, "offset": 0, "size": count },
-            "filtered": null,
-        },
-    }))
+    let paging = Paging {
+        size: u64::try_from(count).unwrap_or(u64::MAX),
+        offset: 0,
+        all_results: true,
+    };
+    Ok(Page::of(items, count).respond(paging))
 }

@@ -7,6 +7,7 @@ use crate::caller::{allow_or_execution, demand_own};
 use serde_json::{Value, json};
 use windlass_core::Body;
 use windlass_core::db::Db;
+use windlass_core::list::Page;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::events::{self, EventQuery, Kinds, NewEvent};
 use windlass_store::{deployments, executions};
@@ -15,7 +16,8 @@ use windlass_store::{deployments, executions};
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::EventList)?;
     let query = EventQuery::parse(&ctx.request, EventQuery::kinds(&ctx.request)?)?;
-    events::list(&ctx.db, &scope, &query).await
+    let page = events::list(&ctx.db, &scope, &query).await?;
+    Ok(page.respond_unfiltered(&query))
 }
 
 /// `POST /events`: reports events and logs of one execution. They are a trail themselves, so
@@ -63,10 +65,7 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
             events::delete(tx, &scope, &found, &query).await
         })
         .await?;
-    ctx.ok(json!({
-        "items": [count],
-        "metadata": { "pagination": { "total": 1, "offset": query.offset, "size": query.size } },
-    }))
+    Ok(Page::of(json!([count]), 1).respond_unfiltered(&query))
 }
 
 /// The execution that a report is about: the one it names, else the one that speaks.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::ListQuery;
+use windlass_core::list::Page;
 use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::executions::{self, EXECUTIONS, Execution, Removal, Status};
@@ -51,14 +51,8 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
         .db
         .transaction(async |tx| executions::delete(tx, &scope, &query, removal).await)
         .await?;
-    let ListQuery { offset, size, .. } = query;
-    ctx.ok(json!({
-        "items": [{ "count": count }],
-        "metadata": {
-            "pagination": { "total": 1, "offset": offset, "size": size },
-            "filtered": null,
-        },
-    }))
+    let count = json!([{ "count": count }]);
+    Ok(Page::of(count, 1).respond(&query))
 }
 
 /// Execution groups are not served yet, so there is none of any id.

@@ -20,6 +20,7 @@ pub struct NativeTransaction {
 
 impl NativeDb {
     /// An empty database that lives as long as this value.
+    #[allow(clippy::expect_used, reason = "only a machine without memory refuses")]
     pub fn in_memory() -> Self {
         Self::on(Connection::open_in_memory().expect("SQLite opens a database in memory"))
     }
@@ -29,6 +30,7 @@ impl NativeDb {
         Connection::open(path).map(Self::on)
     }
 
+    #[allow(clippy::expect_used, reason = "every SQLite knows the pragma")]
     fn on(connection: Connection) -> Self {
         connection
             .pragma_update(None, "foreign_keys", true)

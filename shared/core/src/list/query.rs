@@ -1,103 +1,99 @@
 //! The parameters of a list, read and checked before any SQL runs.
 
-use super::{Field, FieldKind, Resource};
+use super::{Field, FieldKind, Fields, Paging, Resource, Sort, SortKey};
 use crate::db::Value;
 use crate::error::{Error, Kind, Result};
 use crate::limits;
 use crate::request::{Request, parse_bool};
 use unicode_normalization::UnicodeNormalization;
 
-/// One `_sort`.
-#[derive(Clone, Debug)]
-pub struct Sort {
-    /// The SQL expression.
-    pub sql: String,
-    /// Whether larger values come first.
-    pub descending: bool,
+/// What a list reads from a request: the fields to filter and sort by, and what it adds to them.
+///
+/// Most lists are [`Listing::of`] their resource; one with more names it:
+/// `Listing { sort: by_label, ..Listing::of(&DEPLOYMENT) }`.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing {
+    /// The fields.
+    pub fields: Fields,
+    /// The SQL expression that `_search` looks into, if it does.
+    pub search: Option<&'static str>,
+    /// Further parameters that search, and what each looks into. With several searches in one
+    /// request, an item is found when one of them fits.
+    pub more_searches: &'static [(&'static str, &'static str)],
+    /// What a sort key that is no field stands for; nothing when it is unknown.
+    pub sort: for<'a> fn(SortKey<'a>) -> Result<Option<Sort>>,
 }
 
-/// What a request asks a list for.
-#[derive(Clone, Debug)]
-pub struct ListQuery {
-    /// The fields to show; all when absent.
-    pub include: Option<Vec<&'static Field>>,
-    /// Conditions that must all hold, with `{}` for each of their values.
-    pub conditions: Vec<(String, Vec<Value>)>,
-    /// The order; creation when empty.
-    pub sort: Vec<Sort>,
-    /// The page size as asked for, or the default.
-    pub size: u64,
-    /// How many items to skip.
-    pub offset: u64,
-    /// No limit at all.
-    pub all_results: bool,
-    /// Also what other tenants have, as far as the caller may see it.
-    pub all_tenants: bool,
-}
+impl Listing {
+    /// The list of a resource with nothing added.
+    pub const fn of(resource: &Resource) -> Self {
+        Self {
+            fields: resource.fields(),
+            search: resource.search,
+            more_searches: &[],
+            sort: |_| Ok(None),
+        }
+    }
 
-impl ListQuery {
-    /// Reads the common parameters of a list of this resource. Names in `own` are the endpoint's
-    /// own parameters and left to it; any other name that does not begin with `_` is a filter.
+    /// A list of what is found by `_search` alone.
+    pub const fn searched(search: &'static str) -> Self {
+        Self {
+            fields: Fields(&[]),
+            search: Some(search),
+            more_searches: &[],
+            sort: |_| Ok(None),
+        }
+    }
+
+    /// Reads all parameters of a list. Names in `own` are the endpoint's own parameters and left
+    /// to it; any other name that does not begin with `_` is a filter.
     ///
     /// # Errors
-    /// 400 for unknown fields, bad numbers and bad truth values, as `conventions` of the API say.
-    pub fn parse(resource: &Resource, request: &Request, own: &[&str]) -> Result<Self> {
-        if request.query.len() > limits::QUERY_PARAMETERS {
-            return Err(Error::bad_parameters("The query has too many parameters"));
-        }
-        let mut query = Self {
-            include: resource.parse_include(request.query_value("_include"))?,
+    /// 400 for unknown fields, bad numbers and bad truth values.
+    pub fn parse(&self, request: &Request, own: &[&str]) -> Result<ListQuery> {
+        demand_few(request)?;
+        let mut query = ListQuery {
+            include: self.fields.include(request.query_value("_include"))?,
             conditions: Vec::new(),
             sort: Vec::new(),
-            size: number(request, "_size")?.unwrap_or(limits::PAGE_SIZE),
-            offset: number(request, "_offset")?.unwrap_or(0),
-            all_results: request.query_bool("_get_all_results")?.unwrap_or(false),
-            all_tenants: request.query_bool("_all_tenants")?.unwrap_or(false),
+            paging: Paging::parse(request, limits::PAGE_SIZE)?,
         };
-        query.read_filters(resource, request, own)?;
-        query.read_sort(resource, request)?;
-        if let (Some(sql), Some(text)) = (resource.search, request.query_value("_search")) {
-            query.search(sql, text);
-        }
+        self.read_selection(&mut query, request, own)?;
+        self.read_sort(&mut query, request)?;
         Ok(query)
     }
 
-    /// A query for everything, as the application's own code asks.
-    pub fn everything() -> Self {
-        Self {
-            include: None,
-            conditions: Vec::new(),
-            sort: Vec::new(),
-            size: limits::PAGE_SIZE,
-            offset: 0,
-            all_results: true,
-            all_tenants: false,
+    /// Reads which items are meant, and nothing about their fields, order and pages: for answers
+    /// that are made from the items of a list.
+    ///
+    /// # Errors
+    /// 400 for unknown fields and bad values.
+    pub fn parse_selection(&self, request: &Request, own: &[&str]) -> Result<ListQuery> {
+        demand_few(request)?;
+        let mut query = ListQuery::everything();
+        self.read_selection(&mut query, request, own)?;
+        Ok(query)
+    }
+
+    fn read_selection(&self, query: &mut ListQuery, request: &Request, own: &[&str]) -> Result<()> {
+        if let Some(all) = request.query_bool("_get_all_results")? {
+            query.paging.all_results |= all;
         }
+        // What it means is decided with the caller's permission; here it only has to be readable.
+        request.query_bool("_all_tenants")?;
+        self.read_filters(query, request, own)?;
+        self.read_searches(query, request);
+        Ok(())
     }
 
-    /// Adds a condition; each `{}` in it stands for the next value.
-    pub fn and(&mut self, condition: impl Into<String>, values: impl Into<Vec<Value>>) {
-        self.conditions.push((condition.into(), values.into()));
-    }
-
-    /// Adds a case-insensitive substring search on an SQL expression.
-    pub fn search(&mut self, sql: &str, text: &str) {
-        if !text.is_empty() {
-            self.and(
-                format!("{sql} like {{}} escape '\\'"),
-                [Value::Text(like_pattern(text))],
-            );
-        }
-    }
-
-    fn read_filters(&mut self, resource: &Resource, request: &Request, own: &[&str]) -> Result<()> {
+    fn read_filters(&self, query: &mut ListQuery, request: &Request, own: &[&str]) -> Result<()> {
         let mut unknown = Vec::new();
         let mut filters: Vec<(&Field, Vec<Value>)> = Vec::new();
         for (name, text) in &request.query {
             if name.starts_with('_') || own.contains(&name.as_str()) {
                 continue;
             }
-            let Some(field) = resource.field(name) else {
+            let Some(field) = self.fields.find(name) else {
                 unknown.push(name.as_str());
                 continue;
             };
@@ -112,43 +108,103 @@ impl ListQuery {
         }
         if !unknown.is_empty() {
             unknown.dedup();
-            return Err(resource.no_such(Kind::BadParameters, "Filter", &unknown));
+            return Err(self.fields.refuse(Kind::BadParameters, "Filter", &unknown));
         }
         for (field, values) in filters {
             let condition = match values.len() {
                 1 => format!("{} = {{}}", field.sql),
                 count => format!("{} in ({})", field.sql, vec!["{}"; count].join(", ")),
             };
-            self.and(condition, values);
+            query.and(condition, values);
         }
         Ok(())
     }
 
-    fn read_sort(&mut self, resource: &Resource, request: &Request) -> Result<()> {
+    fn read_searches(&self, query: &mut ListQuery, request: &Request) {
+        let (mut conditions, mut values) = (Vec::new(), Vec::new());
+        let own = self.search.map(|sql| ("_search", sql));
+        for (name, sql) in own.into_iter().chain(self.more_searches.iter().copied()) {
+            if let Some(text) = request.query_value(name).filter(|text| !text.is_empty()) {
+                conditions.push(format!("{sql} like {{}} escape '\\'"));
+                values.push(Value::Text(like_pattern(text)));
+            }
+        }
+        if !conditions.is_empty() {
+            query.and(conditions.join(" or "), values);
+        }
+    }
+
+    fn read_sort(&self, query: &mut ListQuery, request: &Request) -> Result<()> {
         let mut unknown = Vec::new();
-        for text in request
-            .query_values("_sort")
-            .flat_map(|text| text.split(','))
-        {
-            // A `+` that was not encoded arrives as a space.
-            let text = text.trim();
-            let (name, descending) = match text.strip_prefix('-') {
-                Some(name) => (name, true),
-                None => (text.strip_prefix('+').unwrap_or(text), false),
+        for key in SortKey::of(request) {
+            let sort = match self.fields.find(key.name) {
+                Some(field) => Some(key.by(field.sql, [])),
+                None => (self.sort)(key)?,
             };
-            match resource.field(name.trim()) {
-                Some(field) => self.sort.push(Sort {
-                    sql: field.sql.to_owned(),
-                    descending,
-                }),
-                None if name.is_empty() => {}
-                None => unknown.push(name),
+            match sort {
+                Some(sort) => query.sort.push(sort),
+                None => unknown.push(key.name),
             }
         }
         if unknown.is_empty() {
             return Ok(());
         }
-        Err(resource.no_such(Kind::BadParameters, "Sort", &unknown))
+        Err(self.fields.refuse(Kind::BadParameters, "Sort", &unknown))
+    }
+}
+
+impl From<&Resource> for Listing {
+    fn from(resource: &Resource) -> Self {
+        Self::of(resource)
+    }
+}
+
+fn demand_few(request: &Request) -> Result<()> {
+    if request.query.len() > limits::QUERY_PARAMETERS {
+        return Err(Error::bad_parameters("The query has too many parameters"));
+    }
+    Ok(())
+}
+
+/// What a request asks a list for.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// The fields to show; all when absent.
+    pub include: Option<Vec<&'static Field>>,
+    /// Conditions that must all hold, with `{}` for each of their values.
+    pub conditions: Vec<(String, Vec<Value>)>,
+    /// The order; creation when empty.
+    pub sort: Vec<Sort>,
+    /// Which part of the list.
+    pub paging: Paging,
+}
+
+impl ListQuery {
+    /// Reads the parameters of a list with nothing added, see [`Listing::parse`].
+    ///
+    /// # Errors
+    /// 400 for unknown fields, bad numbers and bad truth values.
+    pub fn parse(listing: impl Into<Listing>, request: &Request, own: &[&str]) -> Result<Self> {
+        listing.into().parse(request, own)
+    }
+
+    /// A query for everything, as the application's own code asks.
+    pub fn everything() -> Self {
+        Self {
+            include: None,
+            conditions: Vec::new(),
+            sort: Vec::new(),
+            paging: Paging {
+                size: limits::PAGE_SIZE,
+                offset: 0,
+                all_results: true,
+            },
+        }
+    }
+
+    /// Adds a condition of the store's; each `{}` in it stands for the next value.
+    pub fn and(&mut self, condition: impl Into<String>, values: impl Into<Vec<Value>>) {
+        self.conditions.push((condition.into(), values.into()));
     }
 }
 
@@ -175,18 +231,5 @@ fn filter_value(field: &Field, text: &str) -> Result<Value> {
                 Error::bad_parameters(format!("{}: `{text}` is not a number", field.name))
             }),
         },
-    }
-}
-
-fn number(request: &Request, name: &str) -> Result<Option<u64>> {
-    let Some(text) = request.query_value(name) else {
-        return Ok(None);
-    };
-    match text.trim().parse::<u64>() {
-        // SQLite counts in signed 64 bits.
-        Ok(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
-        _ => Err(Error::bad_parameters(format!(
-            "Invalid pagination: {name} must be an integer of 0 or more, got {text}"
-        ))),
     }
 }

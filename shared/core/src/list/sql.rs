@@ -1,17 +1,16 @@
 //! The statements of lists and single reads.
 //!
-//! What a caller sees is the union of two parts: their own tenant's rows, and rows that are global.
-//! Written as one condition with `or`, SQLite would read and sort everything; written as two
-//! ordered parts it merges them along their indexes and stops at the page's end.
+//! What a caller sees comes from [`Scope::parts`], each of which follows an index: SQLite merges
+//! ordered parts along their indexes and stops at the page's end.
 
 use super::{Field, ListQuery, Resource};
-use crate::caller::{Reach, Scope};
+use crate::caller::Scope;
 use crate::db::Value;
 use crate::limits;
 use std::fmt::Write as _;
 
 /// A statement and its parameters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Statement {
     /// The text, with numbered parameters.
     pub sql: String,
@@ -20,9 +19,29 @@ pub struct Statement {
 }
 
 impl Statement {
-    fn parameter(&mut self, value: Value) -> String {
-        self.parameters.push(value);
+    /// An empty statement whose first parameters are those of the scope, as [`Scope::VISIBLE`],
+    /// [`Scope::visible`] and [`Scope::parts`] have them.
+    pub fn under(scope: &Scope) -> Self {
+        Self {
+            sql: String::new(),
+            parameters: scope.with(&[]),
+        }
+    }
+
+    /// Adds a value; answers the name of its parameter.
+    pub fn parameter(&mut self, value: impl Into<Value>) -> String {
+        self.parameters.push(value.into());
         format!("?{}", self.parameters.len())
+    }
+
+    /// The conditions of a query, each beginning with `and`.
+    pub fn conditions(&mut self, query: &ListQuery) -> String {
+        let mut text = String::new();
+        for (condition, values) in &query.conditions {
+            let condition = fill(self, condition, values);
+            let _ = write!(text, " and ({condition})");
+        }
+        text
     }
 }
 
@@ -30,30 +49,30 @@ impl Resource {
     /// One page: a single row with the total and the items. The items are joined as text, because
     /// they are JSON already and `json_group_array` would read every one of them again.
     pub fn page_statement(&self, scope: &Scope, query: &ListQuery) -> Statement {
-        let mut statement = Statement {
-            sql: String::new(),
-            parameters: Vec::new(),
+        // A table that no tenant owns knows nothing of the scope's parameters.
+        let mut statement = match self.of_tenant {
+            true => Statement::under(scope),
+            false => Statement::default(),
         };
-        let parts = self.parts(&mut statement, scope, query);
+        let own = statement.conditions(query);
+        let parts: Vec<String> = match self.of_tenant {
+            true => scope.parts("t", &mut statement),
+            false => vec!["1".to_owned()],
+        };
+        let parts: Vec<String> = parts.iter().map(|part| format!("{part}{own}")).collect();
         let counts: Vec<String> = parts
             .iter()
             .map(|part| format!("(select count(*) from {} where {part})", self.table))
             .collect();
-        let limit = if query.all_results {
-            -1
-        } else {
-            i64::try_from(query.size.min(limits::PAGE_SIZE)).unwrap_or(i64::MAX)
-        };
-        let limit = statement.parameter(Value::Integer(limit));
-        let offset = statement.parameter(Value::Integer(
-            i64::try_from(query.offset).unwrap_or(i64::MAX),
-        ));
+        let [limit, offset] = query.paging.limit_and_offset(limits::PAGE_SIZE);
+        let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
 
         let mut columns = String::from("t.key as k");
         let mut order = String::new();
         let mut direction = "";
         for (index, sort) in query.sort.iter().enumerate() {
-            let _ = write!(columns, ", {} as s{index}", sort.sql);
+            let expression = fill(&mut statement, &sort.sql, &sort.values);
+            let _ = write!(columns, ", {expression} as s{index}");
             direction = if sort.descending { " desc" } else { "" };
             let _ = write!(order, "s{index}{direction}, ");
         }
@@ -75,7 +94,18 @@ impl Resource {
         statement
     }
 
-    /// One item by a condition of its own, whose `{}` stand for `values`. The caller's own
+    /// The item that clients call `id`.
+    pub fn named_statement(
+        &self,
+        scope: &Scope,
+        include: Option<&[&'static Field]>,
+        id: &str,
+    ) -> Statement {
+        let condition = format!("{} = {{}}", self.id_sql());
+        self.find_statement(scope, include, &condition, [id.into()])
+    }
+
+    /// One item by a condition of the store's, whose `{}` stand for `values`. The caller's own
     /// tenant goes before a global item of another.
     pub fn find_statement(
         &self,
@@ -84,21 +114,14 @@ impl Resource {
         condition: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> Statement {
-        let mut statement = Statement {
-            sql: String::new(),
-            parameters: Vec::new(),
-        };
-        let mut clause = String::from("1");
-        if self.of_tenant {
-            statement.parameters = scope.with(&[]);
-            clause = Scope::visible("t");
-            if let Reach::Tenants(names) = scope.reach() {
-                let names = statement.parameter(json_names(names));
-                clause = format!(
-                    "(t.tenant_name in (select value from json_each({names})) or {clause})"
-                );
+        let (mut statement, visible) = match self.of_tenant {
+            true => {
+                let mut statement = Statement::under(scope);
+                let visible = scope.condition("t", &mut statement);
+                (statement, visible)
             }
-        }
+            false => (Statement::default(), "1".to_owned()),
+        };
         let condition = fill(
             &mut statement,
             condition,
@@ -110,61 +133,12 @@ impl Resource {
             " limit 1"
         };
         statement.sql = format!(
-            "select {} from {} where ({condition}) and {clause}{order}",
+            "select {} from {} where ({condition}) and {visible}{order}",
             self.object_sql(include),
             self.table
         );
         statement
     }
-
-    /// The conditions whose rows together are what the caller asks for, each row in one part.
-    fn parts(&self, statement: &mut Statement, scope: &Scope, query: &ListQuery) -> Vec<String> {
-        let mut own = String::new();
-        for (condition, values) in &query.conditions {
-            let condition = fill(statement, condition, values);
-            let _ = write!(own, " and ({condition})");
-        }
-        if !self.of_tenant {
-            return vec![format!("1{own}")];
-        }
-        let user = statement.parameter(Value::from(scope.username()));
-        let all = statement.parameter(Value::from(scope.sees_private()));
-        let mut private = format!("(t.visibility <> 'private' or t.created_by = {user} or {all})");
-        if let Reach::Tenants(_) = scope.reach() {
-            // Whoever manages some of the tenants sees what is private in those.
-            let managed = statement.parameter(json_names(&scope.managed_tenants()));
-            private =
-                format!("({private} or t.tenant_name in (select value from json_each({managed})))");
-        }
-        let global = format!("t.visibility = 'global'{own}");
-        match scope.reach() {
-            Reach::Everywhere => vec![format!("{private}{own}")],
-            Reach::Nowhere => vec![global],
-            Reach::Tenant(name) => {
-                let name = statement.parameter(Value::from(name));
-                vec![
-                    format!(
-                        "t.tenant_name = {name} and t.visibility <> 'global' and {private}{own}"
-                    ),
-                    global,
-                ]
-            }
-            Reach::Tenants(names) => {
-                let names = statement.parameter(json_names(names));
-                vec![
-                    format!(
-                        "t.tenant_name in (select value from json_each({names})) \
-                         and t.visibility <> 'global' and {private}{own}"
-                    ),
-                    global,
-                ]
-            }
-        }
-    }
-}
-
-fn json_names(names: &[String]) -> Value {
-    Value::from(&serde_json::Value::from(names))
 }
 
 /// Replaces each `{}` of a condition by the number of its parameter.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::caller::{AuthMethod, Caller, Reach, Scope};
 use crate::db::{Db, NativeDb};
+use crate::error::Kind;
 use crate::params;
 use crate::permission::PermissionSet;
 use crate::request::Request;
@@ -265,4 +266,105 @@ fn includes_choose_the_fields() {
         "json_object('id', t.id, 'size', t.size)"
     );
     assert!(THINGS.parse_include(Some("")).unwrap().is_none());
+}
+
+#[test]
+fn a_listing_adds_searches_and_sort_keys_to_its_resource() {
+    static LISTING: Listing = Listing {
+        more_searches: &[("_search_creator", "t.created_by")],
+        sort: |key| {
+            let Some(letter) = key.name.strip_prefix("letter:") else {
+                return Ok(None);
+            };
+            Ok(Some(key.by("instr(t.id, {})", [letter.into()])))
+        },
+        ..Listing::of(&THINGS)
+    };
+    pollster::block_on(async {
+        let db = things().await;
+        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
+        for (text, want) in [
+            (
+                "_search=crane&_search_creator=BOB",
+                &["crane", "engine_1"][..],
+            ),
+            ("_search_creator=BOB", &["engine_1"]),
+            ("id=crane&_sort=letter:c", &["crane"]),
+            // Where an `n` is: sixth, fourth, second, second.
+            (
+                "_sort=-letter:n,id",
+                &["beacon", "crane", "anchor", "engine_1"],
+            ),
+        ] {
+            let request = Request::new(Method::GET, &format!("/things?{text}"));
+            let query = LISTING.parse(&request, &[]).unwrap();
+            let page = page(&db, &THINGS.page_statement(&ann, &query))
+                .await
+                .unwrap();
+            let items: Vec<serde_json::Value> = page.parse().unwrap();
+            let ids: Vec<&str> = items
+                .iter()
+                .map(|item| item["id"].as_str().unwrap())
+                .collect();
+            assert_eq!(ids, want, "{text}");
+        }
+        let request = Request::new(Method::GET, "/things?_sort=x,letter:a,-y");
+        let refusal = LISTING.parse(&request, &[]).unwrap_err();
+        assert!(
+            refusal.message().starts_with("Sort keys '['x', 'y']'"),
+            "{refusal:?}"
+        );
+    });
+}
+
+#[test]
+fn a_selection_takes_no_notice_of_fields_order_and_pages() {
+    let request = Request::new(Method::GET, "/x?_include=x&_sort=x&_size=x&_search=a&id=b");
+    let query = Listing::of(&THINGS).parse_selection(&request, &[]).unwrap();
+    assert!(query.include.is_none() && query.sort.is_empty());
+    assert_eq!(query.conditions.len(), 2);
+    let request = Request::new(Method::GET, "/x?x=1");
+    assert!(Listing::of(&THINGS).parse_selection(&request, &[]).is_err());
+}
+
+#[test]
+fn what_is_private_in_several_tenants_is_seen_by_who_manages_them() {
+    pollster::block_on(async {
+        let db = things().await;
+        let tenants = || Reach::Tenants(vec!["harbour".into(), "quay".into()]);
+        let manager = {
+            let caller = Caller {
+                tenants: [(
+                    "harbour".to_owned(),
+                    crate::caller::Membership {
+                        roles: Vec::new(),
+                        permissions: PermissionSet::all(),
+                    },
+                )]
+                .into(),
+                ..(*scope("mia", tenants(), false).caller().unwrap()).clone()
+            };
+            Scope::of(Rc::new(caller), tenants(), String::new())
+        };
+        for (who, id, visible) in [
+            (&scope("bob", tenants(), false), "crane", false),
+            (&scope("ann", tenants(), false), "crane", true),
+            (&scope("bob", tenants(), false), "dock", true),
+            (&manager, "crane", true),
+        ] {
+            let statement = THINGS.named_statement(who, None, id);
+            let row = db
+                .first(&statement.sql, &statement.parameters)
+                .await
+                .unwrap();
+            assert_eq!(row.is_some(), visible, "{id} by {}", who.username());
+            let (ids, _) = ids(&db, who, "").await;
+            assert_eq!(
+                ids.contains(&id.to_owned()),
+                visible,
+                "{id} by {}",
+                who.username()
+            );
+        }
+    });
 }

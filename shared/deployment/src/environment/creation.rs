@@ -265,9 +265,9 @@ async fn check_parent_capabilities(
 /// Stores a deployment with its labels, nodes and instances.
 ///
 /// # Errors
-/// In the order of the API: 400 for missing plugins, 403 for what may not be global, 409 for an
-/// id in use, 400 for inputs, 404 and 409 for parents. [`Outcome::Failed`] is none of them: it is
-/// to be committed.
+/// In the order of the API: 400 for missing plugins, 403 for what may not be global, 400 for a
+/// narrower site, 409 for an id in use, 400 for inputs, 404 and 409 for parents.
+/// [`Outcome::Failed`] is none of them: it is to be committed.
 pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
     deployments::delete_failed(tx, scope, &wanted.id).await?;
@@ -279,6 +279,9 @@ pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<
             "Can't create global deployment {} because blueprint {} is not global",
             wanted.id, wanted.blueprint.id
         )));
+    }
+    if let Some(name) = &wanted.site_name {
+        deployments::demand_site(tx, scope, name, &wanted.id, wanted.visibility).await?;
     }
     if deployments::is_taken(tx, scope, &wanted.id, wanted.visibility).await? {
         return Err(deployments::already_exists(scope, &wanted.id));

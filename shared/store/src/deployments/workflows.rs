@@ -87,8 +87,8 @@ pub(super) async fn first_of_each_blueprint(
     }
     let mut query = query.clone();
     query.include = Some(vec![&KEY, &BLUEPRINT_KEY]);
-    query.all_results = true;
-    query.offset = 0;
+    query.paging.all_results = true;
+    query.paging.offset = 0;
     let pairs: Vec<Pair> = page(db, &DEPLOYMENT.page_statement(scope, &query))
         .await?
         .parse()?;

@@ -11,12 +11,12 @@ pub use query::{EventQuery, Kinds};
 
 use crate::audit;
 use crate::deployments::Owner;
-use windlass_core::db::{Db, Tx, Value};
-use windlass_core::list::{Field, FieldKind, Page, Statement, page};
-use windlass_core::{Response, Result, Scope};
+use windlass_core::db::{Db, Tx};
+use windlass_core::list::{Field, Fields, Page, Statement, page};
+use windlass_core::{Result, Scope};
 
 /// Every field of a row; `event_type` is shown for events only, `level` and `logger` for logs.
-pub(crate) static FIELDS: [Field; 22] = [
+pub(crate) static FIELDS: Fields = Fields(&[
     Field::integer("_storage_id", "t.storage_id"),
     Field::text("type", "t.type"),
     Field::text("event_type", "t.event_type"),
@@ -42,26 +42,14 @@ pub(crate) static FIELDS: [Field; 22] = [
     Field::text("target_id", "t.target_id"),
     Field::text("manager_name", "t.manager_name"),
     Field::text("agent_name", "t.agent_name"),
-];
+]);
 
 /// The most rows of one page.
 pub const PAGE_SIZE: u64 = 10_000;
 
-/// What everybody who may read events sees of the caller's own tenant, without what is global.
-const OWN: &str = "t.tenant_name = ?1 and t.visibility <> 'global' \
-     and (t.visibility <> 'private' or t.created_by = ?2 or ?3)";
-
-/// One page of events and logs as its list envelope, which has no `filtered`.
-pub async fn list(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<Response> {
-    let Page { items, total, .. } = page(db, &page_statement(scope, query)).await?;
-    let (offset, size) = (query.offset, query.size);
-    Ok(Response::json_text(
-        200,
-        format!(
-            "{{\"items\": {items}, \"metadata\": {{\"pagination\": \
-             {{\"total\": {total}, \"offset\": {offset}, \"size\": {size}}}}}}}"
-        ),
-    ))
+/// One page of events and logs.
+pub async fn list(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<Page> {
+    page(db, &page_statement(scope, query)).await
 }
 
 /// Deletes the rows of a deployment of the caller's tenant that match, and answers how many there
@@ -72,11 +60,9 @@ pub async fn delete(
     deployment: &Owner,
     query: &EventQuery,
 ) -> Result<i64> {
-    let parameters = scope.with(&query.parameters);
-    let condition = format!(
-        "t.tenant_name = ?1 and (t.visibility <> 'private' or t.created_by = ?2 or ?3){}",
-        query.conditions
-    );
+    let mut statement = Statement::under(scope);
+    let condition = format!("{}{}", Scope::own("t"), statement.conditions(&query.query));
+    let parameters = statement.parameters;
     let count = tx
         .first(
             &format!("select count(*) from events t where {condition}"),
@@ -99,23 +85,19 @@ pub async fn delete(
 fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
     // Of one execution or deployment the index of its rows is the way, whoever may see them. In
     // all other lists, two ordered walks are merged: the tenant's own rows and the global ones.
+    let mut statement = Statement::under(scope);
+    let own = statement.conditions(&query.query);
     let parts = if query.is_narrow {
-        vec![format!("{}{}", Scope::visible("t"), query.conditions)]
+        vec![Scope::visible("t")]
     } else {
-        vec![
-            format!("{OWN}{}", query.conditions),
-            format!("t.visibility = 'global'{}", query.conditions),
-        ]
+        scope.parts("t", &mut statement)
     };
-    let mut parameters = scope.with(&query.parameters);
-    parameters.push(Value::from(query.size.min(PAGE_SIZE)));
-    let limit = parameters.len();
-    parameters.push(Value::from(query.offset));
-    let offset = parameters.len();
+    let [limit, offset] = query.query.paging.limit_and_offset(PAGE_SIZE);
+    let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
 
     let mut columns = String::from("t.storage_id as k");
     let mut order = String::new();
-    for (index, sort) in query.sort.iter().enumerate() {
+    for (index, sort) in query.query.sort.iter().enumerate() {
         let direction = if sort.descending { " desc" } else { "" };
         columns.push_str(&format!(", {} as s{index}", sort.sql));
         order.push_str(&format!("s{index}{direction}, "));
@@ -125,33 +107,31 @@ fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
     let each = |select: &str, separator: &str| {
         let selects: Vec<String> = parts
             .iter()
-            .map(|part| format!("{select} from events t where {part}"))
+            .map(|part| format!("{select} from events t where {part}{own}"))
             .collect();
         selects.join(separator)
     };
-    let sql = format!(
+    statement.sql = format!(
         "select (select sum(n) from ({counts})), (select json_group_array(json(item)) from \
          (select {item} as item from (select * from ({keys}) order by {order} \
-         limit ?{limit} offset ?{offset}) p join events t on t.storage_id = p.k order by {order}))",
+         limit {limit} offset {offset}) p join events t on t.storage_id = p.k order by {order}))",
         counts = each("select count(*) as n", " union all "),
         keys = each(&format!("select {columns}"), " union all "),
         item = item_sql(query),
     );
-    Statement { sql, parameters }
+    statement
 }
 
 /// The JSON of a row: an event has no level and no logger, a log no event type.
 fn item_sql(query: &EventQuery) -> String {
     let object = |left_out: &[&str]| {
-        let fields: Vec<String> = FIELDS
-            .iter()
-            .filter(|field| !left_out.contains(&field.name) && query.shows(field))
-            .map(|field| match field.kind {
-                FieldKind::Json => format!("'{}', json({})", field.name, field.sql),
-                _ => format!("'{}', {}", field.name, field.sql),
-            })
-            .collect();
-        format!("json_object({})", fields.join(", "))
+        let shown: Vec<&'static Field> = match &query.query.include {
+            Some(fields) => fields.clone(),
+            None => FIELDS.0.iter().collect(),
+        };
+        let is_kept = |field: &&Field| !left_out.contains(&field.name);
+        let kept: Vec<&'static Field> = shown.into_iter().filter(is_kept).collect();
+        FIELDS.object_sql(Some(&kept))
     };
     format!(
         "case t.type when 'cloudify_event' then {} else {} end",

@@ -271,20 +271,18 @@ fn keys_and_values_are_those_of_visible_owners() {
             ),
         ] {
             let request = Request::new(Method::GET, &format!("/labels/blueprints?{path}"));
-            let query = ListQuery::parse(&LABEL_LIST, &request, &[]).unwrap();
-            let page = keys(&db, LabelOwner::Blueprint, scope, &request, &query)
+            let (_, page) = keys(&db, LabelOwner::Blueprint, scope, &request)
                 .await
                 .unwrap();
             assert_eq!(page.items, want.to_string(), "{} {path}", scope.username());
             assert_eq!(page.total, total, "{path}");
         }
         let request = Request::new(Method::GET, "/labels/blueprints/all");
-        let query = ListQuery::parse(&LABEL_LIST, &request, &[]).unwrap();
-        let page = values(&db, LabelOwner::Blueprint, &bob, "all", &request, &query)
+        let (_, page) = values(&db, LabelOwner::Blueprint, &bob, "all", &request)
             .await
             .unwrap();
         assert_eq!(page.items, r#"["v1","v3"]"#);
-        let page = keys(&db, LabelOwner::Deployment, &bob, &request, &query)
+        let (_, page) = keys(&db, LabelOwner::Deployment, &bob, &request)
             .await
             .unwrap();
         assert_eq!((page.items.as_str(), page.total), ("[]", 0));
@@ -296,8 +294,7 @@ fn listing_keys_follows_indexes() {
     pollster::block_on(async {
         let (db, _) = labelled().await;
         let scope = user("bob", "harbour");
-        let request = Request::new(Method::GET, "/labels/blueprints");
-        let query = ListQuery::parse(&LABEL_LIST, &request, &[]).unwrap();
+        let query = ListQuery::everything();
         for (owner, tenant, global) in [
             (
                 LabelOwner::Blueprint,
@@ -310,8 +307,9 @@ fn listing_keys_follows_indexes() {
                 "deployments_global",
             ),
         ] {
-            let (sql, parameters) = list::statement(owner, &scope, "l.key", None, &request, &query);
-            let plan = db.plan(&sql, &parameters).await.unwrap().join("\n");
+            let statement = list::statement(owner, &scope, "l.key", &query);
+            let plan = db.plan(&statement.sql, &statement.parameters).await;
+            let plan = plan.unwrap().join("\n");
             assert!(plan.contains(tenant) && plan.contains(global), "{plan}");
             assert!(!plan.contains("SCAN l"), "{plan}");
         }
@@ -320,12 +318,17 @@ fn listing_keys_follows_indexes() {
 
 #[test]
 fn reserved_keys_are_listed_in_pages() {
-    let request = Request::new(
-        Method::GET,
-        "/labels/blueprints?_search=OBJ&_size=2&_offset=1",
-    );
-    let query = ListQuery::parse(&LABEL_LIST, &request, &[]).unwrap();
-    let page = reserved(&request, &query);
-    assert_eq!(page.items, r#"["csys-obj-parent","csys-obj-type"]"#);
-    assert_eq!(page.total, 3);
+    pollster::block_on(async {
+        let (db, _) = labelled().await;
+        let request = Request::new(
+            Method::GET,
+            "/labels/blueprints?_reserved=true&_search=OBJ&_size=2&_offset=1",
+        );
+        let scope = user("bob", "harbour");
+        let (_, page) = keys(&db, LabelOwner::Blueprint, &scope, &request)
+            .await
+            .unwrap();
+        assert_eq!(page.items, r#"["csys-obj-parent","csys-obj-type"]"#);
+        assert_eq!(page.total, 3);
+    });
 }

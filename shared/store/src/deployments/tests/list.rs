@@ -1,6 +1,7 @@
 //! Lists of deployments: what they show, their order, and the indexes they follow.
 
 use super::*;
+use windlass_core::list::Paging;
 
 /// A workflow list of the size that the built-in types give a deployment.
 fn usual_workflows() -> Json {
@@ -78,8 +79,11 @@ fn a_page_of_many_deployments_follows_indexes() {
             &DEPLOYMENT.page_statement(
                 &scope,
                 &ListQuery {
-                    size: 1,
-                    all_results: false,
+                    paging: Paging {
+                        size: 1,
+                        offset: 0,
+                        all_results: false,
+                    },
                     ..ListQuery::everything()
                 },
             ),
@@ -106,15 +110,17 @@ fn deployments_are_sorted_by_the_values_of_a_label() {
                 .await
                 .unwrap();
         }
-        for (descending, want) in [(false, ["c", "b", "a"]), (true, ["a", "b", "c"])] {
-            let query = ListQuery {
-                sort: vec![by_label("Rank", descending).unwrap()],
-                ..ListQuery::everything()
-            };
+        for (sort, want) in [
+            ("label:Rank", ["c", "b", "a"]),
+            ("-label:Rank", ["a", "b", "c"]),
+        ] {
+            let request = Request::new(Method::GET, &format!("/deployments?_sort={sort}"));
+            let query = DEPLOYMENT_LIST.parse(&request, &[]).unwrap();
             let list = shown(&db, &DEPLOYMENT.page_statement(&scope, &query)).await;
             let ids: Vec<&Json> = list.iter().map(|one| &one["id"]).collect();
             assert_eq!(ids, want);
         }
-        assert!(by_label("no'quote", false).is_err());
+        let request = Request::new(Method::GET, "/deployments?_sort=label:no'quote");
+        assert!(DEPLOYMENT_LIST.parse(&request, &[]).is_err());
     });
 }

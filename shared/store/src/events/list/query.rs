@@ -2,7 +2,7 @@
 
 use super::FIELDS;
 use windlass_core::db::Value;
-use windlass_core::list::{Field, Sort};
+use windlass_core::list::{Field, ListQuery, Paging, SortKey};
 use windlass_core::{Error, Request, Result, Timestamp, limits};
 
 /// Parameters that are neither filters nor begin with `_`.
@@ -49,6 +49,9 @@ const NARROW: [&str; 3] = ["execution_id", "deployment_id", "node_instance_id"];
 /// The longest pattern of a `like` filter: matching takes time with its length.
 const PATTERN_LENGTH: usize = 1000;
 
+/// What every list is sorted by in the end.
+const TIMESTAMP: &str = "t.timestamp";
+
 /// Which of the two kinds of rows are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinds {
@@ -63,17 +66,10 @@ pub enum Kinds {
 /// What a request asks the list of events for.
 #[derive(Clone, Debug)]
 pub struct EventQuery {
-    include: Option<Vec<String>>,
-    /// Conditions after those of the scope, each beginning with `and`.
-    pub(super) conditions: String,
-    /// Their values, from `?4` on.
-    pub(super) parameters: Vec<Value>,
+    /// Fields, conditions, order and page, as other lists have them.
+    pub(super) query: ListQuery,
+    /// Whether so few rows are left that their own index is the way to them.
     pub(super) is_narrow: bool,
-    pub(super) sort: Vec<Sort>,
-    /// The page size as asked for, or the default.
-    pub size: u64,
-    /// How many rows to skip.
-    pub offset: u64,
 }
 
 impl EventQuery {
@@ -86,17 +82,17 @@ impl EventQuery {
             return Err(Error::bad_parameters("The query has too many parameters"));
         }
         let mut query = Self {
-            include: include(request),
-            conditions: String::new(),
-            parameters: Vec::new(),
+            query: ListQuery {
+                include: FIELDS.include_known(request.query_value("_include")),
+                conditions: Vec::new(),
+                sort: Vec::new(),
+                paging: Paging::parse(request, super::PAGE_SIZE)?,
+            },
             is_narrow: false,
-            sort: Vec::new(),
-            size: number(request, "_size")?.unwrap_or(super::PAGE_SIZE),
-            offset: number(request, "_offset")?.unwrap_or(0),
         };
         match kinds {
-            Kinds::Events => query.conditions.push_str(" and t.type = 'cloudify_event'"),
-            Kinds::Logs => query.conditions.push_str(" and t.type = 'cloudify_log'"),
+            Kinds::Events => query.query.and("t.type = 'cloudify_event'", []),
+            Kinds::Logs => query.query.and("t.type = 'cloudify_log'", []),
             Kinds::Both => {}
         }
         query.read_filters(request)?;
@@ -132,22 +128,9 @@ impl EventQuery {
         })
     }
 
-    /// Whether a field is to be shown.
-    pub(super) fn shows(&self, field: &Field) -> bool {
-        self.include
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|name| name == field.name))
-    }
-
     /// The direction of what orders rows that are equal so far.
     pub(super) fn is_descending(&self) -> bool {
-        self.sort.last().is_some_and(|sort| sort.descending)
-    }
-
-    fn parameter(&mut self, value: Value) -> String {
-        self.parameters.push(value);
-        // The first three belong to the scope.
-        format!("?{}", self.parameters.len() + 3)
+        self.query.sort.last().is_some_and(|sort| sort.descending)
     }
 
     fn read_filters(&mut self, request: &Request) -> Result<()> {
@@ -174,12 +157,12 @@ impl EventQuery {
             self.is_narrow |= NARROW.contains(&filter);
             match comparison {
                 Comparison::OneOf(sql) => {
-                    let numbers: Vec<String> = values
-                        .iter()
-                        .map(|value| self.parameter(Value::from(*value)))
-                        .collect();
-                    let condition = sql.replace("{}", &numbers.join(", "));
-                    self.conditions.push_str(&format!(" and {condition}"));
+                    // Some compare two columns, each with all of the values.
+                    let columns = sql.matches("{}").count();
+                    let condition = sql.replace("{}", &vec!["{}"; values.len()].join(", "));
+                    let values = values.repeat(columns);
+                    let values: Vec<Value> = values.into_iter().map(Value::from).collect();
+                    self.query.and(condition, values);
                 }
                 Comparison::Like(column) => {
                     for pattern in values {
@@ -197,9 +180,8 @@ impl EventQuery {
                 "The pattern for {filter} is longer than {PATTERN_LENGTH} bytes"
             )));
         }
-        let number = self.parameter(Value::from(pattern));
-        self.conditions
-            .push_str(&format!(" and {column} like {number} escape '\\'"));
+        self.query
+            .and(format!("{column} like {{}} escape '\\'"), [pattern.into()]);
         Ok(())
     }
 
@@ -224,47 +206,37 @@ impl EventQuery {
         };
         for (limit, comparison) in [(from, ">="), (to, "<")] {
             if !limit.is_empty() {
-                let number = self.parameter(time(limit)?.into());
-                self.conditions
-                    .push_str(&format!(" and {} {comparison} {number}", field.sql));
+                let condition = format!("{} {comparison} {{}}", field.sql);
+                self.query.and(condition, [time(limit)?.into()]);
             }
         }
         Ok(())
     }
 
     fn read_sort(&mut self, request: &Request) -> Result<()> {
-        for text in request
-            .query_values("_sort")
-            .flat_map(|text| text.split(','))
-        {
-            // A `+` that was not encoded arrives as a space.
-            let text = text.trim();
-            let (name, descending) = match text.strip_prefix('-') {
-                Some(name) => (name, true),
-                None => (text.strip_prefix('+').unwrap_or(text), false),
+        for key in SortKey::of(request) {
+            let Some(field) = field(key.name) else {
+                return Err(Error::bad_parameters(format!(
+                    "Unknown field to sort by: {}",
+                    key.name.trim_start_matches('@')
+                )));
             };
-            match field(name) {
-                Some(field) => self.sort.push(Sort {
-                    sql: field.sql.to_owned(),
-                    descending,
-                }),
-                None if name.is_empty() => {}
-                None => {
-                    return Err(Error::bad_parameters(format!(
-                        "Unknown field to sort by: {}",
-                        name.trim_start_matches('@')
-                    )));
-                }
-            }
+            self.query.sort.push(key.by(field.sql, []));
         }
-        if !self.sort.iter().any(|sort| sort.sql == "t.timestamp") {
-            let descending = self.is_descending();
-            self.sort.push(Sort {
-                sql: "t.timestamp".to_owned(),
-                descending,
-            });
+        if !self.query.sort.iter().any(|sort| sort.sql == TIMESTAMP) {
+            let last = SortKey {
+                name: "timestamp",
+                descending: self.is_descending(),
+            };
+            self.query.sort.push(last.by(TIMESTAMP, []));
         }
         Ok(())
+    }
+}
+
+impl From<&EventQuery> for Paging {
+    fn from(query: &EventQuery) -> Self {
+        query.query.paging
     }
 }
 
@@ -280,15 +252,7 @@ fn canonical(name: &str) -> &str {
 /// A field by its name, which old clients write with an `@`.
 fn field(name: &str) -> Option<&'static Field> {
     let name = name.trim_start_matches('@');
-    FIELDS.iter().find(|field| field.name == name)
-}
-
-/// The names of `_include`; nothing when all fields are wanted.
-fn include(request: &Request) -> Option<Vec<String>> {
-    let text = request
-        .query_value("_include")
-        .filter(|text| !text.trim().is_empty())?;
-    Some(text.split(',').map(|name| name.trim().to_owned()).collect())
+    FIELDS.find(name)
 }
 
 /// A time of a range; the `+` of its zone may have arrived as a space.
@@ -297,17 +261,4 @@ fn time(text: &str) -> Result<Timestamp> {
         return Timestamp::parse("_range", &text.replace(' ', "+"));
     }
     Timestamp::parse("_range", text)
-}
-
-fn number(request: &Request, name: &str) -> Result<Option<u64>> {
-    let Some(text) = request.query_value(name) else {
-        return Ok(None);
-    };
-    match text.trim().parse::<u64>() {
-        // SQLite counts in signed 64 bits.
-        Ok(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
-        _ => Err(Error::bad_parameters(format!(
-            "Invalid pagination: {name} must be an integer of 0 or more, got {text}"
-        ))),
-    }
 }

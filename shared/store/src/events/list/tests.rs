@@ -63,7 +63,9 @@ fn parse(text: &str) -> Result<EventQuery> {
 }
 
 async fn answer(db: &NativeDb, scope: &Scope, text: &str) -> serde_json::Value {
-    let response = list(db, scope, &parse(text).unwrap()).await.unwrap();
+    let query = parse(text).unwrap();
+    let page = list(db, scope, &query).await.unwrap();
+    let response = page.respond_unfiltered(&query);
     serde_json::from_slice(&response.body).unwrap()
 }
 

@@ -1,0 +1,128 @@
+//! One page of a list: how much of it is asked for, and its envelope.
+
+use super::{ListQuery, Statement};
+use crate::db::{Db, Value};
+use crate::error::{Error, Result};
+use crate::request::Request;
+use crate::response::Response;
+use serde::de::DeserializeOwned;
+
+/// Which part of a list a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// The page size as asked for, or the default.
+    pub size: u64,
+    /// How many items to skip.
+    pub offset: u64,
+    /// No limit at all.
+    pub all_results: bool,
+}
+
+impl Paging {
+    /// Reads `_size` and `_offset`.
+    ///
+    /// # Errors
+    /// 400 for what is no whole number of 0 or more.
+    pub fn parse(request: &Request, default_size: u64) -> Result<Self> {
+        Ok(Self {
+            size: number(request, "_size")?.unwrap_or(default_size),
+            offset: number(request, "_offset")?.unwrap_or(0),
+            all_results: false,
+        })
+    }
+
+    /// Limit and offset as SQLite takes them; `most` items come at most. A negative limit is none.
+    pub fn limit_and_offset(self, most: u64) -> [Value; 2] {
+        let limit = if self.all_results {
+            -1
+        } else {
+            i64::try_from(self.size.min(most)).unwrap_or(i64::MAX)
+        };
+        let offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
+        [Value::Integer(limit), Value::Integer(offset)]
+    }
+}
+
+impl From<&ListQuery> for Paging {
+    fn from(query: &ListQuery) -> Self {
+        query.paging
+    }
+}
+
+fn number(request: &Request, name: &str) -> Result<Option<u64>> {
+    let Some(text) = request.query_value(name) else {
+        return Ok(None);
+    };
+    match text.trim().parse::<u64>() {
+        // SQLite counts in signed 64 bits.
+        Ok(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
+        _ => Err(Error::bad_parameters(format!(
+            "Invalid pagination: {name} must be an integer of 0 or more, got {text}"
+        ))),
+    }
+}
+
+/// One page: the items as JSON text, as SQLite made them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// A JSON array.
+    pub items: String,
+    /// How many there are before paging, after filters.
+    pub total: i64,
+    /// How many visible ones the filter rules left out, when there were rules.
+    pub filtered: Option<i64>,
+}
+
+impl Page {
+    /// A page of items that no statement made.
+    pub fn of(items: impl Into<serde_json::Value>, total: usize) -> Self {
+        Self {
+            items: items.into().to_string(),
+            total: i64::try_from(total).unwrap_or(i64::MAX),
+            filtered: None,
+        }
+    }
+
+    /// The items as typed values.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        serde_json::from_str(&self.items).map_err(Error::internal)
+    }
+
+    /// The list envelope of Conductor.
+    pub fn respond(&self, paging: impl Into<Paging>) -> Response {
+        let filtered = self
+            .filtered
+            .map_or("null".to_owned(), |count| count.to_string());
+        self.envelope(paging.into(), &format!(", \"filtered\": {filtered}"))
+    }
+
+    /// The list envelope of what no filter rules can be given for, such as events.
+    pub fn respond_unfiltered(&self, paging: impl Into<Paging>) -> Response {
+        self.envelope(paging.into(), "")
+    }
+
+    fn envelope(&self, paging: Paging, more: &str) -> Response {
+        let mut body = String::with_capacity(self.items.len() + 128);
+        body.push_str("{\"items\": ");
+        body.push_str(&self.items);
+        body.push_str(&format!(
+            ", \"metadata\": {{\"pagination\": {{\"total\": {}, \"offset\": {}, \"size\": {}}}{more}}}}}",
+            self.total, paging.offset, paging.size
+        ));
+        Response::json_text(200, body)
+    }
+}
+
+/// Runs the statement of a page: it answers one row with the total and the items.
+pub async fn page(db: &impl Db, statement: &Statement) -> Result<Page> {
+    let row = db.first(&statement.sql, &statement.parameters).await?;
+    let row = row.ok_or_else(|| Error::internal("a page answers one row"))?;
+    Ok(Page {
+        total: row.integer(0)?,
+        items: match row.0.into_iter().nth(1) {
+            Some(Value::Text(items)) => items,
+            other => return Err(Error::internal(format!("a page is text, not {other:?}"))),
+        },
+        filtered: None,
+    })
+}

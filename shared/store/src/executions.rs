@@ -6,7 +6,6 @@
 pub mod deployment_status;
 mod deployment_to_run;
 mod list;
-mod origin;
 mod removal;
 mod row;
 mod status;
@@ -16,7 +15,6 @@ mod waiting;
 
 pub use deployment_to_run::{DeploymentToRun, deployment_to_run, workflow};
 pub use list::{EXECUTIONS, without_system_workflows};
-pub use origin::creator;
 pub use removal::{Removal, delete};
 pub use row::{Execution, find, find_if_any, insert, note_requeue, save, save_for, start};
 pub use status::Status;

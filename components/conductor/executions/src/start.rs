@@ -13,6 +13,7 @@ use windlass_core::{
 use windlass_engine::start::start as start_execution;
 use windlass_store::deployments::{self, Deployment};
 use windlass_store::executions::{self, EXECUTIONS, Execution, Status};
+use windlass_store::resource;
 
 /// `POST /executions`: starts a workflow on a deployment, or lets it wait. With `force_status`, an
 /// execution of another installation is restored instead, and nothing runs.
@@ -22,7 +23,7 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
     demand_not_cancelling(ctx, &scope).await?;
     let mut body = StartBody::of(ctx, &Body::of(ctx)?)?;
     if let Some(username) = &mut body.created_by {
-        *username = executions::creator(&ctx.db, username).await?;
+        *username = resource::username(&ctx.db, username).await?;
     }
     let id = ctx
         .db

@@ -260,8 +260,8 @@ fn a_creator_is_called_as_they_are_stored() {
         )
         .await
         .unwrap();
-        assert_eq!(creator(&db, "ann").await.unwrap(), "Ann");
-        let refusal = creator(&db, "zoe").await.unwrap_err();
+        assert_eq!(crate::resource::username(&db, "ann").await.unwrap(), "Ann");
+        let refusal = crate::resource::username(&db, "zoe").await.unwrap_err();
         assert_eq!(refusal.message(), "User zoe does not exist.");
     });
 }

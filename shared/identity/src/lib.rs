@@ -39,6 +39,7 @@ use windlass_core::db::Db;
 use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::token_scope::TokenScope;
 use windlass_core::{Error, Family, Kind, Request, Result, Scope, Timestamp, app, hashing, params};
+use windlass_store::executions::Status;
 use windlass_store::tenants;
 
 pub use attempts::client_address;
@@ -260,16 +261,17 @@ async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<I
         creator: i64,
         tenant: String,
     }
+    let sql = format!(
+        "select json_object('id', e.id, 'creator', u.id, 'tenant', e.tenant_name)
+         from executions e join users u on u.username = e.created_by
+         where e.token_hash = ?1 and u.active and (e.status in {}
+             or (e.status = 'scheduled' and e.scheduled_for > ?2)
+             or (e.status = 'cancelled' and e.finished_operations < e.total_operations))",
+        Status::sql_list(Status::is_active)
+    );
+    let a_minute_ago = Timestamp::now().plus_seconds(-60);
     let found: Option<Execution> = db
-        .first_json(
-            "select json_object('id', e.id, 'creator', u.id, 'tenant', e.tenant_name)
-             from executions e join users u on u.username = e.created_by
-             where e.token_hash = ?1 and u.active and (e.status in ('pending', 'started',
-                 'cancelling', 'force_cancelling', 'kill_cancelling')
-                 or (e.status = 'scheduled' and e.scheduled_for > ?2)
-                 or (e.status = 'cancelled' and e.finished_operations < e.total_operations))",
-            params![hashing::digest(value), Timestamp::now().plus_seconds(-60)],
-        )
+        .first_json(&sql, params![hashing::digest(value), a_minute_ago])
         .await?;
     let execution = found
         .ok_or_else(|| Error::unauthorized("Authentication failed, invalid Execution Token"))?;

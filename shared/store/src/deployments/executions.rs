@@ -37,20 +37,12 @@ pub async fn is_failed_creation(db: &impl Db, deployment: &Owner) -> Result<bool
 
 /// The ids of executions that keep a deployment from being deleted.
 pub async fn unfinished_executions(db: &impl Db, deployment: &Owner) -> Result<Vec<String>> {
-    let unfinished = |status: &Status| status.is_active() || *status == Status::Queued;
-    let statuses: serde_json::Value = Status::ALL
-        .into_iter()
-        .filter(unfinished)
-        .map(Status::name)
-        .collect();
-    let ids = db
-        .first_json(
-            "select json_group_array(id) from (select id from executions
-             where deployment_key = ?1 and status in (select value from json_each(?2))
-             order by key)",
-            params![deployment.key, &statuses],
-        )
-        .await?;
+    let sql = format!(
+        "select json_group_array(id) from (select id from executions
+         where deployment_key = ?1 and status in {} order by key)",
+        Status::sql_list(Status::is_in_progress)
+    );
+    let ids = db.first_json(&sql, params![deployment.key]).await?;
     Ok(ids.unwrap_or_default())
 }
 

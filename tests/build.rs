@@ -5,6 +5,14 @@
 //! `stories.rs`. What `Cargo.toml` names by its path is left out: the library and the roots of test
 //! binaries. A folder that is called like a file beside it belongs to that file.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

@@ -5,6 +5,14 @@
 //! that permits nothing, whose refusal names the permission that was asked for, and one that holds
 //! exactly what the row says.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 #[path = "endpoints/status.rs"]
 mod status;
 

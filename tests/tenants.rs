@@ -6,6 +6,14 @@
 //! request is sent twice: about something of others, and about nothing at all. But for the name that was
 //! asked for, the answers must be the same.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 #[path = "tenants/asking.rs"]
 mod asking;
 

@@ -10,6 +10,14 @@
 //! The load generator, the server and the database share the machine's cores, so the figures say
 //! how things compare, not what a server of that kind can do. Loopback only.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot go on ends with a panic"
+)]
+
 mod application;
 mod load;
 mod native;

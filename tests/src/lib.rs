@@ -5,6 +5,14 @@
 //! talks to it over HTTP like any client. Nothing here waits by sleeping: work that happens by
 //! itself runs when a story says [`Windlass::run_pending_work`], because the schedules are off.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 mod archive;
 mod caller;
 mod dashboard;

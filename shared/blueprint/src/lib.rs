@@ -5,16 +5,6 @@
 //! its node instances. Nothing here reads files, clocks or networks. The language asks the outside
 //! through [`Importer`] and [`functions::Lookup`].
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 pub mod archive;
 mod constraints;
 mod deployment;

@@ -4,16 +4,6 @@
 //! A component's `lib.rs` names its routes with [`component!`]; everything between the socket and
 //! its handlers is here. Nothing in this crate knows a table: SQL lives in `windlass-store`.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 pub mod app;
 pub mod blob;
 pub mod body;

@@ -3,16 +3,6 @@
 //! Several families tell things, so nothing here knows what a message is about. An attempt ends
 //! in a [`Sent`], which says whether another one makes sense; who queued it decides when.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 pub mod mail;
 mod settings;
 mod smtp;

@@ -2,14 +2,4 @@
 //!
 //! [`environment`] makes the nodes and node instances of a deployment and takes them away again.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 pub mod environment;

@@ -1,5 +1,13 @@
 //! Executions are cancelled, resumed, and wait for each other.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 mod common;
 
 use common::{Answer, World, http, run};

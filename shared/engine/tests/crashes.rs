@@ -1,5 +1,13 @@
 //! Whoever runs the queue may die at any point: nothing is lost, nothing is told twice.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 mod common;
 
 use common::{Answer, DyingDb, EngineOnly, World, http, run};

@@ -1,5 +1,13 @@
 //! What happens when operations fail, and what failures mean for others.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 mod common;
 
 use common::{Answer, World, http, operation, run};

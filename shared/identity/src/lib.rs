@@ -5,16 +5,6 @@
 //! verify. The number in `identity_version` changes with everything such a memory depends on and
 //! is read for every request, so a change counts from the next request on, in every instance.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod attempts;
 mod bootstrap;
 pub mod credentials;

@@ -4,16 +4,6 @@
 //! expressions cannot do this, and the one that can makes every component half a megabyte larger.
 //! Patterns and texts come from strangers, so a match counts its steps and gives up in time.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod matching;
 mod reading;
 #[cfg(test)]

@@ -4,16 +4,6 @@
 //! prints them, its `concat` joins them in this form, and clients compare both. So the rules
 //! stand here once, and exactly: `it's` is printed as `"it's"`, `1e16` as `1e+16`.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod float;
 mod quote;
 #[cfg(test)]

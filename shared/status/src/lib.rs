@@ -3,16 +3,6 @@
 //! All of it belongs to the installation. Who may change it holds the permission in [`TENANT`]. What
 //! everybody may see is read with `Scope::public()`.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 pub mod availability;
 pub mod bindings;
 pub mod components;

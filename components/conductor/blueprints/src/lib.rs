@@ -1,15 +1,5 @@
 //! Conductor: blueprints and their labels.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod archive;
 mod background;
 mod blueprints;

@@ -1,15 +1,5 @@
 //! Conductor: deployments, their nodes, node instances and workflows.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod body_fields;
 mod create;
 mod deployments;

@@ -1,14 +1,4 @@
 //! Conductor: executions, their events, and the tasks graphs and operations they consist of.
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod action;
 mod caller;
 mod effects;

@@ -3,16 +3,6 @@
 //! The same endpoints stand under `/v2`, where the successor's clients look for them, and under
 //! `/api/v2/status`.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod availability;
 mod bindings;
 mod components;

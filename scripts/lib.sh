@@ -4,6 +4,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 WASM_TARGET=wasm32-wasip2
+COMPONENT_PROFILE=component
 HOST=target/release/windlass-host
 STATE=.windlass
 
@@ -11,12 +12,8 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 note() { printf '    %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# The packages that spin.toml's build commands name.
+# The packages that spin.toml's build commands name, all in one profile.
 component_packages() { sed -n 's/^command = "cargo build .* -p \([a-z0-9-]*\)"$/\1/p' spin.toml | sort -u; }
-
-# The profiles they name, and the packages of one as cargo takes them.
-component_profiles() { sed -n 's/^command = "cargo build --profile \([a-z-]*\) .*"$/\1/p' spin.toml | sort -u; }
-packages_of() { sed -n "s/^command = \"cargo build --profile $1 .* \(-p [a-z0-9-]*\)\"$/\1/p" spin.toml | sort -u; }
 
 # The .wasm files that spin.toml runs.
 component_files() { sed -n 's/^source = "\(.*\)"$/\1/p' spin.toml | sort -u; }
@@ -29,7 +26,7 @@ changed_since() {
   [ -n "$(find "$@" -newer "$stamp" -not -name '*.md' -print -quit 2>/dev/null)" ]
 }
 
-components_are_stale() {
+components_is_stale() {
   local file
   while read -r file; do [ -e "$file" ] || return 0; done < <(component_files)
   changed_since target/.components-built components shared spin.toml Cargo.toml Cargo.lock
@@ -40,20 +37,66 @@ host_is_stale() {
   changed_since target/.host-built host Cargo.toml Cargo.lock
 }
 
-# The stamp gets the time before the build: what is saved meanwhile counts as newer.
+# The stamp gets the time before the build: what is saved meanwhile counts as newer. One call for all
+# components, so that what they share is compiled once.
 build_components() {
-  local profile
+  local packages
+  mapfile -t packages < <(component_packages)
   mkdir -p target && touch target/.components-building
-  for profile in $(component_profiles); do
-    # One call for all packages of a profile, so that they are compiled side by side.
-    # shellcheck disable=SC2046
-    cargo build --profile "$profile" --locked --target "$WASM_TARGET" $(packages_of "$profile") || return
-  done
-  mv target/.components-building target/.components-built
+  cargo build --profile "$COMPONENT_PROFILE" --locked --target "$WASM_TARGET" "${packages[@]/#/--package=}" &&
+    mv target/.components-building target/.components-built
 }
 
 build_host() {
   mkdir -p target && touch target/.host-building
   cargo build --release --locked -p windlass-host &&
     mv target/.host-building target/.host-built
+}
+
+# Whether one of `components` and `host` must be built.
+any_is_stale() {
+  local part
+  for part in "$@"; do
+    if "${part}_is_stale"; then return 0; fi
+  done
+  return 1
+}
+
+# Builds which of `components` and `host` must be, and tells how far it is. Both at the same time: the
+# host has long stretches where only one crate can be compiled.
+build_stale() {
+  local part builds=() status=0
+  # Groups of their own, so that Ctrl-C reaches what runs in the background.
+  set -m
+  for part in "$@"; do
+    if "${part}_is_stale"; then
+      say "building: $part (a few minutes the first time)"
+      progress "$part" "build_$part" & builds+=($!)
+    fi
+  done
+  set +m
+  trap 'kill -- "${builds[@]/#/-}"; exit 130' INT TERM
+  for part in "${builds[@]}"; do wait "$part" || status=$?; done
+  trap - INT TERM
+  return "$status"
+}
+
+# Runs a build and says how far it is, a line every ten seconds: `host: 120 of 260, wasmtime`. Only
+# cargo's bar knows how many there are; everything else that cargo says is shown as it is, but for the
+# crates it is done with.
+progress() {
+  local what=$1 piece line told=$SECONDS; shift
+  CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100 CARGO_TERM_COLOR=never "$@" 2>&1 |
+    while IFS= read -r -d $'\r' piece || [ -n "$piece" ]; do
+      while IFS= read -r line; do
+        if [[ $line =~ Building.*\ ([0-9]+)/([0-9]+):?\ *([^,\ ]*) ]]; then
+          if [ $((SECONDS - told)) -ge 10 ]; then
+            told=$SECONDS
+            note "$what: ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]} ${BASH_REMATCH[3]}"
+          fi
+        elif [[ ! $line =~ ^\ *(Compiling|Downloading|Downloaded|Updating|Blocking|Finished|$) ]]; then
+          printf '%s\n' "$line" >&2
+        fi
+      done <<<"$piece"
+    done
 }

@@ -4,7 +4,7 @@
 //! line each, isolation of components) is in the difference.
 
 use crate::process::Server;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::Arc;
 use windlass_core::Scope;
 use windlass_core::db::Value;
-use windlass_core::list::{ListQuery, Statement};
+use windlass_core::list::{ListQuery, Paging, Statement};
 use windlass_store::blueprints;
 use windlass_store::deployments::DEPLOYMENT;
 
@@ -52,12 +52,16 @@ pub fn serve(arguments: &[String]) -> Result<()> {
         .into();
     let scope = Scope::system("admin", "default_tenant");
     let query = ListQuery {
-        size: 20,
-        all_results: false,
+        paging: Paging {
+            size: 20,
+            offset: 0,
+            all_results: false,
+        },
         ..ListQuery::everything()
     };
     let page = Arc::new(DEPLOYMENT.page_statement(&scope, &query));
-    let four = DEPLOYMENT.parse_include(Some("id,blueprint_id,created_at,deployment_status"))?;
+    let four = DEPLOYMENT.parse_include(Some("id,blueprint_id,created_at,deployment_status"));
+    let four = four.map_err(|error| anyhow!(error.for_log()))?;
     let query = ListQuery {
         include: four,
         ..query

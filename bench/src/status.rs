@@ -5,7 +5,8 @@ use crate::load::Case;
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, params};
 use serde_json::{Map, json};
-use windlass_core::{Timestamp, jwt};
+use windlass_core::Timestamp;
+use windlass_identity::jwt;
 
 /// What monitors sign with.
 pub const SECRET: &str = "a secret of the benchmark's, long enough to sign";

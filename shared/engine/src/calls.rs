@@ -34,7 +34,8 @@ pub(crate) struct Begun {
 }
 
 /// Begins the calls of leased rows: states, events, evaluated inputs. Rows whose call is not wanted
-/// any more, or is a worker's, are finished here.
+/// any more, or is a worker's, are finished here. Rows that were withdrawn since they were leased are
+/// passed over: an operation that is started without a row would never end.
 pub(crate) async fn begin(
     tx: &impl Tx,
     holder: &str,
@@ -42,6 +43,12 @@ pub(crate) async fn begin(
     allow_private: bool,
     now: Timestamp,
 ) -> Result<Vec<Begun>> {
+    let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
+    let held = queue::held(tx, holder, &keys).await?;
+    let rows: Vec<Leased> = rows
+        .into_iter()
+        .filter(|row| held.contains(&row.key))
+        .collect();
     let ids: Vec<&str> = rows.iter().map(|row| row.subject.as_str()).collect();
     let mut calls: HashMap<String, DueCall> = operations::find_due(tx, &Scope::engine(), &ids)
         .await?

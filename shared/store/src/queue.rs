@@ -12,7 +12,7 @@ pub use work::Work;
 use crate::json_text;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Timestamp, log, params};
 
 /// A row that somebody holds.
@@ -193,6 +193,20 @@ pub async fn renew(
             "update queue set lease_until = max(lease_until, ?3 + ?4)
              where lease_holder = ?1 and key in (select value from json_each(?2)) returning key",
             params![holder, json_text(keys)?, now.millis(), lease_millis],
+        )
+        .await?;
+    rows.iter().map(|row| row.integer(0)).collect()
+}
+
+/// Which of these rows are still this holder's. A row that was withdrawn after it was leased, or that
+/// somebody else took over, is not: its work must not begin, because its result would count for
+/// nothing.
+pub async fn held(tx: &impl Tx, holder: &str, keys: &[i64]) -> Result<Vec<i64>> {
+    let rows = tx
+        .query(
+            "select key from queue where key in (select value from json_each(?2))
+             and lease_holder = ?1",
+            params![holder, json_text(keys)?],
         )
         .await?;
     rows.iter().map(|row| row.integer(0)).collect()

@@ -1,0 +1,170 @@
+//! Ticks that run beside each other, in the orders that chance finds: an execution always ends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
+mod common;
+
+use common::{Answer, EngineOnly, World, http, run};
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::Poll;
+use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Value as DbValue};
+use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
+use windlass_core::{Result, Timestamp};
+
+/// Numbers that look like chance and are the same for a seed.
+struct Chance(Cell<u64>);
+
+impl Chance {
+    fn below(&self, limit: u64) -> u64 {
+        let mut state = self.0.get();
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        self.0.set(state);
+        (state >> 11) % limit
+    }
+}
+
+/// A database before whose statements another tick may do all of its work.
+struct Shared<'w> {
+    world: &'w World,
+    inner: NativeDb,
+    chance: &'w Chance,
+    is_inside: Rc<Cell<bool>>,
+}
+
+impl Shared<'_> {
+    fn others_first(&self) {
+        if self.is_inside.get() || self.chance.below(3) > 0 {
+            return;
+        }
+        self.is_inside.set(true);
+        // What waits for another try may have become due meanwhile.
+        self.world
+            .pass(i64::try_from(self.chance.below(700)).unwrap());
+        self.world.tick().expect("nothing waits");
+        self.is_inside.set(false);
+    }
+}
+
+impl Db for Shared<'_> {
+    type Tx = NativeTransaction;
+
+    async fn query(&self, sql: &str, parameters: &[DbValue]) -> Result<Vec<Row>> {
+        self.others_first();
+        self.inner.query(sql, parameters).await
+    }
+
+    async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&NativeTransaction) -> Result<T>,
+    ) -> Result<T> {
+        self.others_first();
+        self.inner.transaction(work).await
+    }
+}
+
+/// A network whose answers take a while, and a clock that goes on meanwhile.
+struct Slow<'w> {
+    world: &'w World,
+    chance: &'w Chance,
+}
+
+/// Lets whatever else there is go first.
+async fn others_next() {
+    let mut has_waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+impl Outbound for Slow<'_> {
+    async fn send(&self, _request: OutboundRequest) -> Result<OutboundResponse, String> {
+        for _ in 0..self.chance.below(12) {
+            others_next().await;
+        }
+        Ok(OutboundResponse {
+            status: if self.chance.below(3) == 0 { 200 } else { 500 },
+            headers: Vec::new(),
+            body: b"{}".to_vec(),
+        })
+    }
+}
+
+impl Clock for Slow<'_> {
+    fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    async fn sleep(&self, _millis: i64) {
+        others_next().await;
+        let millis = 50 + self.chance.below(400);
+        self.world.pass(i64::try_from(millis).unwrap());
+    }
+}
+
+/// A call that is tried again once, a second later.
+fn failing(name: &str) -> Value {
+    let mut operation = http(name);
+    operation["max_retries"] = json!(2);
+    operation["retry_interval"] = json!(1);
+    operation
+}
+
+#[test]
+fn an_execution_ends_however_ticks_meet() {
+    for seed in 1..=60_u64 {
+        let chance = Chance(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let mut world = World::new();
+        // Few at a time, so that a tick has to come back for more.
+        world.options.at_once = 3;
+        for number in 0..16 {
+            let name = format!("n{number}");
+            world.node(&name, json!({ "create": failing(&name) }), &[]);
+        }
+        world.net.answers(|_, _| Answer::Status(500, "no"));
+        let id = world.start("install", json!({}));
+        let slow = Slow {
+            world: &world,
+            chance: &chance,
+        };
+        let shared = Shared {
+            world: &world,
+            inner: world.db.clone(),
+            chance: &chance,
+            is_inside: Rc::default(),
+        };
+        let engine = EngineOnly(world.clock.clone());
+        for _ in 0..200 {
+            let tick = windlass_engine::tick(&shared, &slow, &slow, &engine, &world.options);
+            run(tick).unwrap();
+            world.pass(1000);
+            if !matches!(world.status(&id).as_str(), "started" | "pending") {
+                break;
+            }
+        }
+        let open = "select coalesce(group_concat(name || ' ' || state), '') from operations
+                    where state in ('sent', 'started', 'rescheduled') and type = 'RemoteWorkflowTask'";
+        let status = world.status(&id);
+        assert!(
+            matches!(status.as_str(), "failed" | "terminated"),
+            "seed {seed}: {status}, open: {}",
+            world.text(open)
+        );
+        // What is left is about nothing any more, and goes.
+        world.work();
+    }
+}

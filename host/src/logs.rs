@@ -48,7 +48,8 @@ impl Logger {
                     "message": message,
                 });
                 if let Some(component) = component {
-                    line["component"] = component.into();
+                    let fields = line.as_object_mut();
+                    fields.map(|fields| fields.insert("component".to_owned(), component.into()));
                 }
                 format!("{line}\n")
             }

@@ -103,8 +103,9 @@ impl Router {
             };
         }
         let place = if wild { &mut node.rest } else { &mut node.end };
-        if let Some((taken, _)) = place {
-            let taken = &self.routes[*taken];
+        if let Some((taken, _)) = place
+            && let Some(taken) = self.routes.get(*taken)
+        {
             bail!(
                 "the routes `{}` (component `{}`) and `{}` (component `{}`) answer the same paths: remove one from spin.toml",
                 taken.pattern,

@@ -80,7 +80,8 @@ impl RunningHost {
                 bail!("POST /internal/tick answered {status}: {body}");
             }
             let answer: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-            if answer["ran"].as_u64().unwrap_or(0) == 0 {
+            let ran = answer.get("ran").and_then(serde_json::Value::as_u64);
+            if ran.unwrap_or(0) == 0 {
                 return Ok(());
             }
         }

@@ -88,13 +88,23 @@ fn numbered(file: &str) -> Result<(usize, String), String> {
     }
 }
 
-/// The list as Rust source. The files themselves stay where they are.
+/// The list as Rust source. Every component carries it, so lines of comments and indentation stay out.
 fn list(migrations: &[(usize, String)]) -> String {
     let mut source = String::from("&[\n");
     for (number, name) in migrations {
-        source.push_str(&format!(
-            "    ({number}, \"{name}\", include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/schema/{number:03}_{name}.sql\"))),\n"
-        ));
+        let file = format!("schema/{number:03}_{name}.sql");
+        let text = fs::read_to_string(&file).expect("a migration can be read");
+        let text = without_comments(&text);
+        source.push_str(&format!("    ({number}, {name:?}, {text:?}),\n"));
     }
     source + "]\n"
+}
+
+/// The lines that say something to SQLite.
+pub fn without_comments(sql: &str) -> String {
+    let lines = sql.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("--"))
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }

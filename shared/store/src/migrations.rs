@@ -121,6 +121,15 @@ mod tests {
     use windlass_core::db::NativeDb;
 
     #[test]
+    fn components_carry_statements_without_comments() {
+        let sql = "-- Why.\ncreate table a (\n    -- What.\n    x text default '--'\n);\n\n";
+        assert_eq!(
+            listing::without_comments(sql),
+            "create table a (\nx text default '--'\n);\n"
+        );
+    }
+
+    #[test]
     fn files_are_listed_by_their_numbers_without_gaps() {
         let listed = |files: &[&str]| {
             let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();

@@ -110,6 +110,28 @@ fn values_of_wrong_types_are_refused() {
     assert_eq!(admin.get(instance).expect(200)["version"], 1);
 }
 
+/// Eight megabytes of numbers become hundreds as values: refused before anything is made of them.
+#[test]
+fn millions_of_values_are_refused() {
+    let windlass = Windlass::start();
+    windlass.admin().get("/status").expect(200);
+    let numbers = format!("[{}1]", "1,".repeat(3_800_000));
+    let body = format!("{{\"blueprint_id\": {numbers}}}");
+    let admin = windlass.admin();
+    for _ in 0..3 {
+        let reply = admin.raw("PUT", "/deployments/many", "application/json", body.clone());
+        reply.refused(413, "bad_parameters_error");
+        let reply = windlass.passer_by().raw(
+            "POST",
+            "/api/v1/component_status",
+            "application/json",
+            numbers.clone(),
+        );
+        assert!((400..500).contains(&reply.status()), "{}", reply.text());
+    }
+    admin.get("/status").expect(200);
+}
+
 #[test]
 fn queries_that_make_no_sense_are_refused() {
     let windlass = Windlass::start();

@@ -15,11 +15,40 @@ pub const PAGE_SIZE: u64 = 1000;
 /// The deepest nesting of a JSON body. serde_json stops at 128 by itself; clients need far less.
 pub const JSON_DEPTH: usize = 100;
 
+/// The most values of a JSON body, those inside lists and objects included. As values they take far
+/// more memory than as text, and an instance has little.
+pub const JSON_VALUES: usize = 300_000;
+
 /// The most labels of one resource.
 pub const LABELS: usize = 1000;
 
 /// The most values of one query parameter, and the most parameters.
 pub const QUERY_PARAMETERS: usize = 1000;
+
+/// Refuses a JSON text with more than [`JSON_VALUES`] values, before anything is made of it.
+///
+/// # Errors
+/// 413, with the number. Whether it is JSON at all is for its reader to say.
+pub fn check_values(json: &[u8]) -> Result<()> {
+    // Each value but the first of its container comes after a comma, each first one after a bracket.
+    let (mut values, mut in_text, mut is_escaped) = (1_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    if values <= JSON_VALUES {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::PayloadTooLarge,
+        format!("The request body has more than the allowed {JSON_VALUES} values"),
+    ))
+}
 
 /// Refuses a value nested deeper than [`JSON_DEPTH`].
 pub fn check_depth(what: &str, value: &Value) -> Result<()> {
@@ -44,4 +73,26 @@ pub fn too_large(limit: usize) -> Error {
         Kind::PayloadTooLarge,
         format!("The request body is larger than the allowed {limit} bytes"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_and_texts_are_not() {
+        let list = |values: usize| format!("[{}]", vec!["1"; values].join(",")).into_bytes();
+        assert!(check_values(&list(JSON_VALUES - 2)).is_ok());
+        let refusal = check_values(&list(JSON_VALUES + 1)).unwrap_err();
+        assert_eq!(refusal.kind(), Kind::PayloadTooLarge);
+        assert!(refusal.message().contains("300000"), "{refusal:?}");
+        let text = format!(
+            "{{\"a\": \"{}\\\"{}\"}}",
+            ",[".repeat(JSON_VALUES),
+            ",".repeat(9)
+        );
+        assert!(check_values(text.as_bytes()).is_ok());
+        let nested = "[".repeat(JSON_VALUES + 1);
+        assert!(check_values(nested.as_bytes()).is_err());
+    }
 }

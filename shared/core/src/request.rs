@@ -1,6 +1,7 @@
 //! A request as handlers see it: method, path, query, headers, body.
 
 use crate::error::{Error, Kind, Result};
+use crate::limits;
 use crate::stream::BodyStream;
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -83,9 +84,11 @@ impl Request {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 415 when the content type says it is something else, 400 when it is no JSON.
+    /// 415 when the content type says it is something else, 400 when it is no JSON, 413 when it has too
+    /// many values.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         self.demand_json()?;
+        limits::check_values(&self.body)?;
         serde_json::from_slice(&self.body).map_err(|error| {
             if self.body.is_empty() {
                 return Error::bad_parameters("The request must carry a JSON body");

@@ -139,6 +139,7 @@ fn params_of_json(text: &[u8]) -> Result<Body> {
     if text.trim_ascii().is_empty() {
         return Ok(Body::default());
     }
+    limits::check_values(text)?;
     let value: Value = serde_json::from_slice(text)
         .map_err(|error| Error::bad_parameters(format!("params is not usable JSON: {error}")))?;
     limits::check_depth("params", &value)?;

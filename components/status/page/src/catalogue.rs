@@ -50,6 +50,7 @@ fn read(request: &Request) -> Result<Value> {
     let is_json = essence == "application/json"
         || !essence.contains("yaml") && matches!(begins, Some(b'{' | b'['));
     let read = if is_json {
+        limits::check_values(&request.body)?;
         serde_json::from_slice(&request.body).map_err(|error| format!("JSON: {error}"))
     } else {
         windlass_blueprint::yaml_value(&request.body).map_err(|reason| format!("YAML: {reason}"))

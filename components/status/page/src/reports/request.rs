@@ -1,7 +1,7 @@
 //! The body of a report, checked as the original checks it: every mistake at once, in its words.
 
 use serde_json::{Map, Value, json};
-use windlass_core::{Error, Request, Result};
+use windlass_core::{Error, Request, Result, limits};
 use windlass_status::components::Attribute;
 use windlass_status::events::IMPACTS;
 
@@ -35,6 +35,7 @@ impl Posted {
     pub fn read(request: &Request) -> Result<Self> {
         let body = match is_json(request) {
             true if !request.body.is_empty() => {
+                limits::check_values(&request.body)?;
                 serde_json::from_slice(&request.body).map_err(|error| {
                     Error::bad_parameters("Invalid JSON body.")
                         .context(error)

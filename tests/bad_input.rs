@@ -144,6 +144,13 @@ fn queries_that_make_no_sense_are_refused() {
         is_list && is_whole && row.touches == Touches::Tenants
     });
     assert!(lists.len() >= 5, "only {} lists", lists.len());
+    let many_keys = format!("?_sort={}", ["created_at"; 2100].join(","));
+    // Each letter becomes eighteen when it is normalised.
+    let long_text = format!("/deployments?_search={}", "%EF%B7%BA".repeat(1600));
+    windlass
+        .admin()
+        .get(&long_text)
+        .refused(400, "bad_parameters_error");
     for list in lists.iter().map(|row| &row.path) {
         for (query, code) in [
             ("?colour=red", "bad_parameters_error"),
@@ -153,6 +160,7 @@ fn queries_that_make_no_sense_are_refused() {
             ("?_size=many", "bad_parameters_error"),
             ("?_size=99999999999999999999", "bad_parameters_error"),
             ("?_offset=1.5", "bad_parameters_error"),
+            (many_keys.as_str(), "bad_parameters_error"),
             ("?_all_tenants=maybe", "bad_parameters_error"),
             ("?_include=id,colour", "no_such_include_field_error"),
         ] {

@@ -25,6 +25,13 @@ pub const LABELS: usize = 1000;
 /// The most values of one query parameter, and the most parameters.
 pub const QUERY_PARAMETERS: usize = 1000;
 
+/// The most keys of `_sort`: each is a column that SQLite carries along.
+pub const SORT_KEYS: usize = 32;
+
+/// The longest text that is searched for, in bytes. SQLite takes patterns up to 50,000 bytes, and
+/// normalising may make eighteen letters of one.
+pub const SEARCH_TEXT: usize = 2000;
+
 /// Refuses a JSON text with more than [`JSON_VALUES`] values, before anything is made of it.
 ///
 /// # Errors

@@ -82,7 +82,7 @@ impl Listing {
         // What it means is decided with the caller's permission; here it only has to be readable.
         request.query_bool("_all_tenants")?;
         self.read_filters(query, request, own)?;
-        self.read_searches(query, request);
+        self.read_searches(query, request)?;
         Ok(())
     }
 
@@ -120,11 +120,12 @@ impl Listing {
         Ok(())
     }
 
-    fn read_searches(&self, query: &mut ListQuery, request: &Request) {
+    fn read_searches(&self, query: &mut ListQuery, request: &Request) -> Result<()> {
         let (mut conditions, mut values) = (Vec::new(), Vec::new());
         let own = self.search.map(|sql| ("_search", sql));
         for (name, sql) in own.into_iter().chain(self.more_searches.iter().copied()) {
             if let Some(text) = request.query_value(name).filter(|text| !text.is_empty()) {
+                demand_short(name, text)?;
                 conditions.push(format!("{sql} like {{}} escape '\\'"));
                 values.push(Value::Text(like_pattern(text)));
             }
@@ -132,11 +133,12 @@ impl Listing {
         if !conditions.is_empty() {
             query.and(conditions.join(" or "), values);
         }
+        Ok(())
     }
 
     fn read_sort(&self, query: &mut ListQuery, request: &Request) -> Result<()> {
         let mut unknown = Vec::new();
-        for key in SortKey::of(request) {
+        for key in SortKey::of(request)? {
             let sort = match self.fields.find(key.name) {
                 Some(field) => Some(key.by(field.sql, [])),
                 None => (self.sort)(key)?,
@@ -157,6 +159,20 @@ impl From<&Resource> for Listing {
     fn from(resource: &Resource) -> Self {
         Self::of(resource)
     }
+}
+
+/// Refuses a text that is too long to be searched for.
+///
+/// # Errors
+/// 400, with the limit.
+pub fn demand_short(name: &str, text: &str) -> Result<()> {
+    if text.len() <= limits::SEARCH_TEXT {
+        return Ok(());
+    }
+    Err(Error::bad_parameters(format!(
+        "{name} may be at most {} bytes long",
+        limits::SEARCH_TEXT
+    )))
 }
 
 fn demand_few(request: &Request) -> Result<()> {

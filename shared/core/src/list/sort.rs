@@ -1,6 +1,8 @@
 //! `_sort`: the keys of a request, and what a list makes of each.
 
 use crate::db::Value;
+use crate::error::{Error, Result};
+use crate::limits;
 use crate::request::Request;
 
 /// One key of `_sort` as a request names it; what it stands for is the list's business.
@@ -14,12 +16,24 @@ pub struct SortKey<'a> {
 
 impl<'a> SortKey<'a> {
     /// Every key of a request, in the order of appearance.
-    pub fn of(request: &'a Request) -> impl Iterator<Item = Self> {
-        request
+    ///
+    /// # Errors
+    /// 400 for more than [`limits::SORT_KEYS`].
+    pub fn of(request: &'a Request) -> Result<Vec<Self>> {
+        let keys: Vec<Self> = request
             .query_values("_sort")
             .flat_map(|text| text.split(','))
             .map(Self::parse)
             .filter(|key| !key.name.is_empty())
+            .take(limits::SORT_KEYS + 1)
+            .collect();
+        if keys.len() > limits::SORT_KEYS {
+            return Err(Error::bad_parameters(format!(
+                "_sort may have at most {} keys",
+                limits::SORT_KEYS
+            )));
+        }
+        Ok(keys)
     }
 
     fn parse(text: &'a str) -> Self {

@@ -214,7 +214,7 @@ impl EventQuery {
     }
 
     fn read_sort(&mut self, request: &Request) -> Result<()> {
-        for key in SortKey::of(request) {
+        for key in SortKey::of(request)? {
             let Some(field) = field(key.name) else {
                 return Err(Error::bad_parameters(format!(
                     "Unknown field to sort by: {}",

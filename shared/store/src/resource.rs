@@ -25,7 +25,7 @@ pub trait TenantRow: DeserializeOwned {
     fn head(&self) -> &Head;
 }
 
-/// What every row of a tenant has. A row's type may be one around this, or have it flattened.
+/// What every row of a tenant has. A row's type is one around this.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Head {
     /// What other rows refer to.
@@ -194,7 +194,14 @@ pub async fn save<T: TenantRow>(
     let mut settings = String::from("visibility = ?2");
     let mut values = params![row.head().key, row.head().visibility].to_vec();
     if let Some(next) = visibility {
-        demand_widening(tx, scope, row, next).await?;
+        // Where the row is renamed at the same time, its new name is the one that must be free.
+        let (_, column) = names::<T>();
+        let renamed = columns.iter().find(|(name, _)| *name == column);
+        let id = match renamed {
+            Some((_, Value::Text(name))) => name.as_str(),
+            _ => row.head().id.as_str(),
+        };
+        demand_widening(tx, scope, row, id, next).await?;
         values = params![row.head().key, next].to_vec();
     }
     for (name, value) in columns {
@@ -206,7 +213,7 @@ pub async fn save<T: TenantRow>(
     record(tx, scope, row, action).await
 }
 
-/// Demands that a row may be seen by as many as `next` says.
+/// Demands that a row may be seen by as many as `next` says; `id` is the one it has then.
 ///
 /// # Errors
 /// 400 for narrowing, 403 and 409 for what may not become global.
@@ -214,10 +221,10 @@ pub async fn demand_widening<T: TenantRow>(
     db: &impl Db,
     scope: &Scope,
     row: &T,
+    id: &str,
     next: Visibility,
 ) -> Result<()> {
     let Head {
-        id,
         tenant_name,
         visibility,
         ..

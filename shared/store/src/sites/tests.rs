@@ -1,5 +1,5 @@
 use super::*;
-use windlass_core::db::NativeDb;
+use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::list::ListQuery;
 use windlass_core::{Request, params};
@@ -61,4 +61,44 @@ fn a_location_is_two_floats_in_range() {
         }
     }
     assert_eq!(Location::parse("").unwrap(), None);
+}
+
+/// A new name and global visibility at once: the new name is the one that must be free everywhere.
+#[test]
+fn a_site_is_renamed_and_shown_to_all_at_once() {
+    pollster::block_on(async {
+        let db = crate::fresh_database().await;
+        for name in ["harbour", "quay"] {
+            let insert = "insert into tenants (name, created_at) values (?1, '')";
+            db.execute(insert, params![name]).await.unwrap();
+        }
+        let site = async |tenant: &str, name: &str| {
+            let scope = Scope::system("ann", tenant);
+            db.execute(
+                "insert into sites (name, tenant_name, created_by, visibility, created_at)
+                 values (?1, ?2, 'ann', 'tenant', '')",
+                params![name, tenant],
+            )
+            .await
+            .unwrap();
+            resource::find::<Site>(&db, &scope, name).await.unwrap()
+        };
+        let pier = site("harbour", "pier").await;
+        site("quay", "pier").await;
+        let mole = site("quay", "mole").await;
+        let wide = |name: &str| Changes {
+            name: Some(name.to_owned()),
+            visibility: Some(Visibility::Global),
+            ..Changes::default()
+        };
+        let rename = async |tenant: &str, site: &Site, name: &str| {
+            let scope = Scope::system("ann", tenant);
+            db.transaction(async |tx| save(tx, &scope, site, &wide(name)).await)
+                .await
+        };
+        let refusal = rename("harbour", &pier, "mole").await.unwrap_err();
+        assert!(refusal.message().contains("mole"), "{refusal:?}");
+        rename("harbour", &pier, "buoy").await.unwrap();
+        rename("quay", &mole, "lock").await.unwrap();
+    });
 }

@@ -81,11 +81,26 @@ pub async fn find_under_way(
     }))
 }
 
-/// Says how far an upload is.
+/// Whether an upload is still this holder's: part of an update of a blueprint, with the row's key as
+/// `?4`, the holder as `?5` and the states of uploads on their way as `?6`.
+const STILL_OURS: &str = "state in (select value from json_each(?6))
+    and exists (select 1 from queue where queue.key = ?4 and lease_holder = ?5)";
+
+/// Says how far an upload is. One that somebody else took over, or that ended, stays as it is.
 pub async fn advance(db: &impl Db, under_way: &UnderWay, state: State) -> Result<()> {
+    let sql = format!(
+        "update blueprints set state = ?2, updated_at = ?3 where key = ?1 and {STILL_OURS}"
+    );
     db.execute(
-        "update blueprints set state = ?2, updated_at = ?3 where key = ?1",
-        params![under_way.blueprint.key, state, Timestamp::now()],
+        &sql,
+        params![
+            under_way.blueprint.key,
+            state,
+            Timestamp::now(),
+            under_way.queue_key,
+            under_way.holder.as_str(),
+            &State::names(State::is_under_way)
+        ],
     )
     .await
 }
@@ -93,27 +108,32 @@ pub async fn advance(db: &impl Db, under_way: &UnderWay, state: State) -> Result
 /// Gives an upload the archive that was downloaded for it, and its blob with it.
 ///
 /// # Errors
-/// 409 when the blueprint was deleted; 503 when the blob was swept.
+/// 409 when the blueprint was deleted, or somebody else goes on with it; 503 when the blob was swept.
 pub async fn take_archive(tx: &impl Tx, under_way: &UnderWay, archive: &Archive) -> Result<()> {
     blobs::keep(tx, &archive.blob).await?;
     let row = tx
         .first(
-            "update blueprints set archive_blob = ?2, archive_format = ?3, archive_size = ?4,
-                 archive_sha256 = ?5, updated_at = ?6, state = ?7
-             where key = ?1 returning 1",
+            &format!(
+                "update blueprints set archive_blob = ?2, archive_format = ?3, updated_at = ?7,
+                     archive_size = ?8, archive_sha256 = ?9, state = ?10
+                 where key = ?1 and {STILL_OURS} returning 1"
+            ),
             params![
                 under_way.blueprint.key,
                 archive.blob.as_str(),
                 archive.format.as_str(),
+                under_way.queue_key,
+                under_way.holder.as_str(),
+                &State::names(State::is_under_way),
+                Timestamp::now(),
                 archive.size,
                 archive.sha256.as_str(),
-                Timestamp::now(),
                 State::Extracting,
             ],
         )
         .await?;
     row.map(drop)
-        .ok_or_else(|| Error::conflict("The blueprint was deleted"))
+        .ok_or_else(|| Error::conflict("The blueprint was deleted or is somebody else's to upload"))
 }
 
 /// Records the end of an upload and finishes its row in the queue. False when somebody else took
@@ -157,7 +177,9 @@ pub async fn end(tx: &impl Tx, scope: &Scope, under_way: &UnderWay, found: &Foun
 
 /// Records that nobody can end an upload.
 pub async fn give_up(tx: &impl Tx, holder: &str, row: &Leased, error: &str) -> Result<()> {
-    queue::finish(tx, holder, &[row.key]).await?;
+    if queue::finish(tx, holder, &[row.key]).await?.is_empty() {
+        return Ok(());
+    }
     match row.subject.parse() {
         Ok(key) => fail(tx, key, State::FailedUploading, error).await,
         Err(_) => Ok(()),

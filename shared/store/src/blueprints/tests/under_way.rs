@@ -54,6 +54,13 @@ fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
                 .unwrap()
         };
         assert!(!end().await, "it is not theirs");
+        advance(&db, &after, State::Parsing).await.unwrap();
+        assert_eq!(take(&after).await.unwrap_err().kind(), Kind::Conflict);
+        db.transaction(async |tx| give_up(tx, "one", &row, "late").await)
+            .await
+            .unwrap();
+        let theirs = find_under_way(&db, "two", row.key).await.unwrap().unwrap();
+        assert_eq!(theirs.blueprint.state, State::Extracting);
         db.execute(hold, params!["one"]).await.unwrap();
         assert!(end().await);
         let shown = shown(&db, &scope, "crane").await;
@@ -62,7 +69,15 @@ fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
         assert_eq!(shown["upload_execution"]["status"], "terminated");
         assert_eq!(shown["plan"], json!({ "nodes": [] }));
         assert!(!end().await, "it has ended");
+        // A worker that was too late for everything changes nothing.
+        advance(&db, &after, State::Parsing).await.unwrap();
+        assert_eq!(shown_state(&db, &scope).await, "uploaded");
     });
+}
+
+async fn shown_state(db: &NativeDb, scope: &Scope) -> String {
+    let shown = shown(db, scope, "crane").await;
+    shown["state"].as_str().unwrap().to_owned()
 }
 
 #[test]

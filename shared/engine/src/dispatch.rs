@@ -98,8 +98,7 @@ pub async fn give_up_execution<D: Db>(
     why: &str,
     now: Timestamp,
 ) -> Result<()> {
-    db.transaction(async |tx| {
-        queue::finish(tx, holder, &[row.key]).await?;
+    queue::finishing(db, holder, row, async |tx| {
         driver::give_up(tx, &row.subject, why, now).await
     })
     .await
@@ -139,8 +138,11 @@ pub async fn give_up_call<D: Db>(
     .await
 }
 
-/// Finishes the row of a call, and answers the execution that it belongs to.
+/// Finishes the row of a call, and answers the execution that it belongs to. Nothing when the row is
+/// somebody else's by now: then so is the call.
 async fn finish_call(tx: &impl Tx, holder: &str, row: &Leased) -> Result<Option<String>> {
-    queue::finish(tx, holder, &[row.key]).await?;
+    if queue::finish(tx, holder, &[row.key]).await?.is_empty() {
+        return Ok(None);
+    }
     operations::execution_of(tx, &Scope::engine(), &row.subject).await
 }

@@ -158,8 +158,8 @@ impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
         let (db, holder) = (self.leases.db, self.leases.holder);
         let mut calls = Vec::new();
         for row in leased {
-            if let Some(why) = self.leases.is_hopeless(&row) {
-                self.give_up(&row, row.attempts - 1, &why).await?;
+            if let Some(why) = self.leases.why_hopeless(&row) {
+                self.give_up(&row, row.attempts - 1, why).await?;
                 continue;
             }
             match self.dispatch.run(db, holder, row.clone()) {

@@ -140,8 +140,7 @@ pub async fn confirm(
         Sent::Delivered => {
             subscriptions::note_request(db, &subscription, None, now).await?;
             if subscription.channel == Channel::Webhook {
-                db.transaction(async |tx| subscriptions::confirm(tx, &subscription, now).await)
-                    .await?;
+                subscriptions::confirm(db, &subscription, now).await?;
             }
             return finish(db, holder, row).await;
         }
@@ -266,7 +265,7 @@ async fn again_or_not(
     match wait {
         Some(seconds) => {
             let later = now.plus_seconds(seconds);
-            queue::give_back(db, holder, row.key, later, why, false).await
+            queue::give_back(db, holder, row.key, later, Some(why), false).await
         }
         None => finish(db, holder, row).await,
     }

@@ -177,7 +177,7 @@ async fn give_unknown_back(
     let why = format!("this version does not know the work `{kind}` of {subject}");
     log::error("queue", &Error::internal(&why));
     let later = now.plus_seconds(UNKNOWN_AGAIN);
-    give_back(db, holder, row.key, later, &why, false).await
+    give_back(db, holder, row.key, later, Some(&why), false).await
 }
 
 /// Holds leases for longer. Answers the keys that are still this holder's.
@@ -250,7 +250,7 @@ pub async fn give_back(
     holder: &str,
     key: i64,
     not_before: Timestamp,
-    error: &str,
+    error: Option<&str>,
     counts: bool,
 ) -> Result<()> {
     db.execute(

@@ -66,13 +66,10 @@ impl<'a, D: Db> Leases<'a, D> {
         Ok(leased)
     }
 
-    /// Why a row is not even tried: whoever held it was gone too often.
-    pub fn is_hopeless(&self, row: &Leased) -> Option<String> {
-        if row.attempts <= self.options.deaths {
-            return None;
-        }
-        let why = row.last_error.clone();
-        Some(why.unwrap_or_else(|| "whoever worked on it never came back".into()))
+    /// Why a row is not even tried: whoever held it was gone too often. What failed before is another
+    /// matter, and its text is for operators only.
+    pub fn why_hopeless(&self, row: &Leased) -> Option<&'static str> {
+        (row.attempts > self.options.deaths).then_some("whoever worked on it never came back")
     }
 
     /// Forgets a row: it was finished, or is given back.
@@ -108,8 +105,23 @@ impl<'a, D: Db> Leases<'a, D> {
     /// Gives a row back that was not begun.
     pub async fn return_unbegun(&mut self, row: &Leased, now: Timestamp) -> Result<()> {
         self.release(row.key);
-        let why = row.last_error.as_deref().unwrap_or_default();
-        queue::give_back(self.db, self.holder, row.key, now, why, false).await
+        let why = row.last_error.as_deref();
+        self.give_back(row, now, why, false).await
+    }
+
+    /// Gives a row back. Where the database is busy its lease runs out instead, within seconds.
+    async fn give_back(
+        &self,
+        row: &Leased,
+        later: Timestamp,
+        why: Option<&str>,
+        counts: bool,
+    ) -> Result<()> {
+        let given = queue::give_back(self.db, self.holder, row.key, later, why, counts).await;
+        if Self::is_busy(&given) {
+            return Ok(());
+        }
+        given
     }
 
     /// Puts a row back to be tried again, unless it failed too often.
@@ -125,7 +137,7 @@ impl<'a, D: Db> Leases<'a, D> {
             }
             (now.plus_seconds(1_i64 << row.attempts.clamp(0, 8)), true)
         };
-        queue::give_back(self.db, self.holder, row.key, later, &why, counts).await?;
+        self.give_back(row, later, Some(&why), counts).await?;
         Ok(Fate::TriedAgain)
     }
 
@@ -133,6 +145,6 @@ impl<'a, D: Db> Leases<'a, D> {
     pub async fn put_aside(&self, row: &Leased, error: &Error, now: Timestamp) -> Result<()> {
         let later = now.plus_seconds(ASIDE);
         let why = error.for_log();
-        queue::give_back(self.db, self.holder, row.key, later, &why, true).await
+        self.give_back(row, later, Some(&why), true).await
     }
 }

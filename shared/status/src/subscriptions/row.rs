@@ -64,20 +64,21 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Subscription>
     found.ok_or_else(|| Error::not_found("Subscription", id))
 }
 
-/// Confirms a subscription; one that is confirmed stays so.
-pub async fn confirm(tx: &impl Tx, subscription: &Subscription, now: Timestamp) -> Result<()> {
-    tx.execute(
+/// Confirms a subscription; one that is confirmed stays so. No transaction is demanded: a webhook
+/// confirms itself where none may be held, and each of the statements may be repeated.
+pub async fn confirm(db: &impl Db, subscription: &Subscription, now: Timestamp) -> Result<()> {
+    db.execute(
         "update status_subscriptions set confirmed_at = ?2, last_error = null
          where id = ?1 and confirmed_at is null",
         params![subscription.id.as_str(), now],
     )
     .await?;
-    stop_asking(tx, subscription).await
+    stop_asking(db, subscription).await
 }
 
-async fn stop_asking(tx: &impl Tx, subscription: &Subscription) -> Result<()> {
-    queue::remove_all(tx, Work::StatusSubscriptionExpiry, &[&subscription.id]).await?;
-    queue::remove_all(tx, Work::StatusConfirmation, &[&subscription.id]).await
+async fn stop_asking(db: &impl Db, subscription: &Subscription) -> Result<()> {
+    queue::remove_all(db, Work::StatusSubscriptionExpiry, &[&subscription.id]).await?;
+    queue::remove_all(db, Work::StatusConfirmation, &[&subscription.id]).await
 }
 
 /// Deletes a subscription in the name of an administrator.

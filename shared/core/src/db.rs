@@ -207,7 +207,8 @@ pub trait Tx: Db<Tx = Self> + Sized {}
 /// The failure of a statement, from the database's own text.
 #[cfg(any(feature = "native", target_arch = "wasm32"))]
 pub(crate) fn failure(text: &str, sql: &str) -> Error {
-    let locked = text.contains("database is locked") || text.contains("database table is locked");
+    // The platform hands over texts only, so this is the one place that reads them.
+    let says = |part: &str| text.contains(part);
     let sql: String = sql
         .split_whitespace()
         .collect::<Vec<_>>()
@@ -215,19 +216,41 @@ pub(crate) fn failure(text: &str, sql: &str) -> Error {
         .chars()
         .take(300)
         .collect();
-    if locked {
-        return Error::new(
-            crate::error::Kind::Unavailable,
-            "The database is busy, try again",
-        )
-        .context(format!("{text} in: {sql}"));
-    }
-    Error::internal(format!("{text} in: {sql}"))
+    let error = if says("database is locked") || says("database table is locked") {
+        let busy = "The database is busy, try again";
+        Error::new(crate::error::Kind::Unavailable, busy)
+    } else if says("disk is full") {
+        let full = "There is no room left to store anything";
+        Error::new(crate::error::Kind::Unavailable, full)
+    } else if says("FOREIGN KEY constraint failed") {
+        Error::conflict("Something that this belongs to was deleted in the meantime")
+    } else {
+        Error::internal("")
+    };
+    error.context(format!("{text} in: {sql}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "native")]
+    #[test]
+    fn what_the_database_says_becomes_what_a_client_can_do() {
+        use crate::error::Kind;
+        for (text, kind) in [
+            ("database is locked", Kind::Unavailable),
+            ("database or disk is full", Kind::Unavailable),
+            ("FOREIGN KEY constraint failed", Kind::Conflict),
+            ("no such table: x", Kind::Internal),
+        ] {
+            let error = failure(text, "insert into\n x");
+            assert_eq!(error.kind(), kind, "{text}");
+            assert!(!error.message().contains(text), "{text}");
+            let cause = format!("{text} in: insert into x");
+            assert_eq!(error.log_context(), Some(cause.as_str()));
+        }
+    }
 
     #[test]
     fn a_column_of_the_wrong_type_is_named_without_its_value() {

@@ -68,10 +68,7 @@ pub async fn replace(
         .transaction(async |tx| {
             let blueprint = blueprints::find_own(tx, scope, &read.id).await?;
             if blueprint.key != read.key || blueprint.archive != read.archive {
-                return Err(Error::conflict(format!(
-                    "The archive of blueprint `{}` was changed by somebody else",
-                    read.id
-                )));
+                return Err(changed_meanwhile(&read.id));
             }
             blueprints::save_archive(tx, scope, &blueprint, archive, action).await
         })
@@ -80,4 +77,11 @@ pub async fn replace(
         blobs.add(&old.blob);
     }
     Ok(())
+}
+
+/// The refusal of a change to an archive that somebody else changed first.
+pub fn changed_meanwhile(id: &str) -> Error {
+    Error::conflict(format!(
+        "The archive of blueprint `{id}` was changed by somebody else"
+    ))
 }

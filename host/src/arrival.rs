@@ -61,11 +61,16 @@ impl Arrival {
         }
     }
 
-    /// Waits until the body is there, or the part of it that is waited for.
+    /// Waits until the body is there, or the part of it that is waited for. One that is announced as larger
+    /// is not waited for: its component may refuse it by its length.
     ///
     /// # Errors
     /// When it is too slow, or breaks off.
     pub async fn begin(&mut self) -> Result<(), Refused> {
+        let announced = self.incoming.size_hint().upper();
+        if announced.is_some_and(|bytes| bytes > BEFORE as u64) {
+            return Ok(());
+        }
         while !self.is_over && self.bytes < BEFORE as u64 {
             let next = std::future::poll_fn(|context| self.poll_incoming(context)).await;
             match next {

@@ -1,7 +1,7 @@
 //! What is refused although the HTTP parser takes it: heads that two servers in a row may read
 //! differently, which is how requests are smuggled past the first.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Version};
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Checks the head of a request; an error is the text for the client.
 ///
 /// # Errors
-/// No or more than one `Host`, more than one transfer coding, a transfer coding beside a length.
+/// No or more than one `Host`, more than one transfer coding or another than `chunked`. Lengths are the
+/// parser's: it refuses two that differ, and after a request with a length beside a transfer coding
+/// it closes the connection.
 pub fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
     let headers = request.headers();
     match count(headers, &HOST) {
@@ -23,9 +25,6 @@ pub fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
     }
     match count(headers, &TRANSFER_ENCODING) {
         0 => {}
-        1 if headers.contains_key(CONTENT_LENGTH) => {
-            return Err("Both Content-Length and Transfer-Encoding are given");
-        }
         1 => {
             let coding = headers.get(TRANSFER_ENCODING).map(|value| value.as_bytes());
             if !coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked")) {
@@ -33,9 +32,6 @@ pub fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
             }
         }
         _ => return Err("The header Transfer-Encoding is given more than once"),
-    }
-    if count(headers, &CONTENT_LENGTH) > 1 {
-        return Err("The header Content-Length is given more than once");
     }
     Ok(())
 }
@@ -233,18 +229,6 @@ mod tests {
                     ("transfer-encoding", "chunked"),
                     ("transfer-encoding", "chunked"),
                 ],
-                Some("more than once"),
-            ),
-            (
-                vec![
-                    host,
-                    ("transfer-encoding", "chunked"),
-                    ("content-length", "3"),
-                ],
-                Some("Both"),
-            ),
-            (
-                vec![host, ("content-length", "3"), ("content-length", "3")],
                 Some("more than once"),
             ),
         ] {

@@ -1,4 +1,4 @@
-//! The schema and all SQL, one file per table.
+//! The schema, and the SQL of what all domains share: one table, one file or folder.
 //!
 //! Store functions say what they do to rows: `find`, `list`, `insert`, `save`, `delete`. Whatever
 //! reads a tenant's data takes a scope, so a forgotten permission check does not compile.

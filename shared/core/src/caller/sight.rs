@@ -1,7 +1,8 @@
 //! Which rows of a tenant's table a scope sees: the only place where that rule is written as SQL.
 //!
 //! A row is seen from its own tenant, and from everywhere when it is global. A private one is seen
-//! by its creator and by who manages its tenant. The columns are `tenant_name`, `visibility` and
+//! by its creator and by who manages its tenant. Whether a name is taken, here or globally, is another
+//! question, which tables ask themselves. The columns are `tenant_name`, `visibility` and
 //! `created_by`; the parameters are `?1` to `?3`, so a statement's own begin at `?4`.
 
 use super::{Reach, Scope};

@@ -10,7 +10,8 @@
 
 mod common;
 
-use common::{Answer, DyingDb, EngineOnly, World, http, run};
+use common::dying::DyingDb;
+use common::{Answer, EngineOnly, World, http, run};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::cell::Cell;
@@ -19,6 +20,7 @@ use std::rc::Rc;
 use std::time::Instant;
 use windlass_core::db::Db;
 use windlass_core::params;
+use windlass_engine::dispatch;
 use windlass_store::queue::{self, Work};
 
 fn two_nodes() -> World {
@@ -324,4 +326,45 @@ fn five_hundred_nodes_without_operations() {
             world.events(&id).len()
         );
     }
+}
+
+#[test]
+fn whoever_lost_a_row_cannot_give_it_up() {
+    let world = World::new();
+    world.node("web", json!({ "create": http("create") }), &[]);
+    let id = world.start("install", json!({}));
+    let now = world.now();
+    let lent = run(queue::lease(&world.db, "one", 1, 1000, now)).unwrap();
+    world.sql("update queue set lease_holder = 'two'");
+    run(dispatch::give_up_execution(
+        &world.db, "one", &lent[0], "late", now,
+    ))
+    .unwrap();
+    assert_eq!(world.status(&id), "pending", "it is somebody else's to end");
+    world.sql("update queue set lease_holder = null, lease_until = null");
+    world.until_under_way();
+    world.sql("update queue set lease_holder = 'two'");
+    let call = world.text("select subject from queue where kind = 'operation'");
+    let row = queue::Leased {
+        work: Work::Operation,
+        subject: call,
+        ..lent[0].clone()
+    };
+    run(dispatch::give_up_call(&world.db, "one", &row, "late", now)).unwrap();
+    assert_eq!(world.status(&id), "started");
+}
+
+#[test]
+fn what_is_given_up_tells_no_private_text() {
+    let world = World::new();
+    world.node("web", json!({ "create": http("create") }), &[]);
+    let id = world.start("install", json!({}));
+    world.sql("update queue set attempts = 60, last_error = 'broken (select secret from x)'");
+    world.work();
+    assert_eq!(world.status(&id), "failed");
+    let error = world.text("select error from executions");
+    assert!(
+        error.contains("never came back") && !error.contains("secret"),
+        "{error}"
+    );
 }

@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod dying;
+
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
-use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Tx, Value as DbValue};
+use windlass_core::db::{Db, NativeDb, Value as DbValue};
 use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_engine::control::{self, Action};
@@ -161,68 +163,6 @@ impl Outbound for Network {
         }
     }
 }
-
-/// A database that dies after so many statements: each further one fails.
-#[derive(Clone)]
-pub struct DyingDb {
-    pub inner: NativeDb,
-    pub left: Rc<Cell<i64>>,
-}
-
-/// A transaction on it.
-pub struct DyingTransaction {
-    inner: NativeTransaction,
-    left: Rc<Cell<i64>>,
-}
-
-/// Counts a statement.
-fn live_on(left: &Cell<i64>) -> Result<()> {
-    left.set(left.get() - 1);
-    if left.get() < 0 {
-        return Err(Error::internal("killed"));
-    }
-    Ok(())
-}
-
-impl Db for DyingDb {
-    type Tx = DyingTransaction;
-
-    async fn query(&self, sql: &str, parameters: &[DbValue]) -> Result<Vec<Row>> {
-        live_on(&self.left)?;
-        self.inner.query(sql, parameters).await
-    }
-
-    async fn transaction<T>(
-        &self,
-        work: impl AsyncFnOnce(&DyingTransaction) -> Result<T>,
-    ) -> Result<T> {
-        let left = self.left.clone();
-        self.inner
-            .transaction(async |tx| {
-                work(&DyingTransaction {
-                    inner: tx.clone(),
-                    left,
-                })
-                .await
-            })
-            .await
-    }
-}
-
-impl Db for DyingTransaction {
-    type Tx = Self;
-
-    async fn query(&self, sql: &str, parameters: &[DbValue]) -> Result<Vec<Row>> {
-        live_on(&self.left)?;
-        self.inner.query(sql, parameters).await
-    }
-
-    async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
-        work(self).await
-    }
-}
-
-impl Tx for DyingTransaction {}
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     pollster::block_on(future)

@@ -32,7 +32,8 @@ const UPLOAD_EXECUTION: &str = "(select json_object('id', e.id, 'workflow_id', e
      'deployment_id', e.deployment_id, 'deployment_display_name', null, \
      'blueprint_id', e.blueprint_id, 'status', e.status, \
      'status_display', case e.status when 'terminated' then 'completed' else e.status end, \
-     'error', e.error, 'parameters', json(e.parameters), \
+     'error', iif(e.status in ('terminated', 'failed', 'cancelled'), coalesce(e.error, ''), \
+         e.error), 'parameters', json(e.parameters), \
      'is_system_workflow', json(iif(e.is_system_workflow, 'true', 'false')), \
      'is_dry_run', json(iif(e.is_dry_run, 'true', 'false')), \
      'created_at', e.created_at, 'started_at', e.started_at, 'ended_at', e.ended_at, \

@@ -153,7 +153,7 @@ fn an_upload_is_stored_whole() {
         assert_eq!(execution["status_display"], "completed");
         assert_eq!(execution["parameters"]["blueprint_id"], "crane");
         assert_eq!(execution["is_system_workflow"], false);
-        assert_eq!(execution["error"], Value::Null);
+        assert_eq!(execution["error"], "");
         let audited = "select count(*) from audit_log where target_id = 'crane'";
         assert_eq!(
             db.first(audited, &[])

@@ -20,7 +20,11 @@ static FIELDS: [Field; 24] = concat(
             "status_display",
             "case t.status when 'terminated' then 'completed' else t.status end",
         ),
-        Field::text("error", "t.error"),
+        // Empty, not null, once it is over: that nothing went wrong is known then.
+        Field::text(
+            "error",
+            "iif(t.status in ('terminated', 'failed', 'cancelled'), coalesce(t.error, ''), t.error)",
+        ),
         Field::json("parameters", "t.parameters"),
         Field::boolean("is_system_workflow", "t.is_system_workflow"),
         Field::boolean("is_dry_run", "t.is_dry_run"),

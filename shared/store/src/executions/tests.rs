@@ -132,7 +132,7 @@ fn an_execution_looks_as_clients_expect() {
             serde_json::json!({
                 "id": "i1", "workflow_id": "install", "deployment_id": "crane",
                 "deployment_display_name": null, "blueprint_id": null, "status": "terminated",
-                "status_display": "completed", "error": null, "parameters": {},
+                "status_display": "completed", "error": "", "parameters": {},
                 "is_system_workflow": false, "is_dry_run": false,
                 "created_at": "2026-01-01T00:00:00.000Z", "started_at": null, "ended_at": null,
                 "scheduled_for": null, "allow_custom_parameters": false, "resume": false,
@@ -141,6 +141,23 @@ fn an_execution_looks_as_clients_expect() {
                 "resource_availability": "tenant",
             })
         );
+    });
+}
+
+#[test]
+fn only_what_is_over_says_that_nothing_went_wrong() {
+    pollster::block_on(async {
+        let db = database().await;
+        let rows = Status::ALL.map(|status| (status.name(), "install", status.name()));
+        run(&db, &rows).await;
+        let statement =
+            EXECUTIONS.page_statement(&scope("ann", "harbour"), &query("_include=error,status"));
+        let page = list::page(&db, &statement).await.unwrap();
+        for item in page.parse::<serde_json::Value>().unwrap() {
+            let status = Status::named(item["status"].as_str().unwrap()).unwrap();
+            let want = status.has_ended().then_some("");
+            assert_eq!(item["error"].as_str(), want, "{status:?}");
+        }
     });
 }
 

@@ -7,6 +7,7 @@ pub mod deployment_status;
 mod deployment_to_run;
 mod list;
 mod removal;
+mod restored;
 mod row;
 mod status;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod waiting;
 pub use deployment_to_run::{DeploymentToRun, deployment_to_run, workflow};
 pub use list::{EXECUTIONS, without_system_workflows};
 pub use removal::{Removal, delete};
+pub use restored::restore;
 pub use row::{Execution, find, find_if_any, insert, note_requeue, save, save_for, start};
 pub use status::Status;
 pub use waiting::{count_active, in_the_way, startable, system_is_busy};

@@ -53,14 +53,8 @@ async fn restore(tx: &impl Tx, scope: &Scope, body: &StartBody, status: Status) 
         id => Some(deployments::find(tx, scope, id).await?),
     };
     let execution = restored(scope, body, status, deployment.as_ref());
-    match executions::start(tx, scope, &execution).await {
-        Ok(_) => Ok(execution.id),
-        Err(error) if error.is_unique_violation() => Err(Error::conflict(format!(
-            "Execution with ID `{}` already exists",
-            execution.id
-        ))),
-        Err(error) => Err(error),
-    }
+    executions::restore(tx, scope, &execution).await?;
+    Ok(execution.id)
 }
 
 fn restored(
@@ -71,6 +65,10 @@ fn restored(
 ) -> Execution {
     let tenant = deployment.map_or(scope.tenant(), |found| &found.tenant_name);
     let creator = body.created_by.as_deref().unwrap_or(scope.username());
+    let parameter = |name: &str| {
+        let value = body.parameters.get(name)?;
+        value.as_str().map(str::to_owned)
+    };
     Execution {
         id: body.id.clone().unwrap_or_else(ids::new_uuid),
         tenant_name: tenant.to_owned(),
@@ -79,7 +77,10 @@ fn restored(
         created_at: body.created_at.unwrap_or_else(Timestamp::now),
         deployment_key: deployment.map(|found| found.key),
         deployment_id: deployment.map(|found| found.id.clone()),
-        blueprint_id: deployment.map(|found| found.blueprint_id.clone()),
+        // An upload has no deployment; its parameters say which blueprint it made.
+        blueprint_id: deployment
+            .map(|found| found.blueprint_id.clone())
+            .or_else(|| parameter("blueprint_id")),
         workflow_id: body.workflow_id.clone(),
         status,
         error: body.error.clone(),

@@ -276,6 +276,60 @@ fn a_restored_execution_does_not_run() {
 }
 
 #[test]
+fn a_restored_execution_has_the_place_it_had() {
+    pollster::block_on(async {
+        let application = Application::start().await;
+        let restore = async |id: &str, workflow: &str, day: u8| {
+            let body = json!({
+                "deployment_id": if workflow == "upload_blueprint" { "" } else { "dock" },
+                "workflow_id": workflow, "force_status": "terminated", "id": id,
+                "created_at": format!("2020-01-{day:02}T00:00:00Z"),
+                "parameters": { "blueprint_id": "cranes" },
+            });
+            application
+                .call(ROOT, Method::POST, "/executions", body, 201)
+                .await
+        };
+        let places = async || {
+            let sql = "select json_array(create_execution, latest_execution, upload_execution)
+                 from deployments d join blueprints b on b.key = d.blueprint_key
+                 where d.id = 'dock'";
+            application
+                .db
+                .first_json::<Value>(sql, &[])
+                .await
+                .unwrap()
+                .unwrap()
+        };
+        for (id, workflow, day, want) in [
+            ("up", "upload_blueprint", 1, json!([null, null, "up"])),
+            ("in", "install", 4, json!([null, "in", "up"])),
+            // What is older does not become the latest, but a creation is one.
+            (
+                "made",
+                "create_deployment_environment",
+                2,
+                json!(["made", "in", "up"]),
+            ),
+            ("heal", "heal", 3, json!(["made", "in", "up"])),
+            ("scale", "scale", 5, json!(["made", "scale", "up"])),
+            // A creation counts as the first that ever happened, however young it is.
+            (
+                "again",
+                "create_deployment_environment",
+                9,
+                json!(["again", "again", "up"]),
+            ),
+            ("stop", "stop", 6, json!(["again", "stop", "up"])),
+        ] {
+            let restored = restore(id, workflow, day).await;
+            assert_eq!(restored["blueprint_id"], "cranes", "{id}");
+            assert_eq!(places().await, want, "{id}");
+        }
+    });
+}
+
+#[test]
 fn whoever_runs_an_execution_reports_with_its_token() {
     pollster::block_on(async {
         let application = Application::start().await;

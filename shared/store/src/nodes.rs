@@ -55,10 +55,11 @@ static FIELDS: [Field; 26] = concat(
             "actual_planned_number_of_instances",
             "t.actual_planned_number_of_instances",
         ),
+        // One that was never checked is not known to be there.
         Field::integer(
             "unavailable_instances",
             "(select count(*) from node_instances i where i.deployment_key = t.deployment_key
-                 and i.node_id = t.id and i.is_status_check_ok = 0)",
+                 and i.node_id = t.id and i.is_status_check_ok is not 1)",
         ),
         Field::integer(
             "drifted_instances",

@@ -236,28 +236,28 @@ fn counts_follow_every_change_of_an_instance() {
                 .unwrap()
                 .to_owned()
         };
-        assert_eq!(counts().await, "[3,1,2,0,0]");
+        assert_eq!(counts().await, "[3,1,2,3,0]");
         let check = json!({ "status": { "ok": false }, "source_relationships_configuration_drift": { "x": { "ok": true, "result": { "a": 1 } } } });
         for (sql, want) in [
             (
                 "update node_instances set state = 'starting' where id = 'd1_0'",
-                "[3,1,1,0,0]",
+                "[3,1,1,3,0]",
             ),
             (
                 "update node_instances set state = 'started', system_properties = ?1 where id = 'd1_0'",
-                "[3,2,1,1,1]",
+                "[3,2,1,3,1]",
             ),
             (
                 "update node_instances set system_properties = '{\"configuration_drift\": {\"ok\": true, \"result\": null}, \"status\": {\"ok\": true}}' where id = 'd1_0'",
-                "[3,2,1,0,0]",
+                "[3,2,1,2,0]",
             ),
             (
                 "update node_instances set system_properties = '{\"configuration_drift\": \"odd\", \"status\": 3}' where id = 'd1_0'",
-                "[3,2,1,0,0]",
+                "[3,2,1,3,0]",
             ),
             (
                 "delete from node_instances where id = 'd1_0'",
-                "[2,1,1,0,0]",
+                "[2,1,1,2,0]",
             ),
         ] {
             let check = [Value::from(&check)];

@@ -125,6 +125,41 @@ fn nodes_come_back_as_they_were_stored() {
 }
 
 #[test]
+fn an_instance_is_unavailable_until_a_check_went_well() {
+    pollster::block_on(async {
+        let (db, scope, owner) = deployment().await;
+        insert_many(&db, &owner, &[node("a", &"{}".into())])
+            .await
+            .unwrap();
+        for (id, system_properties) in [
+            ("never", "{}"),
+            ("failed", r#"{"status": {"ok": false}}"#),
+            ("well", r#"{"status": {"ok": true}}"#),
+        ] {
+            db.execute(
+                "insert into node_instances (deployment_key, deployment_id, id, node_id,
+                     tenant_name, created_by, visibility, \"index\", relationships,
+                     scaling_groups, system_properties)
+                 values (?1, ?2, ?3, 'a', ?4, 'ann', 'tenant', 1, '[]', '[]', ?5)",
+                params![
+                    owner.key,
+                    &owner.id,
+                    id,
+                    &owner.tenant_name,
+                    system_properties
+                ],
+            )
+            .await
+            .unwrap();
+        }
+        let nodes = list(&db, &scope, "_include=unavailable_instances").await;
+        assert_eq!(nodes, [json!({ "unavailable_instances": 2 })]);
+        let sum = db.first("select unavailable from instance_counts", &[]);
+        assert_eq!(sum.await.unwrap().unwrap().integer(0).unwrap(), 2);
+    });
+}
+
+#[test]
 fn large_deployments_are_stored_in_batches() {
     pollster::block_on(async {
         let (db, _, owner) = deployment().await;

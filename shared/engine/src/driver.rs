@@ -166,10 +166,10 @@ impl<'a, T: Tx> Drive<'a, T> {
     async fn defaults(&self) -> Result<RetryDefaults> {
         let standard = RetryDefaults::default();
         let retries = config::integer(self.tx, "task_retries").await?;
-        let after = config::integer(self.tx, "task_retry_interval").await?;
+        let after = config::number(self.tx, "task_retry_interval").await?;
         Ok(RetryDefaults {
             retries: retries.unwrap_or(standard.retries),
-            after: after.map_or(standard.after, |seconds| seconds.clamp(0, 86_400) * 1000),
+            after: after.map_or(standard.after, workflows::milliseconds),
         })
     }
 

@@ -447,6 +447,29 @@ fn a_dry_run_tells_everything_and_changes_nothing() {
 }
 
 #[test]
+fn another_try_may_wait_for_days_or_for_part_of_a_second() {
+    for (setting, own, want) in [
+        ("172800", json!(null), json!(172_800)),
+        ("0.5", json!(null), json!(0.5)),
+        ("15", json!(172_800), json!(172_800)),
+    ] {
+        let world = World::new();
+        world.sql(&format!(
+            "update config set value = '{setting}' where name = 'task_retry_interval'"
+        ));
+        let mut create = http("create");
+        create["retry_interval"] = own;
+        world.node("vm", json!({ "create": create }), &[]);
+        world.start("install", json!({}));
+        world.work();
+        let parameters =
+            world.text("select parameters from operations where type = 'RemoteWorkflowTask'");
+        let parameters: Value = serde_json::from_str(&parameters).unwrap();
+        assert_eq!(parameters["retry_interval"], want, "{setting}");
+    }
+}
+
+#[test]
 fn operations_look_as_clients_know_them() {
     let world = World::new();
     world.node("vm", json!({ "create": http("create") }), &[]);

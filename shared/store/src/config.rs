@@ -87,18 +87,22 @@ impl Setting {
 /// The value of a setting that is a whole number, whatever its scope. One that is something else
 /// counts as not set: a login must not fail over it.
 pub async fn integer(db: &impl Db, name: &str) -> Result<Option<i64>> {
-    let row = db
-        .first(
-            "select value from config where name = ?1 order by scope limit 1",
-            params![name],
-        )
-        .await?;
-    let value: Option<Value> = row.map(|row| row.json(0)).transpose()?;
+    let value = value(db, name).await?;
     Ok(value.and_then(|value| {
         value
             .as_i64()
             .or_else(|| value.as_f64().map(|real| real as i64))
     }))
+}
+
+/// The same for a setting that is a number, with its fraction.
+pub async fn number(db: &impl Db, name: &str) -> Result<Option<f64>> {
+    Ok(value(db, name).await?.and_then(|value| value.as_f64()))
+}
+
+async fn value(db: &impl Db, name: &str) -> Result<Option<Value>> {
+    let sql = "select value from config where name = ?1 order by scope limit 1";
+    db.first_json(sql, params![name]).await
 }
 
 /// Every setting, or those of one scope, by scope and name.

@@ -77,7 +77,7 @@ fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&st
     parameters
 }
 
-#[allow(clippy::cast_precision_loss, reason = "at most a day")]
+#[allow(clippy::cast_precision_loss, reason = "at most a year")]
 fn seconds(millis: i64) -> Value {
     if millis % 1000 == 0 {
         json!(millis / 1000)

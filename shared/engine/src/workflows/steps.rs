@@ -146,10 +146,13 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Seconds of a blueprint as milliseconds, within a day.
+/// The longest wait for another try, in seconds: a year. The setting's schema says so too.
+const LONGEST_WAIT: f64 = 31_536_000.0;
+
+/// Seconds of a blueprint or a setting as milliseconds, within a year.
 pub fn milliseconds(seconds: f64) -> i64 {
-    #[allow(clippy::cast_possible_truncation, reason = "clamped to a day")]
-    let millis = (seconds * 1000.0).clamp(0.0, 86_400_000.0) as i64;
+    #[allow(clippy::cast_possible_truncation, reason = "clamped to a year")]
+    let millis = (seconds.clamp(0.0, LONGEST_WAIT) * 1000.0) as i64;
     millis
 }
 

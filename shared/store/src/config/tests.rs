@@ -105,6 +105,20 @@ fn a_change_is_checked_in_the_documented_order() {
             ),
             ("task_retries", "default", json!("7"), false, Ok(json!(7))),
             (
+                "task_retry_interval",
+                "default",
+                json!(7 * 86_400),
+                false,
+                Ok(json!(7 * 86_400)),
+            ),
+            (
+                "task_retry_interval",
+                "default",
+                json!(366 * 86_400),
+                false,
+                Err(Kind::Conflict),
+            ),
+            (
                 "task_retries",
                 "default",
                 json!("-7"),
@@ -171,6 +185,8 @@ fn whole_numbers_are_read_and_nothing_else_counts_as_one() {
             );
         }
         assert_eq!(integer(&db, "colour").await.unwrap(), None);
+        assert_eq!(number(&db, "task_retries").await.unwrap(), Some(60.0));
+        assert_eq!(number(&db, "log_level").await.unwrap(), None);
         let sql = "select value from config where name = ?1 order by scope limit 1";
         let plan = db.plan(sql, params!["x"]).await.unwrap().join("\n");
         assert!(

@@ -20,8 +20,20 @@ pub fn check(what: &str, id: &str) -> Result<()> {
     }
 }
 
-/// Checks length and characters only: deployment ids may begin with a digit.
-pub fn check_characters(what: &str, id: &str) -> Result<()> {
+/// Checks a name that a blueprint chose, as those of nodes: they may have spaces and any letters,
+/// but no control characters, which many readers of a text take for its end.
+pub fn check_name(what: &str, name: &str) -> Result<()> {
+    check_length(what, name)?;
+    if name.chars().any(char::is_control) {
+        return Err(refuse(
+            what,
+            format!("The `{what}` argument contains illegal characters: control characters"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_length(what: &str, id: &str) -> Result<()> {
     if id.is_empty() {
         return Err(refuse(what, format!("The `{what}` argument is empty")));
     }
@@ -33,6 +45,12 @@ pub fn check_characters(what: &str, id: &str) -> Result<()> {
             ),
         ));
     }
+    Ok(())
+}
+
+/// Checks length and characters only: deployment ids may begin with a digit.
+pub fn check_characters(what: &str, id: &str) -> Result<()> {
+    check_length(what, id)?;
     if id
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "_-.~".contains(c))
@@ -109,6 +127,24 @@ mod tests {
         }
         assert!(check("blueprint_id", "a-b_c.d~9").is_ok());
         assert!(check_characters("deployment_id", "9lives").is_ok());
+    }
+
+    #[test]
+    fn a_name_of_a_blueprint_has_any_letters_but_an_end() {
+        let long = "é".repeat(256);
+        for name in ["web server", "größe", "a/b", "1", long.as_str()] {
+            check_name("id", name).unwrap();
+        }
+        for (name, part) in [
+            ("", "is empty"),
+            (&format!("{long}e"), "is too long"),
+            ("a\0", "illegal characters"),
+            ("a\nb", "illegal characters"),
+            ("\u{85}", "illegal characters"),
+        ] {
+            let refusal = check_name("id", name).unwrap_err();
+            assert!(refusal.message().contains(part), "{name}: {refusal:?}");
+        }
     }
 
     #[test]

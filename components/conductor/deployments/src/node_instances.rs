@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
-use windlass_core::{Context, Error, Permission, Response, Result, Scope};
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_deployment::environment;
 use windlass_store::deployments;
 use windlass_store::node_instances::{self as instances, NODE_INSTANCE, NewInstance, Record};
@@ -196,14 +196,21 @@ pub async fn create_many(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// An instance of a request. What is wrong with one is told without its values.
 fn checked(given: Map<String, Value>) -> Result<NewInstance> {
-    serde_json::from_value(Value::Object(given)).map_err(|error| {
+    let read = serde_json::from_value(Value::Object(given));
+    let instance: NewInstance = read.map_err(|error| {
         let text = error.to_string();
         let why = match text.split_once(", expected ") {
             Some((_, expected)) => format!("a value is no {expected}"),
             None => text,
         };
         Error::bad_parameters(format!("node_instances: {why}"))
-    })
+    })?;
+    ids::check_name("id", &instance.id)?;
+    ids::check_name("node_id", &instance.node_id)?;
+    if let Some(host) = &instance.host_id {
+        ids::check_name("host_id", host)?;
+    }
+    Ok(instance)
 }
 
 /// `DELETE /node-instances/{node_instance_id}`: only updates of a deployment do.

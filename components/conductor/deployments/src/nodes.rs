@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
-use windlass_core::{Context, Error, Permission, Response, Result, Scope};
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_deployment::environment::{self, new_node};
 use windlass_store::deployments;
 use windlass_store::nodes::{self, CHANGEABLE, NODE, NewNode};
@@ -97,6 +97,10 @@ fn checked(node: &Map<String, Value>) -> Result<NewNode> {
     let node = new_node(node);
     if node.id.is_empty() {
         return Err(Error::missing("id"));
+    }
+    ids::check_name("id", &node.id)?;
+    if let Some(host) = &node.host_id {
+        ids::check_name("host_id", host)?;
     }
     Ok(node)
 }

@@ -1,5 +1,7 @@
 //! Requests through the routes, with callers that only tests have.
 
+mod added;
+
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;

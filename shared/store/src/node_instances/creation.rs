@@ -23,7 +23,7 @@ pub struct NewInstance {
     /// The instance of the host that it is in.
     #[serde(default)]
     pub host_id: Option<String>,
-    /// 1, 2, ... among the instances of its node.
+    /// 1, 2, ... among the instances of its node; the next one where it is not given.
     #[serde(default)]
     pub index: Option<i64>,
     /// `{type, target_id, target_name}` of each.
@@ -81,13 +81,14 @@ pub async fn add_many(
 
 /// Stores the instances of a new deployment, whose audit row names the deployment: uninitialized,
 /// version 1. An id that the tenant has already gets a new ending, also where hosts and
-/// relationships name it.
+/// relationships name it; an instance without an index gets the next one of its node.
 pub async fn insert_many(
     tx: &impl Tx,
     owner: &Owner,
     mut instances: Vec<NewInstance>,
 ) -> Result<()> {
     rename_taken(tx, owner, &mut instances).await?;
+    number(tx, owner, &mut instances).await?;
     for batch in instances.chunks(BATCH) {
         let rows: Vec<Row> = batch.iter().map(Row::of).collect();
         tx.execute(
@@ -108,6 +109,39 @@ pub async fn insert_many(
             ],
         )
         .await?;
+    }
+    Ok(())
+}
+
+/// Gives those without an index the next one that is free after all that their node has.
+async fn number(db: &impl Db, owner: &Owner, instances: &mut [NewInstance]) -> Result<()> {
+    let mut given: HashMap<String, HashSet<i64>> = HashMap::new();
+    let mut nodes = HashSet::new();
+    for NewInstance { node_id, index, .. } in instances.iter() {
+        match index {
+            Some(index) => drop(given.entry(node_id.clone()).or_default().insert(*index)),
+            None => drop(nodes.insert(node_id.as_str())),
+        }
+    }
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let sql = "select json_group_object(node_id, last) from (
+                   select node_id, max(\"index\") as last from node_instances
+                   where deployment_key = ?1 and node_id in (select value from json_each(?2))
+                   group by node_id)";
+    let last = db
+        .first_json(sql, params![owner.key, json_text(&nodes)?])
+        .await?;
+    let mut last: HashMap<String, i64> = last.unwrap_or_default();
+    for instance in instances.iter_mut().filter(|one| one.index.is_none()) {
+        let given = given.entry(instance.node_id.clone()).or_default();
+        let last = last.entry(instance.node_id.clone()).or_default();
+        *last = last.saturating_add(1);
+        while given.contains(last) && *last < i64::MAX {
+            *last = last.saturating_add(1);
+        }
+        instance.index = Some(*last);
     }
     Ok(())
 }

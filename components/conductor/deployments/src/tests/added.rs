@@ -51,3 +51,24 @@ fn added_nodes_and_instances_have_names_that_can_be_asked_for() {
     let spaced = nodes(json!({ "id": "großes Licht" }));
     harbour.ask("admin", "POST", "/nodes", spaced, 201);
 }
+
+#[test]
+fn an_added_instance_gets_the_next_index_of_its_node() {
+    let harbour = Harbour::new();
+    let add = |instances: Value| {
+        let body = json!({ "deployment_id": "d1", "node_instances": instances });
+        harbour.ask("admin", "POST", "/node-instances", body, 201);
+    };
+    add(json!([{ "id": "lamp_2", "node_id": "lamp" }, { "id": "mast_1", "node_id": "mast" }]));
+    add(json!([
+        { "id": "lamp_3", "node_id": "lamp" },
+        { "id": "lamp_7", "node_id": "lamp", "index": 7 },
+        { "id": "mast_2", "node_id": "mast", "index": null },
+        { "id": "lamp_4", "node_id": "lamp" },
+    ]));
+    let list = harbour.ask("viewer", "GET", "/node-instances", Value::Null, 200);
+    for item in list["items"].as_array().unwrap() {
+        let (_, number) = item["id"].as_str().unwrap().split_once('_').unwrap();
+        assert_eq!(item["index"].to_string(), number, "{}", item["id"]);
+    }
+}

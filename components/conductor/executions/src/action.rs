@@ -5,7 +5,7 @@ use windlass_core::db::Db;
 use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, platform};
 use windlass_engine::control::{self, Action};
-use windlass_store::executions::{EXECUTIONS, Status};
+use windlass_store::executions::{self, EXECUTIONS, Status};
 
 /// `POST /executions/{execution_id}`: stops an execution or lets it go on.
 pub async fn act(ctx: &Context<impl Db>) -> Result<Response> {
@@ -35,11 +35,14 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let id = ctx.path("execution_id");
     let body = Body::of(ctx)?;
     let status = body.required_text("status")?;
-    let next = Status::named(status)
-        .ok_or_else(|| Error::bad_parameters(format!("Invalid execution status: {status}")))?;
     let error = body.text("error")?.unwrap_or_default();
     ctx.db
         .transaction(async |tx| {
+            // A client that asks about a run that is gone is told so, whatever else is wrong.
+            executions::find(tx, &scope, id).await?;
+            let next = Status::named(status).ok_or_else(|| {
+                Error::bad_parameters(format!("Invalid execution status: {status}"))
+            })?;
             control::report_status(tx, &scope, id, (next, error), Timestamp::now()).await
         })
         .await?;

@@ -13,6 +13,20 @@ fn the_version_is_the_one_that_clients_expect() {
 }
 
 #[test]
+fn a_client_of_the_premium_edition_learns_that_no_license_is_needed() {
+    let windlass = Windlass::start();
+    let version = windlass.admin().get("/version").expect(200);
+    assert_eq!(version["edition"], "premium");
+    let user = windlass.user("ann").in_tenant("harbour");
+    assert_eq!(user.get("/license-check").expect(200), "OK");
+    let licenses = user.get("/license").expect(200);
+    assert_eq!(licenses["items"], serde_json::json!([]));
+    assert_eq!(licenses["metadata"]["pagination"]["total"], 0);
+    user.get("/license?_size=x")
+        .refused(400, "bad_parameters_error");
+}
+
+#[test]
 fn everything_but_ok_wants_a_login() {
     let windlass = Windlass::start();
     windlass.nobody().get("/ok").expect_answer(200);

@@ -2,6 +2,7 @@
 //! path that no other component serves.
 
 mod config;
+mod license;
 mod metrics;
 mod root;
 mod status;
@@ -19,6 +20,8 @@ windlass_core::component! {
         GET "/api/v3.1/ok" => status::ok;
         GET "/api/v3.1/status" => status::status;
         GET "/api/v3.1/cluster-status" => status::cluster_status;
+        GET "/api/v3.1/license" => license::list;
+        GET "/api/v3.1/license-check" => license::check;
         GET "/api/v3.1/config" => config::list;
         GET "/api/v3.1/config/{name}" => config::get;
         PUT "/api/v3.1/config/{name}" => config::set;

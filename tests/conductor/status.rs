@@ -89,3 +89,19 @@ fn a_tenant_is_asked_for_only_where_it_matters() {
         "Authorization failed: Tried to authenticate with invalid tenant name: atlantis"
     );
 }
+
+#[test]
+fn a_page_that_does_not_exist_is_a_page_for_browsers_and_json_for_programs() {
+    let windlass = Windlass::start();
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for path in ["/no-such-page", "/api/v3.1/no-such-thing"] {
+        for (accept, is_page) in [(browser, true), ("*/*", false)] {
+            let mut request = windlass.nobody().at_root().compose("GET", path, None, None);
+            request.headers.push(("accept".into(), accept.into()));
+            let answer = windlass.nobody().send(&request);
+            let text = String::from_utf8_lossy(&answer.body);
+            assert_eq!(answer.status, 404, "{path} {accept}");
+            assert_eq!(text.contains("<h1>"), is_page, "{path} {accept}: {text}");
+        }
+    }
+}

@@ -44,12 +44,19 @@ pub async fn handle<I: Identity, D: Db>(
         Ok(found) if request.body.len() > found.route.body_limit => {
             Err(limits::too_large(found.route.body_limit))
         }
-        other => other,
+        Ok(found) => demand_no_coding(&request).map(|()| found),
+        Err(error) => Err(error),
     };
     let found = match found {
         Ok(found) => found,
         Err(error) => {
-            let response = failure(family, &error);
+            let mut response = match error.kind() {
+                Kind::NotFound if is_of_browser(&request) => page_not_found(),
+                _ => failure(family, &error),
+            };
+            if head {
+                response.body.clear();
+            }
             write_line::<D>(
                 &method,
                 &request.path,
@@ -101,6 +108,43 @@ pub async fn handle<I: Identity, D: Db>(
         response.blob = None;
     }
     response
+}
+
+/// Refuses a body that was compressed on its way: nothing here unpacks one, and what it holds
+/// would be called broken JSON or a broken form.
+fn demand_no_coding(request: &Request) -> Result<()> {
+    let has_body = !matches!(request.method, http::Method::GET | http::Method::HEAD);
+    let coding = request.get_header("content-encoding").unwrap_or_default();
+    let coding = coding.trim();
+    if !has_body || coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::UnsupportedContentType,
+        format!(
+            "The content coding `{coding}` is not supported: send the body without Content-Encoding"
+        ),
+    ))
+}
+
+/// Whether somebody looks for a page: programs ask for JSON or for anything.
+fn is_of_browser(request: &Request) -> bool {
+    let accept = request.get_header("accept").unwrap_or_default();
+    matches!(request.method, http::Method::GET | http::Method::HEAD)
+        && accept.to_ascii_lowercase().contains("text/html")
+}
+
+/// What somebody finds who mistyped an address.
+fn page_not_found() -> Response {
+    let page = include_str!("page_not_found.html");
+    Response::bytes(404, "text/html; charset=utf-8", page)
+        .header(
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        )
+        .header("x-content-type-options", "nosniff")
+        .header("cache-control", "no-cache")
+        .header("vary", "accept")
 }
 
 /// The answer to a failure, in the family's envelope.
@@ -158,3 +202,7 @@ fn write_line<D: Db>(
     }
     log::line(level, "request", fields);
 }
+
+#[cfg(test)]
+#[path = "app/tests.rs"]
+mod tests;

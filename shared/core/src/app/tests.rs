@@ -1,0 +1,80 @@
+use super::*;
+use crate::db::NativeDb;
+use crate::router::{Answer, Route};
+use http::Method;
+
+struct Nobody;
+
+impl Identity for Nobody {
+    async fn prepare(_: &impl Db) -> Result<()> {
+        Ok(())
+    }
+
+    async fn authenticate(_: &impl Db, _: Family, _: &Request) -> Result<Identified> {
+        Err(Error::unauthorized("Nobody is known here"))
+    }
+}
+
+fn echo<D: Db>(ctx: &Context<D>) -> Answer<'_> {
+    Box::pin(async {
+        let object = ctx.json_object()?;
+        ctx.ok(object)
+    })
+}
+
+fn answer(request: Request) -> Response {
+    let routes = [Method::GET, Method::POST].map(|method| Route::new(method, "", "/thing", echo));
+    let router = Router::new(routes.into()).unwrap();
+    let db = NativeDb::in_memory();
+    let id = String::new();
+    let answer = handle::<Nobody, _>(&router, db, Family::Conductor, request, id);
+    pollster::block_on(answer)
+}
+
+#[test]
+fn a_browser_that_finds_nothing_gets_a_page_and_a_program_json() {
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for (method, accept, path, status, is_page) in [
+        (Method::GET, browser, "/nowhere", 404, true),
+        (Method::GET, "Text/HTML", "/nowhere", 404, true),
+        (Method::GET, "*/*", "/nowhere", 404, false),
+        (Method::GET, "", "/nowhere", 404, false),
+        (Method::POST, browser, "/nowhere", 404, false),
+        (Method::DELETE, browser, "/thing", 405, false),
+        (Method::GET, browser, "/thing", 200, false),
+    ] {
+        let answer = answer(Request::new(method.clone(), path).header("accept", accept));
+        let kind = answer
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "content-type");
+        let is_html = kind.is_some_and(|(_, kind)| kind.starts_with("text/html"));
+        let told = format!("{method} {path} {accept}");
+        assert_eq!((answer.status, is_html), (status, is_page), "{told}");
+        let text = String::from_utf8(answer.body).unwrap();
+        assert_eq!(text.contains("href=\"/status\""), is_page, "{told}: {text}");
+    }
+    let head = Request::new(Method::HEAD, "/nowhere").header("accept", browser);
+    assert!(answer(head).body.is_empty());
+}
+
+#[test]
+fn a_coded_body_is_refused_by_the_name_of_its_coding() {
+    let post = |coding: &str| {
+        let mut request = Request::new(Method::POST, "/thing").header("content-encoding", coding);
+        request.body = b"{}".to_vec();
+        answer(request)
+    };
+    for coding in ["gzip", "br", "x-gzip", "identity, gzip"] {
+        let refusal = post(coding);
+        let text = String::from_utf8(refusal.body).unwrap();
+        assert_eq!(refusal.status, 415, "{coding}: {text}");
+        assert!(text.contains(&format!("`{coding}`")), "{coding}: {text}");
+    }
+    for coding in ["", "identity", "Identity "] {
+        assert_eq!(post(coding).status, 200, "{coding}");
+    }
+    // A GET has no body, whatever its head says.
+    let get = Request::new(Method::GET, "/thing").header("content-encoding", "gzip");
+    assert_eq!(answer(get).status, 200);
+}

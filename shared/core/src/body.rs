@@ -220,16 +220,9 @@ impl Body {
 
     /// A time, which must say its zone: it comes from another installation.
     pub fn zoned_time(&self, name: &str) -> Result<Option<Timestamp>> {
-        let Some(text) = self.filled_text(name)? else {
-            return Ok(None);
-        };
-        let clock = text.split_once(['T', ' ']).map_or("", |(_, clock)| clock);
-        if clock.contains(['Z', 'z', '+', '-']) {
-            return Timestamp::parse(name, text).map(Some);
-        }
-        Err(Error::bad_parameters(format!(
-            "{name}: `{text}` names no time zone"
-        )))
+        let text = self.filled_text(name)?;
+        text.map(|text| Timestamp::parse_zoned(name, text))
+            .transpose()
     }
 }
 

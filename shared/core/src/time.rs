@@ -3,9 +3,10 @@
 //! The text sorts as the time does, so the database compares and indexes it as it is.
 
 use crate::error::{Error, Result};
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+mod iso;
 mod month;
 mod offset;
 
@@ -58,38 +59,34 @@ impl Timestamp {
         )
     }
 
-    /// Reads ISO 8601 with or without zone (none means UTC), or a plain date.
+    /// Reads ISO 8601 in its extended or its basic form, with or without zone (none means UTC), or a
+    /// plain date.
     ///
     /// # Errors
     /// 400, naming `what` the text was given for.
     pub fn parse(what: &str, text: &str) -> Result<Self> {
-        let text = text.trim();
-        let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
-        let naive = || {
-            [
-                "%Y-%m-%dT%H:%M:%S%.f",
-                "%Y-%m-%d %H:%M:%S%.f",
-                "%Y-%m-%dT%H:%M",
-                "%Y-%m-%d %H:%M",
-            ]
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .or_else(|| {
-                NaiveDate::parse_from_str(text, "%Y-%m-%d")
-                    .ok()?
-                    .and_hms_opt(0, 0, 0)
-            })
-            .map(|time| time.and_utc())
-        };
-        let sorts = |time: &DateTime<Utc>| (0..=9999).contains(&time.year());
-        zoned
-            .ok()
-            .or_else(naive)
-            .filter(sorts)
-            .map(Self)
-            .ok_or_else(|| {
-                Error::bad_parameters(format!("{what}: `{text}` is not a time in ISO 8601"))
-            })
+        Self::read(what, text).map(|(time, _)| time)
+    }
+
+    /// The same for a time that must say its zone.
+    ///
+    /// # Errors
+    /// 400 as [`Self::parse`], and for a time without a zone.
+    pub fn parse_zoned(what: &str, text: &str) -> Result<Self> {
+        match Self::read(what, text)? {
+            (time, true) => Ok(time),
+            (_, false) => Err(Error::bad_parameters(format!(
+                "{what}: `{text}` names no time zone"
+            ))),
+        }
+    }
+
+    fn read(what: &str, text: &str) -> Result<(Self, bool)> {
+        let read = iso::read(text).filter(|(time, _)| (0..=9999).contains(&time.year()));
+        let (time, has_zone) = read.ok_or_else(|| {
+            Error::bad_parameters(format!("{what}: `{text}` is not a time in ISO 8601"))
+        })?;
+        Ok((Self(time), has_zone))
     }
 }
 
@@ -134,6 +131,7 @@ mod tests {
             ("2021-03-25 15:51:30.5", "2021-03-25T15:51:30.500Z"),
             ("2021-03-25", "2021-03-25T00:00:00.000Z"),
             ("2021-03-25 15:51", "2021-03-25T15:51:00.000Z"),
+            ("20210325T155130Z", "2021-03-25T15:51:30.000Z"),
         ] {
             assert_eq!(
                 Timestamp::parse("since", given).unwrap().to_string(),
@@ -141,6 +139,13 @@ mod tests {
                 "{given}"
             );
         }
+        let zoned = |text| Timestamp::parse_zoned("since", text).map(|time| time.to_string());
+        assert_eq!(
+            zoned("20210325T1551+0200").unwrap(),
+            "2021-03-25T13:51:00.000Z"
+        );
+        let refusal = zoned("2021-03-25").unwrap_err();
+        assert_eq!(refusal.message(), "since: `2021-03-25` names no time zone");
         let refusal = Timestamp::parse("since", "tomorrow").unwrap_err();
         assert_eq!(
             refusal.message(),

@@ -101,12 +101,7 @@ fn number_in(text: &str, range: &std::ops::RangeInclusive<i64>) -> Result<i64> {
 }
 
 fn time(text: &str) -> Result<Timestamp> {
-    // A plus in a query is a space unless it is escaped, which many forget to do.
-    let text = match text.rsplit_once(' ') {
-        Some((time, zone)) if time.contains('T') => format!("{time}+{zone}"),
-        _ => text.to_owned(),
-    };
-    Timestamp::parse("filter", &text).map_err(|_| refused())
+    Timestamp::parse("filter", text).map_err(|_| refused())
 }
 
 fn refused() -> Error {

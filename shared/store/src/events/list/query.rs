@@ -207,7 +207,8 @@ impl EventQuery {
         for (limit, comparison) in [(from, ">="), (to, "<")] {
             if !limit.is_empty() {
                 let condition = format!("{} {comparison} {{}}", field.sql);
-                self.query.and(condition, [time(limit)?.into()]);
+                self.query
+                    .and(condition, [Timestamp::parse("_range", limit)?.into()]);
             }
         }
         Ok(())
@@ -253,12 +254,4 @@ fn canonical(name: &str) -> &str {
 fn field(name: &str) -> Option<&'static Field> {
     let name = name.trim_start_matches('@');
     FIELDS.find(name)
-}
-
-/// A time of a range; the `+` of its zone may have arrived as a space.
-fn time(text: &str) -> Result<Timestamp> {
-    if text.contains('T') && text.contains(' ') {
-        return Timestamp::parse("_range", &text.replace(' ', "+"));
-    }
-    Timestamp::parse("_range", text)
 }

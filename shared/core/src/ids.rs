@@ -3,6 +3,7 @@
 //! The checks, their order and their texts are Conductor's; the other families borrow them.
 
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 
 /// The longest identifier, in characters.
 pub const MAX_LENGTH: usize = 256;
@@ -10,64 +11,52 @@ pub const MAX_LENGTH: usize = 256;
 /// Checks an identifier that must begin with a letter. `what` names the argument in the refusal.
 pub fn check(what: &str, id: &str) -> Result<()> {
     check_characters(what, id)?;
-    if id.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        Ok(())
-    } else {
-        Err(refuse(
-            what,
-            format!("The `{what}` argument must begin with a letter"),
-        ))
-    }
+    let starts_well = id.starts_with(|first: char| first.is_ascii_alphabetic());
+    refuse_fault(
+        what,
+        (!starts_well).then(|| "must begin with a letter".into()),
+    )
+}
+
+/// Checks length and characters only: deployment ids may begin with a digit.
+pub fn check_characters(what: &str, id: &str) -> Result<()> {
+    refuse_fault(what, fault(id))
 }
 
 /// Checks a name that a blueprint chose, as those of nodes: they may have spaces and any letters,
 /// but no control characters, which many readers of a text take for its end.
 pub fn check_name(what: &str, name: &str) -> Result<()> {
-    check_length(what, name)?;
-    if name.chars().any(char::is_control) {
-        return Err(refuse(
-            what,
-            format!("The `{what}` argument contains illegal characters: control characters"),
-        ));
-    }
-    Ok(())
+    let has_control = || name.chars().any(char::is_control);
+    let fault = fault_of_length(name).or_else(|| {
+        has_control().then(|| "contains illegal characters: control characters".into())
+    });
+    refuse_fault(what, fault)
 }
 
-fn check_length(what: &str, id: &str) -> Result<()> {
+/// What is wrong with the length or the characters of an identifier, as the end of a sentence.
+pub fn fault(id: &str) -> Option<Cow<'static, str>> {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "_-.~".contains(c);
+    fault_of_length(id).or_else(|| {
+        (!id.chars().all(is_usual)).then_some(Cow::Borrowed(
+            "contains illegal characters. Only letters, digits and the characters \"-\", \".\" and \
+             \"_\" are allowed",
+        ))
+    })
+}
+
+fn fault_of_length(id: &str) -> Option<Cow<'static, str>> {
     if id.is_empty() {
-        return Err(refuse(what, format!("The `{what}` argument is empty")));
+        return Some("is empty".into());
     }
-    if id.chars().count() > MAX_LENGTH {
-        return Err(refuse(
-            what,
-            format!(
-                "The `{what}` argument is too long. Maximum allowed length is {MAX_LENGTH} characters"
-            ),
-        ));
-    }
-    Ok(())
+    let is_long = id.chars().count() > MAX_LENGTH;
+    is_long
+        .then(|| format!("is too long. Maximum allowed length is {MAX_LENGTH} characters").into())
 }
 
-/// Checks length and characters only: deployment ids may begin with a digit.
-pub fn check_characters(what: &str, id: &str) -> Result<()> {
-    check_length(what, id)?;
-    if id
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "_-.~".contains(c))
-    {
-        return Ok(());
-    }
-    Err(refuse(
-        what,
-        format!(
-            "The `{what}` argument contains illegal characters. Only letters, digits and the \
-             characters \"-\", \".\" and \"_\" are allowed"
-        ),
-    ))
-}
-
-fn refuse(what: &str, message: String) -> Error {
-    Error::bad_parameters(message.clone()).field(what, message)
+fn refuse_fault(what: &str, fault: Option<Cow<'static, str>>) -> Result<()> {
+    let Some(fault) = fault else { return Ok(()) };
+    let message = format!("The `{what}` argument {fault}");
+    Err(Error::bad_parameters(message.clone()).field(what, message))
 }
 
 /// A new identifier for what the server names itself: UUID version 4.

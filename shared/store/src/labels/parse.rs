@@ -119,7 +119,11 @@ pub fn check(key: &str, value: &str) -> Result<Label> {
 /// # Errors
 /// 400 for one that no label can have.
 pub fn check_key(key: &str) -> Result<String> {
-    ids::check_characters("label_key", key)?;
+    if let Some(fault) = ids::fault(key) {
+        let shown: String = key.chars().take(ids::MAX_LENGTH).collect();
+        let text = format!("The label key `{shown}` {fault}");
+        return Err(Error::bad_parameters(text));
+    }
     let key = key.to_ascii_lowercase();
     if key.starts_with(RESERVED_PREFIX) && !RESERVED.contains(&key.as_str()) {
         return Err(Error::bad_parameters(format!(

@@ -54,8 +54,8 @@ pub struct Location {
 const NO_PAIR: &str =
     ", the format is expected to be \"latitude,longitude\" such as \"32.071072,34.787274\"";
 const NO_FLOATS: &str = ", the latitude and longitude are expected to be of type float";
-const OUT_OF_RANGE: &str =
-    ". The latitude must be a number between -90 and 90 and the longitude between -180 and 180";
+const RANGES: &str =
+    "The latitude must be a number between -90 and 90 and the longitude between -180 and 180";
 
 impl Location {
     /// Reads `latitude,longitude`; an empty text is no place.
@@ -70,10 +70,17 @@ impl Location {
         let (latitude, longitude) = text.split_once(',').ok_or_else(|| refuse(NO_PAIR))?;
         let degrees = |part: &str| part.trim().parse().map_err(|_| refuse(NO_FLOATS));
         let (latitude, longitude): (f64, f64) = (degrees(latitude)?, degrees(longitude)?);
+        let shown = |degrees: f64| match degrees.is_finite() {
+            true => python::str(&degrees.into()),
+            false => degrees.to_string().to_lowercase(),
+        };
         if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
-            return Err(refuse(OUT_OF_RANGE));
+            return Err(Error::bad_parameters(format!(
+                "Invalid latitude `{}` or longitude `{}`. {RANGES}",
+                shown(latitude),
+                shown(longitude)
+            )));
         }
-        let shown = |degrees: f64| python::str(&degrees.into());
         let text = format!("{}, {}", shown(latitude), shown(longitude));
         Ok(Some(Self {
             latitude,

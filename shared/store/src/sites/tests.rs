@@ -52,7 +52,14 @@ fn a_location_is_two_floats_in_range() {
         ("1;2,", Err("expected to be of type float")),
         ("90.1,0", Err("must be a number between -90 and 90")),
         ("0,-181", Err("must be a number between -90 and 90")),
-        ("nan,0", Err("must be a number between -90 and 90")),
+        (
+            "nan,0",
+            Err("Invalid latitude `nan` or longitude `0.0`. The latitude must be a number"),
+        ),
+        (
+            "inf,-inf",
+            Err("Invalid latitude `inf` or longitude `-inf`. "),
+        ),
     ] {
         match (Location::parse(text), want) {
             (Ok(at), Ok(want)) => assert_eq!(at.unwrap().text, want, "{text}"),

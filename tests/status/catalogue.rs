@@ -25,6 +25,25 @@ fn component(name: &str, region: &str) -> Value {
 }
 
 #[test]
+fn an_empty_catalogue_takes_nothing_away_unless_it_is_meant() {
+    let windlass = dashboard();
+    let token = operator(&windlass);
+    let operator = windlass.passer_by().with_bearer(&token);
+    let none = json!({ "components": [] });
+    operator.put(CATALOGUE, none.clone()).expect(200);
+    let some = json!({ "components": [component("Volumes", "EU")] });
+    operator.put(CATALOGUE, some.clone()).expect(200);
+    for path in [CATALOGUE.to_owned(), format!("{CATALOGUE}?prune=false")] {
+        let refusal = operator.put(&path, none.clone()).expect(422);
+        assert!(refusal.to_string().contains("prune=true"), "{refusal}");
+    }
+    assert_eq!(windlass.passer_by().get(CATALOGUE).expect(200), some);
+    let pruned = operator.put(&format!("{CATALOGUE}?prune=true"), none.clone());
+    assert_eq!(pruned.expect(200)["changes"]["deleted"], 1);
+    assert_eq!(windlass.passer_by().get(CATALOGUE).expect(200), none);
+}
+
+#[test]
 fn a_catalogue_is_set_as_a_whole_and_as_often_as_one_likes() {
     let windlass = dashboard();
     let token = operator(&windlass);

@@ -8,6 +8,7 @@ use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Request, Response, Result, limits};
 use windlass_status::TENANT;
 use windlass_status::components::catalogue::{Entry, list_json, replace};
+use windlass_status::feeds::{self, Filter};
 
 /// The largest catalogue, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -22,13 +23,26 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
 }
 
 /// `PUT /api/v1/catalogue`: these are all components, in this order. Answers how many of them are
-/// new, and how many others are gone.
+/// new, and how many others are gone. To take all of them away, one says `?prune=true`.
 pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_in(TENANT, Permission::StatusCatalogueSet)?;
     let entries = entries::entries(&read(&ctx.request)?)?;
+    if entries.is_empty() && !ctx.request.query_bool("prune")?.unwrap_or(false) {
+        demand_nothing_to_lose(&ctx.db).await?;
+    }
     let changes = replace(&ctx.db, &scope, &entries).await?;
     let components: Vec<Value> = entries.iter().map(view).collect();
     ctx.ok(json!({ "changes": changes, "components": components }))
+}
+
+/// A file that came out empty is more often a mistake of what wrote it than a wish.
+async fn demand_nothing_to_lose(db: &impl Db) -> Result<()> {
+    if feeds::is_known(db, &Filter::default()).await? {
+        return Err(Error::unprocessable(
+            "components: is empty, which takes every component away; say ?prune=true if it is meant",
+        ));
+    }
+    Ok(())
 }
 
 fn view(entry: &Entry) -> Value {

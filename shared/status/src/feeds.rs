@@ -1,7 +1,7 @@
 //! What feed readers and calendars fetch: the latest events of a region or a component, and the
 //! maintenances of a year.
 
-use super::events::visible;
+use super::events::{EventKind, visible};
 use serde::Deserialize;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope, Timestamp, params};
@@ -31,8 +31,12 @@ pub struct Item {
     pub id: i64,
     /// Its title, plain text.
     pub title: String,
+    /// What it is.
+    pub kind: EventKind,
     /// How bad it is: 1 minor, 2 major, 3 outage; 0 for what is no incident.
     pub impact: i64,
+    /// When it was made known.
+    pub created_at: Timestamp,
     /// When it begins or began.
     pub started_at: Timestamp,
     /// When it ends or ended, if that is known.
@@ -94,17 +98,26 @@ const ON_COMPONENT: &str = "exists (select 1 from status_incident_components x
     join status_components c on c.id = x.component_id
     where x.incident_id = i.id and (?1 is null or c.region = ?1) and (?2 is null or c.name = ?2))";
 
+/// The same for a filter; everything is also what is on no component any more.
+fn on_component(filter: &Filter<'_>) -> &'static str {
+    match (filter.region, filter.component) {
+        (None, None) => "(?1 is null and ?2 is null)",
+        _ => ON_COMPONENT,
+    }
+}
+
 /// The latest events, the newest beginning first.
 pub async fn latest(db: &impl Db, scope: &Scope, filter: &Filter<'_>) -> Result<Vec<Item>> {
+    let on_component = on_component(filter);
     let sql = format!(
         "select json_group_array(json(item)) from (
-             select json_object('id', i.id, 'title', i.title, 'impact', i.impact,
-                 'started_at', i.started_at, 'ended_at', i.ended_at,
+             select json_object('id', i.id, 'title', i.title, 'kind', i.kind, 'impact', i.impact,
+                 'created_at', i.created_at, 'started_at', i.started_at, 'ended_at', i.ended_at,
                  'updates', json((select json_group_array(json_object('status', u.status,
                      'text', u.text, 'is_markup', json(iif(u.is_markup, 'true', 'false')), 'at', u.at))
                      from (select * from status_updates where incident_id = i.id
                          order by at desc, id desc) u))) as item
-             from status_incidents i where {} and {ON_COMPONENT}
+             from status_incidents i where {} and {on_component}
              order by i.started_at desc, i.id desc limit ?3)",
         visible(scope)
     );
@@ -120,12 +133,7 @@ pub async fn maintenances(
     filter: &Filter<'_>,
     now: Timestamp,
 ) -> Result<Vec<Date>> {
-    let everything = filter.region.is_none() && filter.component.is_none();
-    let on_component = if everything {
-        "(?1 is null and ?2 is null)"
-    } else {
-        ON_COMPONENT
-    };
+    let on_component = on_component(filter);
     let sql = format!(
         "select json_group_array(json(item)) from (
              select json_object('id', i.id, 'title', i.title, 'description', i.description,

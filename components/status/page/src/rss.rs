@@ -1,4 +1,4 @@
-//! `/rss/`: the latest incidents of a region, or of one component in it, for feed readers.
+//! `/rss/`: the latest events of everything, of a region, or of a component, for feed readers.
 
 use crate::feed;
 use crate::view::in_query;
@@ -8,14 +8,11 @@ use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result, Scope, Timestamp};
 use windlass_delivery::public_url;
-use windlass_status::events::{escape, impact_name};
+use windlass_status::events::{EventKind, escape, impact_name};
 use windlass_status::feeds::{self, Filter};
 
-/// What the original says to whoever asks for nothing in particular.
-const HELP: &str = "Status Dashboard RSS feed<br>Please read the documentation to<br>make the \
-                    correct request";
-
-/// `GET /rss/`: the feed of a region (`mt`), or of a component in it (`srv`).
+/// `GET /rss/`: the feed of everything, of a region (`mt`), of a component in any region or in that
+/// one (`srv`). The original explains itself to whoever names no region; readers want a feed.
 pub async fn rss(ctx: &Context<impl Db>) -> Result<Response> {
     let request = &ctx.request;
     if !request.path.ends_with('/') {
@@ -32,14 +29,13 @@ pub async fn rss(ctx: &Context<impl Db>) -> Result<Response> {
         return Ok(Response::empty(308).header("location", place));
     }
     let given = |name| request.query_value(name).filter(|text| !text.is_empty());
-    let Some(region) = given("mt") else {
-        return Ok(refusal(HELP.to_owned()));
-    };
     let of_region = Filter {
-        region: Some(region),
+        region: given("mt"),
         component: None,
     };
-    if !feeds::is_known(&ctx.db, &of_region).await? {
+    if let Some(region) = of_region.region
+        && !feeds::is_known(&ctx.db, &of_region).await?
+    {
         return Ok(refusal(format!(
             "{} is not a supported region",
             escape(region)
@@ -60,7 +56,7 @@ pub async fn rss(ctx: &Context<impl Db>) -> Result<Response> {
     feed::tagged(ctx, "application/rss+xml; charset=utf-8", async || {
         let base = public_url().await;
         let items = feeds::latest(&ctx.db, &Scope::public(), &filter).await?;
-        channel(&base, region, filter.component, &items)
+        channel(&base, &filter, &items, Timestamp::now())
             .write_to(Vec::new())
             .map_err(Error::internal)
     })
@@ -74,26 +70,32 @@ fn refusal(markup: String) -> Response {
         .header("x-content-type-options", "nosniff")
 }
 
-fn channel(base: &str, region: &str, component: Option<&str>, items: &[feeds::Item]) -> Channel {
-    let mut own = format!("{base}/rss/?mt={}", in_query(region));
-    let subject = match component {
-        Some(component) => {
-            own.push_str(&format!("&srv={}", in_query(component)));
-            format!("{component} ({region})")
-        }
-        None => region.to_owned(),
+fn channel(base: &str, filter: &Filter<'_>, items: &[feeds::Item], now: Timestamp) -> Channel {
+    let parameters: Vec<String> = [("mt", filter.region), ("srv", filter.component)]
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", in_query(value?))))
+        .collect();
+    let own = match parameters.is_empty() {
+        true => format!("{base}/rss/"),
+        false => format!("{base}/rss/?{}", parameters.join("&")),
+    };
+    let subject = match (filter.component, filter.region) {
+        (Some(component), Some(region)) => format!("{component} ({region})"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "All components".to_owned(),
     };
     let newest = items.iter().map(told_at).max();
     let mut channel = Channel::default();
     channel.set_title(clean(&format!("{subject} - Incidents | Status Dashboard")));
     channel.set_link(format!("{base}/status"));
-    channel.set_description(clean(&format!("{region} - Incidents")));
+    let place = filter.region.unwrap_or(&subject);
+    channel.set_description(clean(&format!("{place} - Incidents")));
     channel.set_language("en".to_owned());
     channel.set_last_build_date(newest.map(rfc_2822));
     channel.set_items(
         items
             .iter()
-            .map(|item| entry(base, item))
+            .map(|item| entry(base, item, now))
             .collect::<Vec<_>>(),
     );
     let link = Extension {
@@ -113,13 +115,13 @@ fn channel(base: &str, region: &str, component: Option<&str>, items: &[feeds::It
     channel
 }
 
+/// When the latest thing about it was told. What is announced was told before it begins.
 fn told_at(item: &feeds::Item) -> Timestamp {
-    item.updates
-        .first()
-        .map_or(item.started_at, |update| update.at)
+    let update = item.updates.first().map(|update| update.at);
+    update.unwrap_or_else(|| item.started_at.min(item.created_at))
 }
 
-fn entry(base: &str, item: &feeds::Item) -> Item {
+fn entry(base: &str, item: &feeds::Item, now: Timestamp) -> Item {
     let place = format!("{base}/incidents/{}", item.id);
     let mut entry = Item::default();
     entry.set_title(clean(&item.title));
@@ -129,12 +131,12 @@ fn entry(base: &str, item: &feeds::Item) -> Item {
         permalink: false,
     });
     entry.set_pub_date(rfc_2822(told_at(item)));
-    entry.set_description(clean(&description(base, item)));
+    entry.set_description(clean(&description(base, item, now)));
     entry
 }
 
 /// What is told, as markup; the feed carries it escaped.
-fn description(base: &str, item: &feeds::Item) -> String {
+fn description(base: &str, item: &feeds::Item, now: Timestamp) -> String {
     let mut parts: Vec<String> = item
         .updates
         .iter()
@@ -153,13 +155,21 @@ fn description(base: &str, item: &feeds::Item) -> String {
             )
         })
         .collect();
-    parts.push(format!("Incident impact: {}", impact_name(item.impact)));
-    parts.push(format!(
-        "Incident has started on: {}",
-        minutes(item.started_at)
-    ));
+    let what = match item.kind {
+        EventKind::Incident => "Incident",
+        EventKind::Maintenance => "Maintenance",
+        EventKind::Info => "Information",
+    };
+    if item.kind == EventKind::Incident {
+        parts.push(format!("Incident impact: {}", impact_name(item.impact)));
+    }
+    let begins = match item.started_at <= now {
+        true => "has started on",
+        false => "starts on",
+    };
+    parts.push(format!("{what} {begins}: {}", minutes(item.started_at)));
     if let Some(end) = item.ended_at {
-        parts.push(format!("Incident end date: {}", minutes(end)));
+        parts.push(format!("{what} end date: {}", minutes(end)));
     }
     parts.push(
         "We apologize for the inconvenience and will tell more as soon as there is more to tell."
@@ -188,28 +198,102 @@ fn rfc_2822(time: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_feed_holds_texts_as_they_were_written() {
-        let at = Timestamp::parse("at", "2026-05-01T10:00:00Z").unwrap();
-        let item = feeds::Item {
+    const BASE: &str = "https://status.example.com";
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse("at", text).unwrap()
+    }
+
+    fn incident() -> feeds::Item {
+        feeds::Item {
             id: 7,
             title: "Disks & <b>\u{1}</b>".into(),
+            kind: EventKind::Incident,
             impact: 2,
-            started_at: at,
+            created_at: at("2026-05-01T10:00:00Z"),
+            started_at: at("2026-05-01T10:00:00Z"),
             ended_at: None,
+            updates: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_planned_has_not_started() {
+        let now = at("2026-05-01T12:00:00Z");
+        let planned = feeds::Item {
+            kind: EventKind::Maintenance,
+            impact: 0,
+            started_at: at("2026-05-09T10:00:00Z"),
+            ended_at: Some(at("2026-05-09T11:00:00Z")),
+            ..incident()
+        };
+        let told = description(BASE, &planned, now);
+        assert!(
+            told.contains("Maintenance starts on: 2026-05-09 10:00 UTC"),
+            "{told}"
+        );
+        assert!(
+            !told.contains("has started") && !told.contains("impact"),
+            "{told}"
+        );
+        assert_eq!(told_at(&planned), planned.created_at);
+        let told = description(BASE, &planned, at("2026-05-09T10:30:00Z"));
+        assert!(
+            told.contains("Maintenance has started on: 2026-05-09"),
+            "{told}"
+        );
+        assert!(
+            told.contains("Maintenance end date: 2026-05-09 11:00 UTC"),
+            "{told}"
+        );
+        let told = description(BASE, &incident(), now);
+        assert!(
+            told.contains("Incident has started on: 2026-05-01 10:00 UTC"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_feed_is_of_everything_a_region_or_a_component() {
+        for (region, component, title, own) in [
+            (None, None, "All components", "/rss/"),
+            (Some("EU"), None, "EU", "/rss/?mt=EU"),
+            (None, Some("Disk"), "Disk", "/rss/?srv=Disk"),
+            (
+                Some("EU"),
+                Some("Disk"),
+                "Disk (EU)",
+                "/rss/?mt=EU&amp;srv=Disk",
+            ),
+        ] {
+            let filter = Filter { region, component };
+            let channel = channel(BASE, &filter, &[], Timestamp::now());
+            let text = String::from_utf8(channel.write_to(Vec::new()).unwrap()).unwrap();
+            let title = format!("<title>{title} - Incidents | Status Dashboard</title>");
+            assert!(text.contains(&title), "{filter:?}: {text}");
+            assert!(
+                text.contains(&format!("href=\"{BASE}{own}\"")),
+                "{filter:?}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_feed_holds_texts_as_they_were_written() {
+        let item = feeds::Item {
             updates: vec![feeds::ItemUpdate {
                 status: "SYSTEM".into(),
                 text: "A moved to <a href='/incidents/8'>B &amp; C</a>".into(),
                 is_markup: true,
-                at,
+                at: at("2026-05-01T10:00:00Z"),
             }],
+            ..incident()
         };
-        let channel = channel(
-            "https://status.example.com",
-            "EU & US",
-            Some("Disk"),
-            &[item],
-        );
+        let filter = Filter {
+            region: Some("EU & US"),
+            component: Some("Disk"),
+        };
+        let channel = channel(BASE, &filter, &[item], Timestamp::now());
         let text = String::from_utf8(channel.write_to(Vec::new()).unwrap()).unwrap();
         let read = Channel::read_from(text.as_bytes()).unwrap();
         assert_eq!(

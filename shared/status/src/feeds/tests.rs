@@ -63,6 +63,10 @@ fn a_feed_has_the_latest_of_its_region() {
         let item = &latest(&db, &Scope::public(), &of(Some("EU"), None))
             .await
             .unwrap()[0];
+        assert_eq!(
+            (item.kind, item.created_at.millis()),
+            (EventKind::Incident, now.millis())
+        );
         let texts: Vec<&str> = item.updates.iter().map(|one| one.text.as_str()).collect();
         assert_eq!(texts, ["second", "first"]);
         assert!(

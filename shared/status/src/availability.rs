@@ -30,8 +30,9 @@ const COUNTS: &str = "(i.kind = 'incident' or (i.kind = 'maintenance'
 pub struct MonthlyAvailability {
     /// The month.
     pub month: Month,
-    /// In percent, to five decimals.
-    pub percentage: f64,
+    /// In percent, to five decimals; none of a month before the component was listed, unless it was
+    /// down then.
+    pub percentage: Option<f64>,
 }
 
 /// A component and its months.
@@ -96,6 +97,7 @@ struct Listed {
     id: i64,
     name: String,
     region: String,
+    created_at: Timestamp,
 }
 
 /// For each component of the catalogue its last twelve months.
@@ -107,8 +109,8 @@ pub async fn by_component(db: &impl Db, now: Timestamp) -> Result<Vec<Availabili
     let row = db
         .first(
             "select (select json_group_array(json_object('id', id, 'name', name,
-                     'region', coalesce(region, ''))) from (
-                     select id, name, region from status_components
+                     'region', coalesce(region, ''), 'created_at', created_at)) from (
+                     select id, name, region, created_at from status_components
                      where retired_at is null order by position, id)),
                  (select json_group_array(json_array(x.component_id, i.impact, i.started_at, i.ended_at))
                   from status_incidents i join status_incident_components x on x.incident_id = i.id
@@ -121,10 +123,16 @@ pub async fn by_component(db: &impl Db, now: Timestamp) -> Result<Vec<Availabili
     let intervals = Intervals::new(row.json(1)?, now);
     let tell = |component: Listed| {
         let down = intervals.millis_of(component.id, OUTAGE, &starts);
-        let told = months.iter().zip(down).zip(lengths(&starts));
-        let told = told.map(|((month, down), length)| MonthlyAvailability {
-            month: *month,
-            percentage: percentage(down, length),
+        // What was recorded before a component was listed counts all the same.
+        let touched = down.iter().position(|down| *down > 0);
+        let touched = touched.unwrap_or(months.len());
+        let told = months.iter().zip(down).zip(lengths(&starts)).enumerate();
+        let told = told.map(|(place, ((month, down), length))| {
+            let is_known = place >= touched || month.end() > component.created_at;
+            MonthlyAvailability {
+                month: *month,
+                percentage: is_known.then(|| percentage(down, length)),
+            }
         });
         Availability {
             component: component.id,

@@ -148,9 +148,42 @@ fn downtime_counts_once_in_the_month_it_was_in() {
                 let name = (month.month.year(), month.month.number());
                 let wanted = changed.iter().find(|(known, _)| *known == name);
                 let wanted = wanted.map_or(100.0, |(_, percentage)| *percentage);
-                assert_eq!(month.percentage, wanted, "component {component}, {name:?}");
+                assert_eq!(
+                    month.percentage,
+                    Some(wanted),
+                    "component {component}, {name:?}"
+                );
             }
         }
+    });
+}
+
+#[test]
+fn a_month_before_a_component_was_listed_tells_nothing() {
+    pollster::block_on(async {
+        let db = NativeDb::in_memory();
+        catalogue(&db, 2).await;
+        db.execute(
+            "update status_components set created_at = '2026-02-28T23:59:59.999Z'",
+            &[],
+        )
+        .await
+        .unwrap();
+        // An outage that was recorded for the time before.
+        let (from, to) = ("2025-12-31T00:00:00Z", Some("2026-01-01T00:00:00Z"));
+        event(&db, 2, 3, "resolved", from, to).await;
+        let told = by_component(&db, time("2026-03-11T00:00:00Z"))
+            .await
+            .unwrap();
+        for (component, known) in [(0, 2), (1, 4)] {
+            let months = &told[component].months;
+            for (place, month) in months.iter().enumerate() {
+                let is_known = month.percentage.is_some();
+                assert_eq!(is_known, place < known, "{component} {place}");
+            }
+        }
+        assert_eq!(told[1].months[2].percentage, Some(100.0));
+        assert!(told[1].months[3].percentage < Some(100.0));
     });
 }
 

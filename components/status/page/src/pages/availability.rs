@@ -76,12 +76,24 @@ fn table(components: &[&Availability], with_region: bool) -> Markup {
                             }
                         }
                         @for month in &component.months {
-                            td.(class(month.percentage)) role="cell" data-m=(short(month)) {
-                                (percent(month.percentage))
-                            }
+                            (cell(month))
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A month of a component. One in which it was not listed yet is no month without an outage.
+fn cell(month: &MonthlyAvailability) -> Markup {
+    html! {
+        @match month.percentage {
+            Some(percentage) => {
+                td.(class(percentage)) role="cell" data-m=(short(month)) { (percent(percentage)) }
+            }
+            None => {
+                td role="cell" data-m=(short(month)) { abbr title="not listed yet" { "–" } }
             }
         }
     }
@@ -119,6 +131,17 @@ fn percent(percentage: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use windlass_core::{Timestamp, time::Month};
+
+    #[test]
+    fn a_month_before_a_component_was_listed_has_no_number() {
+        let month = Month::of(Timestamp::from_millis(0));
+        let of = |percentage| cell(&MonthlyAvailability { month, percentage }).into_string();
+        assert!(of(Some(100.0)).contains(">100</td>"));
+        let unknown = of(None);
+        assert!(unknown.contains("not listed yet"), "{unknown}");
+        assert!(!unknown.contains("good"), "{unknown}");
+    }
 
     #[test]
     fn a_months_colour_and_text_agree() {

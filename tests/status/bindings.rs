@@ -102,7 +102,9 @@ fn an_install_that_fails_opens_an_incident_and_a_good_one_closes_it() {
         (&json!(2), &Value::Null)
     );
     let update = opened[0]["updates"][0]["text"].as_str().unwrap_or_default();
-    assert!(update.contains("503"), "{update}");
+    assert_eq!(update, opened[0]["text"], "what went wrong is not public");
+    let told = admin.get(path).expect(200)["last_error"].to_string();
+    assert!(told.contains("503"), "{told}");
     let page = windlass.passer_by().get("/incidents/1").expect_answer(200);
     assert!(!String::from_utf8_lossy(&page.body).contains("<lamps>"));
 

@@ -3,6 +3,9 @@
 //! A run that fails is reported as a monitor would report it, by the same rules. A later one that
 //! succeeds takes the component out of the incident that the failure put it in, unless a person has
 //! touched that incident: then it is theirs to end.
+//!
+//! The public is told that a run failed. What went wrong in it names addresses and programs of the
+//! inside: it is kept with the binding for operators, and published only where they ask for that.
 
 use super::TENANT;
 use super::components::Component;
@@ -14,7 +17,7 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_store::audit;
 
-/// The longest error that an update repeats, in characters.
+/// The longest error that a binding keeps and an update repeats, in characters.
 const ERROR: usize = 300;
 
 windlass_core::named_enum! {
@@ -90,6 +93,10 @@ pub struct Binding {
     pub id: String,
     /// How bad a failure is, 1 to 3.
     pub impact: i64,
+    /// Whether the public reads what went wrong.
+    pub publish_errors: bool,
+    /// What went wrong in the last run; none when it went well.
+    pub last_error: Option<String>,
     /// When it was bound.
     pub created_at: Timestamp,
     /// Who bound it.
@@ -104,6 +111,7 @@ pub struct Binding {
 /// A binding of `status_bindings` as JSON, which [`Binding`] is read from.
 const JSON: &str = "json_object('component_id', component_id, 'type', kind,
     'tenant_name', nullif(tenant_name, ''), 'id', target, 'impact', impact,
+    'publish_errors', json(iif(publish_errors, 'true', 'false')), 'last_error', last_error,
     'created_at', created_at, 'created_by', created_by, 'incident_id', incident_id,
     'run_ended_at', run_ended_at)";
 
@@ -119,21 +127,32 @@ pub async fn find(db: &impl Db, scope: &Scope, component: i64) -> Result<Binding
     found.ok_or_else(|| Error::not_found("Binding of the component", component))
 }
 
+/// What a failure of a bound component means for the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How bad it is, 1 to 3.
+    pub impact: i64,
+    /// Whether the public reads what went wrong.
+    pub publish_errors: bool,
+}
+
 /// Binds a component, whatever it was bound to before. What ended before does not count.
 pub async fn save(
     tx: &impl Tx,
     scope: &Scope,
     component: &Component,
     subject: Subject<'_>,
-    impact: i64,
+    failure: Failure,
     now: Timestamp,
 ) -> Result<()> {
     let (kind, tenant, target) = subject.key();
     tx.execute(
         "insert into status_bindings
-             (component_id, kind, tenant_name, target, impact, created_at, created_by, run_ended_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6)
+             (component_id, kind, tenant_name, target, impact, created_at, created_by, run_ended_at,
+              publish_errors)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)
          on conflict (component_id) do update set impact = excluded.impact,
+             publish_errors = excluded.publish_errors, last_error = null,
              created_at = excluded.created_at, created_by = excluded.created_by,
              run_ended_at = excluded.run_ended_at,
              incident_id = iif((kind, tenant_name, target)
@@ -144,9 +163,10 @@ pub async fn save(
             kind,
             tenant,
             target,
-            impact,
+            failure.impact,
             now,
-            scope.username()
+            scope.username(),
+            failure.publish_errors
         ],
     )
     .await?;
@@ -218,9 +238,14 @@ pub async fn run_ended(
                 None
             }
         };
+        let error = match outcome {
+            Outcome::Failed(error) => Some(shortened(error, ERROR)),
+            Outcome::Succeeded => None,
+        };
         tx.execute(
-            "update status_bindings set run_ended_at = ?2, incident_id = ?3 where component_id = ?1",
-            params![binding.component_id, at, incident],
+            "update status_bindings set run_ended_at = ?2, incident_id = ?3, last_error = ?4
+             where component_id = ?1",
+            params![binding.component_id, at, incident, error],
         )
         .await?;
     }
@@ -253,7 +278,7 @@ async fn failed(
     };
     let mut text = format!("{} failed", subject.described());
     let error = shortened(error, ERROR);
-    if !error.is_empty() {
+    if binding.publish_errors && !error.is_empty() {
         text.push_str(": ");
         text.push_str(&error);
     }

@@ -4,13 +4,16 @@ use crate::fields;
 use crate::roles;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, ids};
-use windlass_status::bindings::{self, Subject, SubjectKind};
+use windlass_status::bindings::{self, Failure, Subject, SubjectKind};
 use windlass_status::components::list;
 use windlass_status::events::IMPACTS;
 use windlass_store::deployments;
 
 /// How bad a failure is, unless the binding says otherwise.
 const IMPACT: i64 = 2;
+
+/// The fields of a binding that can be set.
+const KNOWN: [&str; 5] = ["type", "tenant_name", "id", "impact", "publish_errors"];
 
 /// `GET /components/{component_id}/binding`: what the component follows.
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
@@ -25,13 +28,13 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = roles::operator(ctx)?;
     let component = component(ctx)?;
     let body = Body::of(ctx)?;
-    if let Some(unknown) = body
-        .names()
-        .find(|name| !["type", "tenant_name", "id", "impact"].contains(name))
-    {
+    if let Some(unknown) = body.names().find(|name| !KNOWN.contains(name)) {
         return Err(refusal(unknown, format!("Unknown field `{unknown}`")));
     }
-    let impact = impact(&body)?;
+    let failure = Failure {
+        impact: impact(&body)?,
+        publish_errors: body.boolean("publish_errors")?.unwrap_or(false),
+    };
     let id = body.required_text("id")?;
     let kind = body.required_text("type")?;
     let subject = match SubjectKind::named(kind) {
@@ -63,7 +66,7 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |tx| {
             let component = list::find(tx, component).await?;
             let now = Timestamp::now();
-            bindings::save(tx, &scope, &component, subject, impact, now).await?;
+            bindings::save(tx, &scope, &component, subject, failure, now).await?;
             bindings::find(tx, &scope, component.id).await
         })
         .await?;

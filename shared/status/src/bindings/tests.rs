@@ -31,8 +31,12 @@ async fn save(
     impact: i64,
     now: Timestamp,
 ) -> Result<()> {
+    let failure = Failure {
+        impact,
+        publish_errors: false,
+    };
     let component = component_of(component);
-    db.transaction(async |tx| super::save(tx, scope, &component, subject, impact, now).await)
+    db.transaction(async |tx| super::save(tx, scope, &component, subject, failure, now).await)
         .await
 }
 
@@ -100,10 +104,8 @@ fn a_failure_opens_and_a_success_closes() {
         );
         let row = row.await.unwrap().unwrap();
         assert_eq!(row.text(0).unwrap(), "A run of the pipeline ship failed");
-        assert_eq!(
-            row.text(1).unwrap(),
-            "A run of the pipeline ship failed: exit code 1 <b>"
-        );
+        assert_eq!(row.text(1).unwrap(), "A run of the pipeline ship failed");
+        assert_eq!(last_error(&db).await.as_deref(), Some("exit code 1 <b>"));
         // The same again, and one that is told late.
         let at = find(&db, 1).await.unwrap().run_ended_at.unwrap();
         run_ended(&db, PIPELINE, failed, at).await.unwrap();
@@ -128,6 +130,45 @@ fn a_failure_opens_and_a_success_closes() {
             .unwrap();
         assert_eq!(incidents(&db).await, [(1, 2, false, 1, 2)]);
         assert_eq!(find(&db, 1).await.unwrap().incident_id, None);
+        assert_eq!(last_error(&db).await, None);
+    });
+}
+
+async fn last_error(db: &NativeDb) -> Option<String> {
+    find(db, 1).await.unwrap().last_error
+}
+
+#[test]
+fn what_went_wrong_is_public_only_where_operators_want_it_so() {
+    pollster::block_on(async {
+        let error = "RecoverableError POST http://127.0.0.1:1/lamps";
+        for publish_errors in [false, true] {
+            let db = stage().await;
+            let scope = Scope::system("ann", TENANT);
+            let failure = Failure {
+                impact: 2,
+                publish_errors,
+            };
+            db.transaction(async |tx| {
+                let component = component_of(1);
+                super::save(tx, &scope, &component, PIPELINE, failure, minute(-1)).await
+            })
+            .await
+            .unwrap();
+            run_ended(&db, PIPELINE, Outcome::Failed(error), minute(1))
+                .await
+                .unwrap();
+            let sql = "select json_group_array(title || coalesce(description, '') || (
+                           select group_concat(text) from status_updates))
+                       from status_incidents";
+            let told: Value = db.first_json(sql, &[]).await.unwrap().unwrap();
+            assert_eq!(
+                told.to_string().contains("127.0.0.1"),
+                publish_errors,
+                "{told}"
+            );
+            assert_eq!(last_error(&db).await.as_deref(), Some(error));
+        }
     });
 }
 

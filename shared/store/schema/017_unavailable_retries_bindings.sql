@@ -33,3 +33,8 @@ update instance_counts set unavailable = (select count(*) from node_instances i
 
 -- Another try may wait for longer than a day: for a part to be delivered, say. A year is the longest wait.
 update config set schema = json_set(schema, '$.maximum', 31536000) where name = 'task_retry_interval';
+
+-- What went wrong in a run names addresses and programs of the inside: who runs the page reads it here, and
+-- the public only where the binding says so.
+alter table status_bindings add column last_error text;
+alter table status_bindings add column publish_errors integer not null default 0;

@@ -6,6 +6,7 @@
 pub mod availability;
 pub mod bindings;
 pub mod components;
+pub mod direction;
 pub mod events;
 pub mod feeds;
 pub mod lifecycle;

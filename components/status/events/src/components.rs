@@ -6,6 +6,7 @@ use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestam
 use windlass_status::TENANT;
 use windlass_status::components::Attribute;
 use windlass_status::components::list;
+use windlass_status::direction::turns;
 
 /// The attributes of a component that is made here: each of them, once.
 const ATTRIBUTES: [&str; 3] = ["type", "region", "category"];
@@ -31,7 +32,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_in(TENANT, Permission::StatusComponentCreate)?;
     let body = Body::of(ctx)?;
     let name = body.required_text("name")?.trim();
-    if name.is_empty() || name.chars().count() > LENGTHS.0 || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > LENGTHS.0 || name.contains(is_refused) {
         return Err(Error::bad_parameters(format!(
             "component name must have 1 to {} characters, and none that controls",
             LENGTHS.0
@@ -43,6 +44,11 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |tx| list::insert(tx, &scope, name, &attributes, Timestamp::now()).await)
         .await?;
     Ok(Response::json_text(201, created))
+}
+
+/// What neither breaks the line nor turns the text around it.
+fn is_refused(letter: char) -> bool {
+    letter.is_control() || turns(letter)
 }
 
 /// The attributes, which some clients call `attrs`.
@@ -65,7 +71,7 @@ fn attributes(body: &Body) -> Result<Vec<Attribute>> {
         let is_usable = ATTRIBUTES.contains(&name)
             && attributes.iter().all(|known| known.name != name)
             && (1..=LENGTHS.1).contains(&value.chars().count())
-            && !value.chars().any(char::is_control);
+            && !value.contains(is_refused);
         if !is_usable {
             return Err(refused());
         }

@@ -7,6 +7,7 @@ use windlass_core::db::Db;
 use windlass_core::http::Uri;
 use windlass_core::{Context, Error, Response, Result, Scope, Timestamp};
 use windlass_delivery::public_url;
+use windlass_status::direction::without_turns;
 use windlass_status::feeds::{self, Date, Filter};
 
 /// `GET /status/calendar.ics`: the maintenances to come and those of the last year, of all components or
@@ -98,9 +99,10 @@ fn event(base: &str, host: &str, date: &Date) -> Event {
     event.done()
 }
 
-/// A text without control characters but line ends.
+/// A text without control characters but line ends, and without what turns the text around it.
 fn clean(text: &str) -> String {
-    text.replace("\r\n", "\n")
+    without_turns(text)
+        .replace("\r\n", "\n")
         .chars()
         .filter(|letter| !letter.is_control() || *letter == '\n')
         .collect()

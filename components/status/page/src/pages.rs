@@ -73,7 +73,7 @@ fn tabs(page: &str, regions: &[&str], selected: Option<&str>) -> Markup {
                 a href=(page) aria-current=[current(selected.is_none())] { "All regions" }
                 @for region in regions {
                     a href={ (page) "?region=" (view::in_query(region)) }
-                        aria-current=[current(selected == Some(*region))] { (region) }
+                        aria-current=[current(selected == Some(*region))] { bdi { (region) } }
                 }
             }
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result, Scope, Timestamp};
 use windlass_delivery::public_url;
+use windlass_status::direction::without_turns;
 use windlass_status::events::{EventKind, escape, impact_name};
 use windlass_status::feeds::{self, Filter};
 
@@ -178,10 +179,10 @@ fn description(base: &str, item: &feeds::Item, now: Timestamp) -> String {
     parts.join("<br><br>")
 }
 
-/// A text without what XML 1.0 cannot hold.
+/// A text without what XML 1.0 cannot hold, and without what turns the text around it.
 fn clean(text: &str) -> String {
     let is_allowed = |letter: &char| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    text.chars().filter(is_allowed).collect()
+    without_turns(text).chars().filter(is_allowed).collect()
 }
 
 fn minutes(time: Timestamp) -> String {

@@ -1,6 +1,7 @@
 //! What the texts and dates of an event must be.
 
 use super::{EventKind, not_in_the_future, refused};
+use crate::direction::turns;
 use windlass_core::{Error, Result, Timestamp};
 
 /// The length of a title, in characters.
@@ -116,10 +117,10 @@ pub(super) fn check_window(start: Timestamp, end: Option<Timestamp>) -> Result<(
 }
 
 fn refuse_controls(title: &str) -> Result<()> {
-    match title.chars().any(char::is_control) {
-        true => refused("title must not hold control characters"),
-        false => Ok(()),
+    if title.chars().any(char::is_control) {
+        return refused("title must not hold control characters");
     }
+    refuse_turns("title", title)
 }
 
 /// Lines and tabs are part of a text, other control characters are not.
@@ -128,6 +129,15 @@ fn refuse_unprintable(name: &str, text: &str) -> Result<()> {
     if text.chars().any(is_wrong) {
         return Err(Error::bad_parameters(format!(
             "{name} must not hold control characters"
+        )));
+    }
+    refuse_turns(name, text)
+}
+
+fn refuse_turns(name: &str, text: &str) -> Result<()> {
+    if text.contains(turns) {
+        return Err(Error::bad_parameters(format!(
+            "{name} must not hold characters that change the direction of the text around them"
         )));
     }
     Ok(())
@@ -144,4 +154,30 @@ fn check_length(name: &str, text: &str, allowed: std::ops::RangeInclusive<usize>
         allowed.start(),
         allowed.end()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_turns_the_direction_of_others() {
+        let turned = "Disks are slow \u{202e}today";
+        for (what, refusal) in [
+            ("title", check_title(turned)),
+            ("title", check_system_title(turned)),
+            ("message", check_message("message", turned)),
+            (
+                "description",
+                check_description(EventKind::Info, Some(turned)),
+            ),
+        ] {
+            let refusal = refusal.unwrap_err();
+            let want = format!("{what} must not hold characters that change the direction");
+            assert!(refusal.message().starts_with(&want), "{refusal:?}");
+        }
+        let hebrew = "הדיסקים איטיים \u{200f}(שוב)";
+        check_title(hebrew).unwrap();
+        check_message("message", hebrew).unwrap();
+    }
 }

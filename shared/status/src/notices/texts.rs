@@ -1,5 +1,6 @@
 //! What mails say.
 
+use crate::direction::without_turns;
 use crate::events::{escape, impact_name};
 use crate::outbox::{Delivery, Notice, ToldUpdate};
 use crate::subscriptions::{Secret, Subscription};
@@ -66,8 +67,8 @@ pub fn notice(
     let base = &settings.public_url;
     let unsubscribe = unsubscribe_url(base, &secret.unsubscribe_token());
     let host = settings.host();
-    let text = notice_text(notice, base, &unsubscribe);
-    let html = notice_html(notice, base, &unsubscribe);
+    let text = without_turns(&notice_text(notice, base, &unsubscribe)).into_owned();
+    let html = without_turns(&notice_html(notice, base, &unsubscribe)).into_owned();
     let date = Timestamp::parse("created_at", &notice.created_at);
     Mail {
         message_id: format!("{}@{host}", delivery.id),
@@ -91,7 +92,8 @@ fn subject(notice: &Notice) -> String {
         Some(("info", _)) => "Information",
         _ => "Incident",
     };
-    let title: String = one_line(&notice.title).chars().take(SUBJECT).collect();
+    let title = one_line(&without_turns(&notice.title));
+    let title: String = title.chars().take(SUBJECT).collect();
     format!("{kind} {what}: {title}")
 }
 
@@ -152,17 +154,20 @@ fn notice_text(notice: &Notice, base: &str, unsubscribe: &str) -> String {
 }
 
 fn notice_html(notice: &Notice, base: &str, unsubscribe: &str) -> String {
-    let mut html = format!("<h1>{}</h1>\n<dl>\n", escape(&notice.title));
+    let mut html = format!("<h1 dir=\"auto\">{}</h1>\n<dl>\n", escape(&notice.title));
     for (name, value) in facts(notice) {
-        html.push_str(&format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value)));
+        html.push_str(&format!(
+            "<dt>{name}</dt><dd dir=\"auto\">{}</dd>\n",
+            escape(&value)
+        ));
     }
     html.push_str("</dl>\n");
     if let Some(description) = &notice.description {
-        html.push_str(&format!("<p>{}</p>\n", lines(description)));
+        html.push_str(&format!("<p dir=\"auto\">{}</p>\n", lines(description)));
     }
     for update in &notice.updates {
         html.push_str(&format!(
-            "<p><small>{}</small><br><strong>{}</strong> {}</p>\n",
+            "<p><small>{}</small><br><strong>{}</strong> <bdi>{}</bdi></p>\n",
             escape(&minutes(&update.timestamp)),
             escape(&update.status),
             markup(update, base)

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use windlass_core::{Error, Result};
 use windlass_status::components::catalogue::Entry;
 use windlass_status::components::{Attribute, attributes_key};
+use windlass_status::direction::turns;
 
 /// The most components of a catalogue.
 const MOST_COMPONENTS: usize = 10_000;
@@ -150,6 +151,12 @@ fn checked(place: &str, text: &str, longest: usize) -> Result<String> {
     if text.chars().any(char::is_control) {
         return Err(wrong(place, "must be one line without control characters"));
     }
+    if text.contains(turns) {
+        return Err(wrong(
+            place,
+            "must not change the direction of the text around it",
+        ));
+    }
     Ok(text.to_owned())
 }
 
@@ -225,6 +232,10 @@ mod tests {
             (
                 one(json!({ "name": "b", "colour": 1 })),
                 "components[1].colour is unknown",
+            ),
+            (
+                one(json!({ "name": "b\u{202e}c" })),
+                "components[1].name must not change the direction of the text around it",
             ),
             (
                 one(json!({ "name": "b\n" })),

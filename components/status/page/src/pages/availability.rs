@@ -70,9 +70,9 @@ fn table(components: &[&Availability], with_region: bool) -> Markup {
                 @for component in components {
                     tr role="row" {
                         th scope="row" role="rowheader" {
-                            (component.name)
+                            bdi { (component.name) }
                             @if with_region && !component.region.is_empty() {
-                                " " span.tag { (component.region) }
+                                " " span.tag dir="auto" { (component.region) }
                             }
                         }
                         @for month in &component.months {

@@ -100,16 +100,16 @@ pub fn groups(
     html! {
         @for (number, (category, members)) in by_category(components, region).iter().enumerate() {
             section.card aria-labelledby={ "c" (number) } {
-                h2 id={ "c" (number) } { (category) }
+                h2 id={ "c" (number) } dir="auto" { (category) }
                 ul.components {
                     @for component in members {
                         @let state = states.get(&component.id).copied().unwrap_or(State::Available);
                         @let (days, words) = past.of(component, now);
                         li {
                             div.name {
-                                h3 { (name(component, components)) }
+                                h3 dir="auto" { (name(component, components)) }
                                 @if has_regions && region.is_none() && let Some(region) = &component.region {
-                                    span.tag { (region) }
+                                    span.tag dir="auto" { (region) }
                                 }
                                 @if let Some(event) = planned.get(&component.id) {
                                     a.s.planned href={ "/incidents/" (event.id) } {

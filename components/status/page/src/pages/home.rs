@@ -113,7 +113,7 @@ fn extent(current: &Current, components: &[Listed]) -> String {
 }
 
 fn line(event: &Event) -> Markup {
-    html! { li { a href={ "/incidents/" (event.id) } { (event.title) } } }
+    html! { li { a href={ "/incidents/" (event.id) } { bdi { (event.title) } } } }
 }
 
 fn maintenances(current: &Current, now: Timestamp) -> Markup {
@@ -139,8 +139,9 @@ fn feeds(regions: &[&str], selected: Option<&str>) -> Markup {
             ul {
                 li { a href="/status/subscribe" { "Subscribe by e-mail or webhook" } }
                 li { a href="/status/calendar.ics" { "Calendar of maintenances" } }
+                li { a href="/rss/" { "RSS feed of everything" } }
                 @for region in shown {
-                    li { a href={ "/rss/?mt=" (view::in_query(region)) } { "RSS feed of " (region) } }
+                    li { a href={ "/rss/?mt=" (view::in_query(region)) } { "RSS feed of " bdi { (region) } } }
                 }
             }
         }

@@ -51,12 +51,12 @@ fn about(event: &Event, now: Timestamp) -> Response {
     let stage = event.stage(now);
     let body = html! {
         article.event.single.(view::class(event, now)) {
-            h1 { (event.title) }
+            h1 dir="auto" { (event.title) }
             (view::facts(event, now, usize::MAX))
             @if let Some(end) = event.ended_at.filter(|end| stage == Stage::Over && *end > event.started_at) {
                 p.facts { span { span.k { "Lasted " } (lasted(event.started_at, end)) } }
             }
-            @if let Some(description) = &event.description { p.description { (description) } }
+            @if let Some(description) = &event.description { p.description dir="auto" { (description) } }
         }
         section aria-labelledby="updates" {
             h2 #updates { "Updates" }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use windlass_core::{Error, Request, Result, limits};
 use windlass_status::components::Attribute;
+use windlass_status::direction::without_turns;
 use windlass_status::events::IMPACTS;
 
 /// The title of an incident that a report without one opens.
@@ -152,14 +153,15 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// A title: one line. Control characters would break feeds and mails that carry it.
+/// A title: one line, in its own direction. Control characters would break feeds and mails that
+/// carry it; a monitor, which repeats what some program said, is not refused for them.
 fn title(text: String) -> Result<String, Value> {
     if text.chars().count() > LONGEST_TEXT {
         return Err(json!([format!(
             "Longer than maximum length {LONGEST_TEXT}."
         )]));
     }
-    let line: String = text
+    let line: String = without_turns(&text)
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect();
@@ -306,6 +308,8 @@ mod tests {
             ("", "Incident"),
             ("\n", "Incident"),
             ("Größe <b>", "Größe <b>"),
+            ("Disk \u{202e}lluf", "Disk lluf"),
+            ("דיסק מלא", "דיסק מלא"),
         ] {
             let posted = parse(json!({ "name": "a", "impact": 1, "text": given })).unwrap();
             assert_eq!(posted.text, want, "{given:?}");

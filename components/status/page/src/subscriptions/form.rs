@@ -55,8 +55,9 @@ pub async fn form(ctx: &Context<impl Db>) -> Result<Response> {
         section.card {
             h2 { "By feed reader or calendar" }
             ul {
+                li { a href="/rss/" { "RSS feed of everything" } }
                 @for region in &regions {
-                    li { a href={ "/rss/?mt=" (view::in_query(region)) } { "RSS feed of " (region) } }
+                    li { a href={ "/rss/?mt=" (view::in_query(region)) } { "RSS feed of " bdi { (region) } } }
                 }
                 li { a href="/status/calendar.ics" { "Calendar of maintenances" } }
             }
@@ -73,7 +74,7 @@ fn choices(prefix: &str, regions: &[String], components: &[Component]) -> Markup
                 label for={ (prefix) "-region" } { "Region" }
                 select id={ (prefix) "-region" } name="region" {
                     option value="" { "All regions" }
-                    @for region in regions { option value=(region) { (region) } }
+                    @for region in regions { option value=(region) dir="auto" { (region) } }
                 }
             }
         }
@@ -85,7 +86,7 @@ fn choices(prefix: &str, regions: &[String], components: &[Component]) -> Markup
                         li {
                             label {
                                 input type="checkbox" name="component" value=(component.id);
-                                " " (component.label())
+                                " " bdi { (component.label()) }
                             }
                         }
                     }

@@ -44,12 +44,12 @@ pub fn article(event: &Event, now: Timestamp, level: u8) -> Markup {
     let title = html! { a href={ "/incidents/" (event.id) } { (event.title) } };
     html! {
         article.event.(class(event, now)) {
-            @if level == 2 { h2 { (title) } } @else { h3 { (title) } }
+            @if level == 2 { h2 dir="auto" { (title) } } @else { h3 dir="auto" { (title) } }
             (facts(event, now, NAMED))
             @if let Some(update) = event.updates.first() {
                 p.latest { (said(update)) }
             } @else if let Some(description) = &event.description {
-                p.latest { (description) }
+                p.latest dir="auto" { (description) }
             }
         }
     }
@@ -83,7 +83,7 @@ fn when(event: &Event, stage: Stage) -> Markup {
     }
 }
 
-/// The names of components; those of one name are one, with their regions.
+/// The names of components, each in its own direction; those of one name are one, with their regions.
 pub fn affected(components: &[Affected], named: usize) -> Markup {
     let mut names: Vec<(&str, Vec<&str>)> = Vec::new();
     for component in components {
@@ -93,17 +93,17 @@ pub fn affected(components: &[Affected], named: usize) -> Markup {
             None => names.push((&component.name, region.into_iter().collect())),
         }
     }
-    let text: Vec<String> = names
-        .iter()
-        .take(named)
-        .map(|(name, regions)| match regions.as_slice() {
-            [] => (*name).to_owned(),
-            regions => format!("{name} ({})", regions.join(", ")),
-        })
-        .collect();
     let more = names.len().saturating_sub(named);
     html! {
-        (text.join(", "))
+        @for (place, (name, regions)) in names.iter().take(named).enumerate() {
+            @if place > 0 { ", " }
+            bdi { (name) }
+            @for (place, region) in regions.iter().enumerate() {
+                @if place == 0 { " (" } @else { ", " }
+                bdi { (region) }
+            }
+            @if !regions.is_empty() { ")" }
+        }
         @if more > 0 { " and " (more) " more" }
     }
 }
@@ -125,7 +125,7 @@ fn said(update: &Update) -> Markup {
             b { (status(&update.status)) } " "
             (moment(update.at))
         }
-        span.text { (markup::text(&update.text, update.is_markup)) }
+        span.text dir="auto" { (markup::text(&update.text, update.is_markup)) }
     }
 }
 
@@ -171,11 +171,11 @@ mod tests {
         ];
         assert_eq!(
             affected(&components, 6).into_string(),
-            "Volumes (EU-DE, EU-NL), Portal"
+            "<bdi>Volumes</bdi> (<bdi>EU-DE</bdi>, <bdi>EU-NL</bdi>), <bdi>Portal</bdi>"
         );
         assert_eq!(
             affected(&components, 1).into_string(),
-            "Volumes (EU-DE, EU-NL) and 1 more"
+            "<bdi>Volumes</bdi> (<bdi>EU-DE</bdi>, <bdi>EU-NL</bdi>) and 1 more"
         );
     }
 

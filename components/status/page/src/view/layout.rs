@@ -3,6 +3,7 @@
 use super::style;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use windlass_core::Response;
+use windlass_status::direction::without_turns;
 
 /// The pages that every page leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,8 @@ const NAVIGATION: [(Section, &str, &str); 4] = [
     (Section::Subscribe, "/status/subscribe", "Subscribe"),
 ];
 
-/// A whole page as the answer. The body goes into the page's `main`, and begins with an `h1`.
+/// A whole page as the answer. The body goes into the page's `main`, and begins with an `h1`. What
+/// people named is in an element of its own direction there; nothing else turns a text.
 pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Response {
     let style = style::sheet();
     let document = html! {
@@ -68,15 +70,13 @@ pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Respon
             }
         }
     };
-    Response::bytes(
-        status,
-        "text/html; charset=utf-8",
-        document.into_string().into_bytes(),
-    )
-    .header("content-security-policy", policy(style.hash))
-    .header("x-content-type-options", "nosniff")
-    .header("referrer-policy", "strict-origin-when-cross-origin")
-    .header("cache-control", "no-cache")
+    let document = document.into_string();
+    let document = without_turns(&document).into_owned();
+    Response::bytes(status, "text/html; charset=utf-8", document.into_bytes())
+        .header("content-security-policy", policy(style.hash))
+        .header("x-content-type-options", "nosniff")
+        .header("referrer-policy", "strict-origin-when-cross-origin")
+        .header("cache-control", "no-cache")
 }
 
 /// A page that says what is wrong with the address.
@@ -117,6 +117,15 @@ mod tests {
         assert!(text.contains(r#"<a href="/history" aria-current="page">History</a>"#));
         assert_eq!(text.matches("aria-current=\"page\"").count(), 1);
         assert!(!text.contains("<script"));
+    }
+
+    #[test]
+    fn nothing_turns_the_text_around_it() {
+        let body = html! { h1 { "a\u{202e}b\u{2066}c" } p { "שלום" } };
+        let response = page(200, Section::Status, "t\u{202b}", &body);
+        let text = String::from_utf8(response.body).unwrap();
+        assert!(text.contains("<h1>abc</h1><p>שלום</p>"), "{text}");
+        assert!(!text.contains(windlass_status::direction::turns));
     }
 
     #[test]

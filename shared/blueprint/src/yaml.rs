@@ -3,8 +3,11 @@
 //! Files were uploaded by strangers. The tree is built from the events of the parser, so it is
 //! never deeper or larger than the limits allow.
 
+mod cursor;
+mod events;
 mod load;
 mod scalar;
+mod scanner;
 
 pub(crate) use load::load;
 

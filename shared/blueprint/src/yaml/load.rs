@@ -1,10 +1,12 @@
 //! Building the tree from the events of the YAML parser.
 
+use super::cursor::{Mark, unprintable};
+use super::events::{Event, Events, Properties, YAML_TAG};
 use super::{Data, Node, Position, scalar};
 use crate::error::{Error, Result};
 use indexmap::IndexMap;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How many lists and maps may be inside each other, aliases included.
@@ -22,9 +24,11 @@ pub(crate) fn load(bytes: &[u8], file: u16) -> Result<Option<Node>> {
             "the file is longer than {MAX_BYTES} bytes"
         )));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| illegal(format!("the file is not UTF-8: {error}")))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = decode(bytes)?;
+    if let Some((character, at)) = unprintable(&text) {
+        let why = format!("found the character {character:?}, which is not allowed");
+        return Err(place(at, &why));
+    }
     let mut loader = Loader {
         file,
         open: Vec::new(),
@@ -32,25 +36,45 @@ pub(crate) fn load(bytes: &[u8], file: u16) -> Result<Option<Node>> {
         nodes: 0,
         done: None,
     };
-    let mut documents = 0;
-    let mut parser = Parser::new_from_str(text);
-    while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| {
-            let marker = error.marker();
-            let (line, column) = (marker.line(), marker.col() + 1);
-            illegal(format!("{}, line {line}, column {column}", error.info()))
-        })?;
-        if matches!(event, Event::DocumentStart(_)) {
-            documents += 1;
-            if documents > 1 {
-                return Err(illegal(
-                    "expected a single document in the stream".to_owned(),
-                ));
+    let mut events = Events::new(&text);
+    let mut has_document = false;
+    loop {
+        let (event, at) = events
+            .next()
+            .map_err(|problem| illegal(problem.to_string()))?;
+        match event {
+            Event::StreamEnd => break,
+            Event::DocumentStart if has_document => {
+                return Err(place(at, "expected a single document in the stream"));
             }
+            Event::DocumentStart => has_document = true,
+            event => loader.take(event, at)?,
         }
-        loader.take(event, span)?;
     }
     Ok(loader.done.filter(|node| !node.is_null()))
+}
+
+/// The text of a file. It is UTF-8, or UTF-16 if it begins with a mark that says so, as files of
+/// some Windows programs do.
+fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
+    let of_pair: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => {
+            return std::str::from_utf8(bytes).map(Cow::from).map_err(|error| {
+                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let at = Mark::after(&String::from_utf8_lossy(valid));
+                place(at, "the file is not UTF-8")
+            });
+        }
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let text: std::result::Result<String, _> =
+        char::decode_utf16(pairs.iter().map(|pair| of_pair(*pair))).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(Cow::from(text)),
+        _ => Err(illegal("the file is not UTF-16".to_owned())),
+    }
 }
 
 fn illegal(why: String) -> Error {
@@ -68,7 +92,7 @@ struct Measured {
 /// A list or map that is not finished yet.
 struct Open {
     at: Position,
-    anchor: usize,
+    anchor: Option<String>,
     height: usize,
     count: usize,
     content: Content,
@@ -92,84 +116,122 @@ enum Key {
 struct Loader {
     file: u16,
     open: Vec<Open>,
-    anchors: HashMap<usize, Measured>,
+    /// The values with an anchor. A value whose end was not read yet has none to copy.
+    anchors: HashMap<String, Option<Measured>>,
     nodes: usize,
     done: Option<Node>,
 }
 
 impl Loader {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<()> {
-        let at = Position {
-            file: self.file,
-            line: span.start.line() as u32,
-            column: span.start.col() as u32,
-        };
+    fn take(&mut self, event: Event, at: Mark) -> Result<()> {
         match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                self.count(1, &span)?;
-                let plain = style == ScalarStyle::Plain;
-                if plain && tag.is_none() && text == "<<" && self.wants_key() {
+            Event::Scalar {
+                properties,
+                text,
+                is_implicit,
+            } => {
+                self.count(1, at)?;
+                self.declare(&properties, at)?;
+                let tag = properties.tag.as_deref().filter(|tag| *tag != "!");
+                let special = match tag {
+                    Some(tag) => tag.strip_prefix(YAML_TAG),
+                    None if is_implicit => scalar::special(&text),
+                    None => None,
+                };
+                if self.wants_key() && special == Some("merge") {
                     return self.set_key(Key::Merge);
                 }
-                let value = resolve(&text, plain, tag.as_deref(), &span)?;
+                let value = match (tag, special) {
+                    (Some(_), Some(kind)) => scalar::of_kind(kind, &text),
+                    (None, Some("value")) if self.wants_key() => Some(Value::String(text)),
+                    (None, None) if is_implicit => Some(scalar::resolve(&text)),
+                    (None, None) => Some(Value::String(text)),
+                    _ => None,
+                };
+                let Some(value) = value else {
+                    return Err(unknown_tag(tag.or(special), at));
+                };
                 let node = Node {
-                    at,
+                    at: self.position(at),
                     data: Data::Scalar(value),
                 };
-                self.add(measured(node), anchor, &span)
+                self.add(measured(node), properties.anchor, at)
             }
-            Event::SequenceStart(anchor, tag) => {
-                check_tag(tag.as_deref(), &span)?;
-                self.begin(at, anchor, Content::List(Vec::new()), &span)
+            Event::SequenceStart(properties) => {
+                check_tag(&properties, &["seq", "omap", "pairs"], at)?;
+                self.begin(properties, Content::List(Vec::new()), at)
             }
-            Event::MappingStart(anchor, tag) => {
-                check_tag(tag.as_deref(), &span)?;
+            Event::MappingStart(properties) => {
+                check_tag(&properties, &["map", "set"], at)?;
                 let content = Content::Map {
                     map: IndexMap::new(),
                     merged: Vec::new(),
                     key: None,
                 };
-                self.begin(at, anchor, content, &span)
+                self.begin(properties, content, at)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end(&span),
-            Event::Alias(anchor) => {
-                let Some(known) = self.anchors.get(&anchor) else {
-                    return Err(place(&span, "found undefined alias"));
-                };
-                let (count, height) = (known.count, known.height);
-                self.count(count, &span)?;
-                if self.open.len() + height > MAX_DEPTH {
-                    return Err(too_deep(&span));
-                }
-                let known = known_clone(&self.anchors, anchor);
-                match known {
-                    Some(known) => self.add(known, 0, &span),
-                    None => Ok(()),
-                }
-            }
-            _ => Ok(()),
+            Event::SequenceEnd | Event::MappingEnd => self.end(at),
+            Event::Alias(name) => self.alias(&name, at),
+            Event::DocumentStart | Event::DocumentEnd | Event::StreamEnd => Ok(()),
         }
     }
 
-    fn count(&mut self, count: usize, span: &Span) -> Result<()> {
-        self.nodes += count;
-        if self.nodes > MAX_NODES {
-            return Err(place(span, &format!("more than {MAX_NODES} values")));
+    fn position(&self, at: Mark) -> Position {
+        Position {
+            file: self.file,
+            line: at.line + 1,
+            column: at.column,
+        }
+    }
+
+    fn alias(&mut self, name: &str, at: Mark) -> Result<()> {
+        let Some(known) = self.anchors.get(name) else {
+            return Err(place(at, &format!("found undefined alias {name}")));
+        };
+        let Some(known) = known else {
+            let why = format!("found alias {name} inside of the value that it means");
+            return Err(place(at, &why));
+        };
+        let (count, height) = (known.count, known.height);
+        if self.open.len() + height > MAX_DEPTH {
+            return Err(too_deep(at));
+        }
+        self.count(count, at)?;
+        let copy = self.anchors.get(name).cloned().flatten();
+        copy.map_or(Ok(()), |copy| self.add(copy, None, at))
+    }
+
+    /// Notes an anchor. A file may use its name once.
+    fn declare(&mut self, properties: &Properties, at: Mark) -> Result<()> {
+        let Some(name) = &properties.anchor else {
+            return Ok(());
+        };
+        if self.anchors.insert(name.clone(), None).is_some() {
+            return Err(place(at, &format!("found duplicate anchor {name}")));
         }
         Ok(())
     }
 
-    fn begin(&mut self, at: Position, anchor: usize, content: Content, span: &Span) -> Result<()> {
-        self.count(1, span)?;
+    fn count(&mut self, count: usize, at: Mark) -> Result<()> {
+        self.nodes += count;
+        if self.nodes > MAX_NODES {
+            return Err(place(at, &format!("more than {MAX_NODES} values")));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, properties: Properties, content: Content, at: Mark) -> Result<()> {
+        self.count(1, at)?;
+        self.declare(&properties, at)?;
         if self.wants_key() {
-            return Err(place(span, "found unhashable key"));
+            return Err(place(at, "found unhashable key"));
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(too_deep(span));
+            return Err(too_deep(at));
         }
         self.open.push(Open {
-            at,
-            anchor,
+            at: self.position(at),
+            anchor: properties.anchor,
             height: 1,
             count: 1,
             content,
@@ -177,18 +239,15 @@ impl Loader {
         Ok(())
     }
 
-    fn end(&mut self, span: &Span) -> Result<()> {
+    fn end(&mut self, at: Mark) -> Result<()> {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
         let data = match open.content {
             Content::List(items) => Data::List(items),
             Content::Map { map, merged, .. } if merged.is_empty() => Data::Map(map),
-            Content::Map {
-                mut map, merged, ..
-            } => {
-                merge(&mut map, merged).map_err(|why| place(span, why))?;
-                Data::Map(map)
+            Content::Map { map, merged, .. } => {
+                Data::Map(merge(merged, map).map_err(|why| place(at, why))?)
             }
         };
         let whole = Measured {
@@ -196,7 +255,7 @@ impl Loader {
             height: open.height,
             count: open.count,
         };
-        self.add(whole, open.anchor, span)
+        self.add(whole, open.anchor, at)
     }
 
     /// Whether the next node is a key of a map.
@@ -217,11 +276,11 @@ impl Loader {
     }
 
     /// Puts a finished node into the list or map around it.
-    fn add(&mut self, mut item: Measured, anchor: usize, span: &Span) -> Result<()> {
-        if anchor > 0 {
+    fn add(&mut self, mut item: Measured, anchor: Option<String>, at: Mark) -> Result<()> {
+        if let Some(anchor) = anchor {
             // Copies for anchors count too, because nested anchors can make them grow fast.
-            self.count(item.count, span)?;
-            self.anchors.insert(anchor, item.clone());
+            self.count(item.count, at)?;
+            self.anchors.insert(anchor, Some(item.clone()));
         }
         let Some(open) = self.open.last_mut() else {
             self.done = Some(item.node);
@@ -234,7 +293,7 @@ impl Loader {
             Content::Map { map, merged, key } => match key.take() {
                 None => {
                     let Data::Scalar(value) = &item.node.data else {
-                        return Err(place(span, "found unhashable key"));
+                        return Err(place(at, "found unhashable key"));
                     };
                     *key = Some(Key::Plain(scalar::key_text(value), item.node.at));
                 }
@@ -249,10 +308,6 @@ impl Loader {
     }
 }
 
-fn known_clone(anchors: &HashMap<usize, Measured>, anchor: usize) -> Option<Measured> {
-    anchors.get(&anchor).cloned()
-}
-
 fn measured(node: Node) -> Measured {
     Measured {
         node,
@@ -261,80 +316,52 @@ fn measured(node: Node) -> Measured {
     }
 }
 
-fn too_deep(span: &Span) -> Error {
-    place(
-        span,
-        &format!("lists and maps nest deeper than {MAX_DEPTH}"),
-    )
+fn too_deep(at: Mark) -> Error {
+    place(at, &format!("lists and maps nest deeper than {MAX_DEPTH}"))
 }
 
-fn place(span: &Span, why: &str) -> Error {
-    let (line, column) = (span.start.line(), span.start.col() + 1);
+fn place(at: Mark, why: &str) -> Error {
+    let (line, column) = (at.line + 1, at.column + 1);
     illegal(format!("{why}, line {line}, column {column}"))
 }
 
 /// Refuses tags on lists and maps, except those that say that they are lists and maps.
-fn check_tag(tag: Option<&Tag>, span: &Span) -> Result<()> {
-    let known = |tag: &Tag| {
-        tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "seq" | "map" | "set" | "omap")
-    };
-    match tag {
-        Some(tag) if !known(tag) => {
-            Err(place(span, "could not determine a constructor for the tag"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn resolve(text: &str, plain: bool, tag: Option<&Tag>, span: &Span) -> Result<Value> {
-    let Some(tag) = tag else {
-        return Ok(match plain {
-            true => scalar::resolve(text),
-            false => Value::String(text.to_owned()),
-        });
-    };
-    if !tag.is_yaml_core_schema() {
-        return match (tag.handle.as_str(), tag.suffix.as_str()) {
-            ("", "!") | ("!", "") => Ok(Value::String(text.to_owned())),
-            _ => Err(place(span, "could not determine a constructor for the tag")),
-        };
-    }
-    match tag.suffix.as_str() {
-        "str" => Ok(Value::String(text.to_owned())),
-        "null" => Ok(Value::Null),
-        "int" | "float" | "bool" => match scalar::resolve(text) {
-            Value::String(_) => Err(place(span, "the value does not fit its tag")),
-            Value::Number(number) if tag.suffix == "float" => {
-                Ok(number.as_f64().map_or(Value::Null, Value::from))
-            }
-            value => Ok(value),
+fn check_tag(properties: &Properties, known: &[&str], at: Mark) -> Result<()> {
+    match properties.tag.as_deref() {
+        None | Some("!") => Ok(()),
+        Some(tag) => match tag.strip_prefix(YAML_TAG) {
+            Some(kind) if known.contains(&kind) => Ok(()),
+            _ => Err(unknown_tag(Some(tag), at)),
         },
-        "timestamp" | "binary" => Ok(Value::String(text.to_owned())),
-        _ => Err(place(span, "could not determine a constructor for the tag")),
     }
 }
 
-/// Adds the entries that `<<` brought. Earlier ones win over later ones, and the map's own keys win
-/// over all.
+fn unknown_tag(tag: Option<&str>, at: Mark) -> Error {
+    let tag = tag.unwrap_or_default();
+    place(at, &format!("the value does not fit the tag '{tag}'"))
+}
+
+/// Adds the entries that `<<` brought. In a list of maps the first ones win, and the map's own keys
+/// win over all.
 fn merge(
-    map: &mut IndexMap<String, Node>,
     merged: Vec<Node>,
-) -> std::result::Result<(), &'static str> {
+    own: IndexMap<String, Node>,
+) -> std::result::Result<IndexMap<String, Node>, &'static str> {
     const ONLY_MAPS: &str = "expected a mapping or list of mappings for merging";
+    let mut whole = IndexMap::new();
     for source in merged {
         let sources = match source.data {
             Data::Map(_) => vec![source],
             Data::List(items) => items,
             Data::Scalar(_) => return Err(ONLY_MAPS),
         };
-        for source in sources {
+        for source in sources.into_iter().rev() {
             let Data::Map(entries) = source.data else {
                 return Err(ONLY_MAPS);
             };
-            for (key, node) in entries {
-                map.entry(key).or_insert(node);
-            }
+            whole.extend(entries);
         }
     }
-    Ok(())
+    whole.extend(own);
+    Ok(whole)
 }

@@ -22,6 +22,29 @@ pub(super) fn resolve(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
+/// The kind of a plain scalar that is no value: `<<` merges maps, and `=` can only be a key.
+pub(super) fn special(text: &str) -> Option<&'static str> {
+    match text {
+        "<<" => Some("merge"),
+        "=" => Some("value"),
+        _ => None,
+    }
+}
+
+/// The value of a scalar whose tag says its kind, such as `int`. The result is `None` if it has
+/// another kind.
+pub(super) fn of_kind(kind: &str, text: &str) -> Option<Value> {
+    let resolved = || resolve(text);
+    match kind {
+        "str" | "binary" | "timestamp" => Some(Value::from(text)),
+        "null" => Some(Value::Null),
+        "int" => Some(resolved()).filter(|value| value.is_i64() || value.is_u64()),
+        "float" => resolved().as_f64().map(Value::from),
+        "bool" => Some(resolve(&text.to_ascii_lowercase())).filter(Value::is_boolean),
+        _ => None,
+    }
+}
+
 /// A key in the form of JSON: numbers and booleans become texts.
 pub(super) fn key_text(value: &Value) -> String {
     match value {

@@ -115,6 +115,7 @@ const HOSTS: &[(&str, Place)] = &[
     ("localhost", Place::Local),
     ("LOCALHOST..", Place::Local),
     ("a.localhost", Place::Local),
+    ("localhost.localdomain", Place::Local),
     ("printer.local", Place::Local),
     ("metadata.google.internal", Place::Local),
     ("nas.home.arpa", Place::Local),
@@ -125,12 +126,12 @@ const HOSTS: &[(&str, Place)] = &[
 #[test]
 fn a_host_is_placed_in_every_spelling() {
     for (host, place) in HOSTS.iter().copied() {
-        assert_eq!(Place::of(&plain(host)), place, "{host}");
+        assert_eq!(place_of(&plain(host)), place, "{host}");
         assert_eq!(is_local(host), place == Place::Local, "{host}");
     }
     for suffix in LOCAL_SUFFIXES {
         let name = format!("Host.{}.", suffix.to_uppercase());
-        assert_eq!(Place::of(&plain(&name)), Place::Local, "{name}");
+        assert_eq!(place_of(&plain(&name)), Place::Local, "{name}");
     }
 }
 

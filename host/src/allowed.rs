@@ -71,10 +71,20 @@ impl AllowedHosts {
 
     /// Whether a request may go to `target`.
     pub fn allows(&self, target: &Target) -> bool {
+        self.0.iter().any(|rule| rule.allows(target))
+    }
+
+    /// Whether an entry names the host of `target`: by its whole name, its address or its network.
+    pub fn name(&self, target: &Target) -> bool {
         self.0.iter().any(|rule| {
-            rule.allows_scheme(&target.scheme)
-                && rule.host.allows(&target.host)
-                && rule.port.allows(target.port)
+            matches!(rule.host, Host::Exact(_) | Host::Network(..)) && rule.allows(target)
+        })
+    }
+
+    /// Whether an entry is for the scheme of `target` and any host.
+    pub fn open_scheme(&self, target: &Target) -> bool {
+        self.0.iter().any(|rule| {
+            rule.scheme.is_some() && matches!(rule.host, Host::Any) && rule.allows(target)
         })
     }
 }
@@ -100,6 +110,12 @@ impl Rule {
             host: Host::parse(host.trim())?,
             port: Port::parse(port, scheme)?,
         })
+    }
+
+    fn allows(&self, target: &Target) -> bool {
+        self.allows_scheme(&target.scheme)
+            && self.host.allows(&target.host)
+            && self.port.allows(target.port)
     }
 
     fn allows_scheme(&self, scheme: &str) -> bool {

@@ -33,18 +33,20 @@ type Sent = (
     Box<dyn Future<Output = Result<()>> + Send>,
 );
 
-/// Sends `request` to `target`. The second part of the answer drives the connection: the response's
-/// body arrives while it is polled.
+/// Sends `request` to `target` on the connection that `connecting` makes. The second part of the answer
+/// drives the connection: the response's body arrives while it is polled.
 pub async fn send(
     mut request: http::Request<WasiBody>,
     target: &Target,
+    connecting: impl Future<Output = Result<TcpStream>>,
     options: RequestOptions,
 ) -> Result<Sent> {
     let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let first_byte_timeout = options.first_byte_timeout.unwrap_or(READ_TIMEOUT);
     let between_bytes_timeout = options.between_bytes_timeout.unwrap_or(READ_TIMEOUT);
 
-    let stream = timeout(connect_timeout, connect(target))
+    let secured = async { secure(connecting.await?, target).await };
+    let stream = timeout(connect_timeout, secured)
         .await
         .map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) =
@@ -89,14 +91,8 @@ pub async fn send(
     Ok((response, Box::new(driven)))
 }
 
-async fn connect(target: &Target) -> Result<Box<dyn Stream>> {
-    let stream = TcpStream::connect((target.host.as_str(), target.port))
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-            std::io::ErrorKind::TimedOut => Error::ConnectionTimeout,
-            _ => Error::Connect(error),
-        })?;
+/// The connection as its scheme wants it: with TLS for `https`, whose certificate is for the name.
+async fn secure(stream: TcpStream, target: &Target) -> Result<Box<dyn Stream>> {
     let _ = stream.set_nodelay(true);
     if target.scheme != "https" {
         return Ok(Box::new(stream));

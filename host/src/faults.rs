@@ -13,12 +13,15 @@
 //! | `fail-key-value-set` | every write to the key-value store fails |
 //! | `slow-outbound:MILLIS` | every outbound request waits so long |
 //! | `fail-outbound` | every outbound request is refused |
+//! | `resolve:NAME=ADDRESS` | a name leads to this address; of several for a name, each is for one request and the last for all that follow |
 //!
 //! A statement that writes outside a transaction counts as a commit. The key-value store's own
 //! statements do not count.
 
 use anyhow::{Context, Result, bail};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const DISK_ERROR: &str = "disk I/O error (injected fault)";
@@ -34,6 +37,7 @@ pub struct Faults {
     fail_key_value_set: AtomicBool,
     slow_outbound_millis: AtomicU64,
     fail_outbound: AtomicBool,
+    addresses: Mutex<Vec<(String, IpAddr)>>,
 }
 
 /// What to do instead of a commit.
@@ -48,6 +52,10 @@ impl Faults {
         let faults = Self::default();
         for fault in list.split(',').map(str::trim).filter(|f| !f.is_empty()) {
             let (name, number) = match fault.split_once(':') {
+                Some(("resolve", entry)) => {
+                    faults.resolve(entry)?;
+                    continue;
+                }
                 Some((name, number)) => {
                     let number: u64 = number
                         .parse()
@@ -101,6 +109,39 @@ impl Faults {
         self.fail_outbound.store(fail, SeqCst);
     }
 
+    fn resolve(&self, entry: &str) -> Result<()> {
+        let (name, address) = entry
+            .split_once('=')
+            .with_context(|| format!("fault `resolve:{entry}`: not NAME=ADDRESS"))?;
+        let address = address
+            .parse()
+            .with_context(|| format!("fault `resolve:{entry}`: not an address"))?;
+        let mut addresses = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        addresses.push((name.to_owned(), address));
+        Ok(())
+    }
+
+    /// Where a name leads instead of where it does.
+    pub(crate) fn address_of(&self, name: &str) -> Option<IpAddr> {
+        let mut addresses = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = (0..addresses.len()).filter(|place| {
+            addresses
+                .get(*place)
+                .is_some_and(|(known, _)| known == name)
+        });
+        let (first, is_last) = (known.next()?, known.next().is_none());
+        match is_last {
+            true => addresses.get(first).map(|(_, address)| *address),
+            false => Some(addresses.remove(first).1),
+        }
+    }
+
     /// Switches every fault off.
     pub fn clear(&self) {
         self.slow_statements(Duration::ZERO);
@@ -111,6 +152,10 @@ impl Faults {
         self.fail_key_value_sets(false);
         self.slow_outbound(Duration::ZERO);
         self.fail_outbound(false);
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     pub(crate) async fn before_statement(&self) -> Result<(), String> {

@@ -6,6 +6,7 @@ use crate::faults::Faults;
 use crate::key_value::{KeyValue, Store as KeyValueStore};
 use crate::logs::Logger;
 use crate::outbound::{self, Outbound};
+use crate::reach::Reach;
 use crate::sqlite::{Database, Sqlite};
 use crate::stdio::{Lines, Output};
 use crate::variables::VariablesAccess;
@@ -32,6 +33,8 @@ pub struct ComponentEnv {
     pub environment: Vec<(String, String)>,
     /// Hosts it may send requests to.
     pub allowed: AllowedHosts,
+    /// Which private addresses those hosts may lead to.
+    pub reach: Reach,
     /// The most memory an instance may have, in bytes.
     pub max_memory: usize,
     /// Where problems are told.
@@ -169,6 +172,7 @@ mod tests {
             variables: HashMap::new(),
             environment: Vec::new(),
             allowed: AllowedHosts::parse(allowed).unwrap(),
+            reach: Reach::default(),
             max_memory: 1 << 20,
             logger: Logger::default(),
             show_output: false,
@@ -208,7 +212,7 @@ mod tests {
         for (entry, allowed) in [
             (format!("tcp://127.0.0.1:{port}"), true),
             (format!("tcp://*:{port}"), true),
-            ("*://*:*".to_owned(), true),
+            ("*://*:*".to_owned(), false),
             ("tcp://127.0.0.1:1".to_owned(), false),
             (format!("tcp://192.0.2.7:{port}"), false),
             (format!("http://127.0.0.1:{port}"), false),

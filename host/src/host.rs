@@ -11,6 +11,7 @@ use crate::guest::{ComponentEnv, GuestState, linker};
 use crate::key_value::KeyValueFile;
 use crate::manifest::{Component as ComponentEntry, Manifest, Route as RouteEntry};
 use crate::options::HostOptions;
+use crate::reach::Reach;
 use crate::router::{Route, Router};
 use crate::running::{Parts, RunningHost};
 use crate::server;
@@ -298,6 +299,7 @@ fn component_env(
             .into_iter()
             .map(|label| (label.clone(), state.key_value.store(&label)))
             .collect(),
+        reach: Reach::new(variables.get("outbound_allow_private"), &own_variables),
         variables: own_variables,
         environment: entry.environment.clone().into_iter().collect(),
         allowed: AllowedHosts::parse(&allowed)?,

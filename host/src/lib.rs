@@ -34,6 +34,7 @@ mod manifest;
 mod options;
 mod outbound;
 mod places;
+mod reach;
 mod router;
 mod running;
 mod server;

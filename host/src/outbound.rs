@@ -1,6 +1,7 @@
 //! Requests that components send: checked against `allowed_outbound_hosts`, then sent over the
 //! network or handed to another component in this process (`http://<component>.spin.internal/`).
-//! TCP connections are checked against the same list, with the scheme `tcp`.
+//! TCP connections are checked against the same list, with the scheme `tcp`. Where names may lead is
+//! [`crate::reach`]'s.
 
 use crate::allowed::Target;
 use crate::client;
@@ -76,11 +77,16 @@ fn is_forbidden(name: &HeaderName) -> bool {
 /// count, so entries with names allow no connection.
 pub fn may_connect(component: &ComponentEnv, address: SocketAddr) -> bool {
     let target = Target::of_connection(address);
-    let allowed = component.allowed.allows(&target);
-    if !allowed {
+    if !component.allowed.allows(&target) {
         tell_refusal(component, "connection", &target);
+        return false;
     }
-    allowed
+    let (reach, allowed) = (&component.reach, &component.allowed);
+    let may = reach.allows_connection(allowed, &target, address);
+    if !may {
+        tell_private(component, "connection", &target);
+    }
+    may
 }
 
 fn tell_refusal(component: &ComponentEnv, what: &str, target: &Target) {
@@ -88,6 +94,16 @@ fn tell_refusal(component: &ComponentEnv, what: &str, target: &Target) {
         &component.id,
         &format!(
             "a {what} to {target} was refused: to allow it, add \"{target}\" to allowed_outbound_hosts of [component.{}] in spin.toml",
+            component.id
+        ),
+    );
+}
+
+fn tell_private(component: &ComponentEnv, what: &str, target: &Target) {
+    component.logger.component_problem(
+        &component.id,
+        &format!(
+            "a {what} to {target} was refused: it leads to a private or local address. To allow that one, add \"{target}\" to allowed_outbound_hosts of [component.{}] in spin.toml; to allow all, set the variable outbound_allow_private",
             component.id
         ),
     );
@@ -108,7 +124,14 @@ async fn send(
         return Err(Error::ConnectionRefused);
     }
     let Some(callee) = target.chained_component() else {
-        return client::send(request, &target, options).await;
+        let connecting = component
+            .reach
+            .connect(&component.allowed, &target, &component.faults);
+        let sent = client::send(request, &target, connecting, options).await;
+        if matches!(sent, Err(Error::DestinationIpProhibited)) {
+            tell_private(component, "request", &target);
+        }
+        return sent;
     };
     let Some(app) = local.as_ref().and_then(Weak::upgrade) else {
         component.logger.component_problem(

@@ -115,7 +115,9 @@ impl Session {
                     return Ok(effects.rows);
                 }
                 Err(Failure::Final(message)) => return Err(message),
-                Err(Failure::Interrupted) if on_thread => return Err("interrupted".to_owned()),
+                Err(Failure::Interrupted) if on_thread => {
+                    return Err("the statement took longer than it may".to_owned());
+                }
                 Err(Failure::Interrupted) => {
                     self.0.database.slow.insert(&sql);
                     on_thread = true;

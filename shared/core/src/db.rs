@@ -1,15 +1,31 @@
 //! The database: one trait, an implementation on Spin's SQLite and a native one for tests.
 //!
-//! A statement's result is always awaited here, because Spin reports errors only then. Single
-//! statements share the instance's connection; a transaction owns one, so that the requests an
-//! instance serves at the same time never interleave inside it.
+//! A statement's result is always awaited here, because Spin reports errors only then. A connection
+//! runs one statement at a time, and a transaction owns one, so that the requests an instance serves at
+//! the same time never interleave inside it.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+#[cfg(any(feature = "native", target_arch = "wasm32"))]
+use trouble::Trouble;
 
+#[cfg(any(test, target_arch = "wasm32"))]
+mod connections;
 #[cfg(feature = "native")]
 pub mod native;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod slots;
+#[cfg(any(feature = "native", target_arch = "wasm32"))]
+#[cfg_attr(
+    not(any(test, target_arch = "wasm32")),
+    allow(
+        dead_code,
+        reason = "a native database is a file: nothing is tried again"
+    )
+)]
+mod trouble;
+
 #[cfg(target_arch = "wasm32")]
 pub mod spin;
 
@@ -17,6 +33,10 @@ pub mod spin;
 pub use native::{NativeDb, NativeTransaction};
 #[cfg(target_arch = "wasm32")]
 pub use spin::{SpinDb, SpinTransaction};
+
+/// What every transaction begins with: it is the writer from its first statement on.
+#[cfg(any(feature = "native", target_arch = "wasm32"))]
+const BEGIN: &str = "begin immediate";
 
 /// A value of a statement's parameter or of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,8 +227,6 @@ pub trait Tx: Db<Tx = Self> + Sized {}
 /// The failure of a statement, from the database's own text.
 #[cfg(any(feature = "native", target_arch = "wasm32"))]
 pub(crate) fn failure(text: &str, sql: &str) -> Error {
-    // The platform hands over texts only, so this is the one place that reads them.
-    let says = |part: &str| text.contains(part);
     let sql: String = sql
         .split_whitespace()
         .collect::<Vec<_>>()
@@ -216,16 +234,17 @@ pub(crate) fn failure(text: &str, sql: &str) -> Error {
         .chars()
         .take(300)
         .collect();
-    let error = if says("database is locked") || says("database table is locked") {
-        let busy = "The database is busy, try again";
-        Error::new(crate::error::Kind::Unavailable, busy)
-    } else if says("disk is full") {
-        let full = "There is no room left to store anything";
-        Error::new(crate::error::Kind::Unavailable, full)
-    } else if says("FOREIGN KEY constraint failed") {
-        Error::conflict("Something that this belongs to was deleted in the meantime")
-    } else {
-        Error::internal("")
+    let unavailable = |text| Error::new(crate::error::Kind::Unavailable, text);
+    let error = match Trouble::of(text) {
+        Trouble::Busy => unavailable("The database is busy, try again"),
+        Trouble::Full => unavailable("There is no room left to store anything"),
+        Trouble::Interrupted | Trouble::Gone | Trouble::Broken => {
+            unavailable("The connection to the database broke off, try again")
+        }
+        Trouble::Statement if text.contains("FOREIGN KEY constraint failed") => {
+            Error::conflict("Something that this belongs to was deleted in the meantime")
+        }
+        Trouble::Statement => Error::internal(""),
     };
     error.context(format!("{text} in: {sql}"))
 }
@@ -241,6 +260,7 @@ mod tests {
         for (text, kind) in [
             ("database is locked", Kind::Unavailable),
             ("database or disk is full", Kind::Unavailable),
+            ("connection reset by peer", Kind::Unavailable),
             ("FOREIGN KEY constraint failed", Kind::Conflict),
             ("no such table: x", Kind::Internal),
         ] {

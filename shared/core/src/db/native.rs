@@ -1,6 +1,6 @@
 //! The database on native SQLite: for tests of the SQL, which is only checked when it runs.
 
-use super::{Db, Row, Tx, Value, failure};
+use super::{BEGIN, Db, Row, Tx, Value, failure};
 use crate::error::Result;
 use rusqlite::{Connection, types::ValueRef};
 use std::cell::RefCell;
@@ -104,7 +104,7 @@ impl Db for NativeDb {
         let transaction = NativeTransaction {
             connection: self.connection.clone(),
         };
-        self.execute("begin immediate", &[]).await?;
+        self.execute(BEGIN, &[]).await?;
         match work(&transaction).await {
             Ok(value) => {
                 self.execute("commit", &[]).await?;

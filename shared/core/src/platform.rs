@@ -41,6 +41,17 @@ pub mod kv {
     }
 }
 
+/// The failure of a call to the key-value store, from its own text: 503, since another try may do.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn kv_failure(text: &str) -> Error {
+    let told = if text.contains("disk is full") {
+        "There is no room left to store anything"
+    } else {
+        "The store of archives and keys does not work now, try again"
+    };
+    Error::new(crate::error::Kind::Unavailable, told).context(format!("key-value store: {text}"))
+}
+
 /// An application variable as it is set. Nothing when it is empty or not declared. Whoever wants one
 /// reads it through [`crate::variables`].
 pub(crate) async fn variable(name: &str) -> Option<String> {
@@ -90,6 +101,16 @@ pub struct OutboundRequest {
     pub body: Vec<u8>,
     /// How long to wait for the whole answer; 30 s when absent.
     pub timeout: Option<Duration>,
+}
+
+impl OutboundRequest {
+    /// The length to send with the body. Without it the platform sends the body in chunks, an empty one
+    /// too, which some servers refuse. A length among the headers is the caller's own.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    fn length_header(&self) -> Option<usize> {
+        let is_length = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-length");
+        (!self.headers.iter().any(is_length)).then_some(self.body.len())
+    }
 }
 
 /// The answer of another server.
@@ -195,4 +216,39 @@ pub fn nudge() {
             );
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn every_request_says_how_long_its_body_is() {
+        let with = |body: &str, headers: &[(&str, &str)]| OutboundRequest {
+            body: body.into(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
+            ..OutboundRequest::default()
+        };
+        for (request, length) in [
+            (with("", &[]), Some(0)),
+            (with("{}", &[("accept", "*/*")]), Some(2)),
+            (with("{}", &[("Content-Length", "2")]), None),
+        ] {
+            assert_eq!(request.length_header(), length, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_value_store_that_fails_is_a_503_without_its_text() {
+        for text in ["it did not answer", "connection refused", "disk is full"] {
+            let error = kv_failure(text);
+            assert_eq!(error.kind(), Kind::Unavailable, "{text}");
+            assert!(!error.message().contains(text), "{text}");
+            assert!(error.for_log().contains(text), "{text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Spin's interfaces.
 
-use super::{OUTBOUND_BODY, OutboundAnswer, OutboundRequest, OutboundResponse};
+use super::{OUTBOUND_BODY, OutboundAnswer, OutboundRequest, OutboundResponse, kv_failure};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -17,21 +17,38 @@ thread_local! {
         const { RefCell::new(BTreeMap::new()) };
 }
 
-async fn store() -> Result<Rc<Store>> {
-    if let Some(store) = STORE.with_borrow(Clone::clone) {
-        return Ok(store);
-    }
-    let store = Rc::new(Store::open_default().await.map_err(refused)?);
-    STORE.set(Some(store.clone()));
-    Ok(store)
+/// How long the key-value store may take. A store on another machine has no limit of its own.
+const KV_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Does something with the store, within [`KV_PATIENCE`].
+async fn with_store<T>(
+    work: impl AsyncFnOnce(&Store) -> Result<T, spin_sdk::key_value::Error>,
+) -> Result<T> {
+    let work = async {
+        let known = STORE.with_borrow(Clone::clone);
+        let store = match known {
+            Some(store) => store,
+            None => {
+                let store = Rc::new(Store::open_default().await.map_err(refused)?);
+                STORE.set(Some(store.clone()));
+                store
+            }
+        };
+        work(&store).await.map_err(refused)
+    };
+    let in_time = in_time(KV_PATIENCE, work).await;
+    in_time.unwrap_or_else(|| Err(kv_failure("it did not answer")))
 }
 
 fn refused(error: spin_sdk::key_value::Error) -> Error {
-    Error::internal(format!("key-value store: {error:?}"))
+    match error {
+        spin_sdk::key_value::Error::Other(text) => kv_failure(&text),
+        other => Error::internal(format!("key-value store: {other:?}")),
+    }
 }
 
 pub async fn kv_get(key: &str) -> Result<Option<Vec<u8>>> {
-    store().await?.get(key).await.map_err(refused)
+    with_store(async |store| store.get(key).await).await
 }
 
 /// The store's interface is asynchronous. A request's task may wait for it all the same: only
@@ -42,11 +59,11 @@ pub fn kv_get_blocking(key: &str) -> Result<Option<Vec<u8>>> {
 }
 
 pub async fn kv_set(key: &str, value: &[u8]) -> Result<()> {
-    store().await?.set(key, value).await.map_err(refused)
+    with_store(async |store| store.set(key, value).await).await
 }
 
 pub async fn kv_delete(key: &str) -> Result<()> {
-    store().await?.delete(key).await.map_err(refused)
+    with_store(async |store| store.delete(key).await).await
 }
 
 pub async fn variable(name: &str) -> Option<String> {
@@ -71,19 +88,24 @@ pub async fn pause() {
     wasip3::wit_bindgen::yield_async().await;
 }
 
+/// What comes of `work`, or nothing when it takes longer. The alarm costs nothing where the work does
+/// not wait.
+async fn in_time<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let (work, alarm) = (std::pin::pin!(work), std::pin::pin!(sleep(time)));
+    match futures_util::future::select(work, alarm).await {
+        futures_util::future::Either::Left((done, _)) => Some(done),
+        futures_util::future::Either::Right(_) => None,
+    }
+}
+
 /// What comes of `work` in time, or else what was waited for in vain.
 async fn within<T>(
     time: Duration,
     what: &str,
     work: impl Future<Output = Result<T, String>>,
 ) -> Result<T, String> {
-    let (work, alarm) = (std::pin::pin!(work), std::pin::pin!(sleep(time)));
-    match futures_util::future::select(work, alarm).await {
-        futures_util::future::Either::Left((result, _)) => result,
-        futures_util::future::Either::Right(_) => {
-            Err(format!("no {what} within {} seconds", time.as_secs_f32()))
-        }
-    }
+    let in_time = in_time(time, work).await;
+    in_time.unwrap_or_else(|| Err(format!("no {what} within {} seconds", time.as_secs_f32())))
 }
 
 pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
@@ -129,6 +151,18 @@ pub async fn outbound_chunk(
     within(patience, "more of the answer", chunk).await
 }
 
+/// Why a request did not go out. Most of the platform's words say it well enough.
+fn not_sent(code: &wasip3::http::types::ErrorCode) -> String {
+    use wasip3::http::types::ErrorCode;
+    match code {
+        ErrorCode::DestinationIpProhibited => {
+            "its name leads to a private or local address, which this control plane does not call"
+                .to_owned()
+        }
+        other => format!("{other:?}"),
+    }
+}
+
 fn broke_off(error: impl std::fmt::Display) -> String {
     format!("the answer broke off: {error}")
 }
@@ -140,6 +174,9 @@ async fn begin(request: OutboundRequest) -> Result<OutboundAnswer, String> {
         &request.method
     };
     let mut outbound = http::Request::builder().method(method).uri(&request.url);
+    if let Some(length) = request.length_header() {
+        outbound = outbound.header(http::header::CONTENT_LENGTH, length);
+    }
     for (name, value) in &request.headers {
         outbound = outbound.header(name, value);
     }
@@ -148,7 +185,7 @@ async fn begin(request: OutboundRequest) -> Result<OutboundAnswer, String> {
         .map_err(|error| error.to_string())?;
     let answer = spin_sdk::http::send(outbound)
         .await
-        .map_err(|code| format!("{code:?}"))?;
+        .map_err(|code| not_sent(&code))?;
     let (head, body) = answer.into_parts();
     let headers = head.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();

@@ -104,8 +104,7 @@ pub async fn handle<I: Identity, D: Db>(
         error.as_ref(),
     );
     if head {
-        response.body.clear();
-        response.blob = None;
+        response = response.without_body();
     }
     response
 }

@@ -18,6 +18,7 @@ use std::cell::{Cell, OnceCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 use wasip3::http::types::{
     ErrorCode, Fields, Method, Request as WasiRequest, Response as WasiResponse,
 };
@@ -32,6 +33,9 @@ thread_local! {
 /// The largest body that is read to its end, kept or not.
 const READ_LIMIT: usize = crate::limits::UPLOAD_BODY;
 
+/// How long a body that nobody wants is read.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
 /// Serves one request of a component with these routes.
 ///
 /// # Errors
@@ -45,9 +49,9 @@ pub async fn serve<I: Identity>(
         Ok(router) => match read(&router, request).await {
             Ok(request) => {
                 let id = request_id(&request);
-                let stream = request.stream.clone();
+                let (stream, asks_first) = (request.stream.clone(), asks_first(&request));
                 let response = app::handle::<I, _>(&router, SpinDb, family, request, id).await;
-                stream.drain(READ_LIMIT).await;
+                leave(stream, asks_first);
                 response
             }
             Err(error) => app::failure(family, &error),
@@ -136,52 +140,70 @@ async fn read(router: &Router<SpinDb>, request: WasiRequest) -> Result<Request> 
     let may_have =
         has_body || !matches!(request_read.method, http::Method::GET | http::Method::HEAD);
     if may_have && length != Some(0) {
+        let stream = BodyStream::of_request(request);
         // What no route reads is not kept: nobody has shown yet who they are.
         let route = router.find(&request_read.method, &request_read.path).ok();
         if route.as_ref().is_some_and(|found| found.route.is_streamed) {
-            request_read.stream = BodyStream::of_request(request);
+            request_read.stream = stream;
             return Ok(request_read);
         }
         let limit = route.map_or(0, |found| found.route.body_limit);
-        let body = read_body(request, length.unwrap_or(0), limit).await?;
-        request_read.body = match body {
-            Some(body) => body,
-            None if limit > 0 => return Err(crate::limits::too_large(limit)),
-            None => Vec::new(),
-        };
+        match read_body(&stream, length.unwrap_or(0), limit).await? {
+            Some(body) => request_read.body = body,
+            None => {
+                leave(stream, asks_first(&request_read));
+                if limit > 0 {
+                    return Err(crate::limits::too_large(limit));
+                }
+            }
+        }
     }
     Ok(request_read)
 }
 
-/// The body, or nothing when it has more than `limit` bytes. It is read to its end all the same,
-/// within reason: a client that is still sending would not see the answer.
-async fn read_body(request: WasiRequest, expected: usize, limit: usize) -> Result<Option<Vec<u8>>> {
-    let stream = BodyStream::of_request(request);
-    let mut body = Vec::with_capacity(expected.min(limit));
-    let mut total = 0_usize;
-    while let Some(bytes) = stream.next().await? {
-        total += bytes.len();
-        if total <= limit {
-            body.extend_from_slice(&bytes);
-        } else {
-            body = Vec::new();
-        }
-        if total > READ_LIMIT {
-            return Err(crate::limits::too_large(if limit > 0 {
-                limit
-            } else {
-                READ_LIMIT
-            }));
-        }
+/// The body, or nothing when it has more than `limit` bytes, or says so.
+async fn read_body(stream: &BodyStream, announced: usize, limit: usize) -> Result<Option<Vec<u8>>> {
+    if announced > limit || limit == 0 {
+        return Ok(None);
     }
-    Ok((total <= limit).then_some(body))
+    let mut body = Vec::with_capacity(announced);
+    while let Some(bytes) = stream.next().await? {
+        if body.len() + bytes.len() > limit {
+            return Ok(None);
+        }
+        body.extend_from_slice(&bytes);
+    }
+    Ok(Some(body))
+}
+
+/// Whether the client waits to be told whether to send its body.
+fn asks_first(request: &Request) -> bool {
+    let expected = request.get_header("expect");
+    expected.is_some_and(|what| what.eq_ignore_ascii_case("100-continue"))
+}
+
+/// Leaves a body that is not wanted. The answer does not wait for it, but a client that is still sending
+/// would not see the answer, so the rest is read beside it, within reason. Who asked first has
+/// not begun, and is not asked to.
+fn leave(stream: BodyStream, asks_first: bool) {
+    if stream.is_over() || (asks_first && !stream.is_begun()) {
+        return;
+    }
+    wasip3::spawn(async move {
+        let drained = std::pin::pin!(stream.drain(READ_LIMIT));
+        let alarm = std::pin::pin!(crate::platform::sleep(DRAIN_LIMIT));
+        futures_util::future::select(drained, alarm).await;
+    });
 }
 
 /// Turns a response into one whose body is on its way already: all of it, or the first chunk of
 /// a blob.
 async fn start(family: Family, mut response: Response) -> WasiResponse {
     let blob = response.blob.take();
-    let mut length = response.body.len() as u64;
+    let mut length = match response.length_of_get {
+        Some(length) => length,
+        None => response.body.len() as u64,
+    };
     if let Some((id, size)) = &blob {
         match blob::chunk(id, *size, 0).await {
             Ok(chunk) => {

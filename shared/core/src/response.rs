@@ -18,6 +18,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// A blob that is the body instead: its name and its size.
     pub blob: Option<(String, u64)>,
+    /// The answer to HEAD: no body, and this is how long the one of GET would be.
+    pub length_of_get: Option<u64>,
     /// Whether the log says nothing of it: for what happens every second and changed nothing.
     pub quiet: bool,
 }
@@ -61,6 +63,15 @@ impl Response {
         }
     }
 
+    /// The same response without its body, as HEAD is answered.
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        let blob = self.blob.take().map(|(_, size)| size);
+        self.length_of_get = Some(blob.unwrap_or(self.body.len() as u64));
+        self.body = Vec::new();
+        self
+    }
+
     /// The same response without a line in the log.
     #[must_use]
     pub fn quiet(mut self) -> Self {
@@ -73,5 +84,26 @@ impl Response {
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_is_told_the_length_that_get_would_have() {
+        for (response, length) in [
+            (Response::json_text(200, "[1]"), 3),
+            (
+                Response::blob(200, "application/gzip", "b", 1 << 30),
+                1 << 30,
+            ),
+            (Response::empty(204), 0),
+        ] {
+            let head = response.without_body();
+            assert_eq!(head.length_of_get, Some(length));
+            assert!(head.body.is_empty() && head.blob.is_none());
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The body of a request while it arrives, for handlers that do not want it in memory as a whole.
 //!
-//! Whatever a handler leaves unread is read after it, within reason: a client that is still
-//! sending would not see the answer.
+//! Whatever a handler leaves unread is read beside its answer, within reason: a client that is still
+//! sending would not see it.
 
 #[cfg(target_arch = "wasm32")]
 use crate::error::Error;
@@ -52,6 +52,8 @@ struct Client {
     stream: wasip3::wit_bindgen::StreamReader<u8>,
     trailers: wasip3::wit_bindgen::FutureReader<Trailers>,
     done: wasip3::wit_bindgen::FutureWriter<Answer>,
+    /// Whether some of it was asked for.
+    is_begun: bool,
 }
 
 impl BodyStream {
@@ -75,8 +77,21 @@ impl BodyStream {
             stream,
             trailers,
             done,
+            is_begun: false,
         };
         Self(Rc::new(RefCell::new(Source::Client(Box::new(client)))))
+    }
+
+    /// Whether nothing more comes.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.0.borrow(), Source::Ended)
+    }
+
+    /// Whether some of it was asked for: the server has told the client then to send it.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn is_begun(&self) -> bool {
+        !matches!(&*self.0.borrow(), Source::Client(client) if !client.is_begun)
     }
 
     /// The next bytes, none at the end.
@@ -95,6 +110,7 @@ impl BodyStream {
             Source::Memory(bytes) => Ok(Some(bytes).filter(|bytes| !bytes.is_empty())),
             #[cfg(target_arch = "wasm32")]
             Source::Client(mut client) => {
+                client.is_begun = true;
                 let buffer = Vec::with_capacity(PIECE);
                 let (status, bytes) = client.stream.read(buffer).await;
                 if !bytes.is_empty() {
@@ -109,6 +125,7 @@ impl BodyStream {
                     stream,
                     trailers,
                     done,
+                    ..
                 } = *client;
                 drop(stream);
                 if let Err(code) = trailers.await {

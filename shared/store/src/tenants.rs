@@ -173,20 +173,16 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
         )));
     }
     let mut left = resources(tx, "tenant_name", name).await?;
-    let members = tx
-        .first(
-            "select exists (select 1 from tenant_users where tenant_name = ?1),
-                 exists (select 1 from tenant_groups where tenant_name = ?1)",
+    let members: Vec<String> = tx
+        .json_rows(
+            "select json_quote('users') where exists
+                 (select 1 from tenant_users where tenant_name = ?1)
+             union all select json_quote('user-groups') where exists
+                 (select 1 from tenant_groups where tenant_name = ?1)",
             params![name],
         )
         .await?;
-    if let Some(row) = members {
-        for (column, what) in ["users", "user-groups"].into_iter().enumerate() {
-            if row.boolean(column)? {
-                left.push(what.to_owned());
-            }
-        }
-    }
+    left.extend(members);
     if !left.is_empty() {
         return Err(Error::conflict(format!(
             "Cannot delete the tenant `{name}`: it still has {}",
@@ -213,13 +209,15 @@ pub(crate) async fn resources(
     let parts: Vec<String> = OWNED
         .iter()
         .map(|table| {
-            format!("select '{table}' where exists (select 1 from {table} where {column} = ?1)")
+            let word = table.replace('_', "-");
+            format!(
+                "select json_quote('{word}') where exists
+                     (select 1 from {table} where {column} = ?1)"
+            )
         })
         .collect();
-    let rows = db.query(&parts.join(" union all "), params![value]).await?;
-    rows.iter()
-        .map(|row| row.text(0).map(|table| table.replace('_', "-")))
-        .collect()
+    db.json_rows(&parts.join(" union all "), params![value])
+        .await
 }
 
 #[cfg(test)]

@@ -99,18 +99,24 @@ pub async fn insert(
     ldap_dn: Option<&str>,
     role: &str,
 ) -> Result<()> {
-    let known = tx
-        .first(
-            "select name, 'name' from user_groups where name = ?1
-             union all select name, 'LDAP group DN' from user_groups where ldap_dn = ?2 limit 1",
+    #[derive(Deserialize)]
+    struct Known {
+        name: String,
+        same: String,
+    }
+    let known: Option<Known> = tx
+        .first_json(
+            "select json_object('name', name, 'same', 'name') from user_groups where name = ?1
+             union all
+             select json_object('name', name, 'same', 'LDAP group DN') from user_groups
+             where ldap_dn = ?2 limit 1",
             params![name, ldap_dn],
         )
         .await?;
     if let Some(known) = known {
         return Err(Error::conflict(format!(
             "The group `{name}` cannot be created: a group of this {} already exists, `{}`",
-            known.text(1)?,
-            known.text(0)?
+            known.same, known.name
         )));
     }
     tx.execute(

@@ -88,10 +88,9 @@ pub async fn creator(db: &impl Db, scope: &Scope, username: &str) -> Result<Stri
 }
 
 /// The name of a user in its own letter case, if there is such a user.
-pub async fn find_name(db: &impl Db, _scope: &Scope, name: &str) -> Result<Option<String>> {
-    let sql = "select username from users where username = ?1";
-    let row = db.first(sql, params![name]).await?;
-    row.map(|row| row.text(0).map(str::to_owned)).transpose()
+pub async fn find_name(db: &impl Db, scope: &Scope, name: &str) -> Result<Option<String>> {
+    let user = find_if_any(db, scope, name).await?;
+    Ok(user.map(|user| user.username))
 }
 
 /// Refuses a name that somebody has.
@@ -263,12 +262,12 @@ async fn demand_another_administrator(db: &impl Db, user: &User, what: &str) -> 
 pub async fn are_from_directory(db: &impl Db, _scope: &Scope) -> Result<bool> {
     let row = db
         .first(
-            "select coalesce(value ->> '$', '') <> '' from config
-             where scope = 'rest' and name = 'ldap_server'",
+            "select 1 from config where scope = 'rest' and name = 'ldap_server'
+                 and coalesce(value ->> '$', '') <> ''",
             &[],
         )
         .await?;
-    row.map_or(Ok(false), |row| row.boolean(0))
+    Ok(row.is_some())
 }
 
 #[cfg(test)]

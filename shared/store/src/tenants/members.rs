@@ -56,13 +56,14 @@ pub async fn find_member(
         }
     };
     let (table, column, ..) = kind.names();
-    let row = db
-        .first(
-            &format!("select role from {table} where {column} = ?1 and tenant_name = ?2"),
+    let role = db
+        .first_json(
+            &format!(
+                "select json_quote(role) from {table} where {column} = ?1 and tenant_name = ?2"
+            ),
             params![id, tenant.name.as_str()],
         )
         .await?;
-    let role = row.map(|row| row.text(0).map(str::to_owned)).transpose()?;
     Ok(Member {
         kind,
         tenant,

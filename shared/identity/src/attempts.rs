@@ -4,6 +4,7 @@
 //! of all users, and tokens. The count is read together with the version that every request reads
 //! anyway, so a good login pays nothing for it.
 
+use serde::Deserialize;
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use windlass_core::db::Db;
@@ -31,22 +32,27 @@ impl Attempts {
     /// Reads the version of identity, and how often the client failed lately.
     pub async fn read(db: &impl Db, request: &Request) -> Result<Self> {
         let address = address(request, trusts_forwarded_for().await);
-        let row = db
-            .first(
-                "select coalesce(max(v.version), 0), count(f.at), min(f.at) from identity_version v
+        #[derive(Deserialize)]
+        struct Found {
+            version: i64,
+            failures: i64,
+            oldest: Option<Timestamp>,
+        }
+        let found: Found = db
+            .first_json(
+                "select json_object('version', coalesce(max(v.version), 0), 'failures', count(f.at),
+                     'oldest', min(f.at))
+                 from identity_version v
                  left join failed_logins f on f.address = ?1 and f.at > ?2",
                 params![address.as_deref(), Timestamp::now().plus_millis(-WINDOW)],
             )
             .await?
             .ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-        let oldest = row.optional_text(2)?;
         Ok(Self {
-            version: row.integer(0)?,
+            version: found.version,
             address,
-            failures: row.integer(1)?,
-            oldest: oldest
-                .map(|at| Timestamp::parse("failed login", at))
-                .transpose()?,
+            failures: found.failures,
+            oldest: found.oldest,
         })
     }
 

@@ -10,7 +10,7 @@ use crate::ldap::dn;
 use crate::passwords;
 use crate::verified::Credential;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use windlass_core::caller::BOOTSTRAP_ADMIN;
 use windlass_core::db::{Db, Tx};
@@ -48,8 +48,8 @@ struct Answer {
 /// The settings of the directory that decides about this name, as a text to compare with. Nothing
 /// when there is no directory, and for the first administrator, who can log in when it is gone.
 pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>> {
-    let row = db
-        .first(
+    let settings: Option<Vec<Value>> = db
+        .first_json(
             "select json_group_array(json_array(name, value, updated_at)) from (
                  select name, value, updated_at from config
                  where scope = 'rest' and name like 'ldap\\_%' escape '\\' order by name)
@@ -59,8 +59,8 @@ pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>
             params![username, BOOTSTRAP_ADMIN],
         )
         .await?;
-    let settings = row.map(|row| row.text(0).map(str::to_owned)).transpose()?;
-    Ok(settings.filter(|settings| settings != "[]"))
+    let settings = settings.filter(|settings| !settings.is_empty());
+    Ok(settings.map(|settings| Value::from(settings).to_string()))
 }
 
 /// The number of the user whose name and password the directory takes, and until when that counts.

@@ -85,30 +85,29 @@ pub async fn save(
 
 /// How to ask the directory, if there is one.
 pub async fn find(db: &impl Db) -> Result<Option<Settings>> {
-    let row = db
-        .first(
+    let settings: Settings = db
+        .first_json(
             "select json_group_object(name, json(value)) from config
              where scope = 'rest' and name like 'ldap\\_%' escape '\\'",
             &[],
         )
         .await?
         .ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-    let settings: Settings = row.json(0)?;
     Ok(Some(settings).filter(|settings| !settings.ldap_server.is_empty()))
 }
 
 /// The password of the account for lookups; empty when none was given.
 pub async fn password(db: &impl Db) -> Result<String> {
-    let row = db
-        .first(
-            "select value from sealed_values where name = ?1",
+    let sealed: Option<String> = db
+        .first_json(
+            "select json_quote(value) from sealed_values where name = ?1",
             params![PASSWORD],
         )
         .await?;
-    let Some(row) = row else {
+    let Some(sealed) = sealed else {
         return Ok(String::new());
     };
-    let password = secretbox::open(row.text(0)?).await?;
+    let password = secretbox::open(&sealed).await?;
     String::from_utf8(password).map_err(Error::internal)
 }
 

@@ -66,12 +66,18 @@ impl app::Identity for Families {
 
 async fn prepare(db: &impl Db) -> Result<()> {
     // Every new instance asks, so the usual answer costs one statement.
-    let ready = "select count(*), exists (select 1 from users where id = ?1)
+    #[derive(Deserialize)]
+    struct Ready {
+        migrations: i64,
+        administrators: i64,
+    }
+    let sql = "select json_object('migrations', count(*),
+             'administrators', (select count(*) from users where id = ?1))
          from schema_versions where version <= ?2";
     let values = params![BOOTSTRAP_ADMIN, windlass_store::migrations::latest()];
-    if let Ok(Some(row)) = db.first(ready, values).await
-        && row.integer(0)? >= windlass_store::migrations::count()
-        && row.boolean(1)?
+    if let Ok(Some(ready)) = db.first_json::<Ready>(sql, values).await
+        && ready.migrations >= windlass_store::migrations::count()
+        && ready.administrators > 0
     {
         return Ok(());
     }

@@ -9,6 +9,7 @@
 //! text is stored, so another JWT with the same claims and a good signature is not this token.
 
 use crate::{jwt, token_signing_key};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
@@ -222,9 +223,14 @@ pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
 }
 
 async fn recent_implicit(db: &impl Db, scope: &Scope) -> Result<Option<String>> {
-    let row = db
-        .first(
-            "select id, secret_hash from tokens
+    #[derive(Deserialize)]
+    struct Recent {
+        id: String,
+        secret_hash: String,
+    }
+    let recent: Option<Recent> = db
+        .first_json(
+            "select json_object('id', id, 'secret_hash', secret_hash) from tokens
              where is_implicit = 1 and user_id = ?1 and created_at > ?2
              order by created_at desc limit 1",
             params![
@@ -233,12 +239,13 @@ async fn recent_implicit(db: &impl Db, scope: &Scope) -> Result<Option<String>> 
             ],
         )
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let id = row.text(0)?;
-    let secret = derived_secret(id).await?;
+    let Some(Recent { id, secret_hash }) = recent else {
+        return Ok(None);
+    };
+    let secret = derived_secret(&id).await?;
     // Another key since then derives another secret: that token is of no use any more.
-    let usable = hashing::digest(&secret) == row.text(1)?;
-    Ok(usable.then(|| value(id, &secret)))
+    let usable = hashing::digest(&secret) == secret_hash;
+    Ok(usable.then(|| value(&id, &secret)))
 }
 
 /// The secret of an implicit token, which only the application's key can make again.

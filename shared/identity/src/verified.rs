@@ -22,14 +22,12 @@ pub struct Credential<'r> {
 impl Credential<'_> {
     /// Until when it counts as verified, if it was a moment ago.
     pub async fn known_until(&self, db: &impl Db) -> Result<Option<Timestamp>> {
-        let row = db
-            .first(
-                "select expires_at from verified_credentials where mac = ?1 and expires_at > ?2",
-                params![self.mac().await?, Timestamp::now()],
-            )
-            .await?;
-        row.map(|row| Timestamp::parse("expires_at", row.text(0)?))
-            .transpose()
+        db.first_json(
+            "select json_quote(expires_at) from verified_credentials
+             where mac = ?1 and expires_at > ?2",
+            params![self.mac().await?, Timestamp::now()],
+        )
+        .await
     }
 
     /// Notes that it was verified, and forgets what has expired. Answers until when it counts.

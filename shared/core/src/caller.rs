@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::permission::{Permission, PermissionSet};
+use crate::time::Timestamp;
 use crate::token_scope::{TokenScope, TokenScopes};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,9 +19,7 @@ pub enum AuthMethod {
     /// User name and password.
     Basic,
     /// A user's token.
-    Token,
-    /// A user's token that is for some purposes only.
-    ScopedToken(TokenScopes),
+    Token(UserToken),
     /// The signed claim of a monitor, who is no user.
     Monitor,
     /// The token of a running execution, acting as its creator.
@@ -32,7 +31,7 @@ impl AuthMethod {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Basic => "http_basic",
-            Self::Token | Self::ScopedToken(_) | Self::Monitor => "token",
+            Self::Token(_) | Self::Monitor => "token",
             Self::ExecutionToken => "execution_token",
         }
     }
@@ -40,10 +39,38 @@ impl AuthMethod {
     /// What the credential may be used for; only a token can be restricted.
     pub const fn scopes(self) -> TokenScopes {
         match self {
-            Self::ScopedToken(scopes) => scopes,
+            Self::Token(token) => token.scopes,
             _ => TokenScopes::UNRESTRICTED,
         }
     }
+
+    /// The user's token that was shown, if it was one.
+    pub const fn token(self) -> Option<UserToken> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Basic | Self::Monitor | Self::ExecutionToken => None,
+        }
+    }
+
+    /// Whether it stands for its user without an end and for every purpose.
+    pub const fn is_unlimited(self) -> bool {
+        match self {
+            Self::Basic => true,
+            Self::Token(token) => token.until.is_none() && !token.scopes.is_restricted(),
+            Self::Monitor | Self::ExecutionToken => false,
+        }
+    }
+}
+
+/// A user's token, as what it leads to must be able to look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserToken {
+    /// The key of its row.
+    pub key: i64,
+    /// When it ends, if ever.
+    pub until: Option<Timestamp>,
+    /// What it may be used for.
+    pub scopes: TokenScopes,
 }
 
 /// One user's standing in one tenant.

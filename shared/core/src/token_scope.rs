@@ -118,7 +118,7 @@ impl TokenScopes {
     }
 
     /// Whether it leaves anything out.
-    pub fn is_restricted(self) -> bool {
+    pub const fn is_restricted(self) -> bool {
         self.0.is_some()
     }
 

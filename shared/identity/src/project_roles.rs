@@ -81,7 +81,7 @@ mod tests {
             user_id,
             username: "ann".into(),
             role: role.into(),
-            method: AuthMethod::Token,
+            method: AuthMethod::Basic,
             system: Default::default(),
             tenants: membership
                 .into_iter()

@@ -152,7 +152,7 @@ fn a_token_speaks_for_its_user_until_it_expires() {
             .await
             .unwrap();
         assert_eq!(found.caller.username, "admin");
-        assert_eq!(found.caller.method, AuthMethod::Token);
+        assert!(found.caller.method.token().is_some());
         for (token, text) in [
             ("ctok-abcdefghij-secreT", "User unauthorized: Unauthorized"),
             (
@@ -299,7 +299,7 @@ fn a_user_name_that_nobody_has_leaves_the_token_to_speak() {
         )
         .await
         .unwrap();
-        assert_eq!(found.caller.method, AuthMethod::Token);
+        assert!(found.caller.method.token().is_some());
     });
 }
 

@@ -5,12 +5,16 @@
 //! secret is derived from the id with the application's key. So the same one can be shown again for
 //! an hour without being stored.
 //!
+//! A token is no way to become more than it is: what it makes ends when it does, serves no other
+//! purposes, and goes with it when it is deleted. Whoever finds one in a log has lost it with it.
+//!
 //! For clients that want to read who they are, the token is a JWT instead. The digest of the whole
 //! text is stored, so another JWT with the same claims and a good signature is not this token.
 
 use crate::{jwt, token_signing_key};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use windlass_core::caller::AuthMethod;
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
 use windlass_core::token_scope::TokenScopes;
@@ -124,14 +128,36 @@ pub struct NewToken<'t> {
     pub format: Format,
 }
 
-/// Makes a token for the caller and answers it with its value, which nobody can learn later. The
-/// caller's expired tokens are removed before.
+impl NewToken<'_> {
+    /// Makes it no more than what its maker shows as proof. The shorter end wins.
+    ///
+    /// # Errors
+    /// 403 for an execution, whose end nobody knows yet, and for scopes that the proof has not.
+    fn limit_to(&mut self, proof: AuthMethod) -> Result<()> {
+        if proof == AuthMethod::ExecutionToken {
+            return Err(Error::forbidden("An execution cannot create tokens"));
+        }
+        if !self.scopes.is_within(proof.scopes()) {
+            return Err(Error::forbidden(
+                "A token cannot make one with more scopes than it has itself",
+            ));
+        }
+        let ends = [self.expiration, proof.token().and_then(|held| held.until)];
+        self.expiration = ends.into_iter().flatten().min();
+        Ok(())
+    }
+}
+
+/// Makes a token for the caller and answers it with its value, which nobody can learn later. It ends
+/// no later than the token that the caller shows, if it is one. The caller's expired tokens are
+/// removed before.
 ///
 /// # Errors
-/// 403 for a tenant that does not exist, or that the caller is not in.
+/// 403 for a tenant that does not exist, or that the caller is not in; for more scopes than the
+/// caller's own token has; for an execution.
 pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
     let id = ids::random_text(LENGTHS.0);
-    let caller = scope.caller()?;
+    token.limit_to(scope.caller()?.method)?;
     if let Some(tenant) = token.tenant {
         demand_tenant(tx, scope, tenant).await?;
     }
@@ -147,17 +173,11 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Res
         }
     };
     insert_row(tx, scope, &id, &digest, &token, false).await?;
-    Ok(json!({
-        "id": id,
-        "username": caller.username,
-        "value": value,
-        "role": caller.role,
-        "expiration_date": token.expiration,
-        "last_used": null,
-        "description": token.description,
-        "scopes": token.scopes.names(),
-        "tenant_name": token.tenant,
-    }))
+    let mut shown = find(tx, scope, &id).await?.into_json();
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("value".into(), value.into());
+    }
+    Ok(shown)
 }
 
 /// Refuses a tenant that the caller is not in: the token would be refused at its first use.
@@ -193,15 +213,44 @@ async fn signed(scope: &Scope, id: &str, token: &mut NewToken<'_>) -> Result<Str
     jwt::sign(&token_signing_key().await?, claims, now, end)
 }
 
-/// Removes a token. It stops working with the next request.
+/// Removes a token and all that were made with it. They stop working with the next request.
+///
+/// # Errors
+/// 403 for a token with scopes, unless it deletes itself, and for an execution.
 pub async fn delete(tx: &impl Tx, scope: &Scope, token: &Token) -> Result<()> {
-    let id = token.id.as_str();
-    tx.execute("delete from tokens where id = ?1", params![id])
+    #[derive(Deserialize)]
+    struct Going {
+        key: i64,
+        id: String,
+    }
+    // The token first, since the recursion begins with it.
+    let going: Vec<Going> = tx
+        .json_rows(
+            "with recursive made (key, id) as (
+                 select key, id from tokens where id = ?1
+                 union all select t.key, t.id from made m join tokens t on t.made_with = m.key)
+             select json_object('key', key, 'id', id) from made",
+            params![token.id.as_str()],
+        )
         .await?;
-    audit::insert(tx, scope, "delete_token", "Token", id).await
+    let key = going.first().map(|token| token.key);
+    match scope.caller()?.method {
+        AuthMethod::ExecutionToken => {
+            return Err(Error::forbidden("An execution cannot delete tokens"));
+        }
+        AuthMethod::Token(held) if held.scopes.is_restricted() && Some(held.key) != key => {
+            return Err(Error::forbidden("A token with scopes deletes only itself"));
+        }
+        AuthMethod::Token(_) | AuthMethod::Basic | AuthMethod::Monitor => {}
+    }
+    tx.execute("delete from tokens where key = ?1", params![key])
+        .await?;
+    let ids: Vec<&str> = going.iter().map(|token| token.id.as_str()).collect();
+    audit::insert_each(tx, scope, "delete_token", "Token", &ids).await
 }
 
-/// The value of a usable token of the caller's: one of the last hour, or a new one for ten.
+/// The value of a usable token of the caller's: one of the last hour, or a new one for ten. It is
+/// for who shows a password. Whoever shows a token has one, and this one could outlive it.
 pub async fn implicit(db: &impl Db, scope: &Scope) -> Result<String> {
     if let Some(value) = recent_implicit(db, scope).await? {
         return Ok(value);
@@ -266,7 +315,8 @@ async fn insert_row(
     token: &NewToken<'_>,
     is_implicit: bool,
 ) -> Result<()> {
-    let user_id = scope.caller()?.user_id;
+    let caller = scope.caller()?;
+    let (user_id, made_with) = (caller.user_id, caller.method.token().map(|held| held.key));
     let now = Timestamp::now();
     let scopes = token.scopes.names().map(|names| json!(names).to_string());
     tx.execute(
@@ -277,8 +327,8 @@ async fn insert_row(
     tx.execute(
         "insert into tokens
              (id, user_id, secret_hash, description, expiration_date, is_implicit, created_at,
-              scopes, tenant_name)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+              scopes, tenant_name, made_with)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             id,
             user_id,
@@ -288,7 +338,8 @@ async fn insert_row(
             is_implicit,
             now,
             scopes,
-            token.tenant
+            token.tenant,
+            made_with
         ],
     )
     .await?;

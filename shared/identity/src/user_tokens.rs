@@ -7,7 +7,7 @@ use super::attempts::EXPIRED;
 use super::{Recognised, caller, is_stale};
 use crate::jwt;
 use serde::Deserialize;
-use windlass_core::caller::AuthMethod;
+use windlass_core::caller::{AuthMethod, UserToken};
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{Error, Result, Timestamp, hashing, params};
@@ -27,6 +27,7 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     };
     #[derive(Deserialize)]
     struct Stored {
+        key: i64,
         user_id: i64,
         secret_hash: String,
         expiration_date: Option<Timestamp>,
@@ -37,7 +38,7 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     }
     let stored: Option<Stored> = db
         .first_json(
-            "select json_object('user_id', t.user_id, 'secret_hash', t.secret_hash,
+            "select json_object('key', t.key, 'user_id', t.user_id, 'secret_hash', t.secret_hash,
                  'expiration_date', t.expiration_date, 'last_used', t.last_used,
                  'scopes', json(t.scopes), 'tenant_name', t.tenant_name,
                  'active', json(iif(u.active, 'true', 'false')))
@@ -62,10 +63,12 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
         )
         .await?;
     }
-    let method = match stored.scopes {
-        None => AuthMethod::Token,
-        Some(names) => AuthMethod::ScopedToken(TokenScopes::from_names(&names)),
-    };
+    let scopes = stored.scopes.as_deref().map(TokenScopes::from_names);
+    let method = AuthMethod::Token(UserToken {
+        key: stored.key,
+        until,
+        scopes: scopes.unwrap_or(TokenScopes::UNRESTRICTED),
+    });
     let caller = caller(db, stored.user_id, method, None).await?;
     Ok(Some(Recognised {
         caller,

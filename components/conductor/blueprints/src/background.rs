@@ -211,7 +211,7 @@ fn scope_of(under_way: &UnderWay) -> Scope {
         user_id: -1,
         username: blueprint.created_by.clone(),
         role: String::new(),
-        method: AuthMethod::Token,
+        method: AuthMethod::Basic,
         system: match under_way.rest.sees_private {
             true => PermissionSet::all(),
             false => PermissionSet::default(),

@@ -4,6 +4,7 @@ mod accounts;
 mod groups;
 mod roles;
 mod tenancies;
+mod tokens;
 
 use serde_json::{Value, json};
 use windlass_core::app::{self, Identity as _};

@@ -6,7 +6,6 @@
 
 use crate::answers::show;
 use crate::body;
-use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
 use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, ids};
@@ -149,11 +148,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let (password, role) = (body.text("password")?, body.text("role")?);
     let show_getting_started = body.boolean("show_getting_started")?;
     // What speaks for a user for a while only, or for some purposes, must not become the user.
-    let is_user = matches!(
-        scope.caller()?.method,
-        AuthMethod::Basic | AuthMethod::Token
-    );
-    if own && (role.is_some() || !is_user) {
+    if own && (role.is_some() || !scope.caller()?.method.is_unlimited()) {
         scope = ctx.allow_anywhere(Permission::UserUpdate)?;
     }
     if password.is_some() && role.is_some() {

@@ -1,7 +1,7 @@
 use super::*;
 use std::rc::Rc;
 use windlass_core::app::Identity as _;
-use windlass_core::caller::{AuthMethod, Caller, Reach};
+use windlass_core::caller::{AuthMethod, Caller, Reach, UserToken};
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::permission::PermissionSet;
@@ -45,6 +45,15 @@ fn until(end: Timestamp) -> NewToken<'static> {
         expiration: Some(end),
         ..NewToken::default()
     }
+}
+
+/// The same caller, who shows a token instead of a password.
+fn by_token(scope: &Scope, token: UserToken) -> Scope {
+    let caller = Caller {
+        method: AuthMethod::Token(token),
+        ..scope.caller().unwrap().clone()
+    };
+    Scope::of(Rc::new(caller), Reach::Nowhere, "request".into())
 }
 
 async fn ids(db: &NativeDb, scope: &Scope, query: &str) -> Vec<String> {
@@ -180,6 +189,66 @@ fn making_a_token_sweeps_expired_ones_and_disturbs_nobody() {
             .await
             .unwrap();
         assert!(version(&db).await > before);
+    });
+}
+
+#[test]
+fn a_token_makes_no_more_than_itself_and_an_execution_makes_none() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let ann = scope(7, "ann", "default");
+        let soon = Timestamp::now().plus_seconds(60);
+        let later = soon.plus_seconds(60);
+        let (free, api) = (TokenScopes::UNRESTRICTED, TokenScopes::from_names(&["api"]));
+        let key = 1;
+        make(&db, &ann, NewToken::default()).await.unwrap();
+        for (until, scopes, expiration, wanted, want) in [
+            (None, free, None, free, Ok(None)),
+            (None, free, Some(soon), api, Ok(Some(soon))),
+            (Some(soon), free, None, free, Ok(Some(soon))),
+            (Some(soon), free, Some(later), free, Ok(Some(soon))),
+            (Some(later), api, Some(soon), api, Ok(Some(soon))),
+            (None, api, None, free, Err(Kind::Forbidden)),
+            (
+                None,
+                api,
+                None,
+                TokenScopes::from_names(&["api", "conductor"]),
+                Err(Kind::Forbidden),
+            ),
+        ] {
+            let row = format!("{until:?} {scopes:?}: {expiration:?} {wanted:?}");
+            let maker = by_token(&ann, UserToken { key, until, scopes });
+            let wish = NewToken {
+                expiration,
+                scopes: wanted,
+                ..NewToken::default()
+            };
+            let made = make(&db, &maker, wish).await;
+            let made = made.map(|made| made["expiration_date"].clone());
+            let made = made.map_err(|refusal| refusal.kind());
+            assert_eq!(made, want.map(|end| json!(end)), "{row}");
+        }
+        let execution = Scope::system("ann", "");
+        let refusal = make(&db, &execution, NewToken::default())
+            .await
+            .unwrap_err();
+        assert_eq!(refusal.message(), "An execution cannot create tokens");
+        let id = ids(&db, &ann, "").await.remove(0);
+        let refusal = remove(&db, &execution, &id).await.unwrap_err();
+        assert_eq!(refusal.message(), "An execution cannot delete tokens");
+        // With the first one goes what it made.
+        remove(&db, &ann, &id).await.unwrap();
+        assert!(ids(&db, &ann, "").await.is_empty());
+        let plan = db
+            .plan(
+                "select t.id from tokens m join tokens t on t.made_with = m.key where m.id = ?1",
+                params!["x"],
+            )
+            .await
+            .unwrap()
+            .join("\n");
+        assert!(plan.contains("tokens_by_maker"), "{plan}");
     });
 }
 

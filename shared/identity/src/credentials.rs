@@ -14,10 +14,17 @@ pub fn hash_password(password: &str) -> Result<String> {
         .map_err(Error::internal)
 }
 
-/// Whether the password is the one that was hashed. A hash that cannot be read matches nothing.
+/// A hash like ours that no password is known to match: what is compared for a name that nobody has.
+pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Whether the password is the one that was hashed. A hash that is not usable matches nothing, and
+/// that takes as long as a comparison.
 pub fn verify_password(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+    let is_usable = is_usable_hash(hash);
+    let compared = if is_usable { hash } else { NO_PASSWORD };
+    let matches = PasswordHash::new(compared)
+        .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok());
+    matches && is_usable
 }
 
 /// Whether [`verify_password`] can compare with this hash at a cost like that of our own. A hash
@@ -64,7 +71,10 @@ mod tests {
         );
         assert!(verify_password("correct horse", &hash));
         assert!(!verify_password("correct house", &hash));
-        assert!(!verify_password("", "no hash at all"));
+        for hash in ["no hash at all", "", NO_PASSWORD] {
+            assert!(!verify_password("", hash), "{hash}");
+        }
+        assert!(is_usable_hash(NO_PASSWORD));
     }
 
     #[test]

@@ -232,3 +232,32 @@ fn the_status_dashboard_takes_a_name_with_a_password() {
     assert_eq!(ask(clerk), 401, "five failures lock here too");
     clerk.get("/user").refused(401, "unauthorized_error");
 }
+
+#[test]
+fn strangers_lock_nobody_out() {
+    let windlass = Options::default()
+        .variable("trust_forwarded_for", "true")
+        .start();
+    let admin = windlass.admin();
+    for _ in 0..6 {
+        let guess = forwarded(admin.with_password("guess"), "203.0.113.9");
+        assert_eq!(guess.status, 401);
+    }
+    assert_eq!(forwarded(admin, "203.0.113.9").status, 401);
+    assert_eq!(forwarded(admin, "192.0.2.7").status, 200);
+    let shown = admin.get("/users/admin").expect(200);
+    assert_eq!(shown["is_locked"], true);
+    admin.post("/users/unlock/admin", json!({})).expect(200);
+    assert_eq!(forwarded(admin, "203.0.113.9").status, 200);
+}
+
+#[test]
+fn a_refusal_does_not_tell_who_exists() {
+    let windlass = Windlass::start();
+    windlass.user("clerk").in_tenant("harbour");
+    let told = |name: &str| {
+        let stranger = windlass.user(name).with_password("guess");
+        stranger.get("/user").refused(401, "unauthorized_error")
+    };
+    assert_eq!(told("CLERK").replace("CLERK", "nobody"), told("nobody"));
+}

@@ -1,20 +1,22 @@
 //! Failed logins by the client's address. A client that fails too often has to wait.
 //!
-//! The lock of an account stops guessing the password of one user. This stops guessing the passwords
-//! of all users, and tokens. The count is read together with the version that every request reads
+//! The lock of an address and a name stops guessing the password of one user. This stops guessing the
+//! passwords of all users, and tokens. The count is read together with the version that every request reads
 //! anyway, so a good login pays nothing for it.
 
+use crate::memory::Memory;
 use serde::Deserialize;
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use windlass_core::db::Db;
-use windlass_core::{Error, Kind, Request, Result, Timestamp, params, variables};
+use windlass_core::{Error, Kind, Request, Result, Timestamp, hashing, params, variables};
+use windlass_store::users::locks::{self, ADDRESS_WINDOW};
 
-/// More failures than these within [`WINDOW`] make an address wait.
+/// More failures than these within [`ADDRESS_WINDOW`] make an address wait.
 pub const FAILURES: i64 = 20;
 
-/// How long a failure counts, in milliseconds.
-const WINDOW: i64 = 60_000;
+/// The kind of credential that is a name with a password.
+pub const BASIC: &str = "basic";
 
 /// The one failure that is no guess. Whoever has an expired token once had a good one.
 pub const EXPIRED: &str = "Token is expired";
@@ -23,7 +25,8 @@ pub const EXPIRED: &str = "Token is expired";
 pub struct Attempts {
     /// The version of identity, which a remembered caller must have.
     pub version: i64,
-    address: Option<String>,
+    /// Empty where the platform tells none.
+    address: String,
     failures: i64,
     oldest: Option<Timestamp>,
 }
@@ -31,7 +34,7 @@ pub struct Attempts {
 impl Attempts {
     /// Reads the version of identity, and how often the client failed lately.
     pub async fn read(db: &impl Db, request: &Request) -> Result<Self> {
-        let address = address(request, trusts_forwarded_for().await);
+        let address = client_address(request).await.unwrap_or_default();
         #[derive(Deserialize)]
         struct Found {
             version: i64,
@@ -44,7 +47,7 @@ impl Attempts {
                      'oldest', min(f.at))
                  from identity_version v
                  left join failed_logins f on f.address = ?1 and f.at > ?2",
-                params![address.as_deref(), Timestamp::now().plus_millis(-WINDOW)],
+                params![address.as_str(), Timestamp::now().plus_millis(-ADDRESS_WINDOW)],
             )
             .await?
             .ok_or_else(|| Error::internal("an aggregate answers one row"))?;
@@ -56,16 +59,37 @@ impl Attempts {
         })
     }
 
+    /// The client's address; empty where the platform tells none.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether the address has not failed for a minute, which is as long as callers are remembered.
+    pub fn are_none(&self) -> bool {
+        self.failures == 0
+    }
+
+    /// What this instance remembers of a credential. A password counts only from the address where it
+    /// was verified.
+    pub fn memory_of(&self, kind: &str, credential: &str, tenant: &str) -> Memory {
+        let address = match kind {
+            BASIC => self.address.as_str(),
+            _ => "",
+        };
+        let key = hashing::memory_key(&[kind, credential, tenant, address]);
+        Memory::new(key, self.version)
+    }
+
     /// Refuses to verify anything for an address that failed too often.
     ///
     /// # Errors
     /// 429, with the time until the oldest failure no longer counts.
     pub fn demand_few(&self) -> Result<()> {
-        if self.failures <= FAILURES {
+        if self.failures <= FAILURES || self.address.is_empty() {
             return Ok(());
         }
         let end = self.oldest.unwrap_or_else(Timestamp::now);
-        let left = end.plus_millis(WINDOW).millis() - Timestamp::now().millis();
+        let left = end.plus_millis(ADDRESS_WINDOW).millis() - Timestamp::now().millis();
         let seconds = u32::try_from(left.max(0)).unwrap_or_default() / 1000 + 1;
         Err(Error::new(
             Kind::TooManyRequests,
@@ -74,28 +98,20 @@ impl Attempts {
         .retry_after(seconds))
     }
 
-    /// Counts the refusal of something that was offered as proof, and answers it.
-    pub async fn note(&self, db: &impl Db, refusal: Error) -> Error {
-        let Some(address) = self.address.as_deref() else {
-            return refusal;
-        };
+    /// What a token was found to be. A refusal is counted. Passwords are counted with their names.
+    pub async fn counted<T>(&self, db: &impl Db, found: Result<T>) -> Result<T> {
+        match found {
+            Ok(found) => Ok(found),
+            Err(refusal) => Err(self.note(db, refusal).await),
+        }
+    }
+
+    async fn note(&self, db: &impl Db, refusal: Error) -> Error {
         if refusal.kind() != Kind::Unauthorized || refusal.message().ends_with(EXPIRED) {
             return refusal;
         }
-        let now = Timestamp::now();
         let noted = db
-            .transaction(async |db| {
-                db.execute(
-                    "delete from failed_logins where at <= ?1",
-                    params![now.plus_millis(-WINDOW)],
-                )
-                .await?;
-                db.execute(
-                    "insert into failed_logins (address, at) values (?1, ?2)",
-                    params![address, now],
-                )
-                .await
-            })
+            .transaction(async |tx| locks::record_refusal(tx, &self.address).await)
             .await;
         // Uncounted guesses are what this is against: then nobody gets an answer to theirs.
         noted.err().unwrap_or(refusal)

@@ -7,7 +7,7 @@
 //! directory, or out of a group there, keeps what they had for no longer.
 
 use crate::ldap::dn;
-use crate::passwords;
+use crate::passwords::Login;
 use crate::verified::Credential;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,8 @@ use windlass_core::caller::BOOTSTRAP_ADMIN;
 use windlass_core::db::{Db, Tx};
 use windlass_core::platform::{self, OutboundRequest, TICK_TOKEN_HEADER};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
-use windlass_store::users::logins::{self, Account, LockRule};
+use windlass_store::users::locks::{LockRule, Standing};
+use windlass_store::users::logins::{self, Account};
 use windlass_store::{user_groups, users};
 
 /// How long a directory's yes counts, in seconds.
@@ -64,54 +65,54 @@ pub async fn settings_for(db: &impl Db, username: &str) -> Result<Option<String>
 }
 
 /// The number of the user whose name and password the directory takes, and until when that counts.
+/// Nothing, and a failure counted, when it does not. Names that nobody has here yet are counted as well:
+/// the directory could lock them, and the answer must not come sooner for those that somebody has.
 ///
 /// # Errors
-/// 401 in the words for a wrong password; 503 when the directory cannot be asked. That is not counted
-/// as a failed login.
+/// 503 when the directory cannot be asked. That is not counted as a failed login.
 pub async fn verify(
     db: &impl Db,
-    username: &str,
-    password: &str,
+    login: &Login<'_>,
     settings: &str,
-) -> Result<(i64, Timestamp)> {
-    let refusal = || Err(passwords::wrong(username));
+) -> Result<Option<(i64, Timestamp)>> {
+    let scope = Scope::public();
+    let username = login.username.as_str();
     let rule = LockRule::read(db).await?;
-    let account = logins::find(db, &Scope::public(), username).await?;
-    if account.as_ref().is_some_and(|known| !known.is_open(&rule)) {
-        return refusal();
-    }
+    let standing = Standing::read(db, &scope, username, login.address, &rule).await?;
     // To a directory an empty password is a login of nobody, and it says yes.
-    if password.is_empty() || username.chars().count() > LONGEST_NAME {
-        return refusal();
+    let is_odd = login.password.is_empty() || username.chars().count() > LONGEST_NAME;
+    if is_odd || standing.is_held_off(&rule) {
+        login.record_failure(db, None, &rule).await?;
+        return Ok(None);
     }
+    let account = logins::find(db, &scope, username).await?;
     let credential = Credential {
         kind: "verified by a directory",
         username,
-        password,
+        password: &login.password,
         against: settings,
     };
-    if let Some(known) = &account
-        && let Some(until) = credential.known_until(db).await?
+    let until = credential.known_until(db).await?;
+    if let Some(known) = account.as_ref().filter(|known| known.active)
+        && let Some(until) = until.filter(|_| standing.is_familiar && standing.failures == 0)
     {
-        return Ok((known.id, until));
+        return Ok(Some((known.id, until)));
     }
-    let person = ask(username, password).await?;
+    let person = ask(username, &login.password).await?;
     // A directory may take one name for another, such as with a space behind it. What is counted
     // and locked here is a name as it is.
     let person = person.filter(|person| person.username.eq_ignore_ascii_case(username));
     let Some(person) = person else {
-        if let Some(known) = &account {
-            passwords::record_failure(db, known).await?;
-        }
-        return refusal();
+        login.record_failure(db, Some(username), &rule).await?;
+        return Ok(None);
     };
     db.transaction(async |tx| {
         let scope = Scope::system(&person.username, "");
-        let Some(account) = record(tx, &scope, &person, &rule).await? else {
-            return refusal();
+        let Some(account) = record(tx, &scope, &person, login.address, &rule).await? else {
+            return Ok(None);
         };
         follow(tx, &scope, &person).await?;
-        Ok((account.id, credential.note(tx, LIFETIME).await?))
+        Ok(Some((account.id, credential.note(tx, LIFETIME).await?)))
     })
     .await
 }
@@ -154,6 +155,7 @@ async fn record(
     tx: &impl Tx,
     scope: &Scope,
     person: &Person,
+    address: &str,
     rule: &LockRule,
 ) -> Result<Option<Account>> {
     let account = match logins::find(tx, scope, &person.username).await? {
@@ -164,7 +166,7 @@ async fn record(
             made.ok_or_else(|| Error::internal("a user who was made is not there"))?
         }
     };
-    let is_taken = logins::record_success(tx, &account, rule).await?;
+    let is_taken = logins::record_success(tx, scope, &account, address, rule).await?;
     Ok(is_taken.then_some(account))
 }
 

@@ -5,15 +5,18 @@
 //! as Conductor's do. A request that names none is about the token's tenant, or about the only one
 //! that its user is in.
 
-use super::attempts::Attempts;
-use super::{Recognised, by_password, memory, names_somebody, single, tenant_header, user_tokens};
+use super::attempts::{Attempts, BASIC};
+use super::passwords::Login;
+use super::{
+    Recognised, by_password, names_somebody, recalled_password, single, tenant_header, user_tokens,
+};
 use crate::jwt::{self, Refusal};
 use serde_json::Value;
 use std::rc::Rc;
 use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScope;
-use windlass_core::{Caller, Error, Family, Request, Result, hashing, log, variables};
+use windlass_core::{Caller, Error, Family, Request, Result, log, variables};
 
 /// The claim that makes a token a monitor's, unless the variable `status_jwt_claim` says otherwise.
 const MONITOR_CLAIM: &str = "stackmon";
@@ -28,9 +31,15 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
     };
     let tenant = single(request, "tenant")?.unwrap_or_default();
     let attempts = Attempts::read(db, request).await?;
-    let name = format!("{family:?}");
-    let key = hashing::memory_key(&[&name, offer.text(), tenant]);
-    if let Some(known) = memory::recall(&key, attempts.version) {
+    let memory = match offer {
+        Offer::Token(token) => attempts.memory_of(&format!("{family:?}"), token, tenant),
+        Offer::Basic(header) => attempts.memory_of(BASIC, header, tenant),
+    };
+    let recalled = match offer {
+        Offer::Token(_) => memory.recall(),
+        Offer::Basic(header) => recalled_password(db, &memory, header, &attempts).await?,
+    };
+    if let Some(known) = recalled {
         return Ok(known);
     }
     attempts.demand_few()?;
@@ -38,9 +47,16 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
         caller,
         until,
         tenant: of_token,
-    } = match offer.recognise(db, family).await {
-        Ok(found) => found,
-        Err(refusal) => return Err(attempts.note(db, refusal).await),
+    } = match offer {
+        Offer::Token(token) => {
+            let found = by_token(db, family, token).await;
+            attempts.counted(db, found).await?
+        }
+        Offer::Basic(header) => {
+            let login = Login::read(header, &attempts);
+            let found = by_password(db, &login).await?;
+            found.ok_or_else(|| login.refusal())?
+        }
     };
     let tenant = match (tenant, of_token) {
         ("", of_token) => of_token
@@ -54,7 +70,7 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
     };
     // A monitor's signature is cheap to verify, and its secret may change at any time.
     if identified.caller.monitor().is_none() {
-        memory::remember(key, identified.clone(), attempts.version, until);
+        memory.keep(identified.clone(), until);
     }
     Ok(identified)
 }
@@ -64,20 +80,6 @@ enum Offer<'r> {
     Token(&'r str),
     /// The whole header.
     Basic(&'r str),
-}
-
-impl Offer<'_> {
-    fn text(&self) -> &str {
-        let (Self::Token(text) | Self::Basic(text)) = self;
-        text
-    }
-
-    async fn recognise(&self, db: &impl Db, family: Family) -> Result<Recognised> {
-        match self {
-            Self::Token(token) => by_token(db, family, token).await,
-            Self::Basic(header) => by_password(db, header).await?.ok_or_else(nothing),
-        }
-    }
 }
 
 fn nothing() -> Error {

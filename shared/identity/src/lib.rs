@@ -20,6 +20,8 @@ mod user_tokens;
 mod verified;
 
 use attempts::Attempts;
+use memory::Memory;
+use passwords::Login;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -35,7 +37,7 @@ use windlass_store::tenants;
 pub use attempts::client_address;
 pub use bootstrap::ADMIN_PASSWORD_KEY;
 use bootstrap::token_signing_key;
-pub use windlass_store::users::logins::FAILED_LOGINS_BEFORE_LOCK;
+pub use windlass_store::users::locks::FAILED_LOGINS_BEFORE_LOCK;
 
 /// The identity of Conductor's components.
 pub struct Identity;
@@ -109,7 +111,7 @@ impl<'r> Proof<'r> {
 
     fn parts(&self) -> [&str; 2] {
         match self {
-            Self::Basic { header } => ["basic", header],
+            Self::Basic { header } => [attempts::BASIC, header],
             Self::Token { value } => ["token", value],
             Self::ExecutionToken { value } => ["execution", value],
         }
@@ -159,54 +161,75 @@ async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
     }
     let tenant = single(request, "tenant")?.unwrap_or_default();
     let attempts = Attempts::read(db, request).await?;
-    match first_of(db, proofs, tenant, &attempts).await {
-        Ok(found) => Ok(found),
-        Err(refusal) => Err(attempts.note(db, refusal).await),
-    }
+    first_of(db, proofs, tenant, &attempts).await
 }
 
-/// The caller, by the first proof that names somebody.
+/// The caller, by the first proof that names somebody. A wrong password leaves a token to speak, as a
+/// name that nobody has does: else the answer would tell them apart.
 async fn first_of(
     db: &impl Db,
     proofs: Vec<Proof<'_>>,
     tenant: &str,
     attempts: &Attempts,
 ) -> Result<Identified> {
-    let version = attempts.version;
+    let mut refusal = Error::unauthorized("No authentication info provided");
     for proof in proofs {
         let [kind, value] = proof.parts();
-        let key = hashing::memory_key(&[kind, value, tenant]);
-        if let Some(known) = memory::recall(&key, version) {
+        let memory = attempts.memory_of(kind, value, tenant);
+        let recalled = match proof {
+            Proof::Basic { header } => recalled_password(db, &memory, header, attempts).await?,
+            Proof::Token { .. } | Proof::ExecutionToken { .. } => memory.recall(),
+        };
+        if let Some(known) = recalled {
             return Ok(known);
         }
         attempts.demand_few()?;
         let found = match proof {
-            Proof::ExecutionToken { value } => return by_execution_token(db, value, tenant).await,
-            Proof::Basic { header } => by_password(db, header).await?,
-            Proof::Token { value } => match user_tokens::find(db, value).await? {
-                Some(found) => {
-                    let needed = TokenScope::of_family(Family::Conductor);
-                    found.caller.demand_scope(needed)?;
-                    Some(found)
-                }
-                None => {
+            Proof::Basic { header } => {
+                let login = Login::read(header, attempts);
+                let Some(found) = by_password(db, &login).await? else {
+                    refusal = login.refusal();
+                    continue;
+                };
+                found
+            }
+            Proof::Token { value } => {
+                let found = by_user_token(db, value).await;
+                let Some(found) = attempts.counted(db, found).await? else {
                     let found = by_execution_token(db, value, tenant).await;
-                    return found.map_err(|error| misshapen(value, error));
-                }
-            },
+                    let found = found.map_err(|error| misshapen(value, error));
+                    return attempts.counted(db, found).await;
+                };
+                found
+            }
+            Proof::ExecutionToken { value } => {
+                let found = by_execution_token(db, value, tenant).await;
+                return attempts.counted(db, found).await;
+            }
         };
-        let Some(Recognised { caller, until, .. }) = found else {
-            continue;
-        };
-        let caller = Rc::new(caller);
         let identified = Identified {
-            caller,
+            caller: Rc::new(found.caller),
             tenant: tenant_header(db, tenant).await?,
         };
-        memory::remember(key, identified.clone(), version, until);
+        memory.keep(identified.clone(), found.until);
         return Ok(identified);
     }
-    Err(Error::unauthorized("No authentication info provided"))
+    Err(refusal)
+}
+
+/// Whom this instance remembers by name and password, unless the address is held off by now.
+async fn recalled_password(
+    db: &impl Db,
+    memory: &Memory,
+    header: &str,
+    attempts: &Attempts,
+) -> Result<Option<Identified>> {
+    let known = memory.recall();
+    if known.is_none() || attempts.are_none() {
+        return Ok(known);
+    }
+    let counts = passwords::still_counts(db, &Login::read(header, attempts)).await?;
+    Ok(known.filter(|_| counts))
 }
 
 async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
@@ -221,19 +244,28 @@ async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
     })
 }
 
-/// The user with this name and password. Nothing when nobody has the name. Where there is a
-/// directory, it decides about everybody but the first administrator.
-async fn by_password(db: &impl Db, header: &str) -> Result<Option<Recognised>> {
-    let (username, password) = credentials::basic(header).unwrap_or_default();
-    let (id, until) = match directory::settings_for(db, &username).await? {
+/// The user of a token, if it is a user's, and one that counts in this family.
+async fn by_user_token(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
+    let found = user_tokens::find(db, value).await?;
+    if let Some(found) = &found {
+        let needed = TokenScope::of_family(Family::Conductor);
+        found.caller.demand_scope(needed)?;
+    }
+    Ok(found)
+}
+
+/// The user with this name and password. Nothing, and a failure counted, when there is none. Where
+/// there is a directory, it decides about everybody but the first administrator.
+async fn by_password(db: &impl Db, login: &Login<'_>) -> Result<Option<Recognised>> {
+    let found = match directory::settings_for(db, &login.username).await? {
         Some(settings) => {
-            let (id, until) = directory::verify(db, &username, &password, &settings).await?;
-            (id, Some(until))
+            let found = directory::verify(db, login, &settings).await?;
+            found.map(|(id, until)| (id, Some(until)))
         }
-        None => match passwords::verify(db, &username, &password).await? {
-            Some(id) => (id, None),
-            None => return Ok(None),
-        },
+        None => passwords::verify(db, login).await?.map(|id| (id, None)),
+    };
+    let Some((id, until)) = found else {
+        return Ok(None);
     };
     let caller = caller(db, id, AuthMethod::Basic, None).await?;
     Ok(Some(Recognised {

@@ -31,31 +31,41 @@ thread_local! {
     static KNOWN: RefCell<HashMap<[u8; 32], Remembered>> = RefCell::new(HashMap::new());
 }
 
-/// The caller that was recognised by this credential, if nothing has changed since.
-pub fn recall(key: &[u8; 32], version: i64) -> Option<Identified> {
-    KNOWN.with_borrow(|known| {
-        known
-            .get(key)
-            .filter(|found| found.counts(version))
-            .map(|found| found.identified.clone())
-    })
+/// What an instance remembers of one credential.
+pub struct Memory {
+    key: [u8; 32],
+    version: i64,
 }
 
-/// Remembers a caller, recognised when identity had this version, until the credential ends.
-pub fn remember(key: [u8; 32], identified: Identified, version: i64, until: Option<Timestamp>) {
-    KNOWN.with_borrow_mut(|known| {
-        if known.len() >= CAPACITY {
-            known.clear();
-        }
-        let since = Instant::now();
-        known.insert(
-            key,
-            Remembered {
+impl Memory {
+    /// Of the credential with this key, while identity has this version.
+    pub fn new(key: [u8; 32], version: i64) -> Self {
+        Self { key, version }
+    }
+
+    /// The caller that was recognised by this credential, if nothing has changed since.
+    pub fn recall(&self) -> Option<Identified> {
+        KNOWN.with_borrow(|known| {
+            known
+                .get(&self.key)
+                .filter(|found| found.counts(self.version))
+                .map(|found| found.identified.clone())
+        })
+    }
+
+    /// Remembers a caller until the credential ends.
+    pub fn keep(self, identified: Identified, until: Option<Timestamp>) {
+        KNOWN.with_borrow_mut(|known| {
+            if known.len() >= CAPACITY {
+                known.clear();
+            }
+            let remembered = Remembered {
                 identified,
-                version,
-                since,
+                version: self.version,
+                since: Instant::now(),
                 until,
-            },
-        );
-    });
+            };
+            known.insert(self.key, remembered);
+        });
+    }
 }

@@ -64,7 +64,7 @@ fn refusals_name_what_was_wrong_and_nothing_else() {
             ),
             (
                 &[("authorization", unknown.as_str())],
-                "User unauthorized: No authentication info provided",
+                "User unauthorized: Authentication failed for <User username=`nobody`>. Wrong credentials or locked account",
             ),
             (
                 &[("authentication-token", "abc")],
@@ -108,7 +108,7 @@ fn an_account_locks_after_five_failures_and_a_good_login_resets_the_counter() {
         }
         // Waiting is simulated by moving the last failure into the past.
         db.execute(
-            "update users set last_failed_login_at = '2020-01-01T00:00:00.000Z'",
+            "update failed_logins set at = '2020-01-01T00:00:00.000Z'",
             &[],
         )
         .await

@@ -3,6 +3,7 @@
 //! There is always an active administrator. Whatever would take away the last one is refused.
 
 mod fields;
+pub mod locks;
 pub mod logins;
 
 pub use fields::{BY_NAME, DETAILED_USERS, DETAILED_USERS_WITH_HASH, USERS, USERS_WITH_HASH};
@@ -200,13 +201,9 @@ pub async fn set_active(tx: &impl Tx, scope: &Scope, user: &User, active: bool) 
     audit::insert(tx, scope, "user_set_activated", "User", &user.username).await
 }
 
-/// Forgets a user's failed logins, so that the right password counts again.
+/// Forgets a user's failed logins, so that the right password counts again, from everywhere.
 pub async fn unlock(tx: &impl Tx, scope: &Scope, user: &User) -> Result<()> {
-    tx.execute(
-        "update users set failed_logins = 0, last_failed_login_at = null where id = ?1",
-        params![user.id],
-    )
-    .await?;
+    locks::forget(tx, &user.username).await?;
     audit::insert(tx, scope, "user_unlock", "User", &user.username).await
 }
 

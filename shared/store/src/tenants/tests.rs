@@ -113,12 +113,15 @@ fn a_user_is_locked_for_as_long_as_the_setting_says() {
         let db = harbour().await;
         for (failures, minutes_ago, locked) in [(4, 0, false), (5, 29, true), (5, 31, false)] {
             let last = Timestamp::now().plus_seconds(-60 * minutes_ago);
-            db.execute(
-                "update users set failed_logins = ?1, last_failed_login_at = ?2 where id = 7",
-                params![failures, last],
-            )
-            .await
-            .unwrap();
+            db.execute("delete from failed_logins", &[]).await.unwrap();
+            for _ in 0..failures {
+                db.execute(
+                    "insert into failed_logins (address, username, at) values ('', 'ANN', ?1)",
+                    params![last],
+                )
+                .await
+                .unwrap();
+            }
             let ann = one(&db, &USERS, "t.username = {}", "ann").await;
             assert_eq!(
                 ann["is_locked"], locked,

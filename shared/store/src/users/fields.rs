@@ -61,13 +61,17 @@ const fn fields(tenants: Field, roles: Field, groups: Field, hash: &'static str)
         roles,
         groups,
         Field::boolean("active", "t.active"),
+        // The rule of `locks`: some address is held off, or all strange ones are.
         Field::boolean(
             "is_locked",
-            "(t.failed_logins > coalesce((select cast(value as integer) from config
-                  where scope = 'rest' and name = 'failed_logins_before_account_lock'), 4)
-              and coalesce(t.last_failed_login_at, '') > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-'
-                  || coalesce((select cast(value as integer) from config
-                      where scope = 'rest' and name = 'account_lock_period'), 30) || ' minutes'))",
+            "(select coalesce(max(here) > most, 0) or coalesce(sum(here) > most * 20, 0) from (
+                  select count(*) as here, coalesce((select cast(value as integer) from config
+                      where scope = 'rest' and name = 'failed_logins_before_account_lock'), 4) as most
+                  from failed_logins f where f.username = t.username
+                      and f.at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-'
+                          || coalesce((select cast(value as integer) from config
+                              where scope = 'rest' and name = 'account_lock_period'), 30) || ' minutes')
+                  group by f.address))",
         ),
         Field::text("first_login_at", "t.first_login_at"),
         Field::text("last_login_at", "t.last_login_at"),

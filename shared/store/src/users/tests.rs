@@ -129,15 +129,6 @@ fn whatever_changes_what_a_caller_may_do_changes_the_version() {
             tx,
             save(tx, &scope, &found, &other_password)
         );
-        changes!(
-            "a locked user",
-            tx,
-            tx.execute(
-                "update users set failed_logins = 9 where username = 'ann'",
-                &[]
-            )
-        );
-        changes!("an unlocked user", tx, unlock(tx, &scope, &found));
         changes!("a user who is gone", tx, delete(tx, &scope, &found));
         assert!(before > 0);
     });

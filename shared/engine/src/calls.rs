@@ -91,10 +91,15 @@ fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
     let state = OperationState::named(&call.state)?;
     let wanted = match (call.execution_status, state) {
         (Status::Started, OperationState::Sent | OperationState::Rescheduled) => true,
-        // It ran when its holder died: it is finished even if the execution is being cancelled.
+        // It ran when its holder died, and what came of it is to be known, also when the execution
+        // was cancelled meanwhile. By force it loses its row.
         (
-            Status::Started | Status::Pending | Status::Cancelling,
-            OperationState::Started | OperationState::Sending,
+            Status::Started
+            | Status::Pending
+            | Status::Cancelling
+            | Status::Cancelled
+            | Status::Failed,
+            OperationState::Started | OperationState::Sending | OperationState::ResponseSent,
         ) => true,
         (Status::Pending, OperationState::Sent) => true,
         _ => false,

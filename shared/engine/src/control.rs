@@ -15,9 +15,11 @@ use windlass_store::{operations, tasks_graphs};
 /// What may be asked of an execution after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// What runs is waited for, nothing more starts.
+    /// It ends, and nothing more starts. What runs is not waited for; what comes of it is kept with
+    /// the operation.
     Cancel,
-    /// The same without waiting for what runs; also for one that is being cancelled.
+    /// The same, and nobody wants to know any more what comes of what runs; also for one that is
+    /// being cancelled.
     ForceCancel,
     /// The same in whatever status it is, unless it has ended.
     Kill,

@@ -5,6 +5,7 @@
 //! from what it reads, so doing it again after a crash, or once too often, changes nothing.
 
 mod effects;
+mod late;
 pub(crate) mod rows;
 
 pub(crate) use effects::event_of;
@@ -39,8 +40,8 @@ struct GraphState {
 /// one, ends a cancelled one. Answers its status afterwards; nothing when it does not exist
 /// (its deployment was deleted).
 ///
-/// Reports for operations that do not run, and reports for an execution that is over, change
-/// nothing. `now` is moved forward where events of the execution are newer.
+/// Reports for operations that do not run change nothing. Those for an execution that is over are
+/// kept with the operation, and nothing follows from them. `now` is moved forward where events of the execution are newer.
 ///
 /// # Errors
 /// Of the database, and for rows that cannot be read.
@@ -72,6 +73,10 @@ async fn drive_once(
     now: Timestamp,
 ) -> Result<Option<Status>> {
     let status = execution.status;
+    if status.has_ended() && !reports.is_empty() {
+        late::note(tx, execution, reports, now).await?;
+        return Ok(Some(status));
+    }
     if status.has_ended() || matches!(status, Status::Queued | Status::Scheduled) {
         return Ok(Some(status));
     }
@@ -246,10 +251,10 @@ impl<'a, T: Tx> Drive<'a, T> {
         events: Vec<Event>,
         topology: Option<&mut Topology>,
     ) -> (State, Option<End>) {
-        let mode = if self.execution.status == Status::Started {
-            Mode::Running
-        } else {
-            Mode::Cancelling
+        let mode = match self.execution.status {
+            Status::Started => Mode::Running,
+            status if status.has_ended() => Mode::Over,
+            _ => Mode::Cancelling,
         };
         let state = State {
             graph,

@@ -32,7 +32,9 @@ pub fn steps(state: State, events: impl IntoIterator<Item = Event>) -> (State, V
             Event::Cancel => run.state.mode = Mode::Cancelling,
         }
     }
-    run.advance();
+    if run.state.mode != Mode::Over {
+        run.advance();
+    }
     (run.state, run.commands)
 }
 
@@ -151,6 +153,10 @@ impl Run {
         let asks_again = event == TaskEvent::Rescheduled;
         self.state.graph.operations[place].error = Some(error.message.clone());
         self.tell(place, event, Some(&error.message), Some(error.causes()));
+        if self.state.mode == Mode::Over {
+            self.set(place, OperationState::Failed);
+            return;
+        }
         let Task::Call(call) = &mut self.state.graph.operations[place].task else {
             return;
         };
@@ -304,7 +310,7 @@ impl Run {
         });
     }
 
-    /// Ends the run when nothing is left, or nothing that runs.
+    /// Ends the run when nothing is left, or nothing that is waited for.
     fn finish(&mut self) {
         let stops = !self.starts_work();
         let mut runs = false;
@@ -329,7 +335,7 @@ impl Run {
             }
             left = true;
         }
-        let end = if runs {
+        let end = if runs && self.state.mode == Mode::Running {
             return;
         } else if !self.state.failures.is_empty() {
             End::Failed(texts::execution_error(&self.state.failures))

@@ -19,33 +19,43 @@ use windlass_engine::control::Action;
 use windlass_store::executions::Status;
 
 #[test]
-fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
+fn a_cancelled_execution_ends_at_once_and_learns_what_came_of_its_calls() {
     let world = World::new();
+    let mut create = http("create");
+    create["inputs"]["runtime_properties"] = json!({ "lamp": "id" });
     world.node(
         "vm",
-        json!({ "create": http("create"), "start": http("start") }),
+        json!({ "create": create, "start": http("start") }),
         &[],
     );
     let id = world.start("install", json!({}));
     world.until_under_way();
+    world
+        .net
+        .answers(|_, _| Answer::Status(200, r#"{"id": "L7"}"#));
     let cancelled = world.act(Action::Cancel, &id).unwrap();
     assert_eq!(cancelled.status, Status::Cancelling);
-    // The lease of the killed tick still holds, so nobody knows how the call ends.
-    assert_eq!(world.tick().unwrap().ran, 1);
-    assert_eq!(world.status(&id), "cancelling");
     let again = world.act(Action::Cancel, &id).unwrap_err();
     assert_eq!(
         again.message(),
         format!("Can't cancel execution {id} because it's in status cancelling")
     );
-    world.pass(5001);
-    world.work();
+    // The lease of the killed tick still holds, so nobody knows how the call ends.
+    assert_eq!(world.tick().unwrap().ran, 1);
     assert_eq!(world.status(&id), "cancelled");
     assert_eq!(
         world.events(&id).last().unwrap(),
         "'install' workflow execution cancelled"
     );
+    world.pass(5001);
+    world.work();
     assert_eq!(world.net.paths(), ["create", "create"]);
+    assert_eq!(
+        world.events(&id).last().unwrap(),
+        "vm: Task succeeded 'windlass-http.create' - 200"
+    );
+    let properties = "select runtime_properties from node_instances";
+    assert_eq!(world.text(properties), r#"{"lamp":"L7"}"#);
 
     world.act(Action::Resume, &id).unwrap();
     world.work();
@@ -58,6 +68,32 @@ fn a_cancelled_execution_waits_for_what_runs_and_resumes_after_it() {
     let events = world.events(&id);
     assert!(events.contains(&"Resuming 'install' workflow execution".to_owned()));
     assert_eq!(world.states(), ["vm_1 started"]);
+}
+
+#[test]
+fn a_call_that_fails_after_the_end_is_not_tried_again() {
+    let world = World::new();
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    let id = world.start("install", json!({}));
+    world.until_under_way();
+    world.act(Action::Cancel, &id).unwrap();
+    world.net.answers(|_, _| Answer::Status(500, "no"));
+    world.pass(5001);
+    world.work();
+    assert_eq!(world.status(&id), "cancelled");
+    let call = "from operations where type = 'RemoteWorkflowTask'";
+    assert_eq!(
+        world.text(&format!(
+            "select state || ' ' || (parameters ->> 'error') {call}"
+        )),
+        "failed GET https://api.example/create answered 500: no"
+    );
+    world.net.answers(|_, _| Answer::Status(200, "{}"));
+    world.act(Action::Resume, &id).unwrap();
+    world.work();
+    assert_eq!(world.status(&id), "terminated");
+    let progress = "select (total_operations - finished_operations) || '' from executions";
+    assert_eq!(world.text(progress), "0");
 }
 
 #[test]

@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 pub enum Mode {
     /// Yes.
     Running,
-    /// No: what runs is waited for.
+    /// No: it ends. Calls that run are not waited for, see [`Mode::Over`].
     Cancelling,
+    /// It has ended. What comes of calls that ran then is kept with them, and nothing follows.
+    Over,
 }
 
 /// A run of one graph.
@@ -103,7 +105,7 @@ pub enum Event {
     Begin,
     /// A call ended. One for an operation that does not run changes nothing.
     Reported(Report),
-    /// The run is to end as soon as nothing runs.
+    /// The run is to end.
     Cancel,
 }
 

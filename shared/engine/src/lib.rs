@@ -14,10 +14,12 @@ pub mod http_plugin;
 pub mod plan;
 pub mod start;
 pub mod step;
+pub mod sweep;
 pub mod texts;
 pub mod tick;
 pub mod workflows;
 
 pub use dispatch::{Dispatch, Run};
 pub use start::{StartRequest, start};
+pub use sweep::sweep;
 pub use tick::{TickOptions, TickReport, tick};

@@ -5,6 +5,7 @@
 //! least once. A row is always about the present state of its subject, so pushing one that is
 //! there already only makes it due.
 
+pub mod stranded;
 mod work;
 
 pub use work::Work;

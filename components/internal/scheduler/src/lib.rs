@@ -3,6 +3,7 @@
 //! The cron component calls it every second, other components right after they queued something,
 //! any platform's cron over the public URL. Several ticks at the same time are fine. The answer
 //! says how many rows were worked on and when the next one is due.
+mod chores;
 mod platform;
 mod tick;
 mod uploads;

@@ -1,18 +1,20 @@
 //! `/internal/tick`: one tick of the queue, for those who have its token.
 
+use crate::chores;
 use crate::platform::{Network, SystemClock};
 use crate::work::Workers;
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
 use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token};
 use windlass_core::variables;
-use windlass_core::{Context, Response, Result};
+use windlass_core::{Context, Response, Result, Timestamp};
 use windlass_engine::TickOptions;
 
 /// `POST /internal/tick`: work on what is due. No caller and no permission: the token is all that
 /// a clock can have.
 pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
     demand_tick_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
+    chores::run(&ctx.db, Timestamp::now()).await;
     let options = options().await;
     let report = windlass_engine::tick(&ctx.db, &Network, &SystemClock, &Workers, &options).await?;
     let idle = report.ran == 0;

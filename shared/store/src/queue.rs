@@ -4,34 +4,21 @@
 //! holder that dies lets its lease run out, and somebody else takes the row: work is done at
 //! least once. A row is always about the present state of its subject, so pushing one that is
 //! there already only makes it due.
+//!
+//! Tenants share the queue: see [`lease`] for who gets how much of it.
 
+mod lease;
 pub mod stranded;
 mod work;
 
+pub use lease::{Leased, Room, lease};
 pub use work::Work;
 
 use crate::json_text;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Result, Timestamp, log, params};
-
-/// A row that somebody holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Leased {
-    /// The row, for renewing, finishing and giving it back.
-    pub key: i64,
-    /// What is to be done.
-    pub work: Work,
-    /// What it is about.
-    pub subject: String,
-    /// What else its handler wants to know.
-    pub payload: Value,
-    /// How often it was leased, this time included.
-    pub attempts: i64,
-    /// Why it failed the last time.
-    pub last_error: Option<String>,
-}
+use windlass_core::{Result, Timestamp, params};
 
 /// A piece of work to be queued with others of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,8 +35,22 @@ fn as_millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_i64(time.millis())
 }
 
-/// After how many seconds a row of a kind that this version does not know is looked at again.
-const UNKNOWN_AGAIN: i64 = 60;
+/// The tenant whose work it is, as SQL: that of what the row is about. Empty for what belongs to the
+/// whole application, such as everything about its status page.
+fn tenant_of(work: Work, subject: &str) -> String {
+    let table = match work {
+        Work::Execution => "executions where id",
+        Work::Operation | Work::OperationTimeout => "operations where id",
+        Work::BlueprintUpload => "blueprints where key",
+        Work::StatusMaintenance
+        | Work::StatusNotification
+        | Work::StatusDelivery
+        | Work::StatusConfirmation
+        | Work::StatusSubscriptionExpiry
+        | Work::StatusRun => return "''".into(),
+    };
+    format!("coalesce((select tenant_name from {table} = {subject}), '')")
+}
 
 /// Makes work due at `not_before`. One of the same kind and subject becomes due at the earlier of
 /// both moments; a lease on it stays.
@@ -61,14 +62,16 @@ pub async fn push(
     not_before: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
-    db.execute(
-        "insert into queue (kind, subject, payload, not_before, created_at)
-         values (?1, ?2, ?3, ?4, ?5)
+    let sql = format!(
+        "insert into queue (kind, subject, payload, not_before, created_at, waits, tenant_name)
+         values (?1, ?2, ?3, ?4, ?5, ?6, {})
          on conflict (kind, subject) do update set
              payload = excluded.payload, not_before = min(not_before, excluded.not_before)",
-        params![work, subject, payload, not_before.millis(), now],
-    )
-    .await
+        tenant_of(work, "?2")
+    );
+    let not_before = not_before.millis();
+    let values = params![work, subject, payload, not_before, now, work.waits()];
+    db.execute(&sql, values).await
 }
 
 /// Makes many pieces of work of one kind due. One that is there already starts over: its attempts
@@ -77,15 +80,16 @@ pub async fn push_all(db: &impl Db, work: Work, items: &[Due], now: Timestamp) -
     if items.is_empty() {
         return Ok(());
     }
-    db.execute(
-        "insert into queue (kind, subject, not_before, created_at)
-         select ?1, value ->> 'subject', value ->> 'not_before', ?3
+    let sql = format!(
+        "insert into queue (kind, subject, not_before, created_at, waits, tenant_name)
+         select ?1, value ->> 'subject', value ->> 'not_before', ?3, ?4, {}
          from json_each(?2) where true
          on conflict (kind, subject) do update set not_before = excluded.not_before, attempts = 0,
-             lease_until = null, lease_holder = null, last_error = null",
-        params![work, json_text(items)?, now],
-    )
-    .await
+             failures = 0, lease_until = null, lease_holder = null, last_error = null",
+        tenant_of(work, "value ->> 'subject'")
+    );
+    let values = params![work, json_text(items)?, now, work.waits()];
+    db.execute(&sql, values).await
 }
 
 /// Removes work of one kind, leased or not.
@@ -102,84 +106,10 @@ pub async fn remove_all(db: &impl Db, work: Work, subjects: &[&str]) -> Result<(
 
 /// Whether a row is due that nobody holds: a read, so that idle ticks do not lock writers out.
 pub async fn is_due(db: &impl Db, now: Timestamp) -> Result<bool> {
-    let sql = "select 1 from queue
-               where not_before <= ?1 and (lease_until is null or lease_until <= ?1) limit 1";
-    Ok(db.first(sql, params![now.millis()]).await?.is_some())
+    Ok(db.first(IS_DUE, params![now.millis()]).await?.is_some())
 }
 
-/// Leases at most `limit` due rows, the longest due first, as one statement. A row that was
-/// leased several times without an end is lent for longer, so that work which kills its holder
-/// does not do so every few seconds. What this version does not know goes back at once.
-pub async fn lease(
-    db: &impl Db,
-    holder: &str,
-    limit: usize,
-    lease_millis: i64,
-    now: Timestamp,
-) -> Result<Vec<Leased>> {
-    let rows = db
-        .query(
-            "update queue set lease_holder = ?1, attempts = attempts + 1,
-                 lease_until = ?2 + ?3 * (1 << min(max(attempts - 2, 0), 5))
-             where key in (
-                 select key from queue
-                 where not_before <= ?2 and (lease_until is null or lease_until <= ?2)
-                 order by not_before, key limit ?4)
-             returning json_object('key', key, 'kind', kind, 'subject', subject,
-                 'payload', payload, 'attempts', attempts, 'last_error', last_error)",
-            params![holder, now.millis(), lease_millis, limit],
-        )
-        .await?;
-    let mut leased = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let row: LeasedRow = row.json(0)?;
-        match Work::named(&row.kind) {
-            Some(work) => leased.push(row.into_leased(work)),
-            None => give_unknown_back(db, holder, &row, now).await?,
-        }
-    }
-    leased.sort_by_key(|row| row.key);
-    Ok(leased)
-}
-
-/// A row as it is read, before its kind is known.
-#[derive(Deserialize)]
-struct LeasedRow {
-    key: i64,
-    kind: String,
-    subject: String,
-    payload: String,
-    attempts: i64,
-    last_error: Option<String>,
-}
-
-impl LeasedRow {
-    fn into_leased(self, work: Work) -> Leased {
-        Leased {
-            key: self.key,
-            work,
-            subject: self.subject,
-            // Only its handler can tell what a broken payload means.
-            payload: serde_json::from_str(&self.payload).unwrap_or_default(),
-            attempts: self.attempts,
-            last_error: self.last_error,
-        }
-    }
-}
-
-/// Perhaps a newer version, which runs beside this one, knows it. The attempt does not count.
-async fn give_unknown_back(
-    db: &impl Db,
-    holder: &str,
-    row: &LeasedRow,
-    now: Timestamp,
-) -> Result<()> {
-    let (kind, subject) = (&row.kind, &row.subject);
-    let why = format!("this version does not know the work `{kind}` of {subject}");
-    log::error("queue", &Error::internal(&why));
-    let later = now.plus_seconds(UNKNOWN_AGAIN);
-    give_back(db, holder, row.key, later, Some(&why), false).await
-}
+const IS_DUE: &str = "select 1 from queue where due_at <= ?1 limit 1";
 
 /// Holds leases for longer. Answers the keys that are still this holder's.
 pub async fn renew(
@@ -245,28 +175,33 @@ pub async fn finishing<D: Db>(
     .await
 }
 
-/// Gives a row back, to be tried again at `not_before`. With `counts`, this attempt counts.
+/// Gives a row back, to be taken again at `not_before`. With `failed` it counts as a failure. Whoever
+/// gives it back lives, so the lease does not count as one whose holder died.
 pub async fn give_back(
     db: &impl Db,
     holder: &str,
     key: i64,
     not_before: Timestamp,
     error: Option<&str>,
-    counts: bool,
+    failed: bool,
 ) -> Result<()> {
     db.execute(
         "update queue set lease_holder = null, lease_until = null, not_before = ?3,
-             last_error = ?4, attempts = attempts - ?5
+             last_error = ?4, attempts = max(attempts - 1, 0), failures = failures + ?5
          where lease_holder = ?1 and key = ?2",
-        params![holder, key, not_before.millis(), error, !counts],
+        params![holder, key, not_before.millis(), error, failed],
     )
     .await
 }
 
-/// When the next row becomes due, in milliseconds since 1970.
+/// When the next row can be taken, in milliseconds since 1970.
 pub async fn next_due(db: &impl Db) -> Result<Option<i64>> {
-    let sql = "select min(max(not_before, coalesce(lease_until, 0))) from queue";
-    db.first(sql, &[])
+    db.first(NEXT_DUE, &[])
         .await?
         .map_or(Ok(None), |row| row.optional_integer(0))
 }
+
+const NEXT_DUE: &str = "select min(due_at) from queue";
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! work that turns out not to be wanted ends without an effect. Only what the engine runs itself is
 //! looked at. Graphs that clients keep, and calls that workers lease, are not the engine's to start.
 
-use super::{Work, json_text};
+use super::{Work, json_text, tenant_of};
 use crate::executions::Status;
 use crate::operations::OperationState;
 use crate::tasks_graphs::CLIENTS;
@@ -92,11 +92,16 @@ async fn ids(db: &impl Db, sql: &str, before: Timestamp) -> Result<Vec<String>> 
 
 /// Makes work due again whose row is missing. A row that is there after all stays as it is.
 pub async fn restore(tx: &impl Tx, work: Work, subjects: &[String], now: Timestamp) -> Result<()> {
-    tx.execute(
-        "insert into queue (kind, subject, not_before, created_at)
-         select ?1, value, ?3, ?4 from json_each(?2) where true
+    let sql = format!(
+        "insert into queue (kind, subject, not_before, created_at, waits, tenant_name)
+         select ?1, value, ?3, ?4, ?5, {} from json_each(?2) where true
          on conflict (kind, subject) do nothing",
-        params![work, json_text(subjects)?, now.millis(), now],
+        tenant_of(work, "value")
+    );
+    let subjects = json_text(subjects)?;
+    tx.execute(
+        &sql,
+        params![work, subjects, now.millis(), now, work.waits()],
     )
     .await
 }

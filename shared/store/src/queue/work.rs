@@ -65,6 +65,23 @@ impl Work {
         }
     }
 
+    /// Whether it waits for other servers, which can take minutes. Such work is bounded, so that it
+    /// leaves room for others; what only computes goes before it.
+    pub const fn waits(self) -> bool {
+        match self {
+            Self::Operation
+            | Self::BlueprintUpload
+            | Self::StatusDelivery
+            | Self::StatusConfirmation => true,
+            Self::Execution
+            | Self::OperationTimeout
+            | Self::StatusMaintenance
+            | Self::StatusNotification
+            | Self::StatusSubscriptionExpiry
+            | Self::StatusRun => false,
+        }
+    }
+
     /// The kind of this word; none for a word of a newer version.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|work| work.name() == name)
@@ -116,7 +133,8 @@ mod tests {
                     assert!(insert.trim_start().starts_with("(kind,"), "{name}: {sql}");
                     let (_, values) = insert.split_once("values").unwrap();
                     let word = values.split('\'').nth(1).unwrap();
-                    assert!(Work::named(word).is_some(), "{name}: {word}");
+                    let work = Work::named(word).expect(word);
+                    assert!(!work.waits(), "{name}: {word}, the column says it does not");
                     words += 1;
                 }
             }

@@ -21,7 +21,7 @@ use std::pin::pin;
 use windlass_core::db::Db;
 use windlass_core::outbound::{Clock, Outbound};
 use windlass_core::{Result, Timestamp, ids, log};
-use windlass_store::queue::{self, Leased};
+use windlass_store::queue::{self, Leased, Room};
 
 /// How a tick works.
 #[derive(Clone, Debug)]
@@ -30,11 +30,11 @@ pub struct TickOptions {
     pub lease_millis: i64,
     /// How long rows are taken, in milliseconds.
     pub budget_millis: i64,
-    /// How many rows are held at a time.
-    pub at_once: usize,
+    /// How many rows a tick holds at a time, and everybody together.
+    pub room: Room,
     /// How often work may fail to be done before it is given up.
-    pub attempts: i64,
-    /// How often whoever holds work may be gone before it is given up. Far more than `attempts`:
+    pub failures: i64,
+    /// How often whoever holds work may be gone before it is given up. Far more than `failures`:
     /// a restart ends everything that was under way, whatever it was.
     pub deaths: i64,
     /// Whether users' URLs may lead to private addresses.
@@ -46,8 +46,12 @@ impl Default for TickOptions {
         Self {
             lease_millis: 5_000,
             budget_millis: 20_000,
-            at_once: 32,
-            attempts: 10,
+            room: Room {
+                here: 32,
+                waiting: 64,
+                waiting_in_all: 256,
+            },
+            failures: 10,
             deaths: 50,
             allow_private: false,
         }
@@ -283,7 +287,7 @@ impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
         let Err(error) = result else { return Ok(()) };
         match self.leases.failed(row, &error, self.clock.now()).await? {
             Fate::TriedAgain => Ok(()),
-            Fate::GivenUp => self.give_up(row, row.attempts, error.message()).await,
+            Fate::GivenUp => self.give_up(row, row.failures + 1, error.message()).await,
         }
     }
 

@@ -18,6 +18,7 @@ use std::task::Poll;
 use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Value as DbValue};
 use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Result, Timestamp};
+use windlass_store::queue::Room;
 
 /// Numbers that look like chance and are the same for a seed.
 struct Chance(Cell<u64>);
@@ -130,7 +131,7 @@ fn an_execution_ends_however_ticks_meet() {
         let chance = Chance(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         let mut world = World::new();
         // Few at a time, so that a tick has to come back for more.
-        world.options.at_once = 3;
+        world.options.room = Room::from(3);
         for number in 0..16 {
             let name = format!("n{number}");
             world.node(&name, json!({ "create": failing(&name) }), &[]);

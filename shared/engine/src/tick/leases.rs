@@ -3,7 +3,7 @@
 use super::TickOptions;
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Timestamp, log};
-use windlass_store::queue::{self, Leased};
+use windlass_store::queue::{self, Leased, Room};
 
 /// In how many seconds what could not even be given up is looked at again.
 const ASIDE: i64 = 300;
@@ -15,7 +15,8 @@ pub struct Leases<'a, D> {
     /// The tick's name.
     pub holder: &'a str,
     options: &'a TickOptions,
-    held: Vec<i64>,
+    /// Keys, and whether the work waits for others.
+    held: Vec<(i64, bool)>,
     renewed: Timestamp,
 }
 
@@ -51,8 +52,8 @@ impl<'a, D: Db> Leases<'a, D> {
 
     /// Takes as many due rows as there is room for.
     pub async fn take(&mut self, now: Timestamp) -> Result<Vec<Leased>> {
-        let room = self.options.at_once.saturating_sub(self.held.len());
-        if room == 0 || !queue::is_due(self.db, now).await? {
+        let room = self.room();
+        if (room.here, room.waiting) == (0, 0) || !queue::is_due(self.db, now).await? {
             return Ok(Vec::new());
         }
         let millis = self.options.lease_millis;
@@ -62,8 +63,21 @@ impl<'a, D: Db> Leases<'a, D> {
             return Ok(Vec::new());
         }
         let leased = leased?;
-        self.held.extend(leased.iter().map(|row| row.key));
+        let rows = leased.iter().map(|row| (row.key, row.work.waits()));
+        self.held.extend(rows);
         Ok(leased)
+    }
+
+    /// What there is room for beside what is held.
+    fn room(&self) -> Room {
+        let all = self.options.room;
+        let waiting = self.held.iter().filter(|(_, waits)| *waits).count();
+        let here = self.held.len().saturating_sub(waiting);
+        Room {
+            here: all.here.saturating_sub(here),
+            waiting: all.waiting.saturating_sub(waiting),
+            ..all
+        }
     }
 
     /// Why a row is not even tried: whoever held it was gone too often. What failed before is another
@@ -74,7 +88,7 @@ impl<'a, D: Db> Leases<'a, D> {
 
     /// Forgets a row: it was finished, or is given back.
     pub fn release(&mut self, key: i64) {
-        self.held.retain(|held| *held != key);
+        self.held.retain(|(held, _)| *held != key);
     }
 
     /// Says that the holder is still there, when it is time to. Answers what was lost meanwhile.
@@ -93,13 +107,13 @@ impl<'a, D: Db> Leases<'a, D> {
             return Ok(Vec::new());
         }
         let millis = self.options.lease_millis;
-        let ours = queue::renew(self.db, self.holder, &self.held, millis, now).await;
+        let held: Vec<i64> = self.held.iter().map(|(key, _)| *key).collect();
+        let ours = queue::renew(self.db, self.holder, &held, millis, now).await;
         if Self::is_busy(&ours) {
             return Ok(Vec::new());
         }
         let ours = ours?;
-        let held = self.held.iter().copied();
-        Ok(held.filter(|key| !ours.contains(key)).collect())
+        Ok(held.into_iter().filter(|key| !ours.contains(key)).collect())
     }
 
     /// Gives a row back that was not begun.
@@ -132,10 +146,11 @@ impl<'a, D: Db> Leases<'a, D> {
         } else {
             let text = format!("{} {}: {why}", row.work, row.subject);
             log::error("queued work failed", &Error::internal(text));
-            if row.attempts >= self.options.attempts {
+            let failures = row.failures + 1;
+            if failures >= self.options.failures {
                 return Ok(Fate::GivenUp);
             }
-            (now.plus_seconds(1_i64 << row.attempts.clamp(0, 8)), true)
+            (now.plus_seconds(1_i64 << failures.clamp(0, 8)), true)
         };
         self.give_back(row, later, Some(&why), counts).await?;
         Ok(Fate::TriedAgain)

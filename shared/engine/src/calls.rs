@@ -4,6 +4,8 @@
 //! without one, then its end is recorded together with what it means. A crash in between
 //! sends the request again with the same idempotency key, and tells nothing twice.
 
+mod missing;
+
 use crate::graph::{Call, OperationState, Related};
 use crate::http_plugin::{self, Exchange};
 use crate::step::{CallError, Outcome, Report};
@@ -237,10 +239,18 @@ async fn exchange(
             own = load.await?;
             &own
         };
-        match world.here().evaluate(&inputs, &whose(&call_of(due))) {
-            Ok(evaluated) => inputs = evaluated,
+        let (here, whose) = (world.here(), whose(&call_of(due)));
+        let evaluated = match here.evaluate(&inputs, &whose) {
+            Ok(evaluated) => evaluated,
             Err(error) => return Ok(Err(CallError::fatal(world.explain(&error.message)))),
+        };
+        let alone = |function: &Value| here.evaluate(function, &whose).ok();
+        if let Some(given) = inputs.as_object()
+            && let Err(error) = missing::demand_joined_values(given, &alone)
+        {
+            return Ok(Err(error));
         }
+        inputs = evaluated;
     }
     let empty = Map::new();
     let inputs = inputs.as_object().unwrap_or(&empty);

@@ -134,6 +134,20 @@ fn bad_inputs_and_unreadable_secrets_fail_at_once_with_a_clear_text() {
             json!({ "url": { "get_attribute": ["nobody", "x"] } }),
             "nobody",
         ),
+        (
+            json!({ "url": { "concat": ["https://api.example/", { "get_attribute": ["SELF", "lamp"] }] } }),
+            "The input `url` needs `get_attribute: [\"SELF\",\"lamp\"]`, which has no value",
+        ),
+        (
+            json!({ "url": { "string_lower": { "concat": ["https://api.example/",
+                { "concat": ["x", { "get_attribute": ["SELF", "lamp"] }] }] } } }),
+            "The input `url` needs",
+        ),
+        (
+            json!({ "url": "https://api.example/x", "headers": { "authorization":
+                { "concat": ["Bearer ", { "get_attribute": ["SELF", "token"] }] } } }),
+            "The input `headers` needs `get_attribute: [\"SELF\",\"token\"]`",
+        ),
     ] {
         let world = World::new();
         world.node(

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod busy;
 pub mod dying;
 
 use futures_util::FutureExt;

@@ -1,0 +1,76 @@
+//! Tenants share the queue: one whose calls hang keeps nobody else waiting.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
+mod common;
+
+use common::{Answer, World, http, run};
+use serde_json::json;
+use windlass_core::Scope;
+use windlass_core::db::Db;
+use windlass_engine::StartRequest;
+
+/// A deployment of another tenant, with a node of its own.
+fn other_tenant(world: &World) {
+    world.deployment("other");
+    let create = json!({ "create": http("quick") });
+    world.node_of("other", "lamp", "cloudify.nodes.Root", create, &[]);
+    world.sql("insert into tenants (name, created_at) values ('quay', '')");
+    for table in ["deployments", "nodes", "node_instances"] {
+        let id = if table == "deployments" {
+            "id"
+        } else {
+            "deployment_id"
+        };
+        world.sql(&format!(
+            "update {table} set tenant_name = 'quay' where {id} = 'other'"
+        ));
+    }
+}
+
+fn install_other(world: &World) -> String {
+    let scope = Scope::system("bob", "quay");
+    let request = StartRequest {
+        deployment_id: "other".into(),
+        workflow_id: "install".into(),
+        ..StartRequest::default()
+    };
+    let now = world.now();
+    let started = world
+        .db
+        .transaction(async |tx| windlass_engine::start(tx, &scope, request, now).await);
+    run(started).unwrap().id
+}
+
+#[test]
+fn a_tenant_whose_calls_hang_leaves_others_their_places() {
+    let world = World::new();
+    for number in 0..300 {
+        let name = format!("n{number}");
+        world.node(&name, json!({ "create": http("hangs") }), &[]);
+    }
+    other_tenant(&world);
+    world
+        .net
+        .answers(|request, _| match request.url.ends_with("hangs") {
+            true => Answer::Silence,
+            false => Answer::Status(200, "{}"),
+        });
+    world.start("install", json!({}));
+    let held = "select count(*) || '' from queue where lease_holder is not null";
+    // Ticks beside each other: none of them ends, and all together get half of the places.
+    for places in ["64", "128", "128", "128"] {
+        // One that gets nothing has nothing to wait for.
+        world.tick();
+        assert_eq!(world.text(held), places);
+    }
+    let id = install_other(&world);
+    world.tick().unwrap();
+    assert_eq!(world.status(&id), "terminated");
+}

@@ -355,6 +355,57 @@ fn mail_goes_to_a_service_as_json() {
 }
 
 #[test]
+fn a_confirmation_that_cannot_come_about_is_not_asked_for_again() {
+    pollster::block_on(async {
+        for (target, status, asked, why) in [
+            ("http://169.254.169.254/latest", 200, 0, "private"),
+            (HOOK, 410, 1, "410"),
+        ] {
+            let stage = Stage::set().await;
+            let id = stage.ask(Channel::Webhook, target).await;
+            let network = Network::answering(status);
+            for _ in 0..3 {
+                stage.work(&network).await;
+                stage.clock.forward(MINUTE);
+            }
+            assert_eq!(network.sent.borrow().len(), asked, "{target}");
+            let found = find(&stage.db, &id).await.unwrap().unwrap();
+            assert!(!found.is_confirmed, "{target}");
+            let told = stage
+                .text("select last_error from status_subscriptions")
+                .await;
+            assert!(told.contains(why), "{target}: {told}");
+            let left = stage.text("select group_concat(kind) from queue").await;
+            assert_eq!(left, "status_subscription_expiry", "{target}");
+        }
+    });
+}
+
+#[test]
+fn a_receiver_that_confirms_late_says_when() {
+    pollster::block_on(async {
+        let stage = Stage::set().await;
+        let id = stage.ask(Channel::Webhook, HOOK).await;
+        let later = Network::with(|_| {
+            Ok(OutboundResponse {
+                status: 503,
+                headers: vec![("retry-after".into(), "600".into())],
+                ..OutboundResponse::default()
+            })
+        });
+        stage.work(&later).await;
+        let network = Network::answering(200);
+        stage.clock.forward(599);
+        stage.work(&network).await;
+        assert_eq!(network.sent.borrow().len(), 0, "too soon");
+        stage.clock.forward(1);
+        stage.work(&network).await;
+        let found = find(&stage.db, &id).await.unwrap().unwrap();
+        assert!(found.is_confirmed);
+    });
+}
+
+#[test]
 fn what_nobody_confirms_expires() {
     pollster::block_on(async {
         let stage = Stage::set().await;

@@ -270,8 +270,9 @@ fn a_start_is_refused_for_unknown_things() {
 fn availability_may_depend_on_the_types_of_nodes() {
     let world = World::new();
     world.sql(
-        "update deployments set workflows = json_set(workflows, '$[0].availability_rules',
-             json('{\"node_types_required\": [\"cloudify.nodes.Compute\"]}'))",
+        "update plan_parts set text = json_set(text, '$[0].availability_rules',
+             json('{\"node_types_required\": [\"cloudify.nodes.Compute\"]}'))
+         where key = (select workflow_parts ->> 0 from deployments)",
     );
     world.node("vm", json!({}), &[]);
     let request = StartRequest {

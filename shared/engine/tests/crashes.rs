@@ -284,7 +284,7 @@ fn five_hundred_nodes_without_operations() {
             for (table, id) in [("nodes", "vm"), ("node_instances", "vm_1")] {
                 let columns = if table == "nodes" {
                     "deployment_key, deployment_id, tenant_name, created_by, visibility, type,
-                     type_hierarchy, properties, operations, relationships, number_of_instances,
+                     type_hierarchy_part, properties, operations_part, relationships_part, number_of_instances,
                      planned_number_of_instances, deploy_number_of_instances,
                      min_number_of_instances, max_number_of_instances"
                 } else {

@@ -8,6 +8,7 @@ mod executions;
 mod fields;
 mod insert;
 mod listing;
+mod plan_columns;
 mod relatives;
 mod removal;
 mod row;
@@ -21,8 +22,9 @@ pub use executions::{
     unfinished_executions,
 };
 pub use fields::{DEPLOYMENT, DEPLOYMENT_SHALLOW};
-pub use insert::{NewDeployment, PLAN_COLUMNS, already_exists, insert};
+pub use insert::{NewDeployment, already_exists, insert};
 pub use listing::DEPLOYMENT_LIST;
+pub use plan_columns::PLAN_COLUMNS;
 pub use relatives::{
     Consumer, children, consumers, find_existing, find_parents, link_parents, only_dependencies_of,
     parent_ids, unlink_parents,

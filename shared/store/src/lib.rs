@@ -17,6 +17,7 @@ pub mod nodes;
 pub mod operations;
 pub mod overview;
 pub mod permissions;
+mod plan_parts;
 pub mod queue;
 pub mod resource;
 pub mod sites;

@@ -4,11 +4,15 @@
 //! under `BEGIN IMMEDIATE` and looks again at the version it finds. libSQL servers refuse
 //! `pragma user_version`, so the version is a table. A file that has landed is never edited.
 
+use crate::plan_parts;
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp, params};
 
 /// Every migration in its order: number, name, statements. The build script lists `schema/`.
 const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+const SCHEMA_VERSIONS: &str = "create table if not exists schema_versions (
+     version integer primary key, name text not null, applied_at text not null)";
 
 /// The version this build expects.
 pub fn latest() -> i64 {
@@ -31,19 +35,30 @@ pub async fn apply(db: &impl Db) -> Result<()> {
     }
     // Readers no longer wait for writers. A server may refuse it, which costs speed only.
     let _ = db.query("pragma journal_mode = wal", &[]).await;
-    db.execute(
-        "create table if not exists schema_versions (
-             version integer primary key, name text not null, applied_at text not null)",
-        &[],
-    )
-    .await?;
-    for (number, name, statements) in MIGRATIONS {
+    db.execute(SCHEMA_VERSIONS, &[]).await?;
+    apply_all(db, MIGRATIONS).await
+}
+
+/// What was there before a migration, for tests of it.
+#[cfg(test)]
+pub(crate) async fn apply_before(db: &impl Db, name: &str) -> Result<()> {
+    db.execute(SCHEMA_VERSIONS, &[]).await?;
+    let before = MIGRATIONS.iter().take_while(|(_, known, _)| *known != name);
+    let before: Vec<_> = before.copied().collect();
+    apply_all(db, &before).await
+}
+
+async fn apply_all(db: &impl Db, migrations: &[(i64, &str, &str)]) -> Result<()> {
+    for (number, name, statements) in migrations {
         db.transaction(async |db| {
             if applied(db).await?.contains(number) {
                 return Ok(());
             }
             for statement in split(statements) {
                 db.execute(&statement, &[]).await?;
+            }
+            if *name == "plan_parts" {
+                plan_parts::hash_all(db).await?;
             }
             db.execute(
                 "insert into schema_versions (version, name, applied_at) values (?1, ?2, ?3)",

@@ -1,10 +1,10 @@
 //! Nodes: the parts of a deployment, as its blueprint's templates describe them.
 //!
-//! The nodes of a type share their operations, which are most of their text. Rows keep them whole,
-//! so that a list needs no join, but on their way into the database they travel once.
+//! The nodes of a type share their operations, which are most of their text, and all deployments of a
+//! blueprint share the rest. So rows keep their properties and name everything else as parts of plans.
 
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -14,9 +14,10 @@ use windlass_core::{Error, Result, Scope, Visibility, params};
 
 use crate::audit;
 use crate::deployments::Owner;
+use crate::plan_parts::{self, part_sql};
 
 /// How many bytes of nodes go into one statement.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 256 << 10;
 
 static FIELDS: [Field; 26] = concat(
     &[
@@ -31,12 +32,12 @@ static FIELDS: [Field; 26] = concat(
             "(select d.blueprint_id from deployments d where d.key = t.deployment_key)",
         ),
         Field::text("type", "t.type"),
-        Field::json("type_hierarchy", "t.type_hierarchy"),
+        Field::json("type_hierarchy", part_sql!("t", "type_hierarchy")),
         Field::json("properties", "t.properties"),
-        Field::json("operations", "t.operations"),
-        Field::json("relationships", "t.relationships"),
-        Field::json("plugins", "t.plugins"),
-        Field::json("plugins_to_install", "t.plugins_to_install"),
+        Field::json("operations", part_sql!("t", "operations")),
+        Field::json("relationships", part_sql!("t", "relationships")),
+        Field::json("plugins", part_sql!("t", "plugins")),
+        Field::json("plugins_to_install", part_sql!("t", "plugins_to_install")),
         Field::text("host_id", "t.host_id"),
         Field::integer("number_of_instances", "t.number_of_instances"),
         Field::integer(
@@ -129,15 +130,19 @@ pub struct Counts {
 /// # Errors
 /// 409 for a name that the deployment has already.
 pub async fn insert_many(tx: &impl Tx, owner: &Owner, nodes: &[NewNode]) -> Result<()> {
-    let mut rest = nodes;
-    while !rest.is_empty() {
-        let mut batch = Batch::default();
-        let taken = rest.iter().take_while(|node| batch.add(node)).count();
-        let (_, left) = rest.split_at(taken);
-        rest = left;
-        batch.insert(tx, owner).await?;
+    let mut texts = Texts::default();
+    let parts: Vec<[Option<usize>; PARTS.len()]> =
+        nodes.iter().map(|node| texts.places(node)).collect();
+    let keys = plan_parts::keep(tx, &texts.texts).await?;
+    let mut batch = Batch::default();
+    for (node, parts) in nodes.iter().zip(parts) {
+        let keys = parts.map(|place| place.and_then(|place| keys.get(place)));
+        batch.add(node, keys);
+        if batch.rows.len() > BATCH_BYTES {
+            std::mem::take(&mut batch).insert(tx, owner).await?;
+        }
     }
-    Ok(())
+    batch.insert(tx, owner).await
 }
 
 /// Adds nodes to a deployment that was there before.
@@ -150,31 +155,55 @@ pub async fn add(tx: &impl Tx, scope: &Scope, owner: &Owner, nodes: &[NewNode]) 
     audit::insert_each(tx, scope, "node_create", NODE.name, &ids).await
 }
 
-/// What stands for an absent value in JSON text.
-fn null() -> String {
-    "null".to_owned()
-}
+/// The columns that name parts of plans.
+const PARTS: [&str; 5] = [
+    "type_hierarchy_part",
+    "operations_part",
+    "relationships_part",
+    "plugins_part",
+    "plugins_to_install_part",
+];
 
-/// Rows on their way, and the texts they share, each once. Rows are written as JSON text by hand:
-/// what they are made of is JSON already.
+/// The texts that nodes share, each once as far as their makers saw that they are the same.
 #[derive(Default)]
-struct Batch<'n> {
-    rows: String,
-    parts: Vec<&'n str>,
+struct Texts<'n> {
+    texts: Vec<&'n str>,
     places: HashMap<*const u8, usize>,
-    bytes: usize,
 }
 
-impl<'n> Batch<'n> {
-    /// Adds a node unless the batch is full. An empty one takes any.
-    fn add(&mut self, node: &'n NewNode) -> bool {
-        if self.bytes > BATCH_BYTES {
-            return false;
-        }
-        self.bytes += node.properties.len() + node.relationships.len() + 256;
+impl<'n> Texts<'n> {
+    /// Where the texts of a node are, in the order of [`PARTS`]. A null has none.
+    fn places(&mut self, node: &'n NewNode) -> [Option<usize>; PARTS.len()] {
+        let to_install = node.plugins_to_install.as_deref().unwrap_or("null");
+        let texts = [
+            &*node.type_hierarchy,
+            &*node.operations,
+            &node.relationships,
+            &*node.plugins,
+            to_install,
+        ];
+        texts.map(|text| (text != "null").then(|| self.place(text)))
+    }
+
+    fn place(&mut self, text: &'n str) -> usize {
+        *self.places.entry(text.as_ptr()).or_insert_with(|| {
+            self.texts.push(text);
+            self.texts.len() - 1
+        })
+    }
+}
+
+/// Rows on their way. They are written as JSON text by hand: properties are JSON already.
+#[derive(Default)]
+struct Batch {
+    rows: String,
+}
+
+impl Batch {
+    fn add(&mut self, node: &NewNode, keys: [Option<&i64>; PARTS.len()]) {
         let text = |text: &str| Json::from(text).to_string();
-        let [hierarchy, operations, plugins] =
-            [&node.type_hierarchy, &node.operations, &node.plugins].map(|text| self.place(text));
+        let [hierarchy, operations, relationships, plugins, to_install] =
+            keys.map(|key| key.map_or_else(|| "null".to_owned(), i64::to_string));
         let Counts {
             number,
             planned,
@@ -188,51 +217,37 @@ impl<'n> Batch<'n> {
             r#"{comma}{{"id": {id}, "type": {type_name}, "host_id": {host_id},
                 "hierarchy": {hierarchy}, "operations": {operations}, "plugins": {plugins},
                 "properties": {properties}, "relationships": {relationships},
-                "plugins_to_install": {to_install}, "number": {number}, "planned": {planned},
+                "to_install": {to_install}, "number": {number}, "planned": {planned},
                 "deploy": {deploy}, "min": {min}, "max": {max},
                 "actual_planned": {actual_planned}}}"#,
             comma = if self.rows.is_empty() { "[" } else { ", " },
             id = text(&node.id),
             type_name = text(&node.type_name),
-            host_id = node.host_id.as_deref().map_or_else(null, text),
+            host_id = node.host_id.as_deref().map_or("null".to_owned(), text),
             properties = node.properties,
-            relationships = node.relationships,
-            to_install = node.plugins_to_install.clone().unwrap_or_else(null),
         );
-        true
-    }
-
-    fn place(&mut self, text: &'n Rc<str>) -> usize {
-        *self.places.entry(text.as_ptr()).or_insert_with(|| {
-            self.bytes += text.len();
-            self.parts.push(text);
-            self.parts.len() - 1
-        })
     }
 
     async fn insert(mut self, tx: &impl Tx, owner: &Owner) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         self.rows.push(']');
         tx.execute(
-            "with part as materialized (select key as place, value as text from json_each(?2))
-             insert into nodes (deployment_key, deployment_id, tenant_name, created_by, visibility,
-                 id, type, type_hierarchy, properties, operations, relationships, plugins,
-                 plugins_to_install, host_id, number_of_instances, planned_number_of_instances,
-                 deploy_number_of_instances, min_number_of_instances, max_number_of_instances,
-                 actual_planned_number_of_instances)
-             select ?3, ?4, ?5, ?6, ?7, n.value ->> '$.id', n.value ->> '$.type', hierarchy.text,
-                 n.value -> '$.properties', operations.text, n.value -> '$.relationships',
-                 plugins.text, nullif(n.value -> '$.plugins_to_install', 'null'),
-                 n.value ->> '$.host_id', n.value ->> '$.number', n.value ->> '$.planned',
-                 n.value ->> '$.deploy', n.value ->> '$.min', n.value ->> '$.max',
-                 n.value ->> '$.actual_planned'
-             from json_each(?1) n
-             left join part hierarchy on hierarchy.place = n.value ->> '$.hierarchy'
-             left join part operations on operations.place = n.value ->> '$.operations'
-             left join part plugins on plugins.place = n.value ->> '$.plugins'
-             order by n.key",
+            "insert into nodes (deployment_key, deployment_id, tenant_name, created_by, visibility,
+                 id, type, properties, type_hierarchy_part, operations_part, relationships_part,
+                 plugins_part, plugins_to_install_part, host_id, number_of_instances,
+                 planned_number_of_instances, deploy_number_of_instances, min_number_of_instances,
+                 max_number_of_instances, actual_planned_number_of_instances)
+             select ?2, ?3, ?4, ?5, ?6, n.value ->> '$.id', n.value ->> '$.type',
+                 n.value -> '$.properties', n.value ->> '$.hierarchy', n.value ->> '$.operations',
+                 n.value ->> '$.relationships', n.value ->> '$.plugins',
+                 n.value ->> '$.to_install', n.value ->> '$.host_id', n.value ->> '$.number',
+                 n.value ->> '$.planned', n.value ->> '$.deploy', n.value ->> '$.min',
+                 n.value ->> '$.max', n.value ->> '$.actual_planned'
+             from json_each(?1) n order by n.key",
             params![
                 self.rows,
-                &json!(self.parts),
                 owner.key,
                 &owner.id,
                 &owner.tenant_name,
@@ -289,22 +304,26 @@ pub async fn save(
     node: &Node,
     parts: &Map<String, Json>,
 ) -> Result<()> {
-    let part = |name: &str| {
-        parts
-            .get(name)
-            .filter(|value| !value.is_null())
-            .map(Json::to_string)
+    let text = |name: &str| {
+        let given = parts.get(name).filter(|value| !value.is_null());
+        given.map(Json::to_string)
     };
+    let shared = ["plugins", "operations", "relationships"].map(text);
+    let texts: Vec<&str> = shared.iter().flatten().map(String::as_str).collect();
+    let mut keys = plan_parts::keep(tx, &texts).await?.into_iter();
+    let [plugins, operations, relationships] = shared.map(|text| text.and_then(|_| keys.next()));
     tx.execute(
-        "update nodes set plugins = coalesce(?2, plugins), operations = coalesce(?3, operations),
-             relationships = coalesce(?4, relationships), properties = coalesce(?5, properties)
+        "update nodes set plugins_part = coalesce(?2, plugins_part),
+             operations_part = coalesce(?3, operations_part),
+             relationships_part = coalesce(?4, relationships_part),
+             properties = coalesce(?5, properties)
          where key = ?1",
         params![
             node.key,
-            part("plugins"),
-            part("operations"),
-            part("relationships"),
-            part("properties")
+            plugins,
+            operations,
+            relationships,
+            text("properties")
         ],
     )
     .await?;

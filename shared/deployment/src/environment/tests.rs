@@ -12,6 +12,7 @@ use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
 
 mod family;
+mod weight;
 use family::attempt;
 
 const CRANE: &str = "
@@ -188,7 +189,7 @@ fn a_deployment_comes_with_nodes_instances_labels_and_its_execution() {
         let counts = db
             .first(r#"select json_array(planned_number_of_instances, actual_planned_number_of_instances,
                  max_number_of_instances, operations ->> '$."cloudify.interfaces.lifecycle.create".operation', relationships ->> '$[0].target_id')
-                 from nodes where id = 'app'"#, &[])
+                 from whole_nodes where id = 'app'"#, &[])
             .await;
         let counts: Value = counts.unwrap().unwrap().json(0).unwrap();
         assert_eq!(counts, json!([1, 3, -1, "", "vm"]));
@@ -415,8 +416,7 @@ node_templates:
         make(&db, &scope, wanted(&db, &scope, "large", json!({})).await)
             .await
             .unwrap();
-        let whole =
-            "select count(*) from nodes where operations like '{%' and relationships like '[%'";
+        let whole = "select count(*) from whole_nodes where operations like '{%' and relationships like '[%'";
         assert_eq!(number(&db, whole).await, 400);
         assert_eq!(
             number(&db, "select instances from instance_counts").await,

@@ -249,13 +249,22 @@ impl World {
                 })
             ),
         ]);
+        let workflows = self.part(&workflows);
         run(self.db.execute(
             "insert into deployments (id, tenant_name, created_by, visibility, created_at,
-                 updated_at, blueprint_key, blueprint_id, display_name, workflows)
-             values (?1, 'harbour', 'ann', 'tenant', '', '', 1, 'bp', ?1, ?2)",
-            params![id, &workflows],
+                 updated_at, blueprint_key, blueprint_id, display_name, workflow_parts)
+             values (?1, 'harbour', 'ann', 'tenant', '', '', 1, 'bp', ?1, json_array(?2, ?2, ?2, ?2, ?2))",
+            params![id, workflows],
         ))
         .unwrap();
+    }
+
+    /// The key of a text that rows have from their plan.
+    fn part(&self, text: &Value) -> i64 {
+        let sql = "insert into plan_parts (hash, text) values (?1, ?1)
+                   on conflict do update set text = text returning key";
+        let row = run(self.db.first(sql, params![text]));
+        row.unwrap().unwrap().integer(0).unwrap()
     }
 
     /// Adds a node of the deployment `d` with one instance `<name>_1`. Relationships are pairs of
@@ -325,14 +334,17 @@ impl World {
         } else {
             json!(["cloudify.nodes.Root", kind])
         };
+        let hierarchy = self.part(&hierarchy);
+        let operations = self.part(&Value::Object(all));
+        let of_node = self.part(&Value::from(of_node));
         run(async {
             let key = "(select key from deployments where id = ?1)";
             self.db
                 .execute(
                     &format!(
                         "insert into nodes (deployment_key, deployment_id, id, tenant_name,
-                             created_by, visibility, type, type_hierarchy, properties, operations,
-                             relationships, number_of_instances, planned_number_of_instances,
+                             created_by, visibility, type, type_hierarchy_part, properties,
+                             operations_part, relationships_part, number_of_instances, planned_number_of_instances,
                              deploy_number_of_instances, min_number_of_instances,
                              max_number_of_instances)
                          values ({key}, ?1, ?2, 'harbour', 'ann', 'tenant', ?3, ?4, ?5, ?6, ?7,
@@ -342,10 +354,10 @@ impl World {
                         deployment,
                         name,
                         kind,
-                        &hierarchy,
+                        hierarchy,
                         &json!({ "size": 7, "agent_config": { "install_method": "none" } }),
-                        &Value::Object(all),
-                        &Value::from(of_node)
+                        operations,
+                        of_node
                     ],
                 )
                 .await

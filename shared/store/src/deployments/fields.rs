@@ -4,6 +4,7 @@
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 use crate::labels::LabelOwner;
+use crate::plan_parts::{WORKFLOWS, object_part_sql, part_sql};
 
 /// The children of the deployment `t`, as a `from` clause with alias `c`.
 macro_rules! children {
@@ -45,18 +46,18 @@ static HEAD: [Field; 30] = [
     Field::text("id", "t.id"),
     Field::text("display_name", "t.display_name"),
     Field::text("blueprint_id", "t.blueprint_id"),
-    Field::text("description", "t.description"),
+    Field::text("description", part_sql!("t", "description")),
     Field::json("inputs", "t.inputs"),
-    Field::json("outputs", "t.outputs"),
-    Field::json("capabilities", "t.capabilities"),
-    Field::json("groups", "t.groups"),
-    Field::json("policy_types", "t.policy_types"),
-    Field::json("policy_triggers", "t.policy_triggers"),
-    Field::json("scaling_groups", "t.scaling_groups"),
-    Field::json("workflows", "t.workflows"),
+    Field::json("outputs", object_part_sql!("t", "outputs")),
+    Field::json("capabilities", object_part_sql!("t", "capabilities")),
+    Field::json("groups", object_part_sql!("t", "groups")),
+    Field::json("policy_types", object_part_sql!("t", "policy_types")),
+    Field::json("policy_triggers", object_part_sql!("t", "policy_triggers")),
+    Field::json("scaling_groups", object_part_sql!("t", "scaling_groups")),
+    Field::json("workflows", WORKFLOWS),
     Field::json("labels", LabelOwner::Deployment.json_sql()),
     Field::text("site_name", "t.site_name"),
-    Field::json("resource_tags", "t.resource_tags"),
+    Field::json("resource_tags", part_sql!("t", "resource_tags")),
     Field::text("permalink", "null"),
     Field::boolean("runtime_only_evaluation", "t.runtime_only_evaluation"),
     Field::text("created_at", "t.created_at"),

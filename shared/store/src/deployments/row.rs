@@ -7,6 +7,7 @@ use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope, Visibility, params};
 
 use super::DEPLOYMENT;
+use crate::plan_parts::{object_part_sql, part_sql};
 
 /// Which deployment it is, and what the rows of its nodes and instances repeat of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -70,9 +71,13 @@ fn record() -> String {
     format!(
         "json_object('owner', {OWNER_RECORD}, 'display_name', d.display_name,
              'blueprint_key', d.blueprint_key, 'blueprint_id', d.blueprint_id,
-             'description', d.description, 'inputs', json(d.inputs), 'outputs', json(d.outputs),
-             'capabilities', json(d.capabilities), 'resource_tags', json(d.resource_tags),
-             'runtime_only_evaluation', d.runtime_only_evaluation)"
+             'description', {description}, 'inputs', json(d.inputs), 'outputs', json({outputs}),
+             'capabilities', json({capabilities}), 'resource_tags', json({resource_tags}),
+             'runtime_only_evaluation', d.runtime_only_evaluation)",
+        description = part_sql!("d", "description"),
+        outputs = object_part_sql!("d", "outputs"),
+        capabilities = object_part_sql!("d", "capabilities"),
+        resource_tags = part_sql!("d", "resource_tags"),
     )
 }
 

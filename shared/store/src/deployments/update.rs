@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use windlass_core::db::{Db, Tx, Value};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
-use super::insert::{own_columns, plan_value};
-use super::{DEPLOYMENT, Deployment, workflows};
+use super::{DEPLOYMENT, Deployment, plan_columns};
 use crate::audit;
 use crate::blueprints::Blueprint;
 use crate::nodes;
@@ -24,7 +23,7 @@ pub struct Changes {
     pub blueprint: Option<Blueprint>,
     /// Whether functions are left alone until somebody asks for their values.
     pub runtime_only_evaluation: Option<bool>,
-    /// Parts of the plan by the names of their columns, see [`super::PLAN_COLUMNS`].
+    /// Parts of the plan by their names, see [`super::PLAN_COLUMNS`].
     pub plan: Map<String, Json>,
 }
 
@@ -66,14 +65,11 @@ pub async fn save(
         new.set("blueprint_id", &blueprint.id);
     }
     new.set_if_given("runtime_only_evaluation", changes.runtime_only_evaluation);
-    for column in own_columns().filter(|column| changes.plan.contains_key(*column)) {
-        new.set(column, plan_value(column, &changes.plan));
+    for (column, value) in plan_columns::columns(tx, &changes.plan).await? {
+        new.set(column, value);
     }
     let sql = format!("update deployments set {} where key = ?1", new.sql);
     tx.execute(&sql, &new.parameters).await?;
-    if let Some(list) = changes.plan.get("workflows") {
-        workflows::save(tx, deployment, list).await?;
-    }
     let (action, id) = ("deployment_update", &deployment.id);
     audit::insert(tx, scope, action, DEPLOYMENT.name, id).await
 }

@@ -1,17 +1,18 @@
-//! The workflows of deployments, in a list that is stored ready to be shown.
+//! The workflows of deployments, in lists that are stored ready to be shown.
 //!
 //! Whether a workflow is available depends on the states of the node instances, of which there are
 //! only five situations to tell apart. Code that makes a list says in which of them each workflow is
-//! available; triggers bring the list up to date when a deployment gets from one into another.
-//! So lists of deployments evaluate no rules.
+//! available. The list of each situation is a part that all deployments of a blueprint name, and
+//! `instance_counts` says in which one a deployment is. So lists of deployments evaluate no rules.
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
-use windlass_core::db::{Db, Tx};
+use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery, page};
 use windlass_core::{Result, Scope, Timestamp, params};
 
-use super::{DEPLOYMENT, Owner};
+use super::DEPLOYMENT;
+use crate::plan_parts::WORKFLOWS;
 
 /// Node instance states that stand for each situation, in the order of the bits: no instances;
 /// all started; none begun; none started; some started.
@@ -23,33 +24,17 @@ pub const SITUATIONS: [&[&str]; 5] = [
     &["started", "uninitialized"],
 ];
 
-/// Takes apart a list whose `is_available` are sets of situations: those sets, and the list as it
-/// is to be shown while there are no instances.
-pub(super) fn split(list: &Json) -> (Json, Json) {
-    let mut shown = list.clone();
-    let mut situations = Vec::new();
-    for workflow in shown.as_array_mut().into_iter().flatten() {
-        let set = workflow["is_available"].as_i64().unwrap_or(0);
-        situations.push(set);
-        workflow["is_available"] = Json::Bool(set & 1 == 1);
-    }
-    (situations.into(), shown)
-}
-
-/// Replaces a deployment's workflows by a list whose `is_available` are sets of situations.
-pub(super) async fn save(tx: &impl Tx, deployment: &Owner, list: &Json) -> Result<()> {
-    let (situations, shown) = split(list);
-    tx.execute(
-        "update deployments set workflow_situations = ?2, workflows = ?3 where key = ?1",
-        params![deployment.key, &situations, &shown],
-    )
-    .await?;
-    tx.execute(
-        "update deployments set workflows =
-             (select a.workflows from available_workflows a where a.key = ?1) where key = ?1",
-        params![deployment.key],
-    )
-    .await
+/// A list whose `is_available` are sets of situations, as text: as it is shown in each of them.
+pub(super) fn in_each_situation(list: &Json) -> Vec<String> {
+    let in_situation = |place: usize| {
+        let mut shown = list.clone();
+        for workflow in shown.as_array_mut().into_iter().flatten() {
+            let set = workflow["is_available"].as_i64().unwrap_or(0);
+            workflow["is_available"] = Json::Bool(set >> place & 1 == 1);
+        }
+        shown.to_string()
+    };
+    (0..SITUATIONS.len()).map(in_situation).collect()
 }
 
 /// The workflows of one deployment.
@@ -101,10 +86,12 @@ pub(super) async fn first_of_each_blueprint(
 
 /// The workflows of several deployments, in this order.
 pub(super) async fn of_each(db: &impl Db, keys: &[i64]) -> Result<Vec<DeploymentWorkflows>> {
-    let sql = "select json_group_array(json_object('created_at', created_at,
-                   'workflows', json(workflows))) from
-             (select t.created_at, t.workflows from json_each(?1) given
-              cross join deployments t on t.key = given.value order by given.key)";
-    let workflows = db.first_json(sql, params![&json!(keys)]).await?;
+    let sql = format!(
+        "select json_group_array(json_object('created_at', created_at,
+             'workflows', json(workflows))) from
+         (select t.created_at, {WORKFLOWS} as workflows from json_each(?1) given
+          cross join deployments t on t.key = given.value order by given.key)"
+    );
+    let workflows = db.first_json(&sql, params![&json!(keys)]).await?;
     Ok(workflows.unwrap_or_default())
 }

@@ -7,6 +7,7 @@ use windlass_core::{Caller, Error, Permission, Result, Scope, params};
 
 use super::{Execution, Status};
 use crate::deployments::Owner;
+use crate::plan_parts::WORKFLOWS;
 
 /// A deployment on which a workflow is to run.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,11 +51,10 @@ pub async fn workflow(db: &impl Db, execution: &Execution) -> Result<Option<Valu
     let Some(deployment_key) = execution.deployment_key else {
         return Ok(None);
     };
-    db.first_json(
-        "select workflow.value from deployments, json_each(deployments.workflows) as workflow
-         where deployments.key = ?1
-           and coalesce(workflow.value ->> '$.name', workflow.key) = ?2 limit 1",
-        params![deployment_key, &execution.workflow_id],
-    )
-    .await
+    let sql = format!(
+        "select workflow.value from deployments t, json_each({WORKFLOWS}) as workflow
+         where t.key = ?1 and coalesce(workflow.value ->> '$.name', workflow.key) = ?2 limit 1"
+    );
+    db.first_json(&sql, params![deployment_key, &execution.workflow_id])
+        .await
 }

@@ -40,7 +40,7 @@ pub async fn nodes_for_engine<T: DeserializeOwned>(
                  from json_each(relationships) r)),
              'install_agent', properties -> '$.install_agent',
              'install_method', properties -> '$.agent_config.install_method')), '[]')
-         from (select * from nodes where deployment_key = ?1 order by key)",
+         from (select * from whole_nodes where deployment_key = ?1 order by key)",
         operations = implemented("operations"),
         source = implemented("coalesce(r.value -> '$.source_operations', '{}')"),
         target = implemented("coalesce(r.value -> '$.target_operations', '{}')"),
@@ -103,7 +103,7 @@ pub async fn states(db: &impl Db, execution: &Execution) -> Result<Vec<String>> 
 
 /// The types that occur among a deployment's nodes, with those they derive from.
 pub async fn node_types(db: &impl Db, deployment_key: i64) -> Result<Vec<String>> {
-    let sql = "select distinct t.value from nodes, json_each(nodes.type_hierarchy) t
+    let sql = "select distinct t.value from whole_nodes n, json_each(n.type_hierarchy) t
                where deployment_key = ?1";
     let rows = db.query(sql, params![deployment_key]).await?;
     rows.iter()

@@ -1,6 +1,7 @@
 use super::*;
 use crate::deployments::{self, NewDeployment};
 use crate::migrations;
+use serde_json::json;
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
 use windlass_core::list::{ListQuery, page};
@@ -172,7 +173,10 @@ fn large_deployments_are_stored_in_batches() {
         }
         insert_many(&db, &owner, &nodes).await.unwrap();
         let row = db
-            .first("select count(*), min(length(operations)) from nodes", &[])
+            .first(
+                "select count(*), min(length(operations)) from whole_nodes",
+                &[],
+            )
             .await;
         let row = row.unwrap().unwrap();
         assert_eq!(

@@ -51,7 +51,7 @@ pub async fn declared_inputs(
         .first_json(
             "select json_object('operations', json(operations),
                  'relationships', json(relationships))
-             from nodes where deployment_key = ?1 and id = ?2",
+             from whole_nodes where deployment_key = ?1 and id = ?2",
             params![deployment.key, declared.node_id],
         )
         .await?;

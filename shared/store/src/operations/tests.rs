@@ -327,14 +327,16 @@ fn declared_inputs_are_those_of_the_node_that_runs_the_operation() {
             "insert into deployments (key, id, tenant_name, created_by, visibility, created_at,
                  updated_at, blueprint_key, blueprint_id, display_name)
              values (5, 'crane', 'harbour', '', '', '', '', 1, 'b', 'crane')",
+            r#"insert into plan_parts (key, hash, text) values
+                 (1, 'operations', '{"x.create": {"inputs": {"a": 1}}}'),
+                 (2, 'relationships', '[{"target_id": "hull",
+                    "source_operations": {"r.link": {"inputs": {"b": 2}}},
+                    "target_operations": {"r.link": {"inputs": {"c": 3}}}}]')"#,
             r#"insert into nodes (deployment_key, deployment_id, id, tenant_name, created_by,
-                 visibility, type, type_hierarchy, properties, operations, relationships,
+                 visibility, type, properties, operations_part, relationships_part,
                  number_of_instances, planned_number_of_instances, deploy_number_of_instances,
                  min_number_of_instances, max_number_of_instances)
-             values (5, 'crane', 'motor', 'harbour', '', '', 't', '[]', '{}',
-                 '{"x.create": {"inputs": {"a": 1}}}',
-                 '[{"target_id": "hull", "source_operations": {"r.link": {"inputs": {"b": 2}}},
-                    "target_operations": {"r.link": {"inputs": {"c": 3}}}}]', 1, 1, 1, 1, 1)"#,
+             values (5, 'crane', 'motor', 'harbour', '', '', 't', '{}', 1, 2, 1, 1, 1, 1, 1)"#,
         ] {
             db.execute(sql, &[]).await.unwrap();
         }

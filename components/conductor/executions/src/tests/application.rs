@@ -48,7 +48,7 @@ impl Application {
         };
         let secret = hashing::digest("secret");
         let run_token = hashing::digest("run-token");
-        let set_up: [(&str, &[windlass_core::db::Value]); 8] = [
+        let set_up: [(&str, &[windlass_core::db::Value]); 9] = [
             (
                 "insert into tenants (name, created_at) values ('quay', '')",
                 &[],
@@ -77,11 +77,16 @@ impl Application {
                 &[],
             ),
             (
-                "insert into deployments (id, tenant_name, created_by, visibility, created_at,
-                     updated_at, blueprint_key, blueprint_id, display_name, workflows)
-                 select value, 'default_tenant', 'omar', 'tenant', '', '', 1, 'cranes', value, ?1
-                 from json_each('[\"crane\", \"dock\", \"bollard\"]')",
+                "insert into plan_parts (key, hash, text) values (1, 'workflows', ?1)",
                 params![WORKFLOWS],
+            ),
+            (
+                "insert into deployments (id, tenant_name, created_by, visibility, created_at,
+                     updated_at, blueprint_key, blueprint_id, display_name, workflow_parts)
+                 select value, 'default_tenant', 'omar', 'tenant', '', '', 1, 'cranes', value,
+                     '[1, 1, 1, 1, 1]'
+                 from json_each('[\"crane\", \"dock\", \"bollard\"]')",
+                &[],
             ),
             (
                 "insert into deployment_labels (deployment_key, key, value, created_at, created_by)

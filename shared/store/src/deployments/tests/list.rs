@@ -25,10 +25,11 @@ fn usual_workflows() -> Json {
 async fn many() -> (NativeDb, Scope) {
     let (db, scope) = harbour().await;
     for sql in [
+        "insert into plan_parts (key, hash, text) values (1, 'workflows', ?1)",
         "with recursive n (k) as (select 1 union all select k + 1 from n where k < 10000)
          insert into deployments (key, id, tenant_name, created_by, visibility, created_at, updated_at,
-             blueprint_key, blueprint_id, display_name, workflows, latest_execution)
-         select k, 'd' || k, 'harbour', 'ann', 'tenant', '2024-' || k, '2024', 1, 'crane', 'name' || (k % 100), ?1, 'e' || k from n",
+             blueprint_key, blueprint_id, display_name, workflow_parts, latest_execution)
+         select k, 'd' || k, 'harbour', 'ann', 'tenant', '2024-' || k, '2024', 1, 'crane', 'name' || (k % 100), '[1, 1, 1, 1, 1]', 'e' || k from n where ?1 <> ''",
         "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
              deployment_id, workflow_id, status)
          select 'e' || key, 'harbour', 'ann', 'tenant', '2024', key, id, 'install', 'terminated' from deployments where ?1 <> ''",

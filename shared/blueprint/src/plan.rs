@@ -84,17 +84,11 @@ impl Part {
                     .map(|item| Fields::read(item, source))
                     .collect(),
             ),
-            (Shape::Operations, Value::Object(map)) => {
-                Self::Operations(Arc::new(operations(map, source)))
+            (Shape::Operations, value @ (Value::Object(_) | Value::Number(_))) => {
+                Self::Operations(source.operations(value))
             }
-            (Shape::Interfaces, Value::Object(map)) => {
-                let mut interfaces = IndexMap::new();
-                for (name, value) in map {
-                    if let Value::Object(map) = value {
-                        interfaces.insert(name, operations(map, source));
-                    }
-                }
-                Self::Interfaces(Arc::new(interfaces))
+            (Shape::Interfaces, value @ (Value::Object(_) | Value::Number(_))) => {
+                Self::Interfaces(source.interfaces(value))
             }
             (Shape::Shared, value) => Self::Shared(source.shared(value)),
             (_, value) => Self::Own(value),
@@ -114,22 +108,38 @@ impl Part {
             Self::Own(value) if shape == Shape::Shared => table.place(&Arc::new(value.clone())),
             Self::Own(value) => value.clone(),
             Self::Shared(value) => table.place(value),
-            Self::Operations(operations) => all(operations, table),
+            Self::Operations(operations) => {
+                let map = all(operations, table);
+                table.place_own(map)
+            }
             Self::Interfaces(interfaces) => {
                 let mut map = Map::new();
                 for (name, operations) in &**interfaces {
                     map.insert(name.clone(), all(operations, table));
                 }
-                Value::Object(map)
+                table.place_own(Value::Object(map))
             }
             Self::Relationships(items) => items.iter().map(|item| item.store(table)).collect(),
         }
     }
 }
 
-fn operations(map: Map<String, Value>, source: &mut impl Source) -> Operations {
+fn operations(value: Value, source: &mut impl Source) -> Operations {
+    let Value::Object(map) = value else {
+        return Operations::new();
+    };
     map.into_iter()
         .map(|(name, value)| (name, source.shared(value)))
+        .collect()
+}
+
+fn interfaces(value: Value, source: &mut impl Source) -> IndexMap<String, Operations> {
+    let Value::Object(map) = value else {
+        return IndexMap::new();
+    };
+    map.into_iter()
+        .filter(|(_, value)| value.is_object())
+        .map(|(name, value)| (name, operations(value, source)))
         .collect()
 }
 
@@ -270,8 +280,16 @@ impl Fields {
 }
 
 /// The source of shared values while a plan is read.
-trait Source {
+trait Source: Sized {
     fn shared(&mut self, value: Value) -> Arc<Value>;
+
+    fn operations(&mut self, value: Value) -> Arc<Operations> {
+        Arc::new(operations(value, self))
+    }
+
+    fn interfaces(&mut self, value: Value) -> Arc<IndexMap<String, Operations>> {
+        Arc::new(interfaces(value, self))
+    }
 }
 
 /// For a full plan: equal values are kept once.
@@ -288,16 +306,48 @@ impl Source for Pool {
     }
 }
 
-/// For a stored plan: shared values are numbers in a list.
-struct Stored(Vec<Arc<Value>>);
+/// For a stored plan: shared values are numbers in a list. Nodes of a type have the same number for
+/// all of their operations; in older plans each node has the list of them.
+#[derive(Default)]
+struct Stored {
+    values: Vec<Arc<Value>>,
+    operations: HashMap<u64, Arc<Operations>>,
+    interfaces: HashMap<u64, Arc<IndexMap<String, Operations>>>,
+}
 
 impl Source for Stored {
     fn shared(&mut self, value: Value) -> Arc<Value> {
         let place = value.as_u64().and_then(|place| usize::try_from(place).ok());
         place
-            .and_then(|place| self.0.get(place))
+            .and_then(|place| self.values.get(place))
             .cloned()
             .unwrap_or_default()
+    }
+
+    fn operations(&mut self, value: Value) -> Arc<Operations> {
+        let Some(place) = value.as_u64() else {
+            return Arc::new(operations(value, self));
+        };
+        if let Some(known) = self.operations.get(&place) {
+            return known.clone();
+        }
+        let list = (*self.shared(value)).clone();
+        let read = Arc::new(operations(list, self));
+        self.operations.insert(place, read.clone());
+        read
+    }
+
+    fn interfaces(&mut self, value: Value) -> Arc<IndexMap<String, Operations>> {
+        let Some(place) = value.as_u64() else {
+            return Arc::new(interfaces(value, self));
+        };
+        if let Some(known) = self.interfaces.get(&place) {
+            return known.clone();
+        }
+        let list = (*self.shared(value)).clone();
+        let read = Arc::new(interfaces(list, self));
+        self.interfaces.insert(place, read.clone());
+        read
     }
 }
 
@@ -305,7 +355,7 @@ impl Source for Stored {
 #[derive(Default)]
 struct Table {
     values: Vec<Value>,
-    by_address: HashMap<usize, usize>,
+    by_address: HashMap<usize, Value>,
     /// Keeps the values of `by_address` alive, so that no address is used twice.
     kept: Vec<Arc<Value>>,
     by_text: HashMap<String, usize>,
@@ -315,15 +365,21 @@ impl Table {
     fn place(&mut self, value: &Arc<Value>) -> Value {
         let address = Arc::as_ptr(value) as usize;
         if let Some(place) = self.by_address.get(&address) {
-            return json!(place);
+            return place.clone();
         }
+        let place = self.place_own((**value).clone());
+        self.by_address.insert(address, place.clone());
+        self.kept.push(value.clone());
+        place
+    }
+
+    /// The place of a value that has no address by which it could be known.
+    fn place_own(&mut self, value: Value) -> Value {
         let values = &mut self.values;
         let place = *self.by_text.entry(value.to_string()).or_insert_with(|| {
-            values.push((**value).clone());
+            values.push(value);
             values.len() - 1
         });
-        self.by_address.insert(address, place);
-        self.kept.push(value.clone());
         json!(place)
     }
 }
@@ -393,7 +449,10 @@ impl Plan {
         let Some(Value::Array(shared)) = map.shift_remove("shared") else {
             return Self::from_value(value);
         };
-        let mut shared = Stored(shared.into_iter().map(Arc::new).collect());
+        let mut shared = Stored {
+            values: shared.into_iter().map(Arc::new).collect(),
+            ..Stored::default()
+        };
         let (Some(Value::Object(sections)), Some(Value::Array(nodes))) =
             (map.shift_remove("sections"), map.shift_remove("nodes"))
         else {

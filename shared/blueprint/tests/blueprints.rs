@@ -367,3 +367,39 @@ fn a_plan_can_be_kept_and_read_again() {
         );
     }
 }
+
+/// Two nodes of one type as plans were stored when each had the list of its operations.
+const STORED_BEFORE: &str = r#"{"sections": {"inputs": {}},
+    "nodes": [{"name": "a", "operations": {"start": 0}, "interfaces": {"life": {"start": 1}}},
+              {"name": "b", "operations": {"start": 0}, "interfaces": {"life": {"start": 1}}}],
+    "shared": [{"plugin": "p"}, {"implementation": "p.start"}]}"#;
+
+#[test]
+fn a_stored_plan_has_what_nodes_share_once_and_older_ones_are_read() {
+    let yaml = |count: usize| {
+        let nodes =
+            (0..count).map(|number| format!("  n{number}: {{type: cloudify.nodes.Root}}\n"));
+        let head = "tosca_definitions_version: cloudify_dsl_1_4\n\
+                    imports: [cloudify/types/types.yaml]\nnode_templates:\n";
+        format!("{head}{}", nodes.collect::<String>())
+    };
+    let stored = |count| {
+        let tree = Tree::from_texts([("b.yaml", yaml(count).as_str())]);
+        let plan = parse(&tree, "b.yaml", &NoImports).unwrap();
+        plan.to_stored().to_string().len()
+    };
+    let each = (stored(101) - stored(1)) / 100;
+    assert!(
+        each < 400,
+        "a further node of the same type takes {each} bytes"
+    );
+
+    let before: Value = serde_json::from_str(STORED_BEFORE).unwrap();
+    let plan = Plan::from_stored(before).unwrap();
+    let operations = plan.nodes[1].operation("operations", "start").unwrap();
+    assert_eq!(operations["plugin"], "p");
+    let again = Plan::from_stored(plan.to_stored()).unwrap();
+    assert_eq!(again.to_value(), plan.to_value());
+    let interfaces = &again.to_value()["nodes"][1]["interfaces"];
+    assert_eq!(interfaces["life"]["start"]["implementation"], "p.start");
+}

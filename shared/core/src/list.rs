@@ -9,12 +9,14 @@
 //! A page is made inside SQLite, so one row of JSON text crosses into the component instead of
 //! hundreds. Names of columns in a statement come from declarations, never from a request.
 
+mod counts;
 mod fields;
 mod page;
 mod query;
 mod sort;
 mod sql;
 
+pub use counts::{Counts, total_sql};
 pub use fields::Fields;
 pub use page::{Page, Paging, page};
 pub use query::{ListQuery, Listing, like_pattern};
@@ -147,6 +149,9 @@ pub struct Resource {
     pub search: Option<&'static str>,
     /// Whether the table has tenant_name, visibility and created_by and is isolated by them.
     pub of_tenant: bool,
+    /// The numbers that totals are read from; the first that can answer does. None for a table
+    /// that stays small, and for one whose every list is about few of its rows.
+    pub counts: &'static [&'static Counts],
 }
 
 impl Resource {

@@ -21,6 +21,7 @@ use windlass_core::token_scope::TokenScopes;
 use windlass_core::{
     Error, Kind, Permission, Result, Scope, Timestamp, hashing, ids, params, secretbox,
 };
+use windlass_store::counts;
 use windlass_store::{audit, tenants};
 
 /// How long an implicit token lives, in seconds.
@@ -54,6 +55,7 @@ pub static TOKENS: Resource = Resource {
     ],
     search: None,
     of_tenant: false,
+    counts: &[&counts::TOKENS],
 };
 
 /// Which tokens a caller may see and delete, as a condition with two values.

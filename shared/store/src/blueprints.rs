@@ -24,6 +24,7 @@ pub use upload::{
     insert_validation,
 };
 
+use crate::counts;
 use crate::labels::LabelOwner;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
@@ -74,6 +75,7 @@ pub static BLUEPRINTS: Resource = Resource {
     fields: &FIELDS,
     search: Some("t.id"),
     of_tenant: true,
+    counts: &[&counts::BLUEPRINTS],
 };
 
 /// The condition that every list of blueprints carries.

@@ -28,6 +28,7 @@ pub static SETTINGS: Resource = Resource {
     ],
     search: None,
     of_tenant: false,
+    counts: &[],
 };
 
 /// One setting.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod blobs;
 pub mod blueprints;
 pub mod config;
+pub mod counts;
 pub mod deployments;
 pub mod events;
 pub mod executions;

@@ -124,6 +124,14 @@ fn split(sql: &str) -> Vec<String> {
     statements
 }
 
+/// The statements of one migration.
+#[cfg(test)]
+pub(crate) fn statements(number: i64) -> Vec<String> {
+    let of = MIGRATIONS.iter().filter(|(one, ..)| *one == number);
+    of.flat_map(|(_, _, statements)| split(statements))
+        .collect()
+}
+
 /// The build script, for what it says about files that are not as they should be.
 #[cfg(test)]
 #[path = "../build.rs"]

@@ -3,6 +3,7 @@
 //! The nodes of a type share their operations, which are most of their text, and all deployments of a
 //! blueprint share the rest. So rows keep their properties and name everything else as parts of plans.
 
+use crate::counts;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
@@ -78,6 +79,7 @@ pub static NODE: Resource = Resource {
     fields: &FIELDS,
     search: Some("t.id"),
     of_tenant: true,
+    counts: &[&counts::NODES],
 };
 
 /// The row of a node's deployment: not shown, but asked for where functions are evaluated.

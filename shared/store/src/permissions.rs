@@ -22,6 +22,7 @@ pub static PERMISSIONS: Resource = Resource {
     ],
     search: None,
     of_tenant: false,
+    counts: &[],
 };
 
 /// Where a role counts.

@@ -3,6 +3,7 @@
 //! A deployment names its site, and the name means one site only in any tenant. Renaming a site
 //! renames it there too; deleting one leaves its deployments nowhere.
 
+use crate::counts;
 use crate::deployments::move_to_site;
 use crate::resource::{self, Head, New, TenantRow};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ pub static SITES: Resource = Resource {
     fields: &FIELDS,
     search: Some("t.name"),
     of_tenant: true,
+    counts: &[&counts::SITES],
 };
 
 /// A site's row.

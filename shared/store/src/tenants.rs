@@ -5,6 +5,7 @@ mod members;
 pub use members::{Member, MemberKind, add_member, find_member, remove_member, set_member_role};
 
 use crate::audit;
+use crate::counts;
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{self, Field, ListQuery, Page, Resource};
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
@@ -87,6 +88,7 @@ pub static TENANTS: Resource = Resource {
     fields: &PLAIN,
     search: Some("t.name"),
     of_tenant: false,
+    counts: &[&counts::TENANTS],
 };
 
 /// Tenants with their details, as `_get_data` asks for.

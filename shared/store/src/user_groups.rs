@@ -1,6 +1,7 @@
 //! User groups: what a group is in the system and in tenants, each of its users is too.
 
 use crate::audit;
+use crate::counts;
 use crate::users::{self, User};
 use serde::Deserialize;
 use windlass_core::db::{Db, Tx};
@@ -54,6 +55,7 @@ pub static USER_GROUPS: Resource = Resource {
     fields: &PLAIN,
     search: Some("t.name"),
     of_tenant: false,
+    counts: &[&counts::USER_GROUPS],
 };
 
 /// Groups with their details, as `_get_data` asks for.

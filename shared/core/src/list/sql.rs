@@ -60,10 +60,7 @@ impl Resource {
             false => vec!["1".to_owned()],
         };
         let parts: Vec<String> = parts.iter().map(|part| format!("{part}{own}")).collect();
-        let counts: Vec<String> = parts
-            .iter()
-            .map(|part| format!("(select count(*) from {} where {part})", self.table))
-            .collect();
+        let total = self.total_sql(query, &parts);
         let [limit, offset] = query.paging.limit_and_offset(limits::PAGE_SIZE);
         let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
 
@@ -83,10 +80,9 @@ impl Resource {
             .map(|part| format!("select {columns} from {} where {part}", self.table))
             .collect();
         statement.sql = format!(
-            "select {counts}, (select '[' || coalesce(group_concat(item, ', '), '') || ']' from (select {object} as item \
+            "select {total}, (select '[' || coalesce(group_concat(item, ', '), '') || ']' from (select {object} as item \
              from (select * from ({keys}) order by {order} limit {limit} offset {offset}) p \
              join {table} on t.key = p.k order by {order}))",
-            counts = counts.join(" + "),
             object = self.object_sql(query.include.as_deref()),
             keys = keys.join(" union all "),
             table = self.table,

@@ -23,6 +23,7 @@ static THINGS: Resource = Resource {
     fields: &FIELDS,
     search: Some("t.id"),
     of_tenant: true,
+    counts: &[],
 };
 
 fn scope(user: &str, reach: Reach, admin: bool) -> Scope {

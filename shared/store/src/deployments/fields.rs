@@ -1,6 +1,7 @@
 //! What a deployment shows. Every value is an expression of its own, and cheap: columns, indexes, sums
 //! kept by triggers, and nothing in a list that grows with the instances or children.
 
+use crate::counts;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 use crate::labels::LabelOwner;
@@ -151,4 +152,5 @@ const TABLE: Resource = Resource {
     fields: &[],
     search: Some("t.id"),
     of_tenant: true,
+    counts: &[&counts::DEPLOYMENTS, &counts::DEPLOYMENTS_OF_BLUEPRINT],
 };

@@ -3,6 +3,7 @@
 //! Those of system workflows stay out of lists unless somebody asks for them, as in the original
 //! API.
 
+use crate::counts;
 use windlass_core::list::{COMMON, Field, ListQuery, Resource, concat};
 
 static FIELDS: [Field; 24] = concat(
@@ -47,6 +48,7 @@ pub static EXECUTIONS: Resource = Resource {
     fields: &FIELDS,
     search: None,
     of_tenant: true,
+    counts: &[&counts::EXECUTIONS, &counts::EXECUTIONS_OF_WORKFLOW],
 };
 
 /// Leaves executions of system workflows out of a list.

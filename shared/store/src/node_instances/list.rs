@@ -1,5 +1,6 @@
 //! Node instances as clients list and read them.
 
+use crate::counts;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 static FIELDS: [Field; 18] = concat(
@@ -28,6 +29,7 @@ pub static NODE_INSTANCE: Resource = Resource {
     fields: &FIELDS,
     search: Some("t.id"),
     of_tenant: true,
+    counts: &[&counts::NODE_INSTANCES],
 };
 
 /// The row of an instance's deployment: not shown, but asked for where functions are evaluated.

@@ -25,4 +25,5 @@ pub static OPERATIONS: Resource = Resource {
     fields: &FIELDS,
     search: None,
     of_tenant: true,
+    counts: &[],
 };

@@ -19,4 +19,5 @@ pub static TASKS_GRAPHS: Resource = Resource {
     fields: &FIELDS,
     search: None,
     of_tenant: true,
+    counts: &[],
 };

@@ -1,5 +1,6 @@
 //! How lists show users: their fields, with numbers or with details.
 
+use crate::counts;
 use windlass_core::list::{Field, Resource};
 
 const TABLE: &str = "(select *, id as key from users) t";
@@ -103,6 +104,7 @@ pub static USERS: Resource = Resource {
     fields: &PLAIN,
     search: Some("t.username"),
     of_tenant: false,
+    counts: &[&counts::USERS],
 };
 
 /// Users with their details, as `_get_data` asks for.

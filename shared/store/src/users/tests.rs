@@ -205,6 +205,7 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
             "operations",
             "events",
             "status_bindings",
+            "row_counts",
         ];
         let rows = db
             .query(

@@ -1,0 +1,118 @@
+//! How many rows the tables have, kept by triggers: what totals of lists are read from.
+//!
+//! `015_counts.sql` has the triggers; [`Counts::triggers`] makes their text. Whatever inserts, changes
+//! or deletes a row moves the numbers in its transaction, cascades included. One way is blind:
+//! `insert or replace` deletes a row without its triggers, so no counted table may be written with it.
+
+use serde::Deserialize;
+use windlass_core::Result;
+use windlass_core::db::{Db, Tx};
+use windlass_core::list::Counts;
+
+/// Blueprints; lists leave hidden ones out.
+pub static BLUEPRINTS: Counts = Counts::of_tenant("blueprints", "blueprints", &["is_hidden"]);
+/// Deployments, by the two statuses that dashboards ask for.
+pub static DEPLOYMENTS: Counts = Counts::of_tenant(
+    "deployments",
+    "deployments",
+    &["installation_status", "deployment_status"],
+);
+/// Deployments of each blueprint.
+pub static DEPLOYMENTS_OF_BLUEPRINT: Counts =
+    Counts::of_tenant("deployments_of_blueprint", "deployments", &["blueprint_id"]);
+/// Nodes.
+pub static NODES: Counts = Counts::of_tenant("nodes", "nodes", &[]);
+/// Node instances, by state.
+pub static NODE_INSTANCES: Counts =
+    Counts::of_tenant("node_instances", "node_instances", &["state"]);
+/// Executions, by status; lists leave those of system workflows out.
+pub static EXECUTIONS: Counts = Counts::of_tenant(
+    "executions",
+    "executions",
+    &["is_system_workflow", "status"],
+);
+/// Executions of each workflow.
+pub static EXECUTIONS_OF_WORKFLOW: Counts = Counts::of_tenant(
+    "executions_of_workflow",
+    "executions",
+    &["is_system_workflow", "workflow_id"],
+);
+/// Events and logs.
+pub static EVENTS: Counts = Counts::of_tenant("events", "events", &["type"]);
+/// Sites.
+pub static SITES: Counts = Counts::of_tenant("sites", "sites", &[]);
+/// Tenants.
+pub static TENANTS: Counts = Counts::of_all("tenants", "tenants", &[]);
+/// Users.
+pub static USERS: Counts = Counts::of_all("users", "users", &[]);
+/// Groups of users.
+pub static USER_GROUPS: Counts = Counts::of_all("user_groups", "user_groups", &[]);
+/// Tokens of each user; lists leave implicit ones out.
+pub static TOKENS: Counts = Counts::of_all("tokens", "tokens", &["is_implicit", "user_id"]);
+
+/// Everything that is counted.
+pub static ALL: [&Counts; 13] = [
+    &BLUEPRINTS,
+    &DEPLOYMENTS,
+    &DEPLOYMENTS_OF_BLUEPRINT,
+    &NODES,
+    &NODE_INSTANCES,
+    &EXECUTIONS,
+    &EXECUTIONS_OF_WORKFLOW,
+    &EVENTS,
+    &SITES,
+    &TENANTS,
+    &USERS,
+    &USER_GROUPS,
+    &TOKENS,
+];
+
+/// A number that is not what counting answers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Difference {
+    /// Which counts, see [`Counts::name`].
+    pub counts: String,
+    /// What was counted: tenant, values, visibility and creator.
+    pub of: [serde_json::Value; 5],
+    /// What `row_counts` says.
+    pub kept: i64,
+    /// How many rows there are.
+    pub counted: i64,
+}
+
+/// Counts every table and answers where the kept numbers differ. Takes time in proportion to the
+/// tables: for operators and tests.
+pub async fn audit(db: &impl Db) -> Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    for counts in ALL {
+        let sql = format!(
+            "select json_object('counts', counts, 'of',
+                 json_array(tenant_name, first, second, visibility, created_by),
+                 'kept', sum(kept), 'counted', sum(counted)) from (
+                 select counts, tenant_name, first, second, visibility, created_by,
+                     rows as kept, 0 as counted from row_counts where counts = '{}'
+                 union all
+                 select counts, tenant_name, first, second, visibility, created_by, 0, rows from ({}))
+             group by counts, tenant_name, first, second, visibility, created_by
+             having sum(kept) <> sum(counted)",
+            counts.name,
+            counts.truth()
+        );
+        differences.extend(db.json_rows::<Difference>(&sql, &[]).await?);
+    }
+    Ok(differences)
+}
+
+/// Makes the numbers what counting answers.
+pub async fn rebuild(tx: &impl Tx) -> Result<()> {
+    tx.execute("delete from row_counts", &[]).await?;
+    for counts in ALL {
+        let sql = format!("insert into row_counts {}", counts.truth());
+        tx.execute(&sql, &[]).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "counts/tests.rs"]
+mod tests;

@@ -52,10 +52,12 @@ pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
     }
     let row: Option<Row> = db
         .first_json(
-            "select json_object('blueprints', (select count(*) from blueprints),
-                 'deployments', (select count(*) from deployments),
+            "select json_object(
+                 'blueprints', (select coalesce(sum(rows), 0) from row_counts where counts = 'blueprints'),
+                 'deployments', (select coalesce(sum(rows), 0) from row_counts where counts = 'deployments'),
                  'executions', (select json_group_object(status, amount) from (
-                     select status, count(*) as amount from executions group by status)))",
+                     select second as status, sum(rows) as amount from row_counts
+                     where counts = 'executions' group by second)))",
             &[],
         )
         .await?;

@@ -9,10 +9,10 @@ mod query;
 
 pub use query::{EventQuery, Kinds};
 
-use crate::audit;
 use crate::deployments::Owner;
+use crate::{audit, counts};
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::{Field, Fields, Page, Statement, page};
+use windlass_core::list::{Field, Fields, Page, Statement, page, total_sql};
 use windlass_core::{Result, Scope};
 
 /// Every field of a row; `event_type` is shown for events only, `level` and `logger` for logs.
@@ -104,19 +104,17 @@ fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
     }
     order.push_str(if query.is_descending() { "k desc" } else { "k" });
 
-    let each = |select: &str, separator: &str| {
-        let selects: Vec<String> = parts
-            .iter()
-            .map(|part| format!("{select} from events t where {part}{own}"))
-            .collect();
-        selects.join(separator)
-    };
+    let parts: Vec<String> = parts.iter().map(|part| format!("{part}{own}")).collect();
+    let keys: Vec<String> = parts
+        .iter()
+        .map(|part| format!("select {columns} from events t where {part}"))
+        .collect();
     statement.sql = format!(
-        "select (select sum(n) from ({counts})), (select json_group_array(json(item)) from \
+        "select {total}, (select json_group_array(json(item)) from \
          (select {item} as item from (select * from ({keys}) order by {order} \
          limit {limit} offset {offset}) p join events t on t.storage_id = p.k order by {order}))",
-        counts = each("select count(*) as n", " union all "),
-        keys = each(&format!("select {columns}"), " union all "),
+        total = total_sql("events t", &[&counts::EVENTS], &query.query, &parts),
+        keys = keys.join(" union all "),
         item = item_sql(query),
     );
     statement

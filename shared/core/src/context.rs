@@ -8,7 +8,7 @@ use crate::db::{Db, Value};
 use crate::error::{Error, Result};
 use crate::family::Family;
 use crate::limits;
-use crate::list::{self, Field, Fields, ListQuery, Listing, Page, Resource};
+use crate::list::{Field, Fields, ListQuery, Listing, Resource};
 use crate::permission::Permission;
 use crate::request::Request;
 use crate::response::Response;
@@ -245,8 +245,7 @@ impl<D: Db> Context<D> {
         scope: &Scope,
         query: &ListQuery,
     ) -> Result<Response> {
-        let page: Page = list::page(&self.db, &resource.page_statement(scope, query)).await?;
-        Ok(page.respond(query))
+        Ok(resource.page(&self.db, scope, query).await?.respond(query))
     }
 
     /// One item of a resource by what clients call it, with the fields that `_include` names:

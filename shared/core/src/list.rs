@@ -13,6 +13,7 @@ mod counts;
 mod fields;
 mod page;
 mod query;
+mod search;
 mod sort;
 mod sql;
 
@@ -20,6 +21,7 @@ pub use counts::{Counts, total_sql};
 pub use fields::Fields;
 pub use page::{Page, Paging, page};
 pub use query::{ListQuery, Listing, like_pattern};
+pub use search::{IndexedSearch, Search};
 pub use sort::{Sort, SortKey};
 pub use sql::Statement;
 
@@ -145,8 +147,8 @@ pub struct Resource {
     /// Every field of an answer, in the order of the answer. The first is what clients name an
     /// item by.
     pub fields: &'static [Field],
-    /// The SQL expression that `_search` looks into, if it does.
-    pub search: Option<&'static str>,
+    /// What `_search` looks into, if it does.
+    pub search: Option<Search>,
     /// Whether the table has tenant_name, visibility and created_by and is isolated by them.
     pub of_tenant: bool,
     /// The numbers that totals are read from; the first that can answer does. None for a table

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::{self, Field, ListQuery, Page, Resource};
+use windlass_core::list::{Field, ListQuery, Page, Resource};
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{
     Error, Kind, Permission, Result, Scope, Timestamp, hashing, ids, params, secretbox,
@@ -69,7 +69,7 @@ pub async fn list(db: &impl Db, scope: &Scope, mut query: ListQuery) -> Result<P
     if !caller.holds(Permission::ManageOthersTokens) {
         query.and("t.user_id = {}", [caller.user_id.into()]);
     }
-    list::page(db, &TOKENS.page_statement(scope, &query)).await
+    TOKENS.page(db, scope, &query).await
 }
 
 /// A token that the caller may see.

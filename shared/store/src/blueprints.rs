@@ -26,7 +26,7 @@ pub use upload::{
 
 use crate::counts;
 use crate::labels::LabelOwner;
-use windlass_core::list::{COMMON, Field, Resource, concat};
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 
 /// The `upload_blueprint` execution, nested as clients expect it.
 const UPLOAD_EXECUTION: &str = "(select json_object('id', e.id, 'workflow_id', e.workflow_id, \
@@ -73,7 +73,7 @@ pub static BLUEPRINTS: Resource = Resource {
     name: "Blueprint",
     table: "blueprints t",
     fields: &FIELDS,
-    search: Some("t.id"),
+    search: Some(Search::indexed("t.id", "blueprints_search")),
     of_tenant: true,
     counts: &[&counts::BLUEPRINTS],
 };

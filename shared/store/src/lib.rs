@@ -21,6 +21,7 @@ pub mod permissions;
 mod plan_parts;
 pub mod queue;
 pub mod resource;
+pub mod search;
 pub mod sites;
 pub mod tasks_graphs;
 pub mod tenants;

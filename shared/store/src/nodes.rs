@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::{COMMON, Field, Resource, concat};
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 use windlass_core::{Error, Result, Scope, Visibility, params};
 
 use crate::audit;
@@ -77,7 +77,7 @@ pub static NODE: Resource = Resource {
     name: "Node",
     table: "nodes t",
     fields: &FIELDS,
-    search: Some("t.id"),
+    search: Some(Search::indexed("t.id", "nodes_search")),
     of_tenant: true,
     counts: &[&counts::NODES],
 };

@@ -8,7 +8,7 @@ use crate::deployments::move_to_site;
 use crate::resource::{self, Head, New, TenantRow};
 use serde::{Deserialize, Serialize};
 use windlass_core::db::{Tx, Value};
-use windlass_core::list::{COMMON, Field, Resource, concat};
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 use windlass_core::{Error, Given, Permission, Result, Scope, Visibility, python};
 
 static FIELDS: [Field; 10] = concat(
@@ -27,7 +27,7 @@ pub static SITES: Resource = Resource {
     name: "Site",
     table: "sites t",
     fields: &FIELDS,
-    search: Some("t.name"),
+    search: Some(Search::scan("t.name")),
     of_tenant: true,
     counts: &[&counts::SITES],
 };

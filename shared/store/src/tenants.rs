@@ -7,7 +7,7 @@ pub use members::{Member, MemberKind, add_member, find_member, remove_member, se
 use crate::audit;
 use crate::counts;
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::{self, Field, ListQuery, Page, Resource};
+use windlass_core::list::{Field, ListQuery, Page, Resource, Search};
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
 
 /// The tenant that the application is set up with.
@@ -86,7 +86,7 @@ pub static TENANTS: Resource = Resource {
     name: "Tenant",
     table: TABLE,
     fields: &PLAIN,
-    search: Some("t.name"),
+    search: Some(Search::scan("t.name")),
     of_tenant: false,
     counts: &[&counts::TENANTS],
 };
@@ -113,7 +113,7 @@ pub async fn list(
             [caller.user_id.into(), caller.user_id.into()],
         );
     }
-    list::page(db, &resource.page_statement(scope, &query)).await
+    resource.page(db, scope, &query).await
 }
 
 /// Whether there is a tenant of this name.

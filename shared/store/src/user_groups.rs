@@ -5,7 +5,7 @@ use crate::counts;
 use crate::users::{self, User};
 use serde::Deserialize;
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::{Field, Resource};
+use windlass_core::list::{Field, Resource, Search};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
 
 /// The fields of a group, of which some are numbers or details.
@@ -53,7 +53,7 @@ pub static USER_GROUPS: Resource = Resource {
     name: "Group",
     table: "(select *, id as key from user_groups) t",
     fields: &PLAIN,
-    search: Some("t.name"),
+    search: Some(Search::scan("t.name")),
     of_tenant: false,
     counts: &[&counts::USER_GROUPS],
 };

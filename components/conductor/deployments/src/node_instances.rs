@@ -4,7 +4,7 @@ use crate::evaluate::{Place, evaluate_items};
 use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::{Field, ListQuery, page};
+use windlass_core::list::{Field, ListQuery};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_deployment::environment;
 use windlass_store::deployments;
@@ -72,7 +72,7 @@ async fn evaluated(
     }
     fields.push(&instances::DEPLOYMENT_KEY);
     query.include = Some(fields);
-    let page = page(&ctx.db, &NODE_INSTANCE.page_statement(scope, &query)).await?;
+    let page = NODE_INSTANCE.page(&ctx.db, scope, &query).await?;
     let place = Place {
         column: "runtime_properties",
         instance: None,

@@ -4,7 +4,7 @@ use crate::evaluate::{Place, evaluate_items};
 use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::list::{Field, ListQuery, page};
+use windlass_core::list::{Field, ListQuery};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_deployment::environment::{self, new_node};
 use windlass_store::deployments;
@@ -35,7 +35,7 @@ async fn evaluated(
         .clone()
         .unwrap_or_else(|| NODE.fields.iter().collect());
     query.include = Some(with_needed(fields));
-    let mut answer = page(&ctx.db, &NODE.page_statement(scope, &query)).await?;
+    let mut answer = NODE.page(&ctx.db, scope, &query).await?;
     let place = Place {
         column: "properties",
         // `SELF` is the instance that was asked for, else the node's first.

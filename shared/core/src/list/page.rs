@@ -1,6 +1,7 @@
 //! One page of a list: how much of it is asked for, and its envelope.
 
-use super::{ListQuery, Statement};
+use super::{ListQuery, Resource, Statement};
+use crate::caller::Scope;
 use crate::db::{Db, Value};
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -110,6 +111,14 @@ impl Page {
             self.total, paging.offset, paging.size
         ));
         Response::json_text(200, body)
+    }
+}
+
+impl Resource {
+    /// One page, as a query asks for it.
+    pub async fn page(&self, db: &impl Db, scope: &Scope, query: &ListQuery) -> Result<Page> {
+        let query = query.narrowed(db, self).await?;
+        page(db, &self.page_statement(scope, &query)).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The parameters of a list, read and checked before any SQL runs.
 
-use super::{Field, FieldKind, Fields, Paging, Resource, Sort, SortKey};
+use super::search::trigrams;
+use super::{Field, FieldKind, Fields, IndexedSearch, Paging, Resource, Search, Sort, SortKey};
 use crate::db::Value;
 use crate::error::{Error, Kind, Result};
 use crate::limits;
@@ -15,10 +16,11 @@ use unicode_normalization::UnicodeNormalization;
 pub struct Listing {
     /// The fields.
     pub fields: Fields,
-    /// The SQL expression that `_search` looks into, if it does.
-    pub search: Option<&'static str>,
-    /// Further parameters that search, and what each looks into. With several searches in one
-    /// request, an item is found when one of them fits.
+    /// What `_search` looks into, if it does.
+    pub search: Option<Search>,
+    /// Further parameters that search, and the expression each looks into; its column is in the
+    /// index of `search`. With several searches in one request, an item is found when one of them
+    /// fits.
     pub more_searches: &'static [(&'static str, &'static str)],
     /// What a sort key that is no field stands for; nothing when it is unknown.
     pub sort: for<'a> fn(SortKey<'a>) -> Result<Option<Sort>>,
@@ -39,7 +41,7 @@ impl Listing {
     pub const fn searched(search: &'static str) -> Self {
         Self {
             fields: Fields(&[]),
-            search: Some(search),
+            search: Some(Search::scan(search)),
             more_searches: &[],
             sort: |_| Ok(None),
         }
@@ -55,6 +57,7 @@ impl Listing {
         let mut query = ListQuery {
             include: self.fields.include(request.query_value("_include"))?,
             conditions: Vec::new(),
+            search: None,
             sort: Vec::new(),
             paging: Paging::parse(request, limits::PAGE_SIZE)?,
         };
@@ -122,17 +125,30 @@ impl Listing {
 
     fn read_searches(&self, query: &mut ListQuery, request: &Request) -> Result<()> {
         let (mut conditions, mut values) = (Vec::new(), Vec::new());
-        let own = self.search.map(|sql| ("_search", sql));
+        let mut groups = Vec::new();
+        let own = self.search.map(|search| ("_search", search.sql));
         for (name, sql) in own.into_iter().chain(self.more_searches.iter().copied()) {
             if let Some(text) = request.query_value(name).filter(|text| !text.is_empty()) {
                 demand_short(name, text)?;
                 conditions.push(format!("{sql} like {{}} escape '\\'"));
                 values.push(Value::Text(like_pattern(text)));
+                groups.push(trigrams(text).map(|group| format!("({group})")));
             }
         }
-        if !conditions.is_empty() {
-            query.and(conditions.join(" or "), values);
+        if conditions.is_empty() {
+            return Ok(());
         }
+        let condition = conditions.join(" or ");
+        let index = self.search.and_then(|search| search.index);
+        let groups: Option<Vec<String>> = groups.into_iter().collect();
+        if let (Some(index), Some(groups)) = (index, groups) {
+            query.search = Some(IndexedSearch {
+                index,
+                trigrams: groups.join(" OR "),
+                condition: (condition.clone(), values.clone()),
+            });
+        }
+        query.and(condition, values);
         Ok(())
     }
 
@@ -189,6 +205,8 @@ pub struct ListQuery {
     pub include: Option<Vec<&'static Field>>,
     /// Conditions that must all hold, with `{}` for each of their values.
     pub conditions: Vec<(String, Vec<Value>)>,
+    /// The search among the conditions, when an index can be asked about it.
+    pub search: Option<IndexedSearch>,
     /// The order; creation when empty.
     pub sort: Vec<Sort>,
     /// Which part of the list.
@@ -209,6 +227,7 @@ impl ListQuery {
         Self {
             include: None,
             conditions: Vec::new(),
+            search: None,
             sort: Vec::new(),
             paging: Paging {
                 size: limits::PAGE_SIZE,

@@ -138,7 +138,7 @@ impl Resource {
 }
 
 /// Replaces each `{}` of a condition by the number of its parameter.
-fn fill(statement: &mut Statement, condition: &str, values: &[Value]) -> String {
+pub(super) fn fill(statement: &mut Statement, condition: &str, values: &[Value]) -> String {
     let mut filled = String::with_capacity(condition.len() + 8);
     let mut values = values.iter();
     let mut rest = condition;

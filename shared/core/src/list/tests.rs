@@ -21,7 +21,7 @@ static THINGS: Resource = Resource {
     name: "Thing",
     table: "things t",
     fields: &FIELDS,
-    search: Some("t.id"),
+    search: Some(Search::scan("t.id")),
     of_tenant: true,
     counts: &[],
 };

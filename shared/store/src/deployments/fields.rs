@@ -2,7 +2,7 @@
 //! kept by triggers, and nothing in a list that grows with the instances or children.
 
 use crate::counts;
-use windlass_core::list::{COMMON, Field, Resource, concat};
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 
 use crate::labels::LabelOwner;
 use crate::plan_parts::{WORKFLOWS, object_part_sql, part_sql};
@@ -150,7 +150,7 @@ const TABLE: Resource = Resource {
     name: "Deployment",
     table: "deployments t",
     fields: &[],
-    search: Some("t.id"),
+    search: Some(Search::indexed("t.id", "deployments_search")),
     of_tenant: true,
     counts: &[&counts::DEPLOYMENTS, &counts::DEPLOYMENTS_OF_BLUEPRINT],
 };

@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use windlass_core::db::Db;
-use windlass_core::list::{Field, ListQuery, page};
+use windlass_core::list::{Field, ListQuery};
 use windlass_core::{Result, Scope, Timestamp, params};
 
 use super::DEPLOYMENT;
@@ -74,9 +74,7 @@ pub(super) async fn first_of_each_blueprint(
     query.include = Some(vec![&KEY, &BLUEPRINT_KEY]);
     query.paging.all_results = true;
     query.paging.offset = 0;
-    let pairs: Vec<Pair> = page(db, &DEPLOYMENT.page_statement(scope, &query))
-        .await?
-        .parse()?;
+    let pairs: Vec<Pair> = DEPLOYMENT.page(db, scope, &query).await?.parse()?;
     let mut seen = std::collections::HashSet::new();
     let first = pairs
         .into_iter()

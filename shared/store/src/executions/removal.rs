@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::caller::Reach;
 use windlass_core::db::{Db, Tx, Value};
-use windlass_core::list::{self, ListQuery};
+use windlass_core::list::ListQuery;
 use windlass_core::{Result, Scope, Timestamp};
 
 use super::{EXECUTIONS, Status};
@@ -94,9 +94,7 @@ async fn ended(db: &impl Db, scope: &Scope, query: &ListQuery) -> Result<Vec<End
     }
     let ended = Status::sql_list(Status::has_ended);
     query.and(format!("t.status in {ended}"), []);
-    list::page(db, &EXECUTIONS.page_statement(scope, &query))
-        .await?
-        .parse()
+    EXECUTIONS.page(db, scope, &query).await?.parse()
 }
 
 /// The ids that a removal takes of these, which are in the order of their creation.

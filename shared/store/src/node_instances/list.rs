@@ -1,7 +1,7 @@
 //! Node instances as clients list and read them.
 
 use crate::counts;
-use windlass_core::list::{COMMON, Field, Resource, concat};
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 
 static FIELDS: [Field; 18] = concat(
     &[
@@ -27,7 +27,7 @@ pub static NODE_INSTANCE: Resource = Resource {
     name: "NodeInstance",
     table: "node_instances t",
     fields: &FIELDS,
-    search: Some("t.id"),
+    search: Some(Search::indexed("t.id", "node_instances_search")),
     of_tenant: true,
     counts: &[&counts::NODE_INSTANCES],
 };

@@ -1,7 +1,7 @@
 //! How lists show users: their fields, with numbers or with details.
 
 use crate::counts;
-use windlass_core::list::{Field, Resource};
+use windlass_core::list::{Field, Resource, Search};
 
 const TABLE: &str = "(select *, id as key from users) t";
 
@@ -102,7 +102,7 @@ pub static USERS: Resource = Resource {
     name: "User",
     table: TABLE,
     fields: &PLAIN,
-    search: Some("t.username"),
+    search: Some(Search::scan("t.username")),
     of_tenant: false,
     counts: &[&counts::USERS],
 };

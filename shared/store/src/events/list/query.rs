@@ -85,6 +85,7 @@ impl EventQuery {
             query: ListQuery {
                 include: FIELDS.include_known(request.query_value("_include")),
                 conditions: Vec::new(),
+                search: None,
                 sort: Vec::new(),
                 paging: Paging::parse(request, super::PAGE_SIZE)?,
             },

@@ -6,7 +6,7 @@
 
 mod origin;
 
-pub use origin::{Origin, username};
+pub use origin::{Origin, created_at};
 
 use crate::audit;
 use serde::Deserialize;

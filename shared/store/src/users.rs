@@ -88,12 +88,6 @@ pub async fn creator(db: &impl Db, scope: &Scope, username: &str) -> Result<Stri
     }
 }
 
-/// The name of a user in its own letter case, if there is such a user.
-pub async fn find_name(db: &impl Db, scope: &Scope, name: &str) -> Result<Option<String>> {
-    let user = find_if_any(db, scope, name).await?;
-    Ok(user.map(|user| user.username))
-}
-
 /// Refuses a name that somebody has.
 pub async fn demand_free(db: &impl Db, scope: &Scope, username: &str) -> Result<()> {
     match find_if_any(db, scope, username).await? {

@@ -10,6 +10,7 @@ use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
 };
 use windlass_store::labels;
+use windlass_store::resource::Origin;
 
 /// What an update may name.
 const UPDATABLE: [&str; 12] = [
@@ -57,7 +58,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         ));
     }
     body_fields::demand_known(&params, &UPDATABLE)?;
-    let changes = changes(ctx, &params).await?;
+    let changes = changes(ctx, &scope, &params).await?;
     ctx.include(&BLUEPRINTS)?;
     ctx.db
         .transaction(async |tx| {
@@ -106,10 +107,9 @@ pub async fn show(
 }
 
 /// The changes that an update asks for, as far as they can be checked without the blueprint.
-async fn changes(ctx: &Context<impl Db>, params: &Body) -> Result<Changes> {
+async fn changes(ctx: &Context<impl Db>, scope: &Scope, params: &Body) -> Result<Changes> {
     let text = |key| params.text(key).map(|text| text.map(str::to_owned));
-    let created_at = body_fields::created_at(ctx, params)?;
-    let created_by = body_fields::created_by(ctx, params, "creator").await?;
+    let (created_by, created_at) = Origin::read(&ctx.db, scope, params).await?.given();
     let visibility = params.text("visibility")?;
     Ok(Changes {
         plan: params.object("plan")?.map(plan_texts).transpose()?,

@@ -1,10 +1,8 @@
 //! What the parameters of several blueprint endpoints say in the same words.
 
 use serde_json::{Value, json};
-use windlass_core::db::Db;
-use windlass_core::{Body, Context, Error, Permission, Result, Timestamp};
+use windlass_core::{Body, Error, Result};
 use windlass_store::labels::{self, Label};
-use windlass_store::users;
 
 /// Refuses parameters that nobody knows.
 pub fn demand_known(body: &Body, known: &[&str]) -> Result<()> {
@@ -16,35 +14,6 @@ pub fn demand_known(body: &Body, known: &[&str]) -> Result<()> {
         "Unknown parameters: {}",
         unknown.join(", ")
     )))
-}
-
-/// Another time of creation than now, for those who may say so.
-///
-/// # Errors
-/// 403 without `set_timestamp`; 400 for what is no time with a zone.
-pub fn created_at(ctx: &Context<impl Db>, body: &Body) -> Result<Option<Timestamp>> {
-    if body.text("created_at")?.is_some() {
-        ctx.allow(Permission::SetTimestamp)?;
-    }
-    body.zoned_time("created_at")
-}
-
-/// Another creator than the caller, for those who may say so: the user's name.
-///
-/// # Errors
-/// 403 without `set_owner`; 400 for an unknown user.
-pub async fn created_by(
-    ctx: &Context<impl Db>,
-    body: &Body,
-    parameter: &str,
-) -> Result<Option<String>> {
-    let Some(name) = body.text(parameter)? else {
-        return Ok(None);
-    };
-    let scope = ctx.allow(Permission::SetOwner)?;
-    let found = users::find_name(&ctx.db, &scope, name).await?;
-    let unknown = || Error::bad_parameters(format!("User {name} does not exist."));
-    found.ok_or_else(unknown).map(Some)
 }
 
 /// The labels: a list, or in the query its JSON or `k=v,k=v`.

@@ -9,6 +9,7 @@ use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Result, Scope, Timestamp, Visibility, ids};
 use windlass_store::blueprints::{Found, State, Upload, UploadExecution};
 use windlass_store::labels::Label;
+use windlass_store::resource::Origin;
 
 /// The main file of a blueprint that names none.
 const DEFAULT_MAIN_FILE: &str = "blueprint.yaml";
@@ -75,8 +76,7 @@ impl UploadRequest {
                 ));
             }
         };
-        let created_at = body_fields::created_at(ctx, params)?;
-        let created_by = body_fields::created_by(ctx, params, "created_by").await?;
+        let (created_by, created_at) = Origin::read(&ctx.db, scope, params).await?.given();
         let visibility = Visibility::for_creation(
             params.filled_text("visibility")?,
             params.boolean("private_resource")?,

@@ -1,9 +1,7 @@
 //! What the bodies of several deployment endpoints say in the same words.
 
 use unicode_normalization::UnicodeNormalization;
-use windlass_core::db::Db;
-use windlass_core::{Body, Context, Error, Permission, Result, Timestamp};
-use windlass_store::users;
+use windlass_core::{Body, Error, Result};
 
 /// The longest name shown to people, in characters.
 const DISPLAY_NAME: usize = 256;
@@ -28,31 +26,6 @@ pub fn display_name(body: &Body) -> Result<Option<String>> {
         return refuse("contains control characters, which are not allowed");
     }
     Ok(Some(name))
-}
-
-/// Another time of creation than now, for those who may say so.
-///
-/// # Errors
-/// 403 without `set_timestamp`; 400 for what is no time with a zone.
-pub fn created_at(ctx: &Context<impl Db>, body: &Body) -> Result<Option<Timestamp>> {
-    if body.get("created_at").is_some() {
-        ctx.allow(Permission::SetTimestamp)?;
-    }
-    body.zoned_time("created_at")
-}
-
-/// Another creator than the caller, for those who may say so: the user's name.
-///
-/// # Errors
-/// 403 without `set_owner`; 400 for an unknown user.
-pub async fn creator(ctx: &Context<impl Db>, body: &Body) -> Result<Option<String>> {
-    let Some(name) = body.text("created_by")?.or(body.text("creator")?) else {
-        return Ok(None);
-    };
-    let scope = ctx.allow(Permission::SetOwner)?;
-    let found = users::find_name(&ctx.db, &scope, name).await?;
-    let unknown = || Error::bad_parameters(format!("User {name} does not exist."));
-    found.ok_or_else(unknown).map(Some)
 }
 
 #[cfg(test)]

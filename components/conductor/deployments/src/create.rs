@@ -9,7 +9,7 @@ use windlass_deployment::environment::{self, Outcome, Prepared, Wanted};
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::DEPLOYMENT;
 use windlass_store::labels;
-use windlass_store::resource;
+use windlass_store::resource::{self, Origin};
 use windlass_store::sites::Site;
 
 /// `PUT /deployments/{deployment_id}`. The environment is made before the answer leaves, also with
@@ -47,8 +47,7 @@ async fn wanted(ctx: &Context<impl Db>, scope: &Scope) -> Result<Wanted> {
     let skip_plugins_validation = body.boolean("skip_plugins_validation")?.unwrap_or(false);
     let runtime_only_evaluation = body.boolean("runtime_only_evaluation")?.unwrap_or(false);
     environment::forbid_while_cancelling(&ctx.db, scope).await?;
-    let created_at = body_fields::created_at(ctx, &body)?;
-    let created_by = body_fields::creator(ctx, &body).await?;
+    let (created_by, created_at) = Origin::read(&ctx.db, scope, &body).await?.given();
     ctx.request.query_bool("async_create")?;
     let private_resource = ctx
         .request

@@ -11,6 +11,7 @@ use windlass_deployment::environment;
 use windlass_store::deployments::{self, Changes, DEPLOYMENT, Deployment, PLAN_COLUMNS};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
+use windlass_store::resource::Origin;
 use windlass_store::{blueprints, node_instances};
 
 /// `PATCH /deployments/{deployment_id}`.
@@ -26,8 +27,7 @@ pub async fn update_labels(ctx: &Context<impl Db>) -> Result<Response> {
     let labels = body.get("labels").map(labels::parse).transpose()?;
     let display_name = body_fields::display_name(&body)?;
     let plan = plan(&body)?;
-    let created_at = body_fields::created_at(ctx, &body)?;
-    let created_by = body_fields::creator(ctx, &body).await?;
+    let (created_by, created_at) = Origin::read(&ctx.db, &scope, &body).await?.given();
     ctx.include(&DEPLOYMENT)?;
     ctx.db
         .transaction(async |tx| {

@@ -13,7 +13,6 @@ use windlass_core::{
 use windlass_engine::start::start as start_execution;
 use windlass_store::deployments::{self, Deployment};
 use windlass_store::executions::{self, EXECUTIONS, Execution, Status};
-use windlass_store::resource;
 
 /// `POST /executions`: starts a workflow on a deployment, or lets it wait. With `force_status`, an
 /// execution of another installation is restored instead, and nothing runs.
@@ -21,10 +20,7 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::ExecutionStart)?;
     ctx.include(&EXECUTIONS)?;
     demand_not_cancelling(ctx, &scope).await?;
-    let mut body = StartBody::of(ctx, &Body::of(ctx)?)?;
-    if let Some(username) = &mut body.created_by {
-        *username = resource::username(&ctx.db, username).await?;
-    }
+    let body = StartBody::of(&ctx.db, &scope, &Body::of(ctx)?).await?;
     let id = ctx
         .db
         .transaction(async |tx| match body.force_status {
@@ -64,7 +60,6 @@ fn restored(
     deployment: Option<&Deployment>,
 ) -> Execution {
     let tenant = deployment.map_or(scope.tenant(), |found| &found.tenant_name);
-    let creator = body.created_by.as_deref().unwrap_or(scope.username());
     let parameter = |name: &str| {
         let value = body.parameters.get(name)?;
         value.as_str().map(str::to_owned)
@@ -72,9 +67,9 @@ fn restored(
     Execution {
         id: body.id.clone().unwrap_or_else(ids::new_uuid),
         tenant_name: tenant.to_owned(),
-        created_by: creator.to_owned(),
+        created_by: body.origin.created_by(scope).to_owned(),
         visibility: deployment.map_or(Visibility::Tenant, |found| found.visibility),
-        created_at: body.created_at.unwrap_or_else(Timestamp::now),
+        created_at: body.origin.created_at(),
         deployment_key: deployment.map(|found| found.key),
         deployment_id: deployment.map(|found| found.id.clone()),
         // An upload has no deployment; its parameters say which blueprint it made.

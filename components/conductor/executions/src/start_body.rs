@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::Db;
 use windlass_core::python;
-use windlass_core::{Context, Error, Permission, Result, Timestamp, ids};
+use windlass_core::{Error, Permission, Result, Scope, Timestamp, ids};
 use windlass_engine::start::StartRequest;
 use windlass_store::executions::Status;
+use windlass_store::resource::Origin;
 
 /// The body of a start, checked.
 #[derive(Clone, Debug, Default)]
@@ -33,10 +34,8 @@ pub struct StartBody {
     pub error: Option<String>,
     /// Whether a restored execution was one of the system's own.
     pub is_system_workflow: bool,
-    /// Who is to have made it.
-    pub created_by: Option<String>,
-    /// When it is to have been made.
-    pub created_at: Option<Timestamp>,
+    /// Who is to have made it, and when.
+    pub origin: Origin,
     /// When a restored execution started.
     pub started_at: Option<Timestamp>,
     /// When a restored execution ended.
@@ -48,7 +47,7 @@ impl StartBody {
     ///
     /// # Errors
     /// 400 for what is missing or not usable, 403 for what the caller may not say.
-    pub fn of(ctx: &Context<impl Db>, body: &Body) -> Result<Self> {
+    pub async fn of(db: &impl Db, scope: &Scope, body: &Body) -> Result<Self> {
         let mut start = Self {
             deployment_id: body.required_text("deployment_id")?.to_owned(),
             workflow_id: body.required_text("workflow_id")?.to_owned(),
@@ -60,7 +59,8 @@ impl StartBody {
         };
         // Accepted for old clients: an execution here waits for all that it has begun.
         body.integer("wait_after_fail")?;
-        start.demand_permissions(ctx, body)?;
+        start.origin = Origin::read(db, scope, body).await?;
+        start.demand_permissions(scope, body)?;
         start.read_restored(body)?;
         refuse_schedule(body)?;
         start.parameters = parameters(body)?;
@@ -69,6 +69,7 @@ impl StartBody {
 
     /// What the engine is asked for.
     pub fn request(&self) -> StartRequest {
+        let (created_by, created_at) = self.origin.clone().given();
         StartRequest {
             deployment_id: self.deployment_id.clone(),
             workflow_id: self.workflow_id.clone(),
@@ -78,32 +79,25 @@ impl StartBody {
             queue: self.queue,
             dry_run: self.dry_run,
             visibility: None,
-            created_by: self.created_by.clone(),
-            created_at: self.created_at,
+            created_by,
+            created_at,
         }
     }
 
-    fn demand_permissions(&self, ctx: &Context<impl Db>, body: &Body) -> Result<()> {
-        if body.get("created_by").is_some() {
-            ctx.allow(Permission::SetOwner)?;
-        }
-        if ["created_at", "started_at", "ended_at"]
-            .iter()
-            .any(|name| body.get(name).is_some())
-        {
-            ctx.allow(Permission::SetTimestamp)?;
+    fn demand_permissions(&self, scope: &Scope, body: &Body) -> Result<()> {
+        let says = |names: &[&str]| names.iter().any(|name| body.get(name).is_some());
+        if says(&["started_at", "ended_at"]) {
+            scope.demand(Permission::SetTimestamp)?;
         }
         let details = ["force_status", "id", "error", "is_system_workflow"];
-        if self.deployment_id.is_empty() || details.iter().any(|name| body.get(name).is_some()) {
-            ctx.allow(Permission::SetExecutionDetails)?;
+        if self.deployment_id.is_empty() || says(&details) {
+            scope.demand(Permission::SetExecutionDetails)?;
         }
         Ok(())
     }
 
     fn read_restored(&mut self, body: &Body) -> Result<()> {
         let owned = |name| body.filled_text(name).map(|text| text.map(str::to_owned));
-        self.created_by = owned("created_by")?;
-        self.created_at = body.zoned_time("created_at")?;
         if let Some(status) = body.filled_text("force_status")? {
             let known = Status::named(status)
                 .ok_or_else(|| Error::bad_parameters(format!("Invalid force_status: {status}")))?;

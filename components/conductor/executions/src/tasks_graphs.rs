@@ -3,10 +3,10 @@
 use crate::operations::new_operation;
 use windlass_core::Body;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
-use windlass_store::executions;
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, Timestamp, ids};
 use windlass_store::operations::NewOperation;
 use windlass_store::tasks_graphs::{self, CLIENTS, NewTasksGraph, TASKS_GRAPHS};
+use windlass_store::{executions, resource};
 
 /// `GET /tasks_graphs`: the graphs of an execution.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -31,7 +31,8 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let name = body.required_text("name")?;
     let execution_id = body.required_text("execution_id")?;
     let operations = body.list("operations")?;
-    let (id, created_at) = restored(ctx, &body)?;
+    let id = restored_id(&scope, &body)?;
+    let created_at = resource::created_at(&scope, &body)?.unwrap_or_else(Timestamp::now);
     let operations = operations
         .into_iter()
         .flatten()
@@ -70,28 +71,14 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         .await
 }
 
-/// The id and the time of a graph, which only a restored one brings along.
-fn restored(ctx: &Context<impl Db>, body: &Body) -> Result<(String, Timestamp)> {
-    let created_at = body.filled_text("created_at")?;
-    let id = body.filled_text("graph_id")?;
-    if id.is_some() {
-        ctx.allow(Permission::SetExecutionDetails)?;
-    }
-    if created_at.is_some() {
-        ctx.allow(Permission::SetTimestamp)?;
-    }
-    let id = match id {
-        Some(id) => {
-            ids::check_characters("graph_id", id)?;
-            id.to_owned()
-        }
-        None => ids::new_uuid(),
+/// The id of a graph, which only a restored one brings along.
+fn restored_id(scope: &Scope, body: &Body) -> Result<String> {
+    let Some(id) = body.filled_text("graph_id")? else {
+        return Ok(ids::new_uuid());
     };
-    Ok((
-        id,
-        body.zoned_time("created_at")?
-            .unwrap_or_else(Timestamp::now),
-    ))
+    scope.demand(Permission::SetExecutionDetails)?;
+    ids::check_characters("graph_id", id)?;
+    Ok(id.to_owned())
 }
 
 /// One of the operations that come with a graph.

@@ -1,7 +1,6 @@
 use super::*;
 use crate::labels::{self, Label};
 use crate::migrations;
-use crate::users;
 use serde_json::{Value, json};
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::{Db, NativeDb};

@@ -267,23 +267,6 @@ fn lists_follow_their_indexes() {
 }
 
 #[test]
-fn a_creator_is_called_as_they_are_stored() {
-    pollster::block_on(async {
-        let db = database().await;
-        db.execute(
-            "insert into users (username, password_hash, role, created_at)
-             values ('Ann', '', 'default', '')",
-            &[],
-        )
-        .await
-        .unwrap();
-        assert_eq!(crate::resource::username(&db, "ann").await.unwrap(), "Ann");
-        let refusal = crate::resource::username(&db, "zoe").await.unwrap_err();
-        assert_eq!(refusal.message(), "User zoe does not exist.");
-    });
-}
-
-#[test]
 fn a_row_is_read_as_it_was_written() {
     pollster::block_on(async {
         let db = database().await;

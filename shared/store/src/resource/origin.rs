@@ -1,7 +1,8 @@
 //! Where a restored resource comes from: another creator and another time of creation.
 
+use crate::users;
 use windlass_core::db::Db;
-use windlass_core::{Body, Error, Permission, Result, Scope, Timestamp, params};
+use windlass_core::{Body, Permission, Result, Scope, Timestamp};
 
 /// What a request says about the creation of what it makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,14 +18,11 @@ impl Origin {
     /// 403 without `set_timestamp` and `set_owner`; 400 for a time without a zone and for a user
     /// who does not exist.
     pub async fn read(db: &impl Db, scope: &Scope, body: &Body) -> Result<Self> {
-        if body.get("created_at").is_some() {
-            scope.demand(Permission::SetTimestamp)?;
-        }
-        let created_at = body.zoned_time("created_at")?;
+        let created_at = created_at(scope, body)?;
         let mut created_by = None;
         if let Some(name) = body.text("created_by")?.or(body.text("creator")?) {
             scope.demand(Permission::SetOwner)?;
-            created_by = Some(username(db, name).await?);
+            created_by = Some(users::creator(db, scope, name).await?);
         }
         Ok(Self {
             created_by,
@@ -48,16 +46,13 @@ impl Origin {
     }
 }
 
-/// The name of a user as it is stored, which may differ in letter case from what was given.
+/// The time of creation that a body names, for what has no creator of its own.
 ///
 /// # Errors
-/// 400 when there is no such user.
-pub async fn username(db: &impl Db, name: &str) -> Result<String> {
-    let sql = "select username from users where username = ?1";
-    match db.first(sql, params![name]).await? {
-        Some(row) => Ok(row.text(0)?.to_owned()),
-        None => Err(Error::bad_parameters(format!(
-            "User {name} does not exist."
-        ))),
+/// 403 without `set_timestamp`; 400 for a time without a zone.
+pub fn created_at(scope: &Scope, body: &Body) -> Result<Option<Timestamp>> {
+    if body.get("created_at").is_some() {
+        scope.demand(Permission::SetTimestamp)?;
     }
+    body.zoned_time("created_at")
 }

@@ -150,17 +150,6 @@ fn what_an_update_refers_to_has_to_exist() {
         assert!(demand_execution(&db, &harbour, execution).await.is_ok());
         let refusal = demand_execution(&db, &quay, execution).await.unwrap_err();
         assert_eq!(refusal.kind(), Kind::NotFound);
-        let sql = "insert into users (id, username, password_hash, role, created_at)
-             values (9, 'Ann', '', 'default', '2024')";
-        db.execute(sql, &[]).await.unwrap();
-        assert_eq!(
-            users::find_name(&db, &harbour, "ANN")
-                .await
-                .unwrap()
-                .as_deref(),
-            Some("Ann")
-        );
-        assert_eq!(users::find_name(&db, &harbour, "bob").await.unwrap(), None);
         let crane = find(&db, &harbour, "crane").await.unwrap();
         let same = demand_visibility(&db, &harbour, &crane, Visibility::Tenant).await;
         assert!(same.is_ok());

@@ -27,6 +27,7 @@ pub use upload::{
 use crate::counts;
 use crate::labels::LabelOwner;
 use windlass_core::list::{COMMON, Field, Resource, Search, concat};
+use crate::resource::fields::CREATED_AT;
 
 /// The `upload_blueprint` execution, nested as clients expect it.
 const UPLOAD_EXECUTION: &str = "(select json_object('id', e.id, 'workflow_id', e.workflow_id, \
@@ -56,7 +57,7 @@ static FIELDS: [Field; 18] = concat(
         ),
         Field::json("requirements", "t.requirements"),
         Field::text("description", "t.description"),
-        Field::text("created_at", "t.created_at"),
+        CREATED_AT,
         Field::text("updated_at", "t.updated_at"),
         Field::json("labels", LabelOwner::Blueprint.json_sql()),
         Field::text("state", "t.state"),

@@ -4,6 +4,7 @@
 //! blueprint share the rest. So rows keep their properties and name everything else as parts of plans.
 
 use crate::counts;
+use crate::resource::fields::{DEPLOYMENT_DISPLAY_NAME, DEPLOYMENT_ID};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
@@ -23,11 +24,8 @@ const BATCH_BYTES: usize = 256 << 10;
 static FIELDS: [Field; 26] = concat(
     &[
         Field::text("id", "t.id"),
-        Field::text("deployment_id", "t.deployment_id"),
-        Field::text(
-            "deployment_display_name",
-            "(select d.display_name from deployments d where d.key = t.deployment_key)",
-        ),
+        DEPLOYMENT_ID,
+        DEPLOYMENT_DISPLAY_NAME,
         Field::text(
             "blueprint_id",
             "(select d.blueprint_id from deployments d where d.key = t.deployment_key)",

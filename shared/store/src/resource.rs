@@ -4,6 +4,7 @@
 //! A table is declared as a [`Resource`] and gets a type for its rows, a [`TenantRow`]; the rest
 //! are functions on any such row. Each change is in the audit trail.
 
+pub mod fields;
 mod origin;
 
 pub use origin::{Origin, created_at};

@@ -5,6 +5,7 @@
 
 use crate::counts;
 use crate::deployments::move_to_site;
+use crate::resource::fields::CREATED_AT;
 use crate::resource::{self, Head, New, TenantRow};
 use serde::{Deserialize, Serialize};
 use windlass_core::db::{Tx, Value};
@@ -17,7 +18,7 @@ static FIELDS: [Field; 10] = concat(
         Field::text("location", "t.location ->> 'text'"),
         Field::real("latitude", "t.location ->> 'latitude'"),
         Field::real("longitude", "t.location ->> 'longitude'"),
-        Field::text("created_at", "t.created_at"),
+        CREATED_AT,
     ],
     &COMMON,
 );

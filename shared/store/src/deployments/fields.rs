@@ -3,6 +3,7 @@
 
 use crate::counts;
 use windlass_core::list::{COMMON, Field, Resource, Search, concat};
+use crate::resource::fields::CREATED_AT;
 
 use crate::labels::LabelOwner;
 use crate::plan_parts::{WORKFLOWS, object_part_sql, part_sql};
@@ -61,7 +62,7 @@ static HEAD: [Field; 30] = [
     Field::json("resource_tags", part_sql!("t", "resource_tags")),
     Field::text("permalink", "null"),
     Field::boolean("runtime_only_evaluation", "t.runtime_only_evaluation"),
-    Field::text("created_at", "t.created_at"),
+    CREATED_AT,
     Field::text("updated_at", "t.updated_at"),
     Field::text("create_execution", "t.create_execution"),
     Field::text("latest_execution", "t.latest_execution"),

@@ -11,6 +11,7 @@ pub use query::{EventQuery, Kinds};
 
 use crate::deployments::Owner;
 use crate::{audit, counts};
+use crate::resource::fields::{DEPLOYMENT_DISPLAY_NAME, DEPLOYMENT_ID};
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{Field, Fields, Page, Statement, page, total_sql};
 use windlass_core::{Result, Scope};
@@ -28,11 +29,8 @@ pub(crate) static FIELDS: Fields = Fields(&[
     Field::text("timestamp", "t.timestamp"),
     Field::text("reported_timestamp", "t.reported_timestamp"),
     Field::text("blueprint_id", "t.blueprint_id"),
-    Field::text("deployment_id", "t.deployment_id"),
-    Field::text(
-        "deployment_display_name",
-        "(select d.display_name from deployments d where d.key = t.deployment_key)",
-    ),
+    DEPLOYMENT_ID,
+    DEPLOYMENT_DISPLAY_NAME,
     Field::text("execution_id", "t.execution_id"),
     Field::text("execution_group_id", "t.execution_group_id"),
     Field::text("workflow_id", "t.workflow_id"),

@@ -4,17 +4,15 @@
 //! API.
 
 use crate::counts;
+use crate::resource::fields::{CREATED_AT, DEPLOYMENT_DISPLAY_NAME, DEPLOYMENT_ID};
 use windlass_core::list::{COMMON, Field, ListQuery, Resource, concat};
 
 static FIELDS: [Field; 24] = concat(
     &[
         Field::text("id", "t.id"),
         Field::text("workflow_id", "t.workflow_id"),
-        Field::text("deployment_id", "t.deployment_id"),
-        Field::text(
-            "deployment_display_name",
-            "(select d.display_name from deployments d where d.key = t.deployment_key)",
-        ),
+        DEPLOYMENT_ID,
+        DEPLOYMENT_DISPLAY_NAME,
         Field::text("blueprint_id", "t.blueprint_id"),
         Field::text("status", "t.status"),
         Field::text(
@@ -29,7 +27,7 @@ static FIELDS: [Field; 24] = concat(
         Field::json("parameters", "t.parameters"),
         Field::boolean("is_system_workflow", "t.is_system_workflow"),
         Field::boolean("is_dry_run", "t.is_dry_run"),
-        Field::text("created_at", "t.created_at"),
+        CREATED_AT,
         Field::text("started_at", "t.started_at"),
         Field::text("ended_at", "t.ended_at"),
         Field::text("scheduled_for", "t.scheduled_for"),

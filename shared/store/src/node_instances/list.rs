@@ -2,12 +2,13 @@
 
 use crate::counts;
 use windlass_core::list::{COMMON, Field, Resource, Search, concat};
+use crate::resource::fields::DEPLOYMENT_ID;
 
 static FIELDS: [Field; 18] = concat(
     &[
         Field::text("id", "t.id"),
         Field::text("node_id", "t.node_id"),
-        Field::text("deployment_id", "t.deployment_id"),
+        DEPLOYMENT_ID,
         Field::text("host_id", "t.host_id"),
         Field::integer("index", "t.\"index\""),
         Field::json("relationships", "t.relationships"),

@@ -1,5 +1,6 @@
 //! Operations as clients list and read them.
 
+use crate::resource::fields::CREATED_AT;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 static FIELDS: [Field; 15] = concat(
@@ -13,7 +14,7 @@ static FIELDS: [Field; 15] = concat(
         Field::text("manager_name", "t.manager_name"),
         Field::text("agent_name", "t.agent_name"),
         Field::text("tasks_graph_id", "t.tasks_graph_id"),
-        Field::text("created_at", "t.created_at"),
+        CREATED_AT,
     ],
     &COMMON,
 );

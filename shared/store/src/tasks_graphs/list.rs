@@ -1,5 +1,6 @@
 //! Tasks graphs as clients list and read them.
 
+use crate::resource::fields::CREATED_AT;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
 static FIELDS: [Field; 9] = concat(
@@ -7,7 +8,7 @@ static FIELDS: [Field; 9] = concat(
         Field::text("id", "t.id"),
         Field::text("name", "t.name"),
         Field::text("execution_id", "t.execution_id"),
-        Field::text("created_at", "t.created_at"),
+        CREATED_AT,
     ],
     &COMMON,
 );

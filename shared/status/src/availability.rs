@@ -100,27 +100,39 @@ struct Listed {
     created_at: Timestamp,
 }
 
+/// What the database tells: the catalogue's components, and the events that lasted on them.
+#[derive(Deserialize)]
+struct Found<C> {
+    components: Vec<C>,
+    lasting: Vec<Lasting>,
+}
+
 /// For each component of the catalogue its last twelve months.
 pub async fn by_component(db: &impl Db, now: Timestamp) -> Result<Vec<Availability>> {
     let months = months_until(now);
     let mut starts: Vec<i64> = months.iter().map(|month| month.begin_millis()).collect();
     starts.push(Month::of(now).after(1).begin_millis());
     let from = months.first().map_or(now, |month| month.begin());
-    let row = db
-        .first(
-            "select (select json_group_array(json_object('id', id, 'name', name,
+    let found: Option<Found<Listed>> = db
+        .first_json(
+            "select json_object(
+                 'components', (select json_group_array(json_object('id', id, 'name', name,
                      'region', coalesce(region, ''), 'created_at', created_at)) from (
                      select id, name, region, created_at from status_components
                      where retired_at is null order by position, id)),
-                 (select json_group_array(json_array(x.component_id, i.impact, i.started_at, i.ended_at))
+                 'lasting', (select json_group_array(
+                     json_array(x.component_id, i.impact, i.started_at, i.ended_at))
                   from status_incidents i join status_incident_components x on x.incident_id = i.id
-                  where i.impact = 3 and i.started_at < ?2 and (i.ended_at is null or i.ended_at > ?1))",
+                  where i.impact = 3 and i.started_at < ?2
+                      and (i.ended_at is null or i.ended_at > ?1)))",
             params![from, now],
         )
-        .await?
-        .ok_or_else(|| Error::internal("a select without a table answers one row"))?;
-    let components: Vec<Listed> = row.json(0)?;
-    let intervals = Intervals::new(row.json(1)?, now);
+        .await?;
+    let Found {
+        components,
+        lasting,
+    } = found.ok_or_else(|| Error::internal("a select without a table answers one row"))?;
+    let intervals = Intervals::new(lasting, now);
     let tell = |component: Listed| {
         let down = intervals.millis_of(component.id, OUTAGE, &starts);
         // What was recorded before a component was listed counts all the same.
@@ -164,18 +176,21 @@ fn months_until(now: Timestamp) -> Vec<Month> {
 pub async fn days(db: &impl Db, from_day: i64, to_day: i64, now: Timestamp) -> Result<Vec<Days>> {
     let (from, until) = (start_of(from_day), start_of(to_day.saturating_add(1)));
     let sql = format!(
-        "select (select json_group_array(id) from (select id from status_components
-                     where retired_at is null order by position, id)),
-             (select json_group_array(json_array(x.component_id, i.impact, i.started_at, i.ended_at))
+        "select json_object(
+             'components', (select json_group_array(id) from (select id from status_components
+                 where retired_at is null order by position, id)),
+             'lasting', (select json_group_array(
+                 json_array(x.component_id, i.impact, i.started_at, i.ended_at))
               from status_incidents i join status_incident_components x on x.incident_id = i.id
-              where i.started_at < min(?2, ?3) and (i.ended_at is null or i.ended_at > ?1) and {COUNTS})"
+              where i.started_at < min(?2, ?3) and (i.ended_at is null or i.ended_at > ?1)
+                  and {COUNTS}))"
     );
-    let row = db
-        .first(&sql, params![from, until, now])
-        .await?
-        .ok_or_else(|| Error::internal("a select without a table answers one row"))?;
-    let components: Vec<i64> = row.json(0)?;
-    let intervals = Intervals::new(row.json(1)?, now);
+    let found: Option<Found<i64>> = db.first_json(&sql, params![from, until, now]).await?;
+    let Found {
+        components,
+        lasting,
+    } = found.ok_or_else(|| Error::internal("a select without a table answers one row"))?;
+    let intervals = Intervals::new(lasting, now);
     let starts: Vec<i64> = (from_day..=to_day.saturating_add(1))
         .map(|day| day.saturating_mul(DAY))
         .collect();

@@ -97,8 +97,14 @@ pub async fn set_inputs(
         use OperationState::{Failed, Pending, Rescheduled};
         matches!(state, Pending | Rescheduled | Failed)
     });
+    #[derive(Deserialize)]
+    struct Again {
+        key: i64,
+        parameters: Value,
+    }
     let sql = format!(
-        "select key, parameters from operations
+        "select json_group_array(json_object('key', key, 'parameters', json(parameters)))
+         from operations
          where execution_key in (
                  select key from executions where deployment_key = ?1 and status in {executions})
            and state in {operations}
@@ -106,9 +112,14 @@ pub async fn set_inputs(
            and parameters ->> '$.task_kwargs.kwargs.__cloudify_context.operation.name' = ?3"
     );
     let about = params![deployment.key, &declared.node_id, &declared.operation];
-    let rows = tx.query(&sql, about).await?;
-    for row in &rows {
-        let mut parameters: Value = row.json(1)?;
+    let again: Option<Vec<Again>> = tx.first_json(&sql, about).await?;
+    let again = again.unwrap_or_default();
+    let count = again.len();
+    for Again {
+        key,
+        mut parameters,
+    } in again
+    {
         let Some(Value::Object(kwargs)) = parameters.pointer_mut("/task_kwargs/kwargs") else {
             continue;
         };
@@ -118,10 +129,10 @@ pub async fn set_inputs(
         }
         tx.execute(
             "update operations set parameters = ?2, updated_at = ?3 where key = ?1",
-            params![row.integer(0)?, &parameters, Timestamp::now()],
+            params![key, &parameters, Timestamp::now()],
         )
         .await?;
     }
     audit::insert(tx, scope, "operations", "Deployment", &deployment.id).await?;
-    Ok(rows.len())
+    Ok(count)
 }

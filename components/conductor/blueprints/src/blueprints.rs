@@ -99,11 +99,7 @@ pub async fn show(
     id: &str,
     status: u16,
 ) -> Result<Response> {
-    let mut response = ctx
-        .one(&BLUEPRINTS, scope, id, "t.id = {}", [id.into()])
-        .await?;
-    response.status = status;
-    Ok(response)
+    ctx.show(&BLUEPRINTS, scope, id, status).await
 }
 
 /// The changes that an update asks for, as far as they can be checked without the blueprint.

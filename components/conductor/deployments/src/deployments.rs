@@ -51,8 +51,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
         &DEPLOYMENT_SHALLOW
     };
     let id = ctx.path("deployment_id");
-    ctx.one(resource, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(resource, &scope, id, 200).await
 }
 
 /// The answer of a change: the deployment as it is now, with the fields that `_include` names.
@@ -62,11 +61,7 @@ pub async fn show(
     id: &str,
     status: u16,
 ) -> Result<Response> {
-    let mut response = ctx
-        .one(&DEPLOYMENT, scope, id, "t.id = {}", [id.into()])
-        .await?;
-    response.status = status;
-    Ok(response)
+    ctx.show(&DEPLOYMENT, scope, id, status).await
 }
 
 /// `DELETE /deployments/{deployment_id}`: the deployment and all that belongs to it go at once.

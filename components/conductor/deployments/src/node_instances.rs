@@ -39,9 +39,7 @@ pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
         .query_bool("_evaluate_functions")?
         .unwrap_or(false)
     {
-        return ctx
-            .one(&NODE_INSTANCE, &scope, id, "t.id = {}", [id.into()])
-            .await;
+        return ctx.show(&NODE_INSTANCE, &scope, id, 200).await;
     }
     let found = instances::find(&ctx.db, &scope, id).await?;
     let mut query = ListQuery::everything();
@@ -155,8 +153,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
             instances::save(db, &scope, &record).await
         })
         .await?;
-    ctx.one(&NODE_INSTANCE, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&NODE_INSTANCE, &scope, id, 200).await
 }
 
 /// A version above the stored one passes, as it always did.

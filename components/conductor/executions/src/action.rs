@@ -24,8 +24,7 @@ pub async fn act(ctx: &Context<impl Db>) -> Result<Response> {
         .transaction(async |tx| control::act(tx, &scope, action, id, Timestamp::now()).await)
         .await?;
     platform::nudge();
-    ctx.one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&EXECUTIONS, &scope, id, 200).await
 }
 
 /// `PATCH /executions/{execution_id}`: whoever runs an execution reports its status.
@@ -47,6 +46,5 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         })
         .await?;
     platform::nudge();
-    ctx.one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&EXECUTIONS, &scope, id, 200).await
 }

@@ -28,8 +28,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::ExecutionGet)?;
     let id = ctx.path("execution_id");
-    ctx.one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&EXECUTIONS, &scope, id, 200).await
 }
 
 /// `GET /executions/{execution_id}/should-start`: whether nothing is in its way, as a bare truth

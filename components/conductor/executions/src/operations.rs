@@ -86,8 +86,7 @@ pub async fn bulk_action(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let id = ctx.path("operation_id");
-    ctx.one(&OPERATIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&OPERATIONS, &scope, id, 200).await
 }
 
 /// `PUT /operations/{operation_id}`: adds one to a graph.
@@ -107,13 +106,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
             operations::create(tx, &scope, &execution, &graph, &operation).await
         })
         .await?;
-    let stored = ctx
-        .one(&OPERATIONS, &scope, id, "t.id = {}", [id.into()])
-        .await?;
-    Ok(Response {
-        status: 201,
-        ..stored
-    })
+    ctx.show(&OPERATIONS, &scope, id, 201).await
 }
 
 /// `PATCH /operations/{operation_id}`: moves one to a state. When its own execution does so,
@@ -138,8 +131,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         })
         .await?;
     // The original answers an empty object; the operation is more than clients ask for.
-    ctx.one(&OPERATIONS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&OPERATIONS, &scope, id, 200).await
 }
 
 /// `DELETE /operations/{operation_id}`: forgets one.

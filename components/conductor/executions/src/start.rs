@@ -32,14 +32,7 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
         })
         .await?;
     platform::nudge();
-    let id = id.as_str();
-    let stored = ctx
-        .one(&EXECUTIONS, &scope, id, "t.id = {}", [id.into()])
-        .await?;
-    Ok(Response {
-        status: 201,
-        ..stored
-    })
+    ctx.show(&EXECUTIONS, &scope, &id, 201).await
 }
 
 /// Stores an execution as it ended elsewhere.

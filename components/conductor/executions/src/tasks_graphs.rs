@@ -51,14 +51,7 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
             tasks_graphs::create(tx, &scope, &execution, &graph, &operations).await
         })
         .await?;
-    let key = id.as_str();
-    let stored = ctx
-        .one(&TASKS_GRAPHS, &scope, key, "t.id = {}", [key.into()])
-        .await?;
-    Ok(Response {
-        status: 201,
-        ..stored
-    })
+    ctx.show(&TASKS_GRAPHS, &scope, &id, 201).await
 }
 
 /// `PATCH /tasks_graphs/{tasks_graph_id}`: accepts a state, which no answer of the original ever
@@ -67,8 +60,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let id = ctx.path("tasks_graph_id");
     Body::of(ctx)?.required_text("state")?;
-    ctx.one(&TASKS_GRAPHS, &scope, id, "t.id = {}", [id.into()])
-        .await
+    ctx.show(&TASKS_GRAPHS, &scope, id, 200).await
 }
 
 /// The id of a graph, which only a restored one brings along.

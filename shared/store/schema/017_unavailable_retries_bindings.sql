@@ -31,6 +31,9 @@ end;
 update instance_counts set unavailable = (select count(*) from node_instances i
     where i.deployment_key = instance_counts.deployment_key and i.is_status_check_ok is not 1);
 
+-- What whoever runs a tasks graph says of it. The column `state` is the engine's own.
+alter table tasks_graphs add column reported_state text;
+
 -- Another try may wait for longer than a day: for a part to be delivered, say. A year is the longest wait.
 update config set schema = json_set(schema, '$.maximum', 31536000) where name = 'task_retry_interval';
 

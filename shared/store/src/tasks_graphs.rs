@@ -134,6 +134,22 @@ pub async fn save_state(tx: &impl Tx, graph: &TasksGraph, state: &str) -> Result
     .await
 }
 
+/// Keeps what whoever runs a graph says of it: any text. It means nothing to the engine, which has
+/// a state of its own.
+pub async fn report_state(
+    tx: &impl Tx,
+    scope: &Scope,
+    graph: &TasksGraph,
+    state: &str,
+) -> Result<()> {
+    tx.execute(
+        "update tasks_graphs set reported_state = ?2 where key = ?1",
+        params![graph.key, state],
+    )
+    .await?;
+    audit::insert(tx, scope, "operations", "TasksGraph", &graph.id).await
+}
+
 /// 409 for an id that is taken, and every other error as it is.
 pub(crate) fn taken(error: Error, what: &str, id: &str) -> Error {
     if error.is_unique_violation() {

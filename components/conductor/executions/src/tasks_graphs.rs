@@ -54,12 +54,22 @@ pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.show(&TASKS_GRAPHS, &scope, &id, 201).await
 }
 
-/// `PATCH /tasks_graphs/{tasks_graph_id}`: accepts a state, which no answer of the original ever
-/// shows and nothing here asks for.
+/// `PATCH /tasks_graphs/{tasks_graph_id}`: keeps the state that is reported, any text. The original
+/// accepts it and forgets it.
 pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let id = ctx.path("tasks_graph_id");
-    Body::of(ctx)?.required_text("state")?;
+    let body = Body::of(ctx)?;
+    let state = body.required_text("state")?;
+    ctx.include(&TASKS_GRAPHS)?;
+    ctx.db
+        .transaction(async |tx| {
+            let graph = tasks_graphs::find(tx, &scope, id).await?;
+            let execution = executions::find(tx, &scope, &graph.execution_id).await?;
+            scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
+            tasks_graphs::report_state(tx, &scope, &graph, state).await
+        })
+        .await?;
     ctx.show(&TASKS_GRAPHS, &scope, id, 200).await
 }
 

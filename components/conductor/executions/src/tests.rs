@@ -438,6 +438,22 @@ fn what_an_operation_stands_for_happens_when_its_execution_reports_it() {
             .get(VERA, "/tasks_graphs?execution_id=runner&name=main")
             .await;
         assert_eq!(graphs["items"][0]["id"], graph["id"]);
+        assert_eq!(graph["state"], Value::Null);
+        let path = format!("/tasks_graphs/{}", graph["id"].as_str().unwrap());
+        for (caller, path, body, status) in [
+            (OMAR, path.as_str(), json!({}), 400),
+            (OMAR, "/tasks_graphs/none", json!({ "state": "x" }), 404),
+            (STRANGER, path.as_str(), json!({ "state": "x" }), 404),
+            (RUNNER, path.as_str(), json!({ "state": "finished" }), 200),
+        ] {
+            application
+                .call(caller, Method::PATCH, path, body, status)
+                .await;
+        }
+        let graphs = application
+            .get(VERA, "/tasks_graphs?execution_id=runner&state=finished")
+            .await;
+        assert_eq!(graphs["items"][0]["state"], "finished");
         for (caller, id, state, status) in [
             (OMAR, "set", "started", 200),
             (RUNNER, "set", "succeeded", 200),

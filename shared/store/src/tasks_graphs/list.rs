@@ -3,11 +3,12 @@
 use crate::resource::fields::CREATED_AT;
 use windlass_core::list::{COMMON, Field, Resource, concat};
 
-static FIELDS: [Field; 9] = concat(
+static FIELDS: [Field; 10] = concat(
     &[
         Field::text("id", "t.id"),
         Field::text("name", "t.name"),
         Field::text("execution_id", "t.execution_id"),
+        Field::text("state", "t.reported_state"),
         CREATED_AT,
     ],
     &COMMON,

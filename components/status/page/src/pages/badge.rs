@@ -6,6 +6,7 @@ use crate::view;
 use maud::{Markup, html};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result, Scope};
+use windlass_status::direction::without_turns;
 use windlass_status::overview::{self, Current, Listed, State};
 
 /// The width of a letter, about; the picture has no font of its own.
@@ -92,16 +93,18 @@ const fn colour(state: State) -> &'static str {
 }
 
 fn picture(name: &str, text: &str, colour: &str) -> Markup {
+    let name = without_turns(name);
     let name: String = match name.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.to_owned(),
+        None => name.into_owned(),
     };
     let width = |text: &str| text.chars().count() * LETTER + 12;
     let (left, right) = (width(&name), width(text));
     html! {
         svg xmlns="http://www.w3.org/2000/svg" width=(left + right) height="20" role="img"
             font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle" fill="#fff" {
-            title { (name) ": " (text) }
+            // Between the two characters a name has its own direction.
+            title { "\u{2068}" (name) "\u{2069}: " (text) }
             clipPath id="r" { rect width=(left + right) height="20" rx="4" {} }
             g clip-path="url(#r)" {
                 rect width=(left) height="20" fill="#3b4252" {}
@@ -121,8 +124,13 @@ mod tests {
     fn a_badge_is_well_formed_whatever_a_component_is_called() {
         let name = format!("<b>&\"{}", "é".repeat(50));
         let text = picture(&name, "Outage", "#000").into_string();
-        assert!(text.contains("<title>&lt;b&gt;&amp;&quot;éé"), "{text}");
-        assert!(text.contains("é…: Outage</title>"), "{text}");
+        assert!(
+            text.contains("<title>\u{2068}&lt;b&gt;&amp;&quot;éé"),
+            "{text}"
+        );
+        assert!(text.contains("é…\u{2069}: Outage</title>"), "{text}");
         assert!(!text.contains("<b>"));
+        let text = picture("a\u{202e}b", "Outage", "#000").into_string();
+        assert!(text.contains(">ab</text>"), "{text}");
     }
 }

@@ -39,6 +39,11 @@ const PARTS: [&str; 6] = [
     "node_instance",
     "operation_name",
 ];
+/// Whether values of this type name an object, such as a deployment or a node.
+pub(crate) fn names_object(kind: &str) -> bool {
+    kind == "secret_key" || OWNERS.contains(&kind) || PARTS.contains(&kind)
+}
+
 /// Constraints that need a search. They are for types that name objects.
 const SEARCHES: [&str; 6] = [
     "filter_id",

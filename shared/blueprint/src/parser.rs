@@ -90,7 +90,7 @@ impl Importer for NoImports {
 
 /// The built-in types as a version of the language has them. The version is written as in `1_4`.
 pub fn built_in_types(version: &str) -> Value {
-    imports::built_in(Version::numbered(version)).to_value()
+    builtin::current(Version::numbered(version)).to_value()
 }
 
 /// Reads a blueprint: the main file and everything that it imports become a plan.

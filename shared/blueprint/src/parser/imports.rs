@@ -8,7 +8,7 @@ mod names;
 
 use super::schema::{self, map};
 use super::version::{self, Version};
-use super::{BUILTIN, Importer, plugin_imports};
+use super::{Importer, builtin, plugin_imports};
 use crate::archive::Tree;
 use crate::error::{Error, Result, Under};
 use crate::yaml::{self, Node, Position};
@@ -28,8 +28,6 @@ const MAX_DEPTH: usize = 30;
 const MAX_FILES: usize = 500;
 /// The name under which the built-in types are imported.
 const BUILTIN_NAME: &str = "cloudify/types/types.yaml";
-
-const BUILTIN_TYPES: &str = include_str!("../builtin/types.yaml");
 
 /// The merged sections of a blueprint and its imports.
 pub(super) struct Document {
@@ -143,12 +141,18 @@ impl<'a> Reader<'a> {
         if let Some(id) = target.strip_prefix("blueprint:") {
             return self.other_blueprint(found, &import, id);
         }
+        let version = found.version;
+        if let Some(number) = builtin::number_of(target) {
+            return add_built_in(found, &import, || builtin::published(&number, version));
+        }
         if is_url(target) {
             return Err(import.not_found());
         }
         match find(parent, target) {
             Some(path) => self.file(found, &import, path),
-            None if is_builtin_name(target) => add_built_in(found, &import),
+            None if is_builtin_name(target) => {
+                add_built_in(found, &import, || builtin::current(version))
+            }
             None => Err(import.not_found()),
         }
     }
@@ -286,21 +290,16 @@ impl<'i, 't> Import<'i, 't> {
     }
 }
 
-/// Adds the built-in types. They need not be in the archive.
-fn add_built_in<'t>(found: &mut Found<'t>, import: &Import<'_, 't>) -> Result<()> {
+/// Adds the built-in types, unless they are there. They need not be in the archive.
+fn add_built_in<'t>(
+    found: &mut Found<'t>,
+    import: &Import<'_, 't>,
+    types: impl FnOnce() -> Node,
+) -> Result<()> {
     let parent = import.parent;
     if found.has(BUILTIN_NAME, "", parent)? {
         return check_builtin(&import.namespace, &parent.namespace);
     }
     let origin = import.origin(parent.files.clone(), BUILTIN_NAME);
-    let types = built_in(found.version);
-    found.add(types, origin, &parent.namespace, import.properties)
-}
-
-/// The built-in types in the form of this version of the language.
-pub(super) fn built_in(version: Version) -> Node {
-    let types = yaml::load(BUILTIN_TYPES.as_bytes(), BUILTIN).ok().flatten();
-    let mut types = types.unwrap_or_else(|| Node::empty(Position::default()));
-    super::builtin::fit(&mut types, version);
-    types
+    found.add(types(), origin, &parent.namespace, import.properties)
 }

@@ -8,7 +8,6 @@ const LIMITS: Limits = Limits {
     max_files: 50,
     max_unpacked_bytes: 1 << 20,
     max_depth: 10,
-    max_ratio: 200,
     max_yaml_bytes: 1 << 20,
 };
 

@@ -1,8 +1,8 @@
 //! Uploaded archives. Their format is recognised by the content, they are read from one end to the
 //! other, and nothing in them is trusted.
 //!
-//! Only the data that the parser needs is kept: the text of YAML files, and the names of all
-//! others. The archive and its other files are never in memory as a whole. Limits are counted on
+//! Only what the parser may need is kept: texts, because any file can be imported, and the names of
+//! all others. The archive and its other files are never in memory as a whole. Limits are counted on
 //! the data that comes out of the decompressor, so an archive that claims to be small is refused as
 //! early as one that says how large it is.
 
@@ -11,6 +11,7 @@ mod names;
 mod tree;
 mod unpack;
 
+pub use names::{is_left_by_macos, tar_name, zip_name};
 pub use tree::Tree;
 pub use unpack::{tar_reader, unpack, unpack_from};
 
@@ -25,10 +26,9 @@ pub struct Limits {
     pub max_unpacked_bytes: u64,
     /// How many directories may be inside each other.
     pub max_depth: usize,
-    /// How many bytes all YAML files may have together. They are kept in memory.
+    /// How many bytes all YAML files may have together. They are kept in memory, and as far as there
+    /// is room, other texts with them.
     pub max_yaml_bytes: u64,
-    /// How many times larger than the archive its content may be.
-    pub max_ratio: u64,
 }
 
 impl Default for Limits {
@@ -38,7 +38,6 @@ impl Default for Limits {
             max_unpacked_bytes: 50 * 1024 * 1024,
             max_depth: 64,
             max_yaml_bytes: 16 * 1024 * 1024,
-            max_ratio: 200,
         }
     }
 }
@@ -120,12 +119,10 @@ pub enum ArchiveError {
     TooLarge(u64),
     /// The YAML files have more bytes than this limit.
     TooMuchYaml(u64),
-    /// The content is so much larger than the archive that it can only be an attack.
-    Bomb,
+    /// A file is compressed in a way that is not read. The number is that of the zip format.
+    UnknownMethod(u16),
     /// A name leads out of the directory, or cannot be the name of a file.
     BadName(String),
-    /// Two names differ only in letter case or in the Unicode form of their letters.
-    SameName(String, String),
     /// A link leads out of the directory.
     BadLink(String),
     /// An entry is a device or something else that is neither a file nor a directory.
@@ -143,15 +140,14 @@ impl fmt::Display for ArchiveError {
             Self::NotOneDirectory => f.write_str("Archive must contain exactly 1 directory"),
             Self::TooManyFiles(limit) => write!(f, "Archive holds more than {limit} files"),
             Self::TooLarge(limit) => write!(f, "Archive unpacks to more than {limit} bytes"),
-            Self::Bomb => f.write_str("Archive unpacks to far more than its own size"),
+            Self::UnknownMethod(number) => write!(
+                f,
+                "Archive holds files that are compressed with {}; supported are deflate and bzip2",
+                method_name(*number)
+            ),
             Self::TooMuchYaml(limit) => {
                 write!(f, "Archive holds more than {limit} bytes of YAML files")
             }
-            Self::SameName(one, other) => write!(
-                f,
-                "Archive holds names that differ in letter case or in the form of their letters \
-                 only: {one} and {other}"
-            ),
             Self::BadName(name) => write!(f, "Archive holds a file with an illegal name: {name}"),
             Self::BadLink(name) => {
                 write!(
@@ -167,6 +163,22 @@ impl fmt::Display for ArchiveError {
             }
         }
     }
+}
+
+/// The name of a compression method of zip archives.
+fn method_name(number: u16) -> String {
+    let name = match number {
+        1 => "shrink",
+        2..=5 => "reduce",
+        6 => "implode",
+        9 => "deflate64",
+        14 => "LZMA",
+        93 => "Zstandard",
+        95 => "XZ",
+        98 => "PPMd",
+        _ => return format!("method {number}"),
+    };
+    name.to_owned()
 }
 
 impl std::error::Error for ArchiveError {}

@@ -6,7 +6,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, Read, Seek, Write};
 use tar::{Builder, EntryType, Header};
-use windlass_blueprint::archive::{Format, HEAD, recognise, tar_reader};
+use windlass_blueprint::archive::{
+    Format, HEAD, is_left_by_macos, recognise, tar_name, tar_reader, zip_name,
+};
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, blob, platform};
 use windlass_store::blobs::{LooseBlobs, NewBlob};
@@ -78,8 +80,8 @@ impl<'a, D: Db> Rebuilt<'a, D> {
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
             let kind = entry.header().entry_type();
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            if kind.is_pax_global_extensions() || self.is_icon(&name) {
+            let name = tar_name(&entry.path_bytes());
+            if kind.is_pax_global_extensions() || is_left_by_macos(&name) || self.is_icon(&name) {
                 continue;
             }
             let mut header = Header::new_gnu();
@@ -119,13 +121,13 @@ impl<'a, D: Db> Rebuilt<'a, D> {
             .map_err(damaged)?;
         while let (Some(measured), Some(file)) = (sizes.next(), contents.next()) {
             let (mut measured, mut file) = (measured.map_err(damaged)?, file.map_err(damaged)?);
-            let name = String::from_utf8_lossy(file.name_raw()).into_owned();
-            if self.is_icon(&name) {
+            let name = zip_name(&file);
+            if is_left_by_macos(&name) || self.is_icon(&name) {
                 continue;
             }
             let mode = file.unix_mode();
             let mut header = Header::new_gnu();
-            if file.is_dir() {
+            if file.is_dir() || name.ends_with('/') {
                 header.set_mode(mode.unwrap_or(0o755) & 0o777);
                 header.set_entry_type(EntryType::Directory);
                 self.file(header, &name, 0, &mut io::empty()).await?;
@@ -138,7 +140,7 @@ impl<'a, D: Db> Rebuilt<'a, D> {
                 content.read_to_end(&mut target).map_err(damaged)?;
                 header.set_entry_type(EntryType::Symlink);
                 header.set_size(0);
-                let target = String::from_utf8_lossy(&target).into_owned();
+                let target = tar_name(&target);
                 self.builder
                     .append_link(&mut header, &name, target)
                     .map_err(damaged)?;

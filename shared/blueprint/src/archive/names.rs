@@ -1,9 +1,40 @@
-//! The names in an archive must also be possible on a disk: one directory at the top, no file at
-//! the place of a directory, and no two names that some file systems do not tell apart.
+//! The names in an archive: how they are read, and that they are possible on a disk: one directory at
+//! the top, and no file at the place of a directory.
 
 use super::ArchiveError;
 use std::collections::{BTreeMap, BTreeSet};
-use unicode_normalization::UnicodeNormalization;
+use std::io::Read;
+use zip::read::ZipFile;
+
+/// The name of a file in a zip. It is UTF-8, also where the zip does not say so, or else has the
+/// letters of the first PCs. Windows separates folders by `\`.
+pub fn zip_name<R: Read>(file: &ZipFile<'_, R>) -> String {
+    let raw = file.name_raw();
+    let name = match std::str::from_utf8(raw) {
+        Ok(name) => name.to_owned(),
+        Err(_) => file.name().map_or_else(|_| one_by_one(raw), String::from),
+    };
+    name.replace('\\', "/")
+}
+
+/// The name of a file in a tar, whose format says nothing about letters. What is not UTF-8 is read
+/// byte by byte, so that different names stay different.
+pub fn tar_name(raw: &[u8]) -> String {
+    std::str::from_utf8(raw).map_or_else(|_| one_by_one(raw), str::to_owned)
+}
+
+fn one_by_one(raw: &[u8]) -> String {
+    raw.iter().copied().map(char::from).collect()
+}
+
+/// Whether a file is not a part of the blueprint: macOS puts its notes about files beside the
+/// directory.
+pub fn is_left_by_macos(name: &str) -> bool {
+    let mut parts = name.split('/').filter(|part| !matches!(*part, "" | "."));
+    let top = parts.next().unwrap_or_default();
+    let is_alone = parts.next().is_none();
+    top == "__MACOSX" || (is_alone && (top.starts_with("._") || top == ".DS_Store"))
+}
 
 /// The names that were found so far.
 #[derive(Default)]
@@ -11,14 +42,8 @@ pub(super) struct Names {
     tops: BTreeSet<String>,
     /// Whether there is a file beside the directory at the top.
     file_at_top: bool,
-    /// The names by their folded form. Two names with the same form are the same to some file
-    /// systems.
-    by_folded: BTreeMap<String, Seen>,
-}
-
-struct Seen {
-    name: String,
-    is_directory: bool,
+    /// The names, and whether each is one of a directory.
+    known: BTreeMap<String, bool>,
 }
 
 impl Names {
@@ -62,16 +87,14 @@ impl Names {
     /// Adds one name, and tells whether it was there before.
     fn note(&mut self, parts: &[&str], is_directory: bool) -> Result<bool, ArchiveError> {
         let name = parts.join("/");
-        let folded = folded(&name);
-        match self.by_folded.get(&folded) {
+        match self.known.get(&name) {
             None => {
-                self.by_folded.insert(folded, Seen { name, is_directory });
+                self.known.insert(name, is_directory);
                 Ok(false)
             }
-            Some(seen) if seen.name != name => Err(ArchiveError::SameName(seen.name.clone(), name)),
             // A file may occur twice, as in a tar file that was appended to. A file at the place of a
             // directory is refused.
-            Some(seen) if seen.is_directory != is_directory => Err(ArchiveError::BadName(name)),
+            Some(known) if *known != is_directory => Err(ArchiveError::BadName(name)),
             Some(_) => Ok(true),
         }
     }
@@ -83,14 +106,4 @@ impl Names {
         }
         Ok(())
     }
-}
-
-/// The folded form of a name: without letter case, and with Unicode in its normal form.
-fn folded(name: &str) -> String {
-    if name.is_ascii() {
-        return name.to_ascii_lowercase();
-    }
-    let lower = name.nfkc().collect::<String>().to_lowercase();
-    // Lower case letters may have to be put into the normal form again.
-    lower.nfkc().collect()
 }

@@ -1,14 +1,19 @@
 //! Reading the entries of zip and tar archives.
 
 use super::guard::Guarded;
-use super::names::Names;
+use super::names::{Names, is_left_by_macos, tar_name, zip_name};
 use super::{ArchiveError, Format, HEAD, Limits, Tree, recognise};
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use zip::result::ZipError;
 
 /// How many bytes are read before the next pause.
 const STEP: usize = 1 << 20;
+
+/// How many bytes a file may have that is kept although its name does not end as that of a YAML file.
+/// No larger one could be read as YAML.
+const MAX_TEXT: usize = 4 << 20;
 
 /// Unpacks an archive that is in memory. It must hold exactly one directory, which is left out of
 /// all names.
@@ -28,14 +33,12 @@ pub async fn unpack_from<R: Read + Seek + Clone>(
     limits: &Limits,
     pause: impl AsyncFn(),
 ) -> Result<Tree, ArchiveError> {
-    let size = source.seek(SeekFrom::End(0)).map_err(damaged)?;
-    source.rewind().map_err(damaged)?;
     let mut head = Vec::with_capacity(HEAD);
     let mut beginning = source.by_ref().take(HEAD as u64);
     beginning.read_to_end(&mut head).map_err(damaged)?;
     source.rewind().map_err(damaged)?;
     let format = recognise(&head).ok_or(ArchiveError::Unrecognised)?;
-    let mut unpacking = Unpacking::new(size, limits, pause);
+    let mut unpacking = Unpacking::new(limits, pause);
     match tar_reader(source.clone(), format) {
         Some(reader) => unpacking.read_tar(reader).await?,
         None => unpacking.read_zip(source).await?,
@@ -62,10 +65,10 @@ struct Unpacking<'a, P> {
     pause: P,
     /// How many more bytes may come out of the archive.
     left: u64,
-    /// Whether `left` was computed from the ratio, not from the limit of bytes.
-    by_ratio: bool,
-    /// How many more bytes of YAML may be kept.
-    yaml_left: u64,
+    /// How many more bytes of texts may be kept.
+    texts_left: u64,
+    /// How many bytes of texts were kept that are not called YAML.
+    others: u64,
     /// How many bytes were read since the last pause.
     since_pause: usize,
     entries: usize,
@@ -74,17 +77,13 @@ struct Unpacking<'a, P> {
 }
 
 impl<'a, P: AsyncFn()> Unpacking<'a, P> {
-    fn new(archive_bytes: u64, limits: &'a Limits, pause: P) -> Self {
-        // Small files often compress very well, so up to 1 MB the ratio does not count.
-        let by_ratio = archive_bytes
-            .saturating_mul(limits.max_ratio)
-            .max(1024 * 1024);
+    fn new(limits: &'a Limits, pause: P) -> Self {
         Self {
             limits,
             pause,
-            left: by_ratio.min(limits.max_unpacked_bytes),
-            by_ratio: by_ratio < limits.max_unpacked_bytes,
-            yaml_left: limits.max_yaml_bytes,
+            left: limits.max_unpacked_bytes,
+            texts_left: limits.max_yaml_bytes,
+            others: 0,
             since_pause: 0,
             entries: 0,
             names: Names::default(),
@@ -112,9 +111,11 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
                 file.header_start(),
                 begin.saturating_add(file.compressed_size()),
             ));
-            let name = utf8(file.name_raw())?.to_owned();
+            let name = zip_name(&file);
             let kind = file.unix_mode().unwrap_or(0) & 0o170_000;
-            if file.is_dir() || name.ends_with('/') {
+            if is_left_by_macos(&name) {
+                self.count()?;
+            } else if file.is_dir() || name.ends_with('/') {
                 self.directory(&name)?;
             } else if kind == 0o120_000 {
                 let mut target = Vec::new();
@@ -122,7 +123,7 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
                     .take(4096)
                     .read_to_end(&mut target)
                     .map_err(damaged)?;
-                self.link(&name, utf8(&target)?, true)?;
+                self.link(&name, &tar_name(&target), true)?;
             } else if matches!(kind, 0 | 0o100_000) {
                 self.file(&name, &mut file).await?;
             } else {
@@ -153,12 +154,14 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
             if kind.is_pax_global_extensions() {
                 continue;
             }
-            let name = utf8(&entry.path_bytes())?.to_owned();
-            if kind.is_dir() {
+            let name = tar_name(&entry.path_bytes());
+            if is_left_by_macos(&name) {
+                self.count()?;
+            } else if kind.is_dir() {
                 self.directory(&name)?;
             } else if kind.is_symlink() || kind.is_hard_link() {
                 let target = entry.link_name_bytes().unwrap_or_default();
-                let target = utf8(&target)?.to_owned();
+                let target = tar_name(&target);
                 self.link(&name, &target, kind.is_symlink())?;
             } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
                 self.file(&name, &mut entry).await?;
@@ -205,11 +208,11 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
         let Some((_, rest)) = parts.split_first() else {
             return Err(ArchiveError::BadName(name.to_owned()));
         };
-        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-        let mut kept = Vec::new();
+        let is_yaml = is_called_yaml(name);
+        let mut kept = Some(Vec::new());
         let mut buffer = vec![0; 32 << 10];
         loop {
-            let length = content.read(&mut buffer).map_err(damaged)?;
+            let length = content.read(&mut buffer).map_err(not_read)?;
             let bytes = buffer.get(..length).unwrap_or_default();
             if bytes.is_empty() {
                 break;
@@ -217,37 +220,63 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
             self.left = self
                 .left
                 .checked_sub(length as u64)
-                .ok_or(match self.by_ratio {
-                    true => ArchiveError::Bomb,
-                    false => ArchiveError::TooLarge(self.limits.max_unpacked_bytes),
-                })?;
-            if is_yaml {
-                self.yaml_left = self
-                    .yaml_left
-                    .checked_sub(length as u64)
-                    .ok_or(ArchiveError::TooMuchYaml(self.limits.max_yaml_bytes))?;
-                kept.extend_from_slice(bytes);
-            }
+                .ok_or(ArchiveError::TooLarge(self.limits.max_unpacked_bytes))?;
+            kept = match kept {
+                Some(text) if is_yaml => Some(self.keep_yaml(text, bytes)?),
+                Some(text) => self.keep_text(text, bytes),
+                None => None,
+            };
             self.step(length).await;
         }
-        kept.shrink_to_fit();
-        self.tree.insert(rest.join("/"), is_yaml.then_some(kept));
+        if let Some(text) = &mut kept {
+            text.shrink_to_fit();
+        }
+        self.tree.insert(rest.join("/"), kept);
         Ok(())
     }
 
-    /// Notes a link. Nothing here follows links, so their targets are only checked: one that leads
-    /// out of the directory would do harm when the archive is unpacked later.
+    /// Keeps more of a YAML file. Other texts make room for it.
+    fn keep_yaml(&mut self, mut text: Vec<u8>, bytes: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+        if self.texts_left < bytes.len() as u64 {
+            self.tree.forget_texts(is_called_yaml);
+            self.texts_left += std::mem::take(&mut self.others);
+        }
+        self.texts_left = self
+            .texts_left
+            .checked_sub(bytes.len() as u64)
+            .ok_or(ArchiveError::TooMuchYaml(self.limits.max_yaml_bytes))?;
+        text.extend_from_slice(bytes);
+        Ok(text)
+    }
+
+    /// Keeps more of another file, unless it is no text or there is no room.
+    fn keep_text(&mut self, mut text: Vec<u8>, bytes: &[u8]) -> Option<Vec<u8>> {
+        let length = bytes.len() as u64;
+        let is_text = !bytes.contains(&0) && text.len() + bytes.len() <= MAX_TEXT;
+        if !is_text || self.texts_left < length {
+            self.texts_left += text.len() as u64;
+            self.others -= text.len() as u64;
+            return None;
+        }
+        self.texts_left -= length;
+        self.others += length;
+        text.extend_from_slice(bytes);
+        Some(text)
+    }
+
+    /// Notes a link. One that leads out of the directory is refused: it would do harm when the
+    /// archive is unpacked later.
     fn link(&mut self, name: &str, target: &str, symbolic: bool) -> Result<(), ArchiveError> {
         let parts = self.entry(name)?;
         let refused = || ArchiveError::BadLink(name.to_owned());
-        let Some(top) = parts.first() else {
+        let (Some(top), Some((_, directories))) = (parts.first(), parts.split_last()) else {
             return Err(refused());
         };
         // The target of a hard link counts from the archive's top, that of a symbolic link from the
         // link.
-        let mut depth = match symbolic {
-            true => parts.len() as i64 - 1,
-            false => 0,
+        let mut found = match symbolic {
+            true => directories.to_vec(),
+            false => Vec::new(),
         };
         if target.is_empty() || target.starts_with('/') || target.contains('\\') {
             return Err(refused());
@@ -255,29 +284,40 @@ impl<'a, P: AsyncFn()> Unpacking<'a, P> {
         for part in target.split('/') {
             match part {
                 "" | "." => {}
-                ".." => depth -= 1,
-                part if depth == 0 && part != *top => return Err(refused()),
-                _ => depth += 1,
+                ".." => {
+                    found.pop().ok_or_else(refused)?;
+                }
+                part => found.push(part),
             }
-            if depth < 0 || (symbolic && depth < 1) {
+            let is_outside = match found.first() {
+                Some(first) => first != top,
+                None => symbolic,
+            };
+            if is_outside {
                 return Err(refused());
             }
         }
         self.names.link(&parts)?;
-        if let Some((_, rest)) = parts.split_first()
-            && !rest.is_empty()
-        {
-            self.tree.insert(rest.join("/"), None);
+        let (_, path) = parts.split_first().unwrap_or((top, &[]));
+        let (_, target) = found.split_first().unwrap_or((top, &[]));
+        if !path.is_empty() {
+            self.tree.insert_link(path.join("/"), target.join("/"));
+        }
+        Ok(())
+    }
+
+    /// Counts an entry.
+    fn count(&mut self) -> Result<(), ArchiveError> {
+        self.entries += 1;
+        if self.entries > self.limits.max_files {
+            return Err(ArchiveError::TooManyFiles(self.limits.max_files));
         }
         Ok(())
     }
 
     /// Counts an entry, and splits its name.
     fn entry<'n>(&mut self, name: &'n str) -> Result<Vec<&'n str>, ArchiveError> {
-        self.entries += 1;
-        if self.entries > self.limits.max_files {
-            return Err(ArchiveError::TooManyFiles(self.limits.max_files));
-        }
+        self.count()?;
         let bad = || ArchiveError::BadName(name.to_owned());
         if name.starts_with('/') || name.contains(['\\', '\0']) || name.len() > 4096 {
             return Err(bad());
@@ -309,7 +349,21 @@ fn damaged(error: impl std::fmt::Display) -> ArchiveError {
     ArchiveError::Damaged(error.to_string())
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, ArchiveError> {
-    std::str::from_utf8(bytes)
-        .map_err(|_| ArchiveError::BadName(String::from_utf8_lossy(bytes).into_owned()))
+/// Why the content of a file cannot be read.
+fn not_read(error: std::io::Error) -> ArchiveError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(ZipError::CompressionMethodNotSupported(number)) => {
+            ArchiveError::UnknownMethod(*number)
+        }
+        _ => damaged(error),
+    }
+}
+
+/// Whether a file's name says that it is YAML.
+fn is_called_yaml(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    ending.is_some_and(|ending| {
+        ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml")
+    })
 }

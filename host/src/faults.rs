@@ -11,6 +11,12 @@
 //! | `kill-before-commit:N` | the process aborts just before the N-th commit |
 //! | `kill-after-commit:N` | the process aborts just after the N-th commit, before anybody is told |
 //! | `fail-key-value-set` | every write to the key-value store fails |
+//! | `full-disk:PATH` | the disk counts as full while there is a file at PATH |
+//! | `slow-key-value:MILLIS` | every call of the key-value store waits so long |
+//! | `busy-begin:N` | the first N transactions are told that the database is locked, at once |
+//! | `expire-connection:N` | the N-th statement finds that the server knows its connection no more, for ever |
+//! | `break-connection:N` | the connection of the N-th statement breaks after it ran, for ever |
+//! | `one-statement` | a second statement on a connection, before the first was read to its end, is an error |
 //! | `slow-outbound:MILLIS` | every outbound request waits so long |
 //! | `fail-outbound` | every outbound request is refused |
 //! | `resolve:NAME=ADDRESS` | a name leads to this address; of several for a name, each is for one request and the last for all that follow |
@@ -20,8 +26,9 @@
 
 use anyhow::{Context, Result, bail};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 const DISK_ERROR: &str = "disk I/O error (injected fault)";
@@ -37,7 +44,35 @@ pub struct Faults {
     fail_key_value_set: AtomicBool,
     slow_outbound_millis: AtomicU64,
     fail_outbound: AtomicBool,
+    full_disk: OnceLock<PathBuf>,
+    slow_key_value_millis: AtomicU64,
+    busy_begins: AtomicU64,
+    pub(crate) expire_connection: Countdown,
+    pub(crate) break_connection: Countdown,
+    one_statement: AtomicBool,
     addresses: Mutex<Vec<(String, IpAddr)>>,
+}
+
+/// What happens to the connection of a statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectionFault {
+    None,
+    /// The statement does not run.
+    Expired,
+    /// It runs, and its answer is lost.
+    Broken,
+}
+
+impl ConnectionFault {
+    /// What the component is told, in the words of a server.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::None | Self::Expired => {
+                "The stream has expired due to inactivity (injected fault)"
+            }
+            Self::Broken => "stream closed: connection reset (injected fault)",
+        }
+    }
 }
 
 /// What to do instead of a commit.
@@ -52,6 +87,11 @@ impl Faults {
         let faults = Self::default();
         for fault in list.split(',').map(str::trim).filter(|f| !f.is_empty()) {
             let (name, number) = match fault.split_once(':') {
+                Some(("full-disk", path)) => {
+                    let known = faults.full_disk.set(path.into());
+                    known.map_err(|_| anyhow::anyhow!("fault `{fault}`: it is there already"))?;
+                    continue;
+                }
                 Some(("resolve", entry)) => {
                     faults.resolve(entry)?;
                     continue;
@@ -70,6 +110,11 @@ impl Faults {
                 "fail-commit" => faults.fail_commit(number),
                 "kill-before-commit" => faults.kill_before_commit.set(number),
                 "kill-after-commit" => faults.kill_after_commit.set(number),
+                "slow-key-value" => faults.slow_key_value_millis.store(number, SeqCst),
+                "busy-begin" => faults.busy_begins.store(number, SeqCst),
+                "expire-connection" => faults.expire_connection.set(number),
+                "break-connection" => faults.break_connection.set(number),
+                "one-statement" => faults.one_statement.store(true, SeqCst),
                 "fail-key-value-set" => faults.fail_key_value_sets(true),
                 "slow-outbound" => faults.slow_outbound(Duration::from_millis(number)),
                 "fail-outbound" => faults.fail_outbound(true),
@@ -152,6 +197,11 @@ impl Faults {
         self.fail_key_value_sets(false);
         self.slow_outbound(Duration::ZERO);
         self.fail_outbound(false);
+        self.slow_key_value_millis.store(0, SeqCst);
+        self.busy_begins.store(0, SeqCst);
+        self.expire_connection.set(0);
+        self.break_connection.set(0);
+        self.one_statement.store(false, SeqCst);
         self.addresses
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -167,6 +217,45 @@ impl Faults {
             return Err(DISK_ERROR.to_owned());
         }
         Ok(())
+    }
+
+    /// What happens to the connection that runs this statement.
+    pub(crate) fn of_connection(&self) -> ConnectionFault {
+        if self.expire_connection.is_due() {
+            ConnectionFault::Expired
+        } else if self.break_connection.is_due() {
+            ConnectionFault::Broken
+        } else {
+            ConnectionFault::None
+        }
+    }
+
+    /// Whether a transaction that begins is told that the database is locked.
+    pub(crate) fn is_begin_busy(&self) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        self.busy_begins.load(SeqCst) > 0
+            && self
+                .busy_begins
+                .fetch_update(SeqCst, SeqCst, one_less)
+                .is_ok()
+    }
+
+    /// Whether a connection may have one statement under way only.
+    pub(crate) fn wants_one_statement(&self) -> bool {
+        self.one_statement.load(SeqCst)
+    }
+
+    /// Whether the disk counts as full now.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.full_disk.get().is_some_and(|path| path.exists())
+    }
+
+    /// Waits as asked before a call of the key-value store.
+    pub(crate) async fn before_key_value(&self) {
+        let millis = self.slow_key_value_millis.load(SeqCst);
+        if millis > 0 {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
     }
 
     pub(crate) fn before_commit(&self) -> CommitFault {
@@ -208,10 +297,10 @@ fn millis(duration: Duration) -> u64 {
 
 /// Fires once, at the n-th event.
 #[derive(Debug, Default)]
-struct Countdown(AtomicU64);
+pub(crate) struct Countdown(AtomicU64);
 
 impl Countdown {
-    fn set(&self, n: u64) {
+    pub(crate) fn set(&self, n: u64) {
         self.0.store(n, SeqCst);
     }
 

@@ -12,6 +12,7 @@ use crate::key_value::KeyValueFile;
 use crate::manifest::{Component as ComponentEntry, Manifest, Route as RouteEntry};
 use crate::options::HostOptions;
 use crate::reach::Reach;
+use crate::room::Room;
 use crate::router::{Route, Router};
 use crate::running::{Parts, RunningHost};
 use crate::server;
@@ -99,12 +100,15 @@ impl State {
             )
         };
         std::fs::create_dir_all(folder).with_context(|| refused("create"))?;
-        let key_value = KeyValueFile::open(&folder.join("sqlite_key_value.db"), faults.clone())
+        let room = Room::of(folder, faults.clone());
+        let path = folder.join("sqlite_key_value.db");
+        let key_value = KeyValueFile::open(&path, faults.clone(), room.clone())
             .with_context(|| refused("write to"))?;
         let database = Database::new(
             &folder.join("sqlite_db.db"),
             options.request_timeout,
             faults.clone(),
+            room,
         );
         Ok(Self {
             database,

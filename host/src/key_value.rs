@@ -7,6 +7,7 @@ use crate::bindings::spin::fermyon::spin::key_value as v2;
 use crate::bindings::spin::spin::key_value::key_value as v3;
 use crate::faults::Faults;
 use crate::guest::GuestState;
+use crate::room::{FULL, Room};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,12 +31,14 @@ pub struct KeyValueFile {
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Connection>>,
     faults: Arc<Faults>,
+    room: Arc<Room>,
 }
 
 impl KeyValueFile {
     /// The stores in the file `path`, which is created if needed.
-    pub fn open(path: &Path, faults: Arc<Faults>) -> rusqlite::Result<Arc<Self>> {
+    pub fn open(path: &Path, faults: Arc<Faults>, room: Arc<Room>) -> rusqlite::Result<Arc<Self>> {
         let file = Self {
+            room,
             path: path.to_owned(),
             writer: Mutex::default(),
             readers: Mutex::default(),
@@ -109,6 +112,9 @@ impl Store {
     pub fn set(&self, key: &str, value: &[u8]) -> Result<(), String> {
         if value.len() > MAX_VALUE_BYTES {
             return Err(format!("a value may have at most {MAX_VALUE_BYTES} bytes"));
+        }
+        if self.0.room.is_low() {
+            return Err(FULL.to_owned());
         }
         self.0.write(|connection| {
             connection
@@ -220,6 +226,7 @@ impl<T: Send> v3::HostStoreWithStore<T> for KeyValue {
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v3::Error>> {
         let store = accessor.with(|mut access| access.get().key_value_store(&store))?;
+        store.0.faults.before_key_value().await;
         Ok(store.get(&key).map_err(v3::Error::Other))
     }
 
@@ -230,6 +237,7 @@ impl<T: Send> v3::HostStoreWithStore<T> for KeyValue {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
         let store = accessor.with(|mut access| access.get().key_value_store(&store))?;
+        store.0.faults.before_key_value().await;
         let result = store.set_somewhere(key, value).await;
         Ok(result.map_err(v3::Error::Other))
     }
@@ -240,6 +248,7 @@ impl<T: Send> v3::HostStoreWithStore<T> for KeyValue {
         key: String,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
         let store = accessor.with(|mut access| access.get().key_value_store(&store))?;
+        store.0.faults.before_key_value().await;
         Ok(store.delete(&key).map_err(v3::Error::Other))
     }
 
@@ -249,6 +258,7 @@ impl<T: Send> v3::HostStoreWithStore<T> for KeyValue {
         key: String,
     ) -> wasmtime::Result<Result<bool, v3::Error>> {
         let store = accessor.with(|mut access| access.get().key_value_store(&store))?;
+        store.0.faults.before_key_value().await;
         Ok(store.exists(&key).map_err(v3::Error::Other))
     }
 
@@ -257,6 +267,7 @@ impl<T: Send> v3::HostStoreWithStore<T> for KeyValue {
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
         let store = accessor.with(|mut access| access.get().key_value_store(&store))?;
+        store.0.faults.before_key_value().await;
         let (keys, end) = match store.keys() {
             Ok(keys) => (keys, Ok(())),
             Err(message) => (Vec::new(), Err(v3::Error::Other(message))),
@@ -340,7 +351,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("test.db");
         let faults = Arc::new(Faults::default());
-        let store = KeyValueFile::open(&path, faults.clone())
+        let room = Room::of(&folder, faults.clone());
+        let store = KeyValueFile::open(&path, faults.clone(), room.clone())
             .unwrap()
             .store("default");
         assert_eq!(store.get("a"), Ok(None));
@@ -354,7 +366,7 @@ mod tests {
         faults.clear();
 
         // Another process sees the same, and other stores do not.
-        let again = KeyValueFile::open(&path, faults).unwrap();
+        let again = KeyValueFile::open(&path, faults, room).unwrap();
         assert_eq!(again.store("default").exists("a"), Ok(true));
         assert_eq!(again.store("other").exists("a"), Ok(false));
         store.delete("a").unwrap();

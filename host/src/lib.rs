@@ -35,6 +35,7 @@ mod options;
 mod outbound;
 mod places;
 mod reach;
+mod room;
 mod router;
 mod running;
 mod server;

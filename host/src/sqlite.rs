@@ -111,13 +111,19 @@ impl<T: Send> HostConnectionWithStore<T> for Sqlite {
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<AsyncRows, Error>> {
         let session = store.with(|mut access| access.get().session(&connection))?;
-        let (rows, end) = match session.execute(statement, parameters).await {
-            Ok(rows) => (rows, Ok(())),
-            Err(message) => (Rows::default(), Err(Error::Io(message))),
+        let (rows, end, under_way) = match session.occupy() {
+            Ok(under_way) => match session.execute(statement, parameters).await {
+                Ok(rows) => (rows, Ok(()), Some(under_way)),
+                Err(message) => (Rows::default(), Err(Error::Io(message)), Some(under_way)),
+            },
+            Err(message) => (Rows::default(), Err(Error::Io(message)), None),
         };
         store.with(|mut access| {
             let stream = StreamReader::new(&mut access, rows.rows)?;
-            let end = FutureReader::new(&mut access, async move { wasmtime::error::Ok(end) })?;
+            let end = FutureReader::new(&mut access, async move {
+                drop(under_way);
+                wasmtime::error::Ok(end)
+            })?;
             Ok(Ok((rows.columns, stream, end)))
         })
     }

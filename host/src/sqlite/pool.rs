@@ -6,9 +6,11 @@
 
 use super::slow::SlowStatements;
 use crate::faults::Faults;
+use crate::room::{FOR_DELETIONS, Room};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -34,6 +36,7 @@ pub struct Database {
     pub(super) writer_done: Notify,
     pub(super) slow: SlowStatements,
     pub(super) faults: Arc<Faults>,
+    pub(super) room: Arc<Room>,
     /// The longest a single statement may take.
     pub(super) statement_limit: Duration,
 }
@@ -43,13 +46,21 @@ pub struct Pooled {
     pub(super) connection: Connection,
     clock: Arc<Deadline>,
     changed: Arc<AtomicBool>,
+    /// Whether the file may not grow through this connection.
+    is_bounded: Cell<bool>,
 }
 
 impl Database {
     /// The database in the file `path`, which is created when it is first opened.
-    pub fn new(path: &Path, statement_limit: Duration, faults: Arc<Faults>) -> Arc<Self> {
+    pub fn new(
+        path: &Path,
+        statement_limit: Duration,
+        faults: Arc<Faults>,
+        room: Arc<Room>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             path: path.to_owned(),
+            room,
             idle: Mutex::default(),
             turn: Arc::new(Semaphore::new(1)),
             writer_done: Notify::new(),
@@ -110,7 +121,32 @@ impl Pooled {
             connection,
             clock,
             changed,
+            is_bounded: Cell::new(false),
         })
+    }
+
+    /// Before the first change of a transaction: the file may grow, or only for a deletion, or not.
+    pub(super) fn bound(&self, is_low: bool, is_deletion: bool) -> Result<(), rusqlite::Error> {
+        if !is_low && !self.is_bounded.get() {
+            return Ok(());
+        }
+        let most = match (is_low, is_deletion) {
+            (false, _) => i64::from(u32::MAX) - 1,
+            (true, true) => self.pages()? + FOR_DELETIONS,
+            (true, false) => self.pages()?,
+        };
+        let before = self.changed.load(Relaxed);
+        let set = format!("pragma max_page_count = {most}");
+        self.connection.query_row(&set, [], |_| Ok(()))?;
+        // It is set anew before every change: the connection is as good as before.
+        self.changed.store(before, Relaxed);
+        self.is_bounded.set(is_low);
+        Ok(())
+    }
+
+    fn pages(&self) -> Result<i64, rusqlite::Error> {
+        self.connection
+            .query_row("pragma page_count", [], |row| row.get(0))
     }
 
     /// From now on, a statement is interrupted after `limit`.

@@ -10,9 +10,9 @@ use super::pool::{Database, Pooled};
 use super::slow::INLINE_LIMIT;
 use super::statement::{Failure, Rows, run, with_prepared};
 use crate::bindings::spin::spin::sqlite::sqlite::Value;
-use crate::faults::CommitFault;
+use crate::faults::{CommitFault, ConnectionFault};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
@@ -28,8 +28,18 @@ struct Shared {
     database: Arc<Database>,
     /// Empty only while a statement runs on another thread.
     active: Mutex<Option<Active>>,
+    is_under_way: AtomicBool,
     changes: AtomicU64,
     last_insert_rowid: AtomicI64,
+}
+
+/// A statement whose result is not read to its end.
+pub struct UnderWay(Arc<Shared>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.is_under_way.store(false, Relaxed);
+    }
 }
 
 /// The connection and, inside a transaction that writes, the turn. They always go together: wherever
@@ -38,6 +48,10 @@ struct Active {
     database: Arc<Database>,
     pooled: Option<Pooled>,
     turn: Option<OwnedSemaphorePermit>,
+    /// Whether its transaction has changed something.
+    has_changed: bool,
+    /// A connection that a fault broke says this for ever.
+    broken: Option<&'static str>,
 }
 
 impl Drop for Active {
@@ -65,7 +79,10 @@ impl Session {
                 database: database.clone(),
                 pooled: Some(pooled),
                 turn: None,
+                has_changed: false,
+                broken: None,
             })),
+            is_under_way: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             last_insert_rowid: AtomicI64::new(0),
         })))
@@ -81,16 +98,29 @@ impl Session {
         self.0.last_insert_rowid.load(Relaxed)
     }
 
+    /// Marks a statement as under way until its result was read or dropped. Where a test wants only one
+    /// at a time, a second one is an error.
+    pub fn occupy(&self) -> Result<UnderWay, String> {
+        let is_second = self.0.is_under_way.swap(true, Relaxed);
+        let wants_one = self.0.database.faults.wants_one_statement();
+        if is_second && wants_one {
+            return Err("two statements at once on one connection (injected check)".to_owned());
+        }
+        Ok(UnderWay(self.0.clone()))
+    }
+
     /// Runs the first statement of `sql`. Statements of one connection run one after the other.
     pub async fn execute(&self, sql: String, parameters: Vec<Value>) -> Result<Rows, String> {
+        let faults = &self.0.database.faults;
         let mut slot = self.0.active.lock().await;
-        let Some(active) = slot.as_ref() else {
+        let Some(active) = slot.as_mut() else {
             return Err("the connection was lost with an unfinished statement".to_owned());
         };
+        let fault = active.meet_faults(&sql)?;
         let slow = &self.0.database.slow;
         let mut on_thread = slow.contains(&sql)
             || (slow.commits_are_slow() && ends_with_commit(&sql, active.is_autocommit()));
-        self.0.database.faults.before_statement().await?;
+        faults.before_statement().await?;
 
         let mut started = Instant::now();
         let mut pause = Duration::from_millis(1);
@@ -112,7 +142,10 @@ impl Session {
                         self.0.changes.store(changes, Relaxed);
                         self.0.last_insert_rowid.store(last_insert_rowid, Relaxed);
                     }
-                    return Ok(effects.rows);
+                    return match fault {
+                        ConnectionFault::None => Ok(effects.rows),
+                        lost => Err(lost.text().to_owned()),
+                    };
                 }
                 Err(Failure::Final(message)) => return Err(message),
                 Err(Failure::Interrupted) if on_thread => {
@@ -188,7 +221,7 @@ impl Active {
         };
         let connection = &pooled.connection;
         let database = &self.database;
-        let turn = &mut self.turn;
+        let (turn, has_changed) = (&mut self.turn, &mut self.has_changed);
         pooled.allow(database.statement_limit);
         let outcome = with_prepared(connection, sql, |statement| {
             let writes = !statement.readonly();
@@ -200,6 +233,10 @@ impl Active {
             }
             if !writes {
                 pooled.allow(limit);
+            } else if !*has_changed && !begins_with(sql, &["begin"]) {
+                *has_changed = true;
+                let is_deletion = begins_with(sql, &["delete"]);
+                pooled.bound(database.room.is_low(), is_deletion)?;
             }
             let autocommit = connection.is_autocommit();
             let commits = writes == autocommit && ends_with_commit(sql, autocommit);
@@ -223,9 +260,29 @@ impl Active {
         });
         pooled.keep_from_waiting();
         if connection.is_autocommit() {
+            self.has_changed = false;
             self.end_turn();
         }
         outcome
+    }
+
+    /// What tests have ordered for the statement that comes next.
+    fn meet_faults(&mut self, sql: &str) -> Result<ConnectionFault, String> {
+        let faults = &self.database.faults;
+        if let Some(text) = self.broken {
+            return Err(text.to_owned());
+        }
+        if begins_with(sql, &["begin"]) && faults.is_begin_busy() {
+            return Err(LOCKED.to_owned());
+        }
+        let fault = faults.of_connection();
+        if fault != ConnectionFault::None {
+            self.broken = Some(fault.text());
+        }
+        match fault {
+            ConnectionFault::Expired => Err(fault.text().to_owned()),
+            ConnectionFault::None | ConnectionFault::Broken => Ok(fault),
+        }
     }
 
     fn is_autocommit(&self) -> bool {
@@ -242,249 +299,25 @@ impl Active {
 
 /// Whether this statement, judged by its first word, makes changes permanent when it succeeds.
 fn ends_with_commit(sql: &str, autocommit: bool) -> bool {
+    if autocommit {
+        let changes = [
+            "insert", "update", "delete", "replace", "with", "create", "drop", "alter",
+        ];
+        begins_with(sql, &changes)
+    } else {
+        begins_with(sql, &["commit", "end"])
+    }
+}
+
+/// Whether the first word of a statement is one of these.
+fn begins_with(sql: &str, words: &[&str]) -> bool {
     let first = sql
         .trim_start()
         .split(|c: char| !c.is_ascii_alphabetic())
         .next()
         .unwrap_or_default();
-    let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(first));
-    if autocommit {
-        is_one_of(&[
-            "insert", "update", "delete", "replace", "with", "create", "drop", "alter",
-        ])
-    } else {
-        is_one_of(&["commit", "end"])
-    }
+    words.iter().any(|word| word.eq_ignore_ascii_case(first))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::faults::Faults;
-    use std::path::PathBuf;
-
-    /// A database of its own, in write-ahead mode, with a counter.
-    struct Fixture {
-        folder: PathBuf,
-        database: Arc<Database>,
-    }
-
-    impl Fixture {
-        async fn new(name: &str) -> Self {
-            let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
-            let _ = std::fs::remove_dir_all(&folder);
-            std::fs::create_dir_all(&folder).unwrap();
-            let limit = Duration::from_secs(20);
-            let faults = Arc::new(Faults::default());
-            let database = Database::new(&folder.join("test.db"), limit, faults);
-            let fixture = Self { folder, database };
-            let setup = fixture.open();
-            setup.ok("pragma journal_mode = wal").await;
-            setup.ok("create table counter (value integer)").await;
-            setup.ok("insert into counter values (0)").await;
-            fixture
-        }
-
-        fn open(&self) -> Session {
-            Session::open(&self.database).unwrap()
-        }
-    }
-
-    impl Drop for Fixture {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.folder);
-        }
-    }
-
-    impl Session {
-        async fn ok(&self, sql: &str) -> Vec<Vec<Value>> {
-            let rows = self.execute(sql.to_owned(), Vec::new()).await;
-            let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
-            rows.rows.into_iter().map(|row| row.values).collect()
-        }
-
-        async fn number(&self, sql: &str) -> i64 {
-            match self.ok(sql).await.as_slice() {
-                [row] => match row.as_slice() {
-                    [Value::Integer(number)] => *number,
-                    other => panic!("{sql}: {other:?}"),
-                },
-                other => panic!("{sql}: {} rows", other.len()),
-            }
-        }
-
-        async fn error(&self, sql: &str) -> String {
-            let result = self.execute(sql.to_owned(), Vec::new()).await;
-            result.err().unwrap_or_else(|| panic!("{sql} succeeded"))
-        }
-    }
-
-    #[tokio::test]
-    async fn sixteen_writers_take_turns() {
-        let fixture = Fixture::new("writers").await;
-        let done = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let writers = (0..16).map(|writer| {
-            let session = fixture.open();
-            let done = done.clone();
-            async move {
-                for _ in 0..25 {
-                    session.ok("begin immediate").await;
-                    let value = session.number("select value from counter").await;
-                    // The others run now, and must not get in between.
-                    tokio::task::yield_now().await;
-                    let next = format!("update counter set value = {}", value + 1);
-                    session.ok(&next).await;
-                    session.ok("commit").await;
-                    done.lock().unwrap().push(writer);
-                }
-            }
-        });
-        futures::future::join_all(writers).await;
-
-        assert_eq!(
-            fixture.open().number("select value from counter").await,
-            400
-        );
-        // First come, first served: in every sixteen turns, each writer has one.
-        for turns in done.lock().unwrap().chunks(16) {
-            let mut writers = turns.to_vec();
-            writers.sort_unstable();
-            assert_eq!(writers, (0..16).collect::<Vec<_>>(), "{turns:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn writers_on_several_threads_all_succeed() {
-        let fixture = Fixture::new("threads").await;
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                let database = &fixture.database;
-                scope.spawn(|| {
-                    let runtime = tokio::runtime::Builder::new_current_thread()
-                        .enable_all()
-                        .build()
-                        .unwrap();
-                    runtime.block_on(async {
-                        let session = Session::open(database).unwrap();
-                        for _ in 0..50 {
-                            session.ok("update counter set value = value + 1").await;
-                        }
-                    });
-                });
-            }
-        });
-        assert_eq!(
-            fixture.open().number("select value from counter").await,
-            200
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn waiting_for_a_turn_ends_after_the_limit() {
-        let fixture = Fixture::new("limit").await;
-        let holder = fixture.open();
-        holder.ok("begin immediate").await;
-        let waited = tokio::time::Instant::now();
-        let error = fixture.open().error("begin immediate").await;
-        assert_eq!(error, LOCKED);
-        assert!(
-            waited.elapsed() >= Duration::from_secs(4),
-            "{:?}",
-            waited.elapsed()
-        );
-    }
-
-    #[tokio::test]
-    async fn a_dropped_transaction_is_rolled_back_and_its_turn_ends() {
-        let fixture = Fixture::new("dropped").await;
-        let careless = fixture.open();
-        careless.ok("begin immediate").await;
-        careless.ok("update counter set value = 7").await;
-        drop(careless);
-
-        let next = fixture.open();
-        assert_eq!(next.number("select value from counter").await, 0);
-        next.ok("update counter set value = 8").await;
-    }
-
-    #[tokio::test]
-    async fn a_pooled_connection_is_as_good_as_new() {
-        let fixture = Fixture::new("pooled").await;
-        let first = fixture.open();
-        first.ok("insert into counter values (1)").await;
-        assert_eq!((first.changes(), first.last_insert_rowid()), (1, 2));
-        first.ok("pragma foreign_keys = off").await;
-        first.ok("create temp table leftover (x)").await;
-        drop(first);
-
-        let second = fixture.open();
-        assert_eq!((second.changes(), second.last_insert_rowid()), (0, 0));
-        assert_eq!(second.number("pragma foreign_keys").await, 1);
-        assert_eq!(
-            second
-                .number("select count(*) from sqlite_temp_master")
-                .await,
-            0
-        );
-    }
-
-    #[tokio::test]
-    async fn statements_behave_as_on_spin() {
-        let fixture = Fixture::new("statements").await;
-        let session = fixture.open();
-        // Of two statements, only the first runs.
-        session
-            .ok("insert into counter values (1); delete from counter")
-            .await;
-        assert_eq!(session.number("select count(*) from counter").await, 2);
-        for (sql, expected) in [
-            ("attach database ':memory:' as other", "not authorized"),
-            ("select cast(x'ff' as text)", "not valid UTF-8"),
-            ("select * from nowhere", "no such table"),
-            ("select ?1", "Wrong number of parameters"),
-            ("", "misuse"),
-        ] {
-            let error = session.error(sql).await;
-            assert!(error.contains(expected), "{sql}: {error}");
-        }
-        assert_eq!(session.number("pragma foreign_keys").await, 1);
-        assert_eq!(session.number("pragma synchronous").await, 2);
-    }
-
-    #[tokio::test]
-    async fn a_failing_commit_keeps_nothing() {
-        let fixture = Fixture::new("failing").await;
-        let session = fixture.open();
-        session.ok("begin immediate").await;
-        session.ok("update counter set value = 7").await;
-        fixture.database.faults.fail_commit(1);
-        assert!(session.error("commit").await.contains("injected"));
-        session.ok("rollback").await;
-        assert_eq!(session.number("select value from counter").await, 0);
-    }
-
-    #[tokio::test]
-    async fn a_long_query_leaves_the_core_to_others() {
-        let fixture = Fixture::new("long").await;
-        let session = fixture.open();
-        let long =
-            "with recursive n(x) as (select 1 union all select x + 1 from n where x < 4000000)
-            select count(*) from n";
-        let other = fixture.open();
-        let query = session.number(long);
-        let beside = async {
-            let mut longest = Duration::ZERO;
-            for _ in 0..20 {
-                let before = Instant::now();
-                other.number("select value from counter").await;
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                longest = longest.max(before.elapsed());
-            }
-            longest
-        };
-        let (count, longest) = futures::join!(query, beside);
-        assert_eq!(count, 4_000_000);
-        assert!(longest < INLINE_LIMIT * 5, "{longest:?}");
-        assert!(fixture.database.slow.contains(long));
-    }
-}
+mod tests;

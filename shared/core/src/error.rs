@@ -307,6 +307,14 @@ impl Error {
         Self::bad_parameters(text).field(key, format!("expected {expected}, got {got}"))
     }
 
+    /// Whether something was not stored because there is no room for it.
+    pub fn is_out_of_room(&self) -> bool {
+        self.kind() == Kind::Unavailable
+            && self
+                .log_context()
+                .is_some_and(|text| text.contains("disk is full"))
+    }
+
     /// Whether a statement failed because a unique index already holds the row.
     pub fn is_unique_violation(&self) -> bool {
         self.0

@@ -83,6 +83,11 @@ pub async fn sleep(time: Duration) {
     imp::sleep(time).await;
 }
 
+/// What comes of `work`, or nothing when it takes longer.
+pub async fn in_time<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    imp::in_time(time, work).await
+}
+
 /// Lets the other requests of the instance go on, in the middle of a long computation.
 pub async fn pause() {
     imp::pause().await;

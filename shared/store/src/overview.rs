@@ -3,8 +3,9 @@
 use crate::executions::Status;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use windlass_core::db::Db;
-use windlass_core::{Result, Scope, Timestamp, params};
+use windlass_core::{Error, Result, Scope, Timestamp, params, platform};
 
 /// What waits in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -86,6 +87,32 @@ pub async fn database_answers(db: &impl Db) -> bool {
         .first("select coalesce(max(version), 0) from schema_versions", &[])
         .await;
     matches!(row, Ok(Some(row)) if row.integer(0).is_ok_and(|version| version >= crate::migrations::latest()))
+}
+
+/// So many bytes must fit for the database to count as having room.
+const ROOM: i64 = 512 << 10;
+
+/// Whether the database can take more. It writes and takes back a row, then writes one as it is: the first
+/// notices a limit of the database, the second a disk that is full. A database that is busy or does
+/// not answer in time has room, as far as this can tell.
+pub async fn has_room(db: &impl Db) -> bool {
+    let growing = db.transaction(async |tx| {
+        let row =
+            "insert into loose_blobs (id, chunks, touched_at) values (hex(zeroblob(?1)), 0, 0)";
+        tx.execute(row, params![ROOM / 2]).await?;
+        Err::<(), _>(Error::internal("taken back"))
+    });
+    let trying = async {
+        if growing.await.is_err_and(|error| error.is_out_of_room()) {
+            return false;
+        }
+        let same = "update schema_versions set version = version where version = ?1";
+        let written = db.execute(same, params![crate::migrations::latest()]).await;
+        !written.is_err_and(|error| error.is_out_of_room())
+    };
+    platform::in_time(Duration::from_secs(2), trying)
+        .await
+        .unwrap_or(true)
 }
 
 #[cfg(test)]

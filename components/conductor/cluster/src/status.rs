@@ -4,6 +4,8 @@
 //! the name of its counterpart; its description says what it is.
 
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 use windlass_core::db::Db;
 use windlass_core::list::{Field, Fields};
 use windlass_core::{Context, Permission, Response, Result, Scope, Timestamp};
@@ -24,13 +26,34 @@ struct Service {
     works: bool,
 }
 
-/// `GET /ok`: for load balancers, open to everybody.
-pub async fn ok(ctx: &Context<impl Db>) -> Result<Response> {
-    if overview::database_answers(&ctx.db).await {
-        Ok(Response::json_text(200, "\"OK\""))
-    } else {
-        Ok(Response::json_text(500, "\"FAIL\""))
+thread_local! {
+    static ROOM: Cell<Option<(Instant, bool)>> = const { Cell::new(None) };
+}
+
+/// How long an instance believes what it found out about room: to find out is a write.
+const LOOK: Duration = Duration::from_secs(3);
+
+async fn has_room(db: &impl Db) -> bool {
+    if let Some((looked, room)) = ROOM.get()
+        && looked.elapsed() < LOOK
+    {
+        return room;
     }
+    let room = overview::has_room(db).await;
+    ROOM.set(Some((Instant::now(), room)));
+    room
+}
+
+/// `GET /ok`: for load balancers, open to everybody. Where nothing can be stored any more it is a 503.
+pub async fn ok(ctx: &Context<impl Db>) -> Result<Response> {
+    let (status, word) = if !overview::database_answers(&ctx.db).await {
+        (500, "\"FAIL\"")
+    } else if !has_room(&ctx.db).await {
+        (503, "\"FAIL\"")
+    } else {
+        (200, "\"OK\"")
+    };
+    Ok(Response::json_text(status, word))
 }
 
 /// `GET /status`: the overall state and, unless `summary` is asked for, each part's.
@@ -84,8 +107,8 @@ async fn services(db: &impl Db, scope: &Scope) -> [Service; 4] {
         Service {
             name: DATABASE,
             unit: "windlass-store",
-            description: "The SQLite database: it answers and has this build's schema",
-            works: overview::database_answers(db).await,
+            description: "The SQLite database: it answers, has this build's schema, and room for more",
+            works: overview::database_answers(db).await && has_room(db).await,
         },
         Service {
             name: "Management Worker",

@@ -111,7 +111,8 @@ impl Db for NativeDb {
                 Ok(value)
             }
             Err(error) => {
-                self.execute("rollback", &[]).await?;
+                // Some failures, such as a full disk, have rolled back by themselves.
+                let _ = self.execute("rollback", &[]).await;
                 Err(error)
             }
         }

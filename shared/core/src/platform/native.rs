@@ -54,6 +54,11 @@ pub fn spawn(task: impl Future<Output = ()> + 'static) {
 /// Native tests have nothing that would be waited for.
 pub async fn sleep(_time: Duration) {}
 
+/// Native tests never wait.
+pub async fn in_time<T>(_time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    Some(work.await)
+}
+
 pub async fn pause() {}
 
 /// There is none: see [`open`].

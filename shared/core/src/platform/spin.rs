@@ -90,7 +90,7 @@ pub async fn pause() {
 
 /// What comes of `work`, or nothing when it takes longer. The alarm costs nothing where the work does
 /// not wait.
-async fn in_time<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub async fn in_time<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
     let (work, alarm) = (std::pin::pin!(work), std::pin::pin!(sleep(time)));
     match futures_util::future::select(work, alarm).await {
         futures_util::future::Either::Left((done, _)) => Some(done),

@@ -73,3 +73,21 @@ fn a_database_of_an_older_build_does_not_count_as_answering() {
         assert!(!database_answers(&NativeDb::in_memory()).await);
     });
 }
+
+#[test]
+fn a_database_that_may_not_grow_has_no_room_and_looking_leaves_nothing() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        assert!(has_room(&db).await);
+        let pages = db.first("pragma page_count", &[]).await.unwrap().unwrap();
+        let bound = format!("pragma max_page_count = {}", pages.integer(0).unwrap());
+        db.execute(&bound, &[]).await.unwrap();
+        assert!(!has_room(&db).await);
+        db.execute("pragma max_page_count = 4294967294", &[])
+            .await
+            .unwrap();
+        assert!(has_room(&db).await);
+        let left = db.first("select count(*) from loose_blobs", &[]).await;
+        assert_eq!(left.unwrap().unwrap().integer(0).unwrap(), 0);
+    });
+}

@@ -16,7 +16,22 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// Says at compile time whether the stories run on the embedded host: what needs its faults is ignored
+/// elsewhere, and the report says why.
+fn tell_the_host() {
+    println!("cargo:rerun-if-env-changed=WINDLASS_HOST");
+    println!("cargo:rustc-check-cfg=cfg(embedded_host)");
+    let is_embedded = env::var_os("WINDLASS_HOST").is_none_or(|host| {
+        let asked = std::process::Command::new(host).arg("--version").output();
+        asked.is_ok_and(|told| told.stdout.starts_with(b"windlass-host"))
+    });
+    if is_embedded {
+        println!("cargo:rustc-cfg=embedded_host");
+    }
+}
+
 fn main() {
+    tell_the_host();
     let tests = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     // Any new file or folder may be a story. The list has whole paths, so it is also made again when
     // the repository has moved: then the path of before is gone.

@@ -24,6 +24,7 @@ fn a_restart_changes_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn an_install_that_is_killed_at_any_commit_ends_well_and_tells_it_once() {
     let usual = {
         let windlass = Windlass::start();
@@ -90,6 +91,7 @@ fn without_ids(message: &windlass_tests::Value) -> String {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn a_failing_disk_is_a_500_and_the_next_request_is_fine() {
     for statement in [1, 3, 10] {
         let windlass = Options::default().start();

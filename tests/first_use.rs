@@ -69,6 +69,7 @@ fn the_operators_password_is_taken_and_never_printed() {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn a_start_that_is_killed_half_way_is_finished_by_the_next() {
     for commit in 1..=6 {
         for fault in [

@@ -32,6 +32,7 @@ fn large() -> Archive {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn fifty_megabytes_come_and_go_through_little_memory() {
     let windlass = Options::default()
         .memory_mib(MEMORY_MIB)
@@ -153,6 +154,7 @@ fn blobs(windlass: &Windlass) -> (i64, i64) {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn what_a_killed_upload_left_is_swept_after_an_hour() {
     let archive = Archive::blueprint(&[("crane.yaml", CRANE)]).tar_gz();
     let mut orphans = 0;
@@ -212,6 +214,7 @@ fn what_a_killed_upload_left_is_swept_after_an_hour() {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn an_upload_that_nobody_waits_for_survives_a_kill() {
     let archive = Archive::blueprint(&[("crane.yaml", CRANE)]).tar_gz();
     for commit in 1..=8 {

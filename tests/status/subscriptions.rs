@@ -118,6 +118,7 @@ fn what_did_not_arrive_is_tried_again_under_the_same_id() {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "needs a fault of the embedded host")]
 fn a_process_that_dies_tells_once_or_again_but_never_as_something_else() {
     for commit in [1, 2, 3, 4] {
         for fault in [

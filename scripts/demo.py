@@ -129,10 +129,10 @@ def main():
     url, file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     password = ""
     if file:
-        # The server prints the password in the moment it first answers.
-        for _ in range(20):
+        # The server prints the password in the moment it first answers; it may come by way of a pipe.
+        for _ in range(60):
             with open(file) as lines:
-                password = lines.read().strip()
+                password = lines.readline().strip()
             if password:
                 break
             time.sleep(0.05)

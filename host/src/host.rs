@@ -84,6 +84,16 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
     }))
 }
 
+/// Makes a folder that only its owner can look into: the generated password is in it. One that is there
+/// keeps its permissions, which are the operator's.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// What outlives the process.
 struct State {
     database: Arc<Database>,
@@ -99,7 +109,7 @@ impl State {
                 folder.display()
             )
         };
-        std::fs::create_dir_all(folder).with_context(|| refused("create"))?;
+        make_private(folder).with_context(|| refused("create"))?;
         let room = Room::of(folder, faults.clone());
         let path = folder.join("sqlite_key_value.db");
         let key_value = KeyValueFile::open(&path, faults.clone(), room.clone())

@@ -291,7 +291,11 @@ impl<'a> Stage<'a> {
             return refused("Authorization failed: tenant not provided".into());
         }
         // The tenant that a path or a body names is always `harbour`.
-        let counts = header == Header::Harbour || row.touches == Touches::Named;
+        let counts = match row.touches {
+            Touches::Named => true,
+            Touches::All => false,
+            _ => header == Header::Harbour,
+        };
         let role = person
             .membership
             .filter(|(tenant, _)| counts && *tenant == "harbour");
@@ -306,7 +310,7 @@ impl<'a> Stage<'a> {
                     return allowed(row);
                 };
                 let place = match row.touches {
-                    Touches::None => "",
+                    Touches::None | Touches::All => "",
                     _ => " in the tenant `harbour`",
                 };
                 refused(format!("{}{place}", not_permitted(person.name, name)))

@@ -38,6 +38,8 @@ pub enum Touches {
     Named,
     /// What belongs to no tenant.
     None,
+    /// What concerns all tenants: a role in one of them does not count.
+    All,
     /// What is open to everybody.
     Public,
 }
@@ -150,6 +152,7 @@ impl Endpoint {
             "tenants" => Touches::Tenants,
             "named" => Touches::Named,
             "none" => Touches::None,
+            "all" => Touches::All,
             "public" => Touches::Public,
             _ => panic!("touches `{touches}`: {line}"),
         };

@@ -181,6 +181,19 @@ impl<D: Db> Context<D> {
         Err(found.caller.refusal(permission, None))
     }
 
+    /// Demands a permission for what concerns all tenants at once, such as a setting: a role in one of
+    /// them is not enough, whatever the header says.
+    pub fn allow_everywhere(&self, permission: Permission) -> Result<Scope> {
+        let found = self.identified()?;
+        if let TenantHeader::Unknown(name) = &found.tenant {
+            return Err(unknown_tenant(name));
+        }
+        if !found.caller.holds(permission) {
+            return Err(found.caller.refusal(permission, None));
+        }
+        Ok(self.scope(found, Reach::Nowhere))
+    }
+
     /// As [`Self::allow`], for a tenant that the path or the body names instead of the header.
     pub fn allow_in(&self, tenant: &str, permission: Permission) -> Result<Scope> {
         let found = self.identified()?;

@@ -31,11 +31,11 @@ fn a_permission_counts_from_the_next_request_on() {
 }
 
 #[test]
-fn everybody_reads_what_roles_hold_and_administrators_change_it() {
+fn administrators_read_and_change_what_roles_hold_and_nobody_else() {
     pollster::block_on(async {
         let app = Application::start().await;
         let page = app
-            .expect("ann", "GET /permissions?_size=2", Value::Null, 200)
+            .admin("GET /permissions?_size=2", Value::Null, 200)
             .await;
         assert_eq!(
             page["items"],
@@ -43,23 +43,22 @@ fn everybody_reads_what_roles_hold_and_administrators_change_it() {
                 { "role": "default", "permission": "create_token" }])
         );
         assert!(page["metadata"]["pagination"]["total"].as_i64().unwrap() > 400);
-        let all = app
-            .expect("ann", "GET /permissions", Value::Null, 200)
-            .await;
+        let all = app.admin("GET /permissions", Value::Null, 200).await;
         assert_eq!(
             Some(all["items"].as_array().unwrap().len() as i64),
             all["metadata"]["pagination"]["total"].as_i64()
         );
-        let worker = app
-            .expect("ann", "GET /permissions/worker", Value::Null, 200)
-            .await;
+        let worker = app.admin("GET /permissions/worker", Value::Null, 200).await;
         assert_eq!(
             worker["items"],
             json!([{ "role": "worker", "permission": "operation_lease" }])
         );
-        app.expect("ann", "GET /permissions/captain", Value::Null, 404)
+        app.admin("GET /permissions/captain", Value::Null, 404)
             .await;
         for call in [
+            "GET /permissions",
+            "GET /permissions/viewer",
+            "GET /permissions/captain",
             "PUT /permissions/captain/steer",
             "DELETE /permissions/viewer/version_get",
         ] {

@@ -9,6 +9,7 @@ mod attempts;
 mod bootstrap;
 pub mod credentials;
 mod directory;
+mod execution_tokens;
 mod families;
 pub mod jwt;
 pub mod ldap;
@@ -30,8 +31,7 @@ use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::token_scope::TokenScope;
-use windlass_core::{Error, Family, Kind, Request, Result, Scope, Timestamp, app, hashing, params};
-use windlass_store::executions::Status;
+use windlass_core::{Error, Family, Request, Result, Scope, Timestamp, app, params};
 use windlass_store::tenants;
 
 pub use attempts::client_address;
@@ -136,15 +136,6 @@ fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>> {
     }
 }
 
-/// The refusal of a text that is neither kind of token. When it does not even look like one, the
-/// original says that.
-fn misshapen(value: &str, refusal: Error) -> Error {
-    if refusal.kind() != Kind::Unauthorized || value.splitn(3, '-').count() == 3 {
-        return refusal;
-    }
-    Error::unauthorized("Invalid token structure")
-}
-
 /// A caller who was recognised.
 struct Recognised {
     caller: Caller,
@@ -196,14 +187,14 @@ async fn first_of(
             Proof::Token { value } => {
                 let found = by_user_token(db, value).await;
                 let Some(found) = attempts.counted(db, found).await? else {
-                    let found = by_execution_token(db, value, tenant).await;
-                    let found = found.map_err(|error| misshapen(value, error));
+                    let found = execution_tokens::find(db, value, tenant).await;
+                    let found = found.map_err(|error| execution_tokens::misshapen(value, error));
                     return attempts.counted(db, found).await;
                 };
                 found
             }
             Proof::ExecutionToken { value } => {
-                let found = by_execution_token(db, value, tenant).await;
+                let found = execution_tokens::find(db, value, tenant).await;
                 return attempts.counted(db, found).await;
             }
         };
@@ -278,42 +269,6 @@ async fn by_password(db: &impl Db, login: &Login<'_>) -> Result<Option<Recognise
 /// Whether a time of last use is to be written again. Once a minute is enough.
 fn is_stale(last: Option<Timestamp>) -> bool {
     last.is_none_or(|last| last.plus_seconds(60) < Timestamp::now())
-}
-
-/// The creator of the execution whose token this is, while the execution may still act. This is
-/// never remembered: the token ends with the execution.
-async fn by_execution_token(db: &impl Db, value: &str, tenant: &str) -> Result<Identified> {
-    #[derive(Deserialize)]
-    struct Execution {
-        id: String,
-        creator: i64,
-        tenant: String,
-    }
-    let sql = format!(
-        "select json_object('id', e.id, 'creator', u.id, 'tenant', e.tenant_name)
-         from executions e join users u on u.username = e.created_by
-         where e.token_hash = ?1 and u.active and (e.status in {}
-             or (e.status = 'scheduled' and e.scheduled_for > ?2)
-             or (e.status = 'cancelled' and e.finished_operations < e.total_operations))",
-        Status::sql_list(Status::is_active)
-    );
-    let a_minute_ago = Timestamp::now().plus_seconds(-60);
-    let found: Option<Execution> = db
-        .first_json(&sql, params![hashing::digest(value), a_minute_ago])
-        .await?;
-    let execution = found
-        .ok_or_else(|| Error::unauthorized("Authentication failed, invalid Execution Token"))?;
-    let method = AuthMethod::ExecutionToken;
-    let caller = caller(db, execution.creator, method, Some(execution.id)).await?;
-    let tenant = if tenant.is_empty() {
-        &execution.tenant
-    } else {
-        tenant
-    };
-    Ok(Identified {
-        caller: Rc::new(caller),
-        tenant: tenant_header(db, tenant).await?,
-    })
 }
 
 /// A user, and all roles that make them a caller.

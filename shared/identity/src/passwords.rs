@@ -42,10 +42,7 @@ impl<'r> Login<'r> {
     /// The refusal of a wrong password, of an account that takes no password now, and of a name that
     /// nobody has. The name stands in it as it was given: in its own case it would tell that it exists.
     pub fn refusal(&self) -> Error {
-        Error::unauthorized(format!(
-            "Authentication failed for <User username=`{}`>. Wrong credentials or locked account",
-            self.username
-        ))
+        refusal(&self.username)
     }
 
     /// Counts a failure, against the name from there unless it is null.
@@ -105,6 +102,13 @@ pub async fn verify(db: &impl Db, login: &Login<'_>) -> Result<Option<i64>> {
             Ok(None)
         }
     }
+}
+
+/// The refusal of whoever says to be this user, and cannot prove it or is shut out.
+pub fn refusal(username: &str) -> Error {
+    Error::unauthorized(format!(
+        "Authentication failed for <User username=`{username}`>. Wrong credentials or locked account"
+    ))
 }
 
 /// Whether a password that was right a moment ago still counts from its address. If so, failures from

@@ -3,6 +3,7 @@ use windlass_core::app::Identity as _;
 use windlass_core::db::{NativeDb, NativeTransaction};
 use windlass_core::http::Method;
 use windlass_core::platform::kv;
+use windlass_core::{Kind, hashing};
 
 async fn fresh() -> (NativeDb, String) {
     let db = NativeDb::in_memory();
@@ -322,7 +323,7 @@ fn a_header_that_decides_who_or_where_comes_once() {
                 (name, value),
             ];
             let refusal = login(&db, &headers).await.unwrap_err();
-            assert_eq!(refusal.kind(), windlass_core::Kind::BadParameters, "{name}");
+            assert_eq!(refusal.kind(), Kind::BadParameters, "{name}");
             assert!(refusal.message().contains(name), "{refusal:?}");
             assert!(!refusal.message().contains(value), "{refusal:?}");
         }
@@ -349,5 +350,93 @@ fn a_remembered_token_ends_when_it_expires() {
         std::thread::sleep(std::time::Duration::from_millis(250));
         let refusal = login(&db, &token).await.unwrap_err();
         assert_eq!(refusal.message(), "User unauthorized: Token is expired");
+    });
+}
+
+/// Ann, who is a viewer in the harbour and in the quay, and an execution of hers in the harbour.
+async fn with_execution() -> NativeDb {
+    let (db, _) = fresh().await;
+    let token = hashing::digest("an execution's");
+    for (sql, values) in [
+        (
+            "insert into tenants (name, created_at) values ('harbour', ''), ('quay', '')",
+            params![],
+        ),
+        (
+            "insert into users (id, username, password_hash, role, created_at)
+             values (7, 'ann', '', 'default', '')",
+            params![],
+        ),
+        (
+            "insert into tenant_users (tenant_name, user_id, role)
+             values ('harbour', 7, 'viewer'), ('quay', 7, 'viewer')",
+            params![],
+        ),
+        (
+            "insert into executions (id, tenant_name, created_by, visibility, created_at,
+                 workflow_id, status, token_hash)
+             values ('run', 'harbour', 'ann', 'tenant', '', 'paint', 'started', ?1)",
+            params![token],
+        ),
+    ] {
+        db.execute(sql, values).await.unwrap();
+    }
+    db
+}
+
+#[test]
+fn the_token_of_an_execution_ends_with_it() {
+    pollster::block_on(async {
+        let db = with_execution().await;
+        let at = |seconds| Some(Timestamp::now().plus_seconds(seconds));
+        for (status, scheduled_for, counts) in [
+            ("pending", None, true),
+            ("started", None, true),
+            ("cancelling", None, true),
+            ("force_cancelling", None, true),
+            ("kill_cancelling", None, true),
+            ("queued", None, false),
+            ("terminated", None, false),
+            ("failed", None, false),
+            ("cancelled", None, false),
+            ("scheduled", at(-30), true),
+            ("scheduled", at(-90), false),
+            ("scheduled", at(90), false),
+        ] {
+            // Operations are still under way: that keeps nothing alive.
+            db.execute(
+                "update executions set status = ?1, scheduled_for = ?2, total_operations = 5,
+                     finished_operations = 1",
+                params![status, scheduled_for],
+            )
+            .await
+            .unwrap();
+            for header in ["execution-token", "authentication-token"] {
+                let found = login(&db, &[(header, "an execution's")]).await;
+                assert_eq!(found.is_ok(), counts, "{status} {scheduled_for:?} {header}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_execution_knows_no_other_tenant() {
+    pollster::block_on(async {
+        let db = with_execution().await;
+        for tenant in ["", "harbour"] {
+            let headers = [("execution-token", "an execution's"), ("tenant", tenant)];
+            let found = login(&db, &headers).await.unwrap();
+            assert_eq!(found.tenant, TenantHeader::Known("harbour".into()));
+            assert_eq!(found.caller.execution_id.as_deref(), Some("run"));
+            let tenants: Vec<&String> = found.caller.tenants.keys().collect();
+            assert_eq!(tenants, ["harbour"], "of those that Ann is in");
+        }
+        for tenant in ["quay", "default_tenant", "nowhere"] {
+            let headers = [("execution-token", "an execution's"), ("tenant", tenant)];
+            let refusal = login(&db, &headers).await.unwrap_err();
+            assert_eq!(refusal.kind(), Kind::NotFound, "{tenant}");
+        }
+        let count = db.first("select count(*) from failed_logins", &[]).await;
+        assert_eq!(count.unwrap().unwrap().integer(0).unwrap(), 0);
     });
 }

@@ -440,3 +440,30 @@ fn an_execution_knows_no_other_tenant() {
         assert_eq!(count.unwrap().unwrap().integer(0).unwrap(), 0);
     });
 }
+
+#[test]
+fn the_token_of_a_user_who_is_shut_out_says_so_to_who_has_all_of_it() {
+    pollster::block_on(async {
+        let (db, _) = fresh().await;
+        db.execute(
+            "insert into tokens (id, user_id, secret_hash, created_at)
+             values ('abcdefghij', 0, ?1, '2024')",
+            params![hashing::digest("secret")],
+        )
+        .await
+        .unwrap();
+        db.execute("update users set active = 0", &[])
+            .await
+            .unwrap();
+        for (token, text) in [
+            (
+                "ctok-abcdefghij-secret",
+                "User unauthorized: Authentication failed for <User username=`admin`>. Wrong credentials or locked account",
+            ),
+            ("ctok-abcdefghij-guess", "User unauthorized: Unauthorized"),
+        ] {
+            let refusal = login(&db, &[("authentication-token", token)]).await;
+            assert_eq!(refusal.unwrap_err().message(), text);
+        }
+    });
+}

@@ -4,7 +4,7 @@
 //! row, so both are taken back by deleting it.
 
 use super::attempts::EXPIRED;
-use super::{Recognised, caller, is_stale};
+use super::{Recognised, caller, is_stale, passwords};
 use crate::jwt;
 use serde::Deserialize;
 use windlass_core::caller::{AuthMethod, UserToken};
@@ -29,6 +29,7 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     struct Stored {
         key: i64,
         user_id: i64,
+        username: String,
         secret_hash: String,
         expiration_date: Option<Timestamp>,
         last_used: Option<Timestamp>,
@@ -38,7 +39,8 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     }
     let stored: Option<Stored> = db
         .first_json(
-            "select json_object('key', t.key, 'user_id', t.user_id, 'secret_hash', t.secret_hash,
+            "select json_object('key', t.key, 'user_id', t.user_id, 'username', u.username,
+                 'secret_hash', t.secret_hash,
                  'expiration_date', t.expiration_date, 'last_used', t.last_used,
                  'scopes', json(t.scopes), 'tenant_name', t.tenant_name,
                  'active', json(iif(u.active, 'true', 'false')))
@@ -48,8 +50,11 @@ pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
         .await?;
     let unknown = || Error::unauthorized("Unauthorized");
     let stored = stored.ok_or_else(unknown)?;
-    if !hashing::same(&stored.secret_hash, &claimed.digest) || !stored.active {
+    if !hashing::same(&stored.secret_hash, &claimed.digest) {
         return Err(unknown());
+    }
+    if !stored.active {
+        return Err(passwords::refusal(&stored.username));
     }
     let until = stored.expiration_date;
     if until.is_some_and(|end| end <= Timestamp::now()) {

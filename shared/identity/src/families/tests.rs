@@ -350,7 +350,7 @@ fn every_refusal_is_in_the_envelope_of_its_family() {
                 "Invalid token structure",
                 "Unauthorized",
                 "Token is expired",
-                "Unauthorized",
+                "Authentication failed for <User username=`bob`>. Wrong credentials or locked account",
                 "Unauthorized",
             ];
             let tokens = ["", "nonsense", made_up, &expired, &inactive, unsigned];

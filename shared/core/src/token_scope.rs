@@ -8,54 +8,25 @@ use crate::error::{Error, Result};
 use crate::family::Family;
 use windlass_python as python;
 
-/// One use of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenScope {
-    /// Conductor's API.
-    Conductor,
-    /// Adjutant's API.
-    Adjutant,
-    /// All of Opsera's API, except what asks for [`Self::SecurityLogs`] alone.
-    Api,
-    /// Opsera's pipelines.
-    Pipeline,
-    /// Opsera's activity logs, to read.
-    SecurityLogs,
-    /// What people change in the Status Dashboard. Its monitors have tokens of their own.
-    StatusDashboard,
+crate::named_enum! {
+    /// One use of a token.
+    pub enum TokenScope {
+        /// Conductor's API.
+        Conductor = "conductor",
+        /// Adjutant's API.
+        Adjutant = "adjutant",
+        /// All of Opsera's API, except what asks for [`Self::SecurityLogs`] alone.
+        Api = "api",
+        /// Opsera's pipelines.
+        Pipeline = "pipeline",
+        /// Opsera's activity logs, to read. Its clients know it by a second spelling.
+        SecurityLogs = "security-logs" | "securityLogs",
+        /// What people change in the Status Dashboard. Its monitors have tokens of their own.
+        StatusDashboard = "status-dashboard",
+    }
 }
 
 impl TokenScope {
-    /// Every scope.
-    pub const ALL: [Self; 6] = [
-        Self::Conductor,
-        Self::Adjutant,
-        Self::Api,
-        Self::Pipeline,
-        Self::SecurityLogs,
-        Self::StatusDashboard,
-    ];
-
-    /// The word in the API and in the database.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Conductor => "conductor",
-            Self::Adjutant => "adjutant",
-            Self::Api => "api",
-            Self::Pipeline => "pipeline",
-            Self::SecurityLogs => "security-logs",
-            Self::StatusDashboard => "status-dashboard",
-        }
-    }
-
-    /// The scope of this name. Opsera's clients know one of them by a second spelling.
-    pub fn find(name: &str) -> Option<Self> {
-        if name == "securityLogs" {
-            return Some(Self::SecurityLogs);
-        }
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-
     /// The scopes of which a token needs one to be of any use to a family.
     pub const fn of_family(family: Family) -> &'static [Self] {
         match family {
@@ -91,7 +62,7 @@ impl TokenScopes {
         Self::only(
             names
                 .iter()
-                .filter_map(|name| TokenScope::find(name.as_ref())),
+                .filter_map(|name| TokenScope::named(name.as_ref())),
         )
     }
 
@@ -106,11 +77,11 @@ impl TokenScopes {
             ));
         }
         for name in names {
-            if TokenScope::find(name.as_ref()).is_none() {
+            if TokenScope::named(name.as_ref()).is_none() {
                 return Err(Error::bad_parameters(format!(
                     "Invalid scope: `{}`. Valid scopes are: {}",
                     name.as_ref(),
-                    python::list(TokenScope::ALL.map(TokenScope::name))
+                    python::list(TokenScope::ALL.iter().map(|scope| scope.name()))
                 )));
             }
         }
@@ -141,8 +112,8 @@ impl TokenScopes {
     pub fn names(self) -> Option<Vec<&'static str>> {
         let bits = self.0?;
         let held = |scope: &TokenScope| bits & scope.bit() != 0;
-        let scopes = TokenScope::ALL.into_iter().filter(held);
-        Some(scopes.map(TokenScope::name).collect())
+        let scopes = TokenScope::ALL.iter().filter(|scope| held(scope));
+        Some(scopes.map(|scope| scope.name()).collect())
     }
 }
 
@@ -189,7 +160,7 @@ mod tests {
         ] {
             assert_eq!(narrow.is_within(wide), want, "{narrow:?} in {wide:?}");
         }
-        assert!(!unknown.any_of(&TokenScope::ALL));
+        assert!(!unknown.any_of(TokenScope::ALL));
         assert!(free.any_of(&[TokenScope::Pipeline]) && !api.any_of(&[TokenScope::Pipeline]));
     }
 }

@@ -105,14 +105,16 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Token> {
     })
 }
 
-/// How the value of a token looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// `ctok-<id>-<secret>`.
-    #[default]
-    Opaque,
-    /// A JWT that says whose it is and until when it counts.
-    Signed,
+windlass_core::named_enum! {
+    /// How the value of a token looks.
+    #[derive(Default)]
+    pub enum Format {
+        /// `ctok-<id>-<secret>`.
+        #[default]
+        Opaque = "opaque",
+        /// A JWT that says whose it is and until when it counts.
+        Signed = "jwt",
+    }
 }
 
 /// A token to be made.

@@ -25,24 +25,13 @@ pub static PERMISSIONS: Resource = Resource {
     counts: &[],
 };
 
-/// Where a role counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum RoleType {
-    /// In the whole system.
-    #[serde(rename = "system_role")]
-    System,
-    /// In one tenant.
-    #[serde(rename = "tenant_role")]
-    Tenant,
-}
-
-impl RoleType {
-    /// The word in the API and in the table `roles`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::System => "system_role",
-            Self::Tenant => "tenant_role",
-        }
+windlass_core::named_enum! {
+    /// Where a role counts.
+    pub enum RoleType {
+        /// In the whole system.
+        System = "system_role",
+        /// In one tenant.
+        Tenant = "tenant_role",
     }
 }
 

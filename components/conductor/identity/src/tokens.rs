@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
+use windlass_core::python;
 use windlass_core::token_scope::TokenScopes;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp};
 use windlass_identity::tokens::{self, Format, NewToken, TOKENS};
@@ -96,13 +97,15 @@ fn scopes(body: &Body, held: TokenScopes) -> Result<TokenScopes> {
 }
 
 fn format(body: &Body) -> Result<Format> {
-    match body.text("format")? {
-        None | Some("opaque") => Ok(Format::Opaque),
-        Some("jwt") => Ok(Format::Signed),
-        Some(other) => Err(Error::bad_parameters(format!(
-            "Invalid format: `{other}`. Valid formats are: ['opaque', 'jwt']"
-        ))),
-    }
+    let Some(name) = body.text("format")? else {
+        return Ok(Format::default());
+    };
+    Format::named(name).ok_or_else(|| {
+        Error::bad_parameters(format!(
+            "Invalid format: `{name}`. Valid formats are: {}",
+            python::list(Format::ALL.iter().map(|format| format.name()))
+        ))
+    })
 }
 
 /// When a token ends: a time, or a distance from now such as `+10h`.

@@ -8,6 +8,7 @@ use crate::answers::show;
 use crate::body;
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
+use windlass_core::python;
 use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, ids};
 use windlass_identity::credentials;
 use windlass_store::permissions::{RoleType, demand_role};
@@ -18,6 +19,16 @@ use windlass_store::users::{
 
 /// How many characters a password may have.
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=256;
+
+windlass_core::named_enum! {
+    /// What may become of whether a user is active.
+    enum Action {
+        /// They may log in.
+        Activate = "activate",
+        /// They may not, nor may their tokens.
+        Deactivate = "deactivate",
+    }
+}
 
 /// The system role of a user for whom none is named.
 const DEFAULT_ROLE: &str = "default";
@@ -201,15 +212,15 @@ pub async fn active(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserSetActivated)?;
     let username = ctx.path("username");
     let resource = resource(ctx)?;
-    let active = match Body::of(ctx)?.required_text("action")? {
-        "activate" => true,
-        "deactivate" => false,
-        other => {
-            return Err(Error::bad_parameters(format!(
-                "Invalid action: `{other}`. Valid actions are: ['activate', 'deactivate']"
-            )));
-        }
-    };
+    let body = Body::of(ctx)?;
+    let name = body.required_text("action")?;
+    let action = Action::named(name).ok_or_else(|| {
+        Error::bad_parameters(format!(
+            "Invalid action: `{name}`. Valid actions are: {}",
+            python::list(Action::ALL.iter().map(|action| action.name()))
+        ))
+    })?;
+    let active = action == Action::Activate;
     ctx.db
         .transaction(async |tx| {
             let user = users::find(tx, &scope, username).await?;

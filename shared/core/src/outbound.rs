@@ -1,7 +1,8 @@
 //! The network and the clock of work that reaches other servers. Both are given from outside, so
-//! that tests have their own. [`address`] says which servers may be reached.
+//! tests have their own. [`address`] says which servers may be reached, [`failure`] why one was not.
 
 pub mod address;
+pub mod failure;
 
 pub use crate::platform::{OutboundRequest, OutboundResponse};
 

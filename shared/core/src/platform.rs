@@ -9,6 +9,8 @@ mod imp;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "platform/native.rs"]
 mod imp;
+#[cfg(target_arch = "wasm32")]
+mod spin_failure;
 
 use crate::error::{Error, Result};
 use std::time::Duration;
@@ -135,8 +137,8 @@ pub const OUTBOUND_BODY: usize = 64 << 20;
 /// Sends a request and reads the whole answer.
 ///
 /// # Errors
-/// The platform's own words when the host is not allowed, cannot be reached, is too slow or
-/// answers too much. They name no secret of ours.
+/// A sentence for people that names the host: it is not allowed, cannot be reached, is too slow or
+/// answers too much. See [`crate::outbound::failure`].
 pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
     imp::send(request).await
 }

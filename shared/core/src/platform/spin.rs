@@ -1,9 +1,12 @@
 //! Spin's interfaces.
 
-use super::{OUTBOUND_BODY, OutboundAnswer, OutboundRequest, OutboundResponse, kv_failure};
+use super::{
+    OUTBOUND_BODY, OutboundAnswer, OutboundRequest, OutboundResponse, kv_failure, spin_failure,
+};
 use crate::error::{Error, Result};
+use crate::outbound::failure::{Failure, host_of};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use spin_sdk::key_value::Store;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -98,28 +101,37 @@ pub async fn in_time<T>(time: Duration, work: impl Future<Output = T>) -> Option
     }
 }
 
-/// What comes of `work` in time, or else what was waited for in vain.
+/// What comes of `work` in time, or else what was waited for in vain, and from whom.
 async fn within<T>(
     time: Duration,
-    what: &str,
+    (what, url): (&str, &str),
     work: impl Future<Output = Result<T, String>>,
 ) -> Result<T, String> {
-    let in_time = in_time(time, work).await;
-    in_time.unwrap_or_else(|| Err(format!("no {what} within {} seconds", time.as_secs_f32())))
+    in_time(time, work).await.unwrap_or_else(|| {
+        let (host, seconds) = (host_of(url), time.as_secs_f32());
+        Err(format!("no {what} from `{host}` within {seconds} seconds"))
+    })
 }
 
 pub async fn send(request: OutboundRequest) -> Result<OutboundResponse, String> {
     let timeout = request.timeout.unwrap_or(Duration::from_secs(30));
-    within(timeout, "answer", exchange(request)).await
+    let url = request.url.clone();
+    within(timeout, ("answer", &url), exchange(request)).await
 }
 
 async fn exchange(request: OutboundRequest) -> Result<OutboundResponse, String> {
     let answer = begin(request).await?;
-    let body = Limited::new(answer.body, OUTBOUND_BODY)
-        .collect()
-        .await
-        .map_err(broke_off)?
-        .to_bytes();
+    let OutboundBody { body, url } = answer.body;
+    let body = Limited::new(body, OUTBOUND_BODY).collect().await;
+    let body = body.map_err(|error| {
+        let failure = match error.downcast_ref() {
+            Some(code) => spin_failure::of(code),
+            None if error.is::<LengthLimitError>() => Failure::TooLarge("body"),
+            None => Failure::BrokeOff,
+        };
+        failure.about(&url)
+    })?;
+    let body = body.to_bytes();
     Ok(OutboundResponse {
         status: answer.status,
         headers: answer.headers,
@@ -127,44 +139,35 @@ async fn exchange(request: OutboundRequest) -> Result<OutboundResponse, String> 
     })
 }
 
-/// The body of another server's answer.
-pub type OutboundBody = wasip3::http_compat::IncomingResponseBody;
+/// The body of another server's answer, and where it comes from.
+pub struct OutboundBody {
+    body: wasip3::http_compat::IncomingResponseBody,
+    url: String,
+}
 
 pub async fn open(request: OutboundRequest) -> Result<OutboundAnswer, String> {
     let timeout = request.timeout.unwrap_or(Duration::from_secs(30));
-    within(timeout, "answer", begin(request)).await
+    let url = request.url.clone();
+    within(timeout, ("answer", &url), begin(request)).await
 }
 
 pub async fn outbound_chunk(
     body: &mut OutboundBody,
     patience: Duration,
 ) -> Result<Option<Vec<u8>>, String> {
+    let OutboundBody { body, url } = body;
+    let url: &str = url;
     let chunk = async {
         while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|code| spin_failure::of(&code).about(url))?;
             // Trailers say nothing that anybody asked for.
-            if let Ok(data) = frame.map_err(broke_off)?.into_data() {
+            if let Ok(data) = frame.into_data() {
                 return Ok(Some(Vec::from(data)));
             }
         }
         Ok(None)
     };
-    within(patience, "more of the answer", chunk).await
-}
-
-/// Why a request did not go out. Most of the platform's words say it well enough.
-fn not_sent(code: &wasip3::http::types::ErrorCode) -> String {
-    use wasip3::http::types::ErrorCode;
-    match code {
-        ErrorCode::DestinationIpProhibited => {
-            "its name leads to a private or local address, which this control plane does not call"
-                .to_owned()
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn broke_off(error: impl std::fmt::Display) -> String {
-    format!("the answer broke off: {error}")
+    within(patience, ("more of the answer", url), chunk).await
 }
 
 async fn begin(request: OutboundRequest) -> Result<OutboundAnswer, String> {
@@ -182,10 +185,10 @@ async fn begin(request: OutboundRequest) -> Result<OutboundAnswer, String> {
     }
     let outbound = outbound
         .body(Full::new(Bytes::from(request.body)))
-        .map_err(|error| error.to_string())?;
+        .map_err(|_| Failure::BadRequest("request").about(&request.url))?;
     let answer = spin_sdk::http::send(outbound)
         .await
-        .map_err(|code| not_sent(&code))?;
+        .map_err(|code| spin_failure::of(&code).about(&request.url))?;
     let (head, body) = answer.into_parts();
     let headers = head.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -194,6 +197,9 @@ async fn begin(request: OutboundRequest) -> Result<OutboundAnswer, String> {
     Ok(OutboundAnswer {
         status: head.status.as_u16(),
         headers: headers.collect(),
-        body,
+        body: OutboundBody {
+            body,
+            url: request.url,
+        },
     })
 }

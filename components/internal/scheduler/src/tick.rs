@@ -1,4 +1,7 @@
 //! `/internal/tick`: one tick of the queue, for those who have its token.
+//!
+//! A tick whose calls take long answers after a while and goes on in the background, under its leases:
+//! the clock has to tick again for everybody else, and whoever nudged has nothing to wait for.
 
 use crate::chores;
 use crate::platform::{Network, SystemClock};
@@ -8,7 +11,7 @@ use windlass_core::outbound::address;
 use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token};
 use windlass_core::variables;
 use windlass_core::{Context, Response, Result, Timestamp};
-use windlass_engine::TickOptions;
+use windlass_engine::{TickOptions, TickReport};
 
 /// `POST /internal/tick`: work on what is due. No caller and no permission: the token is all that
 /// a clock can have.
@@ -16,11 +19,50 @@ pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
     demand_tick_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
     chores::run(&ctx.db, Timestamp::now()).await;
     let options = options().await;
-    let report = windlass_engine::tick(&ctx.db, &Network, &SystemClock, &Workers, &options).await?;
+    let report = tick_for_a_while(&ctx.db, options).await?;
     let idle = report.ran == 0;
     let response = ctx.ok(report)?;
     // A clock ticks every second, mostly for nothing.
     Ok(if idle { response.quiet() } else { response })
+}
+
+/// How long whoever ticks is kept waiting: less than the clock waits.
+#[cfg(target_arch = "wasm32")]
+const WAITED_FOR: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Ticks until nothing is left, or goes on in the background. The report of one that goes on says of
+/// its work only that there is some.
+#[cfg(target_arch = "wasm32")]
+async fn tick_for_a_while(db: &impl Db, options: TickOptions) -> Result<TickReport> {
+    use futures_util::future::{Either, select};
+    use windlass_core::db::SpinDb;
+    use windlass_core::{log, platform};
+    let tick = async move {
+        windlass_engine::tick(&SpinDb, &Network, &SystemClock, &Workers, &options).await
+    };
+    let alarm = std::pin::pin!(platform::sleep(WAITED_FOR));
+    match select(Box::pin(tick), alarm).await {
+        Either::Left((report, _)) => report,
+        Either::Right((_, tick)) => {
+            platform::spawn(async {
+                if let Err(error) = tick.await {
+                    log::error("a tick ended before its work", &error);
+                }
+            });
+            let next = windlass_store::queue::next_due(db).await?;
+            let now = Timestamp::now().millis();
+            Ok(TickReport {
+                ran: 1,
+                next_due: next.map(|next| next.saturating_sub(now).max(0)),
+            })
+        }
+    }
+}
+
+/// Natively nothing goes on in the background.
+#[cfg(not(target_arch = "wasm32"))]
+async fn tick_for_a_while(db: &impl Db, options: TickOptions) -> Result<TickReport> {
+    windlass_engine::tick(db, &Network, &SystemClock, &Workers, &options).await
 }
 
 /// The operator's settings over the standard ones.

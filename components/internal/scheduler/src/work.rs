@@ -79,3 +79,29 @@ fn tell(row: &Leased, why: &str) {
     let text = format!("{} of {} was given up: {why}", row.work, row.subject);
     log::error("queue", &Error::internal(text));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::db::NativeDb;
+
+    /// What waits is bounded, and what runs one after the other must not wait.
+    #[test]
+    fn what_runs_beside_others_is_what_waits() {
+        let db = NativeDb::in_memory();
+        for work in Work::ALL {
+            let row = Leased {
+                key: 1,
+                work,
+                subject: "1".into(),
+                payload: serde_json::Value::Null,
+                attempts: 1,
+                failures: 0,
+                last_error: None,
+            };
+            let run = Workers.run(&db, "me", row);
+            let is_beside = matches!(run, Run::Call | Run::Beside(_));
+            assert_eq!(is_beside, work.waits(), "{work}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 mod effects;
 mod late;
+mod patience;
 pub(crate) mod rows;
 
 pub(crate) use effects::event_of;
@@ -22,6 +23,7 @@ use windlass_core::db::Tx;
 use windlass_core::{Error, Result, Scope, Timestamp, ids};
 use windlass_store::executions::{Execution, Status, deployment_status};
 use windlass_store::operations::NewDependencies;
+use windlass_store::queue::{self, Work};
 use windlass_store::tasks_graphs::{NewTasksGraph, TasksGraph};
 use windlass_store::{config, events, executions, node_instances, operations, tasks_graphs};
 
@@ -34,6 +36,9 @@ struct GraphState {
     /// What failed in it for good.
     #[serde(default)]
     failures: Vec<String>,
+    /// When that was first noticed, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed_at: Option<i64>,
 }
 
 /// Takes an execution as far as it goes: starts a pending one, applies reports to a started
@@ -227,6 +232,7 @@ impl<'a, T: Tx> Drive<'a, T> {
         let kept = GraphState {
             part,
             failures: state.failures.clone(),
+            failed_at: None,
         };
         let name = workflow
             .parts
@@ -295,15 +301,12 @@ impl<'a, T: Tx> Drive<'a, T> {
             let defaults = self.defaults().await?;
             graph = workflows::clean_up_before(graph, &topology, defaults, &mut ids::new_uuid);
         }
-        self.apply(
-            row,
-            kept.part,
-            Vec::new(),
-            graph,
-            stored,
-            vec![Event::Begin],
-        )
-        .await
+        let kept = GraphState {
+            part: kept.part,
+            ..GraphState::default()
+        };
+        let begin = vec![Event::Begin];
+        self.apply(row, kept, graph, stored, begin).await
     }
 
     async fn go_on(&mut self, reports: Vec<Report>) -> Result<()> {
@@ -323,8 +326,7 @@ impl<'a, T: Tx> Drive<'a, T> {
         if cancelling {
             events.push(Event::Cancel);
         }
-        self.apply(row, kept.part, kept.failures, graph, stored, events)
-            .await
+        self.apply(row, kept, graph, stored, events).await
     }
 
     /// Applies events to a stored graph, and builds the next part when it is done. Operations
@@ -332,13 +334,14 @@ impl<'a, T: Tx> Drive<'a, T> {
     async fn apply(
         &mut self,
         row: TasksGraph,
-        part: usize,
-        failures: Vec<String>,
+        kept: GraphState,
         graph: Graph,
         stored: usize,
         events: Vec<Event>,
     ) -> Result<()> {
-        let (state, end) = self.step(graph, failures.clone(), events, None);
+        let (state, end) = self.step(graph, kept.failures.clone(), events, None);
+        let failed_at = kept.failed_at;
+        let (state, end, failed_at) = self.wait_or_end(state, end, failed_at).await?;
         self.count(&state.graph, stored);
         let changes = rows::to_changes(&state.graph, stored);
         operations::update_all(self.tx, &changes, self.now).await?;
@@ -347,10 +350,12 @@ impl<'a, T: Tx> Drive<'a, T> {
             operations::insert_all(self.tx, &self.execution, &row, &new, self.now).await?;
             rows_wait_for_new(self.tx, &state.graph, stored).await?;
         }
-        if state.failures != failures || self.begins {
+        let part = kept.part;
+        if (&state.failures, failed_at) != (&kept.failures, kept.failed_at) || self.begins {
             let kept = GraphState {
                 part,
                 failures: state.failures,
+                failed_at,
             };
             tasks_graphs::save_state(self.tx, &row, &json_text(&kept)?).await?;
         }
@@ -419,6 +424,11 @@ impl<'a, T: Tx> Drive<'a, T> {
             deployment_status::execution_started(self.tx, &self.execution).await?;
         } else if has_ended {
             deployment_status::execution_ended(self.tx, &self.execution).await?;
+        }
+        if has_ended && self.execution.status != Status::Terminated {
+            // What would have woken it, had it waited longer.
+            let id = self.execution.id.as_str();
+            queue::remove_all(self.tx, Work::Execution, &[id]).await?;
         }
         if has_ended {
             dequeue::start_waiting(self.tx, self.now).await?;

@@ -39,6 +39,9 @@ pub struct StartRequest {
     pub queue: bool,
     /// Whether operations are passed over.
     pub dry_run: bool,
+    /// For how many seconds what still runs is waited for after something failed for good; 600 when
+    /// nobody says.
+    pub wait_after_fail: Option<i64>,
     /// The visibility, where it is not the deployment's.
     pub visibility: Option<Visibility>,
     /// In whose name it runs, where that is not the caller.
@@ -70,6 +73,7 @@ pub async fn start(
 ) -> Result<Execution> {
     let deployment = executions::deployment_to_run(tx, scope, &request.deployment_id).await?;
     demand_environment(&deployment)?;
+    let patience = request.wait_after_fail;
     let (may_wait, mut execution) = new_execution(scope, &deployment, request, now);
     let workflow = workflow_of(tx, &execution).await?;
     let parameters = merged(tx, &execution, &workflow).await?;
@@ -82,6 +86,9 @@ pub async fn start(
     }
     execution.parameters = parameters;
     execution.key = executions::start(tx, scope, &execution).await?;
+    if let Some(seconds) = patience {
+        executions::set_wait_after_fail(tx, &execution, seconds).await?;
+    }
     if waits {
         let text = texts::workflow_queued(&execution.workflow_id);
         let event = EngineEvent::of_execution("workflow_queued", text);

@@ -164,6 +164,64 @@ fn bad_inputs_and_unreadable_secrets_fail_at_once_with_a_clear_text() {
     }
 }
 
+/// An install in which one call fails for good while another is under way.
+fn failed_beside_a_call(wait_after_fail: Option<i64>) -> (World, String) {
+    let world = World::new();
+    let mut bad = http("bad");
+    bad["max_retries"] = json!(0);
+    world.node("bad", json!({ "create": bad }), &[]);
+    world.node("slow", json!({ "create": http("slow") }), &[]);
+    world
+        .net
+        .answers(|request, _| match request.url.ends_with("bad") {
+            true => Answer::Status(500, "no"),
+            false => Answer::Silence,
+        });
+    let request = StartRequest {
+        deployment_id: "d".into(),
+        workflow_id: "install".into(),
+        wait_after_fail,
+        ..StartRequest::default()
+    };
+    let id = world.try_start(request).unwrap().id;
+    assert!(world.tick().is_none(), "one call is under way");
+    (world, id)
+}
+
+#[test]
+fn what_runs_beside_a_failure_is_waited_for_as_long_as_was_asked() {
+    for (wait, seconds) in [(None, 600), (Some(30), 30), (Some(0), 0), (Some(-1), 0)] {
+        let (world, id) = failed_beside_a_call(wait);
+        if seconds > 0 {
+            assert_eq!(world.status(&id), "started", "{wait:?}");
+            world.pass(seconds * 1000 - 1);
+            world.tick();
+            assert_eq!(world.status(&id), "started", "{wait:?}");
+            world.pass(1);
+            world.tick();
+        }
+        assert_eq!(world.status(&id), "failed", "{wait:?}");
+        let error = world.text("select error from executions");
+        assert!(error.contains("bad answered 500"), "{wait:?}: {error}");
+        // What was under way ends some time, and is known then.
+        world.net.answers(|_, _| Answer::Status(200, "{}"));
+        world.work();
+        let slow = "select state from operations where name = 'windlass-http.slow'";
+        assert_eq!(world.text(slow), "succeeded", "{wait:?}");
+        assert_eq!(world.status(&id), "failed", "{wait:?}");
+    }
+}
+
+#[test]
+fn an_execution_that_need_not_wait_leaves_nothing_in_the_queue() {
+    let (world, id) = failed_beside_a_call(None);
+    world.net.answers(|_, _| Answer::Status(200, "{}"));
+    world.pass(5001);
+    let report = world.tick().unwrap();
+    assert_eq!(world.status(&id), "failed");
+    assert_eq!(report.next_due, None);
+}
+
 #[test]
 fn an_uninstall_may_pass_over_failures() {
     let world = World::new();

@@ -19,6 +19,10 @@ update queue set
         when 'blueprint-upload' then (select tenant_name from blueprints where key = cast(queue.subject as integer))
     end, '');
 
+-- For how many seconds what still runs is waited for after something failed for good; null for the
+-- original's 600.
+alter table executions add column wait_after_fail integer;
+
 drop index queue_due;
 -- Whether anything is due, and when the next will be.
 create index queue_due on queue (due_at);

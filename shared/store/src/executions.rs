@@ -6,6 +6,7 @@
 pub mod deployment_status;
 mod deployment_to_run;
 mod list;
+mod patience;
 mod removal;
 mod restored;
 mod row;
@@ -16,6 +17,7 @@ mod waiting;
 
 pub use deployment_to_run::{DeploymentToRun, deployment_to_run, workflow};
 pub use list::{EXECUTIONS, without_system_workflows};
+pub use patience::{set_wait_after_fail, wait_after_fail};
 pub use removal::{Removal, delete};
 pub use restored::restore;
 pub use row::{Execution, find, find_if_any, insert, note_requeue, save, save_for, start};

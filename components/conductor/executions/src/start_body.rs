@@ -26,6 +26,8 @@ pub struct StartBody {
     pub dry_run: bool,
     /// Whether it may wait for others.
     pub queue: bool,
+    /// For how many seconds what runs is waited for after a failure.
+    pub wait_after_fail: Option<i64>,
     /// The status of a restored execution.
     pub force_status: Option<Status>,
     /// The id of a restored execution.
@@ -55,10 +57,9 @@ impl StartBody {
             force: body.flag("force")?.unwrap_or(false),
             dry_run: body.flag("dry_run")?.unwrap_or(false),
             queue: body.flag("queue")?.unwrap_or(false),
+            wait_after_fail: body.integer("wait_after_fail")?,
             ..Self::default()
         };
-        // Accepted for old clients: an execution here waits for all that it has begun.
-        body.integer("wait_after_fail")?;
         start.origin = Origin::read(db, scope, body).await?;
         start.demand_permissions(scope, body)?;
         start.read_restored(body)?;
@@ -78,6 +79,7 @@ impl StartBody {
             force: self.force,
             queue: self.queue,
             dry_run: self.dry_run,
+            wait_after_fail: self.wait_after_fail,
             visibility: None,
             created_by,
             created_at,

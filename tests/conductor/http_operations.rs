@@ -162,3 +162,42 @@ fn this_machine_is_no_target_unless_the_operator_says_so() {
     );
     assert_eq!(recorder.requests().len(), 0);
 }
+
+#[test]
+fn a_server_that_cannot_be_asked_is_named_with_the_reason() {
+    // A port that was free a moment ago: nobody listens there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let windlass = with_private();
+    let admin = windlass.admin();
+    let lamp = blueprint("max_retries: 0");
+    admin
+        .upload("lamp", "lamp.yaml", &[("lamp.yaml", &lamp)])
+        .expect(201);
+    let body = json!({ "blueprint_id": "lamp", "inputs": { "url": format!("http://{address}") } });
+    admin.put("/deployments/lamp", body).expect(201);
+    admin.execute("lamp", "install");
+    windlass.run_pending_work();
+    let failures = admin.get("/events?event_type=task_failed").expect(200);
+    let told = column(&failures, "message")[0].as_str().expect("a text");
+    let reason = format!("`{address}` refused the connection: nothing listens there");
+    assert!(told.contains(&reason), "{told}");
+    assert!(!told.contains("ErrorCode"), "{told}");
+}
+
+/// The create fails and sets no attribute; then somebody runs the start all the same.
+#[test]
+fn a_call_whose_url_lacks_a_value_is_not_sent() {
+    let recorder = Recorder::answering(|_| (500, json!({})));
+    let windlass = with_private();
+    install(&windlass, &recorder, "max_retries: 0");
+    let sent = recorder.requests().len();
+    let admin = windlass.admin();
+    admin.execute("lamp", "start");
+    windlass.run_pending_work();
+    assert_eq!(recorder.requests().len(), sent, "no `/lamps/None`");
+    let executions = admin.get("/executions?workflow_id=start").expect(200);
+    let error = column(&executions, "error")[0].as_str().expect("an error");
+    assert!(error.contains("`url` needs `get_attribute"), "{error}");
+}

@@ -18,6 +18,7 @@ use std::task::Poll;
 use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Value as DbValue};
 use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Result, Timestamp};
+use windlass_engine::StartRequest;
 use windlass_store::queue::Room;
 
 /// Numbers that look like chance and are the same for a seed.
@@ -42,7 +43,16 @@ struct Shared<'w> {
     is_inside: Rc<Cell<bool>>,
 }
 
-impl Shared<'_> {
+impl<'w> Shared<'w> {
+    fn of(world: &'w World, chance: &'w Chance) -> Self {
+        Self {
+            world,
+            inner: world.db.clone(),
+            chance,
+            is_inside: Rc::default(),
+        }
+    }
+
     fn others_first(&self) {
         if self.is_inside.get() || self.chance.below(3) > 0 {
             return;
@@ -142,12 +152,7 @@ fn an_execution_ends_however_ticks_meet() {
             world: &world,
             chance: &chance,
         };
-        let shared = Shared {
-            world: &world,
-            inner: world.db.clone(),
-            chance: &chance,
-            is_inside: Rc::default(),
-        };
+        let shared = Shared::of(&world, &chance);
         let engine = EngineOnly(world.clock.clone());
         for _ in 0..200 {
             let tick = windlass_engine::tick(&shared, &slow, &slow, &engine, &world.options);
@@ -167,5 +172,65 @@ fn an_execution_ends_however_ticks_meet() {
         );
         // What is left is about nothing any more, and goes.
         world.work();
+    }
+}
+
+/// An install of a deployment, made for it.
+fn start(world: &World, deployment: &str, workflow: &str) -> String {
+    let request = StartRequest {
+        deployment_id: deployment.into(),
+        workflow_id: workflow.into(),
+        force: true,
+        ..StartRequest::default()
+    };
+    world.try_start(request).unwrap().id
+}
+
+#[test]
+fn installs_that_fail_at_once_all_end_beside_others() {
+    for seed in 1..=6_u64 {
+        let chance = Chance(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let mut world = World::new();
+        world.options.room = Room::from(5);
+        world.node("idle", json!({}), &[]);
+        world.net.answers(|_, _| Answer::Status(500, "no"));
+        let installs: Vec<String> = (0..4)
+            .map(|place| {
+                let deployment = format!("fails{place}");
+                world.deployment(&deployment);
+                for number in 0..10 {
+                    let name = format!("n{place}_{number}");
+                    let mut create = failing(&name);
+                    create["max_retries"] = json!(1);
+                    let create = json!({ "create": create });
+                    world.node_of(&deployment, &name, "cloudify.nodes.Root", create, &[]);
+                }
+                start(&world, &deployment, "install")
+            })
+            .collect();
+        let slow = Slow {
+            world: &world,
+            chance: &chance,
+        };
+        let shared = Shared::of(&world, &chance);
+        let engine = EngineOnly(world.clock.clone());
+        let mut open = installs.len();
+        for _ in 0..200 {
+            // Trivial ones come and go beside them.
+            start(&world, "d", "restart");
+            let tick = windlass_engine::tick(&shared, &slow, &slow, &engine, &world.options);
+            run(tick).unwrap();
+            world.pass(300);
+            let has_ended = |id: &String| matches!(&*world.status(id), "failed" | "terminated");
+            open = installs.iter().filter(|id| !has_ended(id)).count();
+            if open == 0 {
+                break;
+            }
+        }
+        assert_eq!(open, 0, "seed {seed}: some never end");
+        world.work();
+        let others =
+            "select count(*) || '' from executions where status not in ('terminated', 'failed')";
+        assert_eq!(world.text(others), "0", "seed {seed}");
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::family::Family;
 use crate::ids;
 use crate::request::{Request, parse_query};
-use crate::response::Response;
+use crate::response::{MadeBody, Response};
 use crate::router::{Route, Router};
 use crate::stream::BodyStream;
 use std::cell::{Cell, OnceCell};
@@ -196,33 +196,51 @@ fn leave(stream: BodyStream, asks_first: bool) {
     });
 }
 
-/// Turns a response into one whose body is on its way already: all of it, or the first chunk of
-/// a blob.
-async fn start(family: Family, mut response: Response) -> WasiResponse {
-    let blob = response.blob.take();
-    let mut length = match response.length_of_get {
-        Some(length) => length,
-        None => response.body.len() as u64,
-    };
-    if let Some((id, size)) = &blob {
-        match blob::chunk(id, *size, 0).await {
-            Ok(chunk) => {
-                response.body = chunk;
-                length = *size;
-            }
-            Err(error) => {
-                crate::log::error("a blob cannot be read", &error);
-                response = app::failure(family, &error);
-                length = response.body.len() as u64;
-            }
+/// What is left of a body after its beginning.
+enum Rest {
+    Nothing,
+    Blob(String, u64),
+    Made(MadeBody),
+}
+
+/// The beginning of a response's body, its whole length where that is known, and the rest.
+async fn beginning(response: &mut Response) -> Result<(Option<u64>, Rest)> {
+    if let Some(left_out) = response.left_out {
+        return Ok((left_out.length, Rest::Nothing));
+    }
+    if let Some((id, size)) = response.blob.take() {
+        response.body = blob::chunk(&id, size, 0).await?;
+        let is_whole = response.body.len() as u64 == size;
+        let rest = Rest::Blob(id, size);
+        return Ok((Some(size), if is_whole { Rest::Nothing } else { rest }));
+    }
+    if let Some(made) = response.made.take() {
+        let (bytes, is_whole) = made.beginning().await?;
+        response.body = bytes;
+        if !is_whole {
+            return Ok((None, Rest::Made(made)));
         }
     }
+    Ok((Some(response.body.len() as u64), Rest::Nothing))
+}
+
+/// Turns a response into one whose body is on its way already: all of it, or its beginning.
+async fn start(family: Family, mut response: Response) -> WasiResponse {
+    let (length, rest) = match beginning(&mut response).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            crate::log::error("a body cannot be read", &error);
+            response = app::failure(family, &error);
+            (Some(response.body.len() as u64), Rest::Nothing)
+        }
+    };
     let mut headers: Vec<(String, Vec<u8>)> = response
         .headers
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into_bytes()))
         .collect();
-    if response.status != 204 && response.status != 304 {
+    let has_length = response.status != 204 && response.status != 304;
+    if let Some(length) = length.filter(|_| has_length) {
         headers.push(("content-length".into(), length.to_string().into_bytes()));
     }
     let fields = Fields::from_list(&headers).unwrap_or_else(|_| Fields::new());
@@ -233,13 +251,12 @@ async fn start(family: Family, mut response: Response) -> WasiResponse {
     } else {
         let (mut writer, reader) = wasip3::wit_stream::new();
         let body = response.body;
-        let is_whole = body.len() as u64 == length;
         let mut writing = Box::pin(async move {
             // A client that went away takes what it took.
-            let left = writer.write_all(body).await;
-            let rest = blob.filter(|_| !is_whole && left.is_empty());
-            let Some((id, size)) = rest else { return };
-            if let Err(error) = send_rest(&mut writer, &id, size).await {
+            if !writer.write_all(body).await.is_empty() {
+                return;
+            }
+            if let Err(error) = send_rest(&mut writer, rest).await {
                 crate::log::error("a download broke off", &error);
                 // Else the client would wait for what never comes.
                 let _ = trailers.write(Err(ErrorCode::InternalError(None))).await;
@@ -257,16 +274,24 @@ async fn start(family: Family, mut response: Response) -> WasiResponse {
     wasi
 }
 
-/// Sends a blob from its second chunk on.
-async fn send_rest(
-    writer: &mut wasip3::wit_bindgen::StreamWriter<u8>,
-    id: &str,
-    size: u64,
-) -> Result<()> {
-    for number in 1..blob::chunks(size) {
-        let chunk = blob::chunk(id, size, number).await?;
-        if !writer.write_all(chunk).await.is_empty() {
-            break;
+/// Sends what follows the beginning of a body.
+async fn send_rest(writer: &mut wasip3::wit_bindgen::StreamWriter<u8>, rest: Rest) -> Result<()> {
+    match rest {
+        Rest::Nothing => {}
+        Rest::Blob(id, size) => {
+            for number in 1..blob::chunks(size) {
+                let chunk = blob::chunk(&id, size, number).await?;
+                if !writer.write_all(chunk).await.is_empty() {
+                    break;
+                }
+            }
+        }
+        Rest::Made(made) => {
+            while let Some(part) = made.next().await? {
+                if !writer.write_all(part).await.is_empty() {
+                    break;
+                }
+            }
         }
     }
     Ok(())

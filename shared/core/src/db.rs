@@ -220,6 +220,11 @@ pub trait Db {
     }
 }
 
+/// A database that may be kept, by a body that is made after its handler returned. No transaction is one.
+pub trait KeptDb: Db + Clone + 'static {}
+
+impl<D: Db + Clone + 'static> KeptDb for D {}
+
 /// A transaction under way. Only [`Db::transaction`] hands one out, so whatever takes `&impl Tx`
 /// happens as a whole with what its caller does, or not at all.
 pub trait Tx: Db<Tx = Self> + Sized {}

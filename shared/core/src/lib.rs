@@ -41,7 +41,7 @@ pub use error::{Error, Kind, Result};
 pub use family::Family;
 pub use permission::Permission;
 pub use request::Request;
-pub use response::Response;
+pub use response::{MadeBody, Parts, Response};
 pub use time::Timestamp;
 pub use visibility::Visibility;
 pub use windlass_python as python;
@@ -79,7 +79,7 @@ macro_rules! component {
     ) => {
         /// Which URL goes to which function.
         #[allow(dead_code, reason = "natively only tests call it")]
-        pub fn routes<D: $crate::Db>() -> ::std::vec::Vec<$crate::router::Route<D>> {
+        pub fn routes<D: $crate::db::KeptDb>() -> ::std::vec::Vec<$crate::router::Route<D>> {
             let mut routes = ::std::vec::Vec::new();
             for base in [$base $(, $also)?] {
                 routes.extend([$(

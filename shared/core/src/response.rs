@@ -2,10 +2,84 @@
 //!
 //! The body is complete before the first byte leaves, because a response whose body follows its
 //! head a moment later costs keep-alive clients tens of milliseconds on servers that do not set
-//! TCP_NODELAY. Only a blob is sent while it is read, from its second chunk on.
+//! TCP_NODELAY. Only a blob is sent while it is read, from its second chunk on, and what is too large
+//! for memory, from its second part on.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+/// How many bytes of a body that is made while it is sent are made before its head leaves. One with no
+/// more is sent as if it had been in memory.
+const BEGINNING: usize = 256 << 10;
+
+/// Makes a body in parts, in their order.
+pub trait Parts {
+    /// The next part, none at the end.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>>> + '_>>;
+}
+
+/// A body that is made while it is sent. Clones are the same body; it can be sent once.
+#[derive(Clone)]
+pub struct MadeBody(Rc<RefCell<Option<Box<dyn Parts>>>>);
+
+impl fmt::Debug for MadeBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MadeBody")
+    }
+}
+
+impl MadeBody {
+    /// A body of these parts.
+    pub fn new(parts: impl Parts + 'static) -> Self {
+        Self(Rc::new(RefCell::new(Some(Box::new(parts)))))
+    }
+
+    /// The next part, none at the end.
+    pub async fn next(&self) -> Result<Option<Vec<u8>>> {
+        let Some(mut parts) = self.0.take() else {
+            return Ok(None);
+        };
+        let next = parts.next().await?;
+        if next.is_some() {
+            self.0.replace(Some(parts));
+        }
+        Ok(next)
+    }
+
+    /// Its first parts, and whether they are all.
+    pub async fn beginning(&self) -> Result<(Vec<u8>, bool)> {
+        let mut bytes = Vec::new();
+        while bytes.len() < BEGINNING {
+            match self.next().await? {
+                Some(part) => bytes.extend_from_slice(&part),
+                None => return Ok((bytes, true)),
+            }
+        }
+        Ok((bytes, false))
+    }
+
+    /// All of it, for tests.
+    #[cfg(feature = "native")]
+    pub async fn read(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while let Some(part) = self.next().await? {
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes)
+    }
+}
+
+/// A body that is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many bytes it would have, where that is known before it is made.
+    pub length: Option<u64>,
+}
 
 /// One HTTP response.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +92,10 @@ pub struct Response {
     pub body: Vec<u8>,
     /// A blob that is the body instead: its name and its size.
     pub blob: Option<(String, u64)>,
-    /// The answer to HEAD: no body, and this is how long the one of GET would be.
-    pub length_of_get: Option<u64>,
+    /// What is the body instead, made while it is sent.
+    pub made: Option<MadeBody>,
+    /// What was left out, because HEAD is answered without a body.
+    pub left_out: Option<LeftOut>,
     /// Whether the log says nothing of it: for what happens every second and changed nothing.
     pub quiet: bool,
 }
@@ -63,11 +139,23 @@ impl Response {
         }
     }
 
+    /// A response of JSON that is made while it is sent.
+    pub fn made_json(status: u16, parts: impl Parts + 'static) -> Self {
+        Self {
+            made: Some(MadeBody::new(parts)),
+            ..Self::json_text(status, Vec::new())
+        }
+    }
+
     /// The same response without its body, as HEAD is answered.
     #[must_use]
     pub fn without_body(mut self) -> Self {
-        let blob = self.blob.take().map(|(_, size)| size);
-        self.length_of_get = Some(blob.unwrap_or(self.body.len() as u64));
+        let length = match (self.blob.take(), self.made.take()) {
+            (Some((_, size)), _) => Some(size),
+            (None, Some(_)) => None,
+            (None, None) => Some(self.body.len() as u64),
+        };
+        self.left_out = Some(LeftOut { length });
         self.body = Vec::new();
         self
     }
@@ -102,7 +190,12 @@ mod tests {
             (Response::empty(204), 0),
         ] {
             let head = response.without_body();
-            assert_eq!(head.length_of_get, Some(length));
+            assert_eq!(
+                head.left_out,
+                Some(LeftOut {
+                    length: Some(length)
+                })
+            );
             assert!(head.body.is_empty() && head.blob.is_none());
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! An upload ends in one transaction, so a row is never half of one; while it goes on in the
 //! background its state says how far it is. One that failed stays, with
-//! the reason, until an upload of the same id replaces it. The plan is kept in a table of its own
-//! and twice: as clients see it, and in the small form that deployments are made from.
+//! the reason, until an upload of the same id replaces it. The plan is kept in tables of its own.
 
+mod plans;
 mod removal;
 mod row;
 mod state;
@@ -12,16 +12,16 @@ mod under_way;
 mod update;
 mod upload;
 
+pub use plans::{PIECE, PLACE, PlanText, PlanTexts, has_plan, plan, text_to_show};
 pub use removal::{delete, dependent_deployments, is_imported};
-pub use row::{Archive, Blueprint, exists_elsewhere, find, find_own, plan};
+pub use row::{Archive, Blueprint, exists_elsewhere, find, find_own};
 pub use state::State;
 pub use under_way::{UnderWay, UploadRest, advance, end, find_under_way, give_up, take_archive};
 pub use update::{
     Changes, demand_execution, demand_visibility, save, save_archive, set_visibility,
 };
 pub use upload::{
-    Found, PlanTexts, Upload, UploadExecution, demand_absent, demand_free, insert,
-    insert_validation,
+    Found, Upload, UploadExecution, demand_absent, demand_free, insert, insert_validation,
 };
 
 use crate::counts;
@@ -51,10 +51,7 @@ static FIELDS: [Field; 18] = concat(
     &[
         Field::text("id", "t.id"),
         Field::text("main_file_name", "t.main_file_name"),
-        Field::json(
-            "plan",
-            "(select p.plan from blueprint_plans p where p.blueprint_key = t.key)",
-        ),
+        Field::json("plan", plans::PLACE_SQL),
         Field::json("requirements", "t.requirements"),
         Field::text("description", "t.description"),
         CREATED_AT,

@@ -1,13 +1,14 @@
 //! `/blueprints` and `/blueprints/{blueprint_id}`: list, get, update, delete.
 
 use crate::body_fields;
+use crate::plans::{is_said_by, with_plans};
 use serde_json::{Map, Value};
 use windlass_blueprint::Plan;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, Visibility};
 use windlass_store::blobs;
 use windlass_store::blueprints::{
-    self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PlanTexts, State,
+    self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PIECE, PlanTexts, State,
 };
 use windlass_store::labels;
 use windlass_store::resource::Origin;
@@ -29,7 +30,7 @@ const UPDATABLE: [&str; 12] = [
 ];
 
 /// `GET /blueprints`: the tenant's blueprints and global ones. `?id=` is how old clients get one.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::BlueprintList)?;
     let mut query = ctx.list_query(&BLUEPRINTS, &[])?;
     query.and(NOT_HIDDEN, []);
@@ -37,18 +38,19 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
         // Until filters can be stored, none has any id.
         return Err(Error::not_found("BlueprintsFilter", filter));
     }
-    ctx.page(&BLUEPRINTS, &scope, &query).await
+    let page = ctx.page(&BLUEPRINTS, &scope, &query).await?;
+    Ok(with_plans(&ctx.db, page))
 }
 
 /// `GET /blueprints/{blueprint_id}`: one blueprint, with its plan.
-pub async fn get(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn get(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintGet)?;
     show(ctx, &scope, ctx.path("blueprint_id"), 200).await
 }
 
 /// `PATCH /blueprints/{blueprint_id}`: replaces the labels; the other keys are for tools that
 /// restore blueprints.
-pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn update(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
     let params = Body::of(ctx)?;
@@ -94,12 +96,13 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// One blueprint as an answer of this status.
 pub async fn show(
-    ctx: &Context<impl Db>,
+    ctx: &Context<impl KeptDb>,
     scope: &Scope,
     id: &str,
     status: u16,
 ) -> Result<Response> {
-    ctx.show(&BLUEPRINTS, scope, id, status).await
+    let response = ctx.show(&BLUEPRINTS, scope, id, status).await?;
+    Ok(with_plans(&ctx.db, response))
 }
 
 /// The changes that an update asks for, as far as they can be checked without the blueprint.
@@ -130,7 +133,9 @@ fn plan_texts(plan: &Map<String, Value>) -> Result<PlanTexts> {
     let full = value.to_string();
     let plan = Plan::from_value(value)
         .ok_or_else(|| Error::bad_parameters("plan: it has no list of nodes"))?;
-    Ok(crate::reading::plan_texts(&plan, full))
+    // A large one is kept as it was given only where it says more than it means.
+    let is_needed = full.len() <= PIECE || !is_said_by(&full, &plan);
+    Ok(crate::reading::plan_texts(&plan, is_needed.then_some(full)))
 }
 
 /// Demands what only the blueprint can tell: a visibility that is no narrower, an execution of
@@ -149,7 +154,7 @@ async fn demand_applicable(
     }
     if changes.state == Some(State::Uploaded)
         && changes.plan.is_none()
-        && blueprints::plan(db, blueprint).await?.is_null()
+        && !blueprints::has_plan(db, blueprint).await?
     {
         return Err(Error::conflict(format!(
             "Blueprint `{}` cannot become uploaded: it has no plan",

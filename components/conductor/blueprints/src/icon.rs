@@ -8,13 +8,13 @@ use crate::blueprints::show;
 use crate::reading::unpack;
 use crate::repack::with_icon;
 use windlass_blueprint::archive::Limits;
-use windlass_core::db::Db;
+use windlass_core::db::KeptDb;
 use windlass_core::{Context, Error, Permission, Response, Result};
 use windlass_store::blobs;
 use windlass_store::blueprints::{self, BLUEPRINTS};
 
 /// `PATCH /blueprints/{blueprint_id}/icon`: the body becomes the icon; an empty one removes it.
-pub async fn icon(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn icon(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
     ctx.include(&BLUEPRINTS)?;

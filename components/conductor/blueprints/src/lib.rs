@@ -9,6 +9,7 @@ mod icon;
 mod labels;
 mod limits;
 mod multipart;
+mod plans;
 mod reading;
 mod receive;
 mod repack;

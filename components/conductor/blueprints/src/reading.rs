@@ -4,6 +4,7 @@
 //! vain is fetched afterwards, and it runs again, until it lacks nothing that there is.
 
 use crate::limits::UploadLimits;
+use crate::plans;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use windlass_blueprint::archive::{ArchiveError, Limits, Tree, unpack_from};
@@ -13,7 +14,7 @@ use windlass_core::{Error, Kind, Result, Scope, blob, platform};
 use windlass_store::blueprints::{self, Archive, Found, PlanTexts, State};
 use windlass_store::labels::{self, Label};
 
-/// The most bytes of a plan's JSON.
+/// The most bytes of a plan's JSON, with what nodes share in it once.
 const PLAN_BYTES: usize = 64 << 20;
 
 /// The most blueprints that one may import.
@@ -109,8 +110,8 @@ pub async fn parsed(db: &impl Db, scope: &Scope, tree: &Tree, main_file: &str) -
     }
 }
 
-/// A plan in both its texts. `full` is what clients will see.
-pub fn plan_texts(plan: &Plan, full: String) -> PlanTexts {
+/// A plan in both its texts. `full` is what clients will see, where that is to be kept.
+pub fn plan_texts(plan: &Plan, full: Option<String>) -> PlanTexts {
     let imports = plan.section("imported_blueprints").as_array();
     let imports = imports
         .into_iter()
@@ -128,21 +129,18 @@ fn finished(plan: Plan) -> Found {
         Ok(labels) => labels,
         Err(error) => return failed_parsing(error.message()),
     };
-    let full = match serde_json::to_string(&plan) {
-        Ok(full) => full,
-        Err(error) => return failed_parsing(error),
-    };
-    if full.len() > PLAN_BYTES {
+    let texts = plan_texts(&plan, plans::small(&plan));
+    if texts.stored.len() > PLAN_BYTES {
         return failed_parsing(format!(
             "its plan has {} bytes, more than the allowed {PLAN_BYTES}",
-            full.len()
+            texts.stored.len()
         ));
     }
     let description = plan.section("description").as_str();
     Found {
         description: description.map(str::to_owned),
         requirements: Some(plan.section("requirements").clone()),
-        plan: Some(plan_texts(&plan, full)),
+        plan: Some(texts),
         labels,
         ..Found::nothing(State::Uploaded)
     }

@@ -10,6 +10,7 @@ use windlass_core::{Family, Request, Response, params};
 use windlass_identity::Identity;
 use windlass_store::queue;
 
+mod large;
 mod uploads;
 
 const CRANE: &str = "tosca_definitions_version: cloudify_dsl_1_4
@@ -100,6 +101,9 @@ impl Application {
         let mut response = app::handle::<Identity, _>(&self.router, db, family, request, id).await;
         if let Some((blob, size)) = response.blob.take() {
             response.body = windlass_core::blob::read(&blob, size).await.unwrap();
+        }
+        if let Some(made) = response.made.take() {
+            response.body = made.read().await.unwrap();
         }
         response
     }

@@ -7,22 +7,23 @@
 use crate::blueprints::show;
 use crate::download::{self, Problem};
 use crate::limits::UploadLimits;
+use crate::plans::with_plan;
 use crate::reading;
 use crate::receive::{Received, Stored, receive};
 use crate::request::{Source, UploadRequest};
 use serde_json::{Map, Value};
 use windlass_blueprint::archive::ArchiveError;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::{
     Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, ids, log, platform,
 };
 use windlass_store::blobs::{self, LooseBlobs};
 use windlass_store::blueprints::{
-    self, Archive, BLUEPRINTS, Found, State, Upload, UploadExecution,
+    self, Archive, BLUEPRINTS, Found, PlanTexts, State, Upload, UploadExecution,
 };
 
 /// `PUT /blueprints/{blueprint_id}`: upload an archive. One that fails stays, with the reason.
-pub async fn upload(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn upload(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
     ctx.include(&BLUEPRINTS)?;
@@ -35,7 +36,7 @@ pub async fn upload(ctx: &Context<impl Db>) -> Result<Response> {
 }
 
 /// `PUT /blueprints/{blueprint_id}/validate`: an upload of which only the execution stays.
-pub async fn validate(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn validate(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
     let include = ctx.include(&BLUEPRINTS)?;
@@ -43,14 +44,21 @@ pub async fn validate(ctx: &Context<impl Db>) -> Result<Response> {
     let work = async |blobs: &LooseBlobs| store_validation(ctx, &scope, id, blobs).await;
     let validated = blobs::tidy_after(&ctx.db, work).await;
     sweep(ctx).await;
-    let mut blueprint = validated?;
+    let (mut blueprint, plan) = validated?;
     // Who takes the answer for the execution finds how that ended.
     for name in ["status", "workflow_id"] {
         let execution = blueprint.get("upload_execution");
         let shown = execution.and_then(|execution| execution.get(name)).cloned();
         blueprint.insert(name.to_owned(), shown.unwrap_or_default());
     }
-    Response::json(201, &include.of(Value::Object(blueprint)))
+    let Some(plan) = plan else {
+        return Response::json(201, &include.of(Value::Object(blueprint)));
+    };
+    let place = ids::new_uuid();
+    blueprint.insert("plan".to_owned(), Value::from(place.as_str()));
+    let text = serde_json::to_string(&include.of(Value::Object(blueprint)));
+    let text = text.map_err(Error::internal)?;
+    Ok(with_plan(&ctx.db, 201, &text, &place, plan))
 }
 
 async fn store_upload(
@@ -103,7 +111,7 @@ async fn store_validation(
     scope: &Scope,
     id: &str,
     blobs: &LooseBlobs,
-) -> Result<Map<String, Value>> {
+) -> Result<(Map<String, Value>, Option<PlanTexts>)> {
     let limits = UploadLimits::read(&ctx.db).await?;
     let received = receive(ctx, &limits, blobs).await?;
     let mut request = UploadRequest::read(ctx, scope, &received).await?;
@@ -121,9 +129,9 @@ async fn store_validation(
         started_at: began,
         parameters: request.execution_parameters(id, true),
     });
-    ctx.db
-        .transaction(async |tx| blueprints::insert_validation(tx, scope, &upload).await)
-        .await
+    let insert = async |tx: &_| blueprints::insert_validation(tx, scope, &upload).await;
+    let shown = ctx.db.transaction(insert).await?;
+    Ok((shown, upload.found.plan))
 }
 
 /// What there is of an upload's archive.

@@ -2,7 +2,6 @@
 
 use super::{BLUEPRINTS, State};
 use serde::Deserialize;
-use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope, Visibility, params};
 
@@ -80,14 +79,6 @@ pub async fn find_own(db: &impl Db, scope: &Scope, id: &str) -> Result<Blueprint
     let blueprint = find(db, scope, id).await?;
     scope.demand_own_tenant(&blueprint.id, &blueprint.tenant_name)?;
     Ok(blueprint)
-}
-
-/// The plan of a blueprint in the form that `Plan::from_stored` (and serde's `Plan`) reads; null
-/// when there is none.
-pub async fn plan(db: &impl Db, blueprint: &Blueprint) -> Result<Value> {
-    let sql = "select stored from blueprint_plans where blueprint_key = ?1";
-    let plan = db.first_json(sql, params![blueprint.key]).await?;
-    Ok(plan.unwrap_or_default())
 }
 
 /// Whether another tenant has a blueprint of this id, which keeps one here from being global.

@@ -63,7 +63,7 @@ fn found(state: State) -> Found {
         description: Some("a crane".into()),
         requirements: Some(json!({ "secrets": [], "parent_capabilities": [] })),
         plan: (!failed).then(|| PlanTexts {
-            full: json!({ "nodes": [] }).to_string(),
+            full: Some(json!({ "nodes": [] }).to_string()),
             stored: json!({ "sections": {}, "nodes": [], "shared": [] }).to_string(),
             imports: vec!["base".into()],
         }),
@@ -144,7 +144,9 @@ fn an_upload_is_stored_whole() {
         other.key += 1;
         assert_eq!(plan(&db, &other).await.unwrap(), Value::Null);
         let shown = shown(&db, &scope, "crane").await;
-        assert_eq!(shown["plan"], json!({ "nodes": [] }));
+        assert_eq!(shown["plan"], format!("/plan/{}", found.key));
+        let full = PlanText::Full(json!({ "nodes": [] }).to_string());
+        assert_eq!(text_to_show(&db, found.key).await.unwrap(), Some(full));
         assert_eq!(shown["labels"][0]["value"], "prod");
         assert_eq!(shown["is_hidden"], false);
         let execution = &shown["upload_execution"];

@@ -2,8 +2,9 @@
 //!
 //! Each has one row in the queue until its end is recorded, so one that dies is taken up again.
 
+use super::plans;
 use super::row::RECORD;
-use super::upload::{Found, Upload, save_plan};
+use super::upload::{Found, Upload};
 use super::{Archive, Blueprint, State};
 use crate::blobs;
 use crate::executions::Status;
@@ -166,7 +167,7 @@ pub async fn end(tx: &impl Tx, scope: &Scope, under_way: &UnderWay, found: &Foun
     )
     .await?;
     if let Some(plan) = &found.plan {
-        save_plan(tx, blueprint.key, plan).await?;
+        plans::save(tx, blueprint.key, plan).await?;
     }
     if !rest.has_labels {
         labels::add(tx, scope, blueprint, &found.labels).await?;

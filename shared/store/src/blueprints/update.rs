@@ -1,6 +1,6 @@
 //! Changes to a blueprint that is there already.
 
-use super::upload::save_plan;
+use super::plans;
 use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State, exists_elsewhere};
 use crate::audit;
 use crate::blobs;
@@ -70,7 +70,7 @@ pub async fn save(
     )
     .await?;
     if let Some(plan) = &changes.plan {
-        save_plan(tx, blueprint.key, plan).await?;
+        plans::save(tx, blueprint.key, plan).await?;
     }
     if let Some(given) = &changes.labels {
         labels::replace(tx, scope, blueprint, given).await?;

@@ -2,26 +2,16 @@
 //! that, at its beginning.
 
 use super::row::RECORD;
-use super::under_way;
-use super::{Archive, BLUEPRINTS, Blueprint, State, dependent_deployments, exists_elsewhere};
+use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State};
+use super::{dependent_deployments, exists_elsewhere};
+use super::{plans, under_way};
 use crate::audit;
 use crate::blobs;
 use crate::executions::Status;
 use crate::labels::{self, Label, LabelOwner, Labelled};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use windlass_core::db::{Db, Tx, Value as SqlValue};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, ids, params, visibility};
-
-/// A plan as text, in both forms that are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlanTexts {
-    /// As clients see it.
-    pub full: String,
-    /// As `Plan::to_stored` writes it.
-    pub stored: String,
-    /// The blueprints it imports.
-    pub imports: Vec<String>,
-}
 
 /// The `upload_blueprint` execution of an upload.
 #[derive(Clone, Debug)]
@@ -228,7 +218,7 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<Opti
     let row = row.ok_or_else(|| Error::internal("an insert answers its key"))?;
     let key = row.integer(0)?;
     if let Some(plan) = &found.plan {
-        save_plan(tx, key, plan).await?;
+        plans::save(tx, key, plan).await?;
     }
     let labels = match upload.labels.is_empty() {
         true => &found.labels,
@@ -241,30 +231,6 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<Opti
     }
     audit::insert(tx, scope, "blueprint_upload", BLUEPRINTS.name, &upload.id).await?;
     Ok(replaced.and_then(|old| old.archive))
-}
-
-/// Replaces a blueprint's plan.
-pub(super) async fn save_plan(tx: &impl Tx, key: i64, plan: &PlanTexts) -> Result<()> {
-    tx.execute(
-        "insert into blueprint_plans (blueprint_key, plan, stored) values (?1, ?2, ?3)
-         on conflict (blueprint_key) do update set plan = excluded.plan, stored = excluded.stored",
-        params![key, plan.full.as_str(), plan.stored.as_str()],
-    )
-    .await?;
-    tx.execute(
-        "delete from blueprint_imports where blueprint_key = ?1",
-        params![key],
-    )
-    .await?;
-    if plan.imports.is_empty() {
-        return Ok(());
-    }
-    tx.execute(
-        "insert or ignore into blueprint_imports (blueprint_key, imported_id)
-         select ?1, value from json_each(?2)",
-        params![key, &json!(plan.imports)],
-    )
-    .await
 }
 
 /// The execution of an upload, which has ended unless the upload goes on, and its id.

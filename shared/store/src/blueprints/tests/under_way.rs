@@ -67,7 +67,7 @@ fn an_upload_that_goes_on_is_ended_by_whoever_holds_it() {
         assert_eq!(shown["state"], "uploaded");
         assert_eq!(shown["labels"][0]["key"], "own");
         assert_eq!(shown["upload_execution"]["status"], "terminated");
-        assert_eq!(shown["plan"], json!({ "nodes": [] }));
+        assert!(shown["plan"].as_str().unwrap().starts_with("/plan/"));
         assert!(!end().await, "it has ended");
         // A worker that was too late for everything changes nothing.
         advance(&db, &after, State::Parsing).await.unwrap();

@@ -18,7 +18,7 @@ fn changes_touch_what_they_name_and_the_time_of_update() {
             state: Some(State::Uploaded),
             description: Some("taller".into()),
             plan: Some(PlanTexts {
-                full: json!({ "nodes": [], "inputs": {} }).to_string(),
+                full: Some(json!({ "nodes": [], "inputs": {} }).to_string()),
                 stored: json!({}).to_string(),
                 imports: vec![],
             }),
@@ -30,7 +30,8 @@ fn changes_touch_what_they_name_and_the_time_of_update() {
         let after = shown(&db, &scope, "crane").await;
         assert_eq!(after["state"], "uploaded");
         assert_eq!(after["description"], "taller");
-        assert_eq!(after["plan"]["inputs"], json!({}));
+        let full = text_to_show(&db, crane.key).await.unwrap();
+        assert!(matches!(full, Some(PlanText::Full(text)) if text.contains("inputs")));
         assert_eq!(after["main_file_name"], "blueprint.yaml");
         assert_ne!(after["updated_at"], "2001");
         written(&db, "new").await;
@@ -155,5 +156,39 @@ fn what_an_update_refers_to_has_to_exist() {
         assert!(same.is_ok());
         let narrower = demand_visibility(&db, &harbour, &crane, Visibility::Private).await;
         assert_eq!(narrower.unwrap_err().kind(), Kind::IllegalAction);
+    });
+}
+
+#[test]
+fn a_large_plan_is_kept_in_pieces_and_replaced_as_a_whole() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let scope = admin("harbour");
+        insert(&db, &scope, &upload("crane", State::Pending))
+            .await
+            .unwrap();
+        let crane = find(&db, &scope, "crane").await.unwrap();
+        for (count, pieces) in [(300_000, 5), (100_000, 2), (10, 0)] {
+            let stored = json!({ "nodes": [], "text": "größe ".repeat(count) });
+            let changes = Changes {
+                plan: Some(PlanTexts {
+                    full: None,
+                    stored: stored.to_string(),
+                    imports: vec![],
+                }),
+                ..Changes::default()
+            };
+            db.transaction(async |tx| save(tx, &scope, &crane, &changes).await)
+                .await
+                .unwrap();
+            assert_eq!(plan(&db, &crane).await.unwrap(), stored);
+            let text = PlanText::Stored(stored.to_string());
+            assert_eq!(text_to_show(&db, crane.key).await.unwrap(), Some(text));
+            let sql = "select count(*), coalesce(max(length(cast(text as blob))), 0)
+                       from blueprint_plan_pieces";
+            let row = db.first(sql, &[]).await.unwrap().unwrap();
+            assert_eq!(row.integer(0).unwrap(), pieces, "{count}");
+            assert!(row.integer(1).unwrap() <= 512 << 10);
+        }
     });
 }

@@ -3,7 +3,8 @@
 //! The table `loose_blobs` knows every blob from before its first byte until a row names it, and
 //! again from the moment no row does (triggers see to that). So a crash at any point leaves a row
 //! here, and [`sweep`] finds the blob without listing the key-value store. A sweep claims a row
-//! before it removes anything; whoever still wants the blob then is refused.
+//! before it removes anything; whoever still wants the blob then is refused. What a row let go of is
+//! left to the sweep, too: somebody may be reading it, and nobody does for an hour.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -21,15 +22,14 @@ const RESERVED: u64 = 16;
 /// How many blobs one sweep removes.
 const SWEPT_AT_ONCE: usize = 20;
 
-/// The blobs of one piece of work: those that it writes, and those that rows let go of through it.
+/// The blobs that one piece of work writes.
 #[derive(Default)]
 pub struct LooseBlobs {
     ids: RefCell<Vec<String>>,
 }
 
 impl LooseBlobs {
-    /// Adds a blob that a row lets go of, if the work succeeds.
-    pub fn add(&self, id: &str) {
+    fn add(&self, id: &str) {
         self.ids.borrow_mut().push(id.to_owned());
     }
 
@@ -52,8 +52,7 @@ impl LooseBlobs {
     }
 }
 
-/// Does work that writes blobs, or makes rows let go of some. Those that no row names afterwards
-/// are removed, however the work ended: what is to stay was given to a row with [`keep`].
+/// Does work that writes blobs. Those that no row names afterwards are removed, however the work ended: what is to stay was given to a row with [`keep`].
 ///
 /// There is no other way to clean up: a value that is dropped cannot wait for the database. Work
 /// that is dropped itself leaves its blobs to a [`sweep`].

@@ -1,11 +1,12 @@
 //! `/blueprints/{blueprint_id}/archive`: the uploaded bytes.
 
 use crate::limits::UploadLimits;
+use crate::reading::unpack;
 use crate::receive::{Stored, receive};
 use crate::upload::{sweep, unrecognised};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
-use windlass_store::blobs::{self, LooseBlobs};
+use windlass_store::blobs;
 use windlass_store::blueprints::{self, Archive, Blueprint};
 
 /// `GET /blueprints/{blueprint_id}/archive`: the archive as it was uploaded.
@@ -33,11 +34,24 @@ pub async fn archive_put(ctx: &Context<impl Db>) -> Result<Response> {
         let Some(Stored::Archive(archive)) = received.archive else {
             return Err(unrecognised());
         };
-        replace(ctx, &scope, &blueprint, &archive, "blueprint_upload", blobs).await
+        demand_readable(&archive, &limits).await?;
+        replace(ctx, &scope, &blueprint, &archive, "blueprint_upload").await
     })
     .await?;
     sweep(ctx).await;
     Ok(Response::json_text(200, "null"))
+}
+
+/// Demands that an archive can be read to its end, for those of which nothing else is asked.
+///
+/// # Errors
+/// 400, with what is wrong with it.
+pub async fn demand_readable(archive: &Archive, limits: &UploadLimits) -> Result<()> {
+    let Err(error) = unpack(archive, &limits.unpacking()).await else {
+        return Ok(());
+    };
+    let refusal = limits.refusal(&error);
+    Err(refusal.unwrap_or_else(|| Error::bad_parameters(error.to_string())))
 }
 
 /// A blueprint's archive.
@@ -52,7 +66,8 @@ pub fn archive_of(blueprint: &Blueprint) -> Result<&Archive> {
 }
 
 /// Puts a written archive in the place of the one that the blueprint had when it was read.
-/// `action` is what the audit trail calls it.
+/// `action` is what the audit trail calls it. The old one's bytes stay for an hour, because somebody
+/// may be downloading them.
 ///
 /// # Errors
 /// 409 when that is another by now.
@@ -62,7 +77,6 @@ pub async fn replace(
     read: &Blueprint,
     archive: &Archive,
     action: &str,
-    blobs: &LooseBlobs,
 ) -> Result<()> {
     ctx.db
         .transaction(async |tx| {
@@ -72,11 +86,7 @@ pub async fn replace(
             }
             blueprints::save_archive(tx, scope, &blueprint, archive, action).await
         })
-        .await?;
-    if let Some(old) = &read.archive {
-        blobs.add(&old.blob);
-    }
-    Ok(())
+        .await
 }
 
 /// The refusal of a change to an archive that somebody else changed first.

@@ -107,10 +107,6 @@ async fn go_on(db: &impl Db, lent: &Lent) -> Result<()> {
     };
     let scope = scope_of(&under_way);
     blobs::tidy_after(db, async |blobs| {
-        if let Some(archive) = &under_way.blueprint.archive {
-            // An upload that fails loses it.
-            blobs.add(&archive.blob);
-        }
         let found = match read(db, &scope, &under_way, blobs).await {
             Ok(found) => found,
             Err(Unread::Failed(found)) => *found,

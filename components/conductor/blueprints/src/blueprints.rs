@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use windlass_blueprint::Plan;
 use windlass_core::db::{Db, KeptDb};
 use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, Visibility};
-use windlass_store::blobs;
 use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PIECE, PlanTexts, State,
 };
@@ -72,25 +71,19 @@ pub async fn update(ctx: &Context<impl KeptDb>) -> Result<Response> {
     show(ctx, &scope, id, 200).await
 }
 
-/// `DELETE /blueprints/{blueprint_id}`: with its archive. `force` takes no heed of importers.
+/// `DELETE /blueprints/{blueprint_id}`: with its archive, whose bytes stay for an hour, because somebody
+/// may be downloading them. `force` takes no heed of importers.
 pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintDelete)?;
     let id = ctx.path("blueprint_id");
     let force = ctx.request.query_bool("force")?.unwrap_or(false);
-    blobs::tidy_after(&ctx.db, async |blobs| {
-        let delete = async |tx: &_| {
+    ctx.db
+        .transaction(async |tx| {
             let blueprint = blueprints::find_own(tx, &scope, id).await?;
             demand_unused(tx, &blueprint, force).await?;
-            blueprints::delete(tx, &scope, &blueprint).await?;
-            Ok(blueprint)
-        };
-        let blueprint = ctx.db.transaction(delete).await?;
-        if let Some(archive) = &blueprint.archive {
-            blobs.add(&archive.blob);
-        }
-        Ok(())
-    })
-    .await?;
+            blueprints::delete(tx, &scope, &blueprint).await
+        })
+        .await?;
     Ok(Response::empty(204))
 }
 

@@ -27,7 +27,7 @@ pub async fn icon(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let put = blobs::tidy_after(&ctx.db, async |blobs| {
         looked_at?;
         let archive = with_icon(&ctx.db, old, icon, blobs).await?;
-        replace(ctx, &scope, &blueprint, &archive, "blueprint_icon", blobs).await
+        replace(ctx, &scope, &blueprint, &archive, "blueprint_icon").await
     });
     if let Err(error) = put.await {
         // Whoever was faster took the archive away while it was read here.

@@ -4,6 +4,7 @@
 //! interrupts it leaves at most a blob that no row names. Of one with `async_upload` the row is
 //! stored as soon as the request was understood, and the queue does the rest.
 
+use crate::archive::demand_readable;
 use crate::blueprints::show;
 use crate::download::{self, Problem};
 use crate::limits::UploadLimits;
@@ -86,13 +87,9 @@ async fn store_upload(
         }
         fetched => look_into(ctx, scope, &request, fetched, &limits, &mut upload).await?,
     }
-    let replaced = ctx
-        .db
+    ctx.db
         .transaction(async |tx| blueprints::insert(tx, scope, &upload).await)
         .await?;
-    if let Some(archive) = replaced {
-        blobs.add(&archive.blob);
-    }
     if upload.goes_on {
         platform::nudge();
     }
@@ -186,7 +183,9 @@ async fn look_into(
 ) -> Result<()> {
     match fetched {
         Fetched::Archive(archive) => {
-            if !request.skip_execution {
+            if request.skip_execution {
+                demand_readable(&archive, limits).await?;
+            } else {
                 let main_file = &request.main_file;
                 upload.found = reading::read(&ctx.db, scope, &archive, main_file, limits).await?;
             }

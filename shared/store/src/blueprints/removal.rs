@@ -42,8 +42,8 @@ pub async fn dependent_deployments(db: &impl Db, blueprint: &Blueprint) -> Resul
         .collect()
 }
 
-/// Deletes a blueprint with its labels and plan. Its archive's blob is to be removed after the
-/// commit. Its executions stay: they tell what happened.
+/// Deletes a blueprint with its labels and plan. Its archive's blob is nobody's then. Its executions
+/// stay: they tell what happened.
 pub async fn delete(tx: &impl Tx, scope: &Scope, blueprint: &Blueprint) -> Result<()> {
     tx.execute(
         "delete from blueprints where key = ?1",

@@ -138,7 +138,7 @@ pub async fn take_archive(tx: &impl Tx, under_way: &UnderWay, archive: &Archive)
 }
 
 /// Records the end of an upload and finishes its row in the queue. False when somebody else took
-/// that over. A failed one loses its archive, whose blob is to be removed after the commit.
+/// that over. A failed one loses its archive, whose blob is nobody's then.
 pub async fn end(tx: &impl Tx, scope: &Scope, under_way: &UnderWay, found: &Found) -> Result<bool> {
     let UnderWay {
         blueprint,

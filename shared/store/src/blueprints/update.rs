@@ -142,7 +142,7 @@ pub async fn demand_execution(db: &impl Db, scope: &Scope, id: &str) -> Result<(
     }
 }
 
-/// Gives a blueprint another archive. The blob of the old one is to be removed after the commit.
+/// Gives a blueprint another archive. The blob of the old one is nobody's then.
 /// `action` is what the audit trail calls it.
 pub async fn save_archive(
     tx: &impl Tx,

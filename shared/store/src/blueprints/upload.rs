@@ -166,14 +166,13 @@ pub async fn insert_validation(
     shown.ok_or_else(|| Error::internal("what was inserted can be read"))
 }
 
-/// Stores what an upload found, in place of a failed one of the same id, whose archive it
-/// answers: its blob is to be removed after the commit.
+/// Stores what an upload found, in place of a failed one of the same id.
 ///
 /// # Errors
 /// 409 as [`demand_free`]: somebody else may have been faster; 503 when its blob was swept.
-pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<Option<Archive>> {
+pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<()> {
     let replaced = demand_free(tx, scope, &upload.id, upload.visibility).await?;
-    if let Some(old) = &replaced {
+    if let Some(old) = replaced {
         tx.execute("delete from blueprints where key = ?1", params![old.key])
             .await?;
     }
@@ -229,8 +228,7 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<Opti
     if upload.goes_on {
         under_way::push(tx, scope, key, upload).await?;
     }
-    audit::insert(tx, scope, "blueprint_upload", BLUEPRINTS.name, &upload.id).await?;
-    Ok(replaced.and_then(|old| old.archive))
+    audit::insert(tx, scope, "blueprint_upload", BLUEPRINTS.name, &upload.id).await
 }
 
 /// The execution of an upload, which has ended unless the upload goes on, and its id.

@@ -38,7 +38,11 @@ fn what_nobody_waits_for_is_done_by_the_queue() {
             .await;
         assert_eq!(two["labels"].as_array().map(Vec::len), Some(1));
         assert_eq!(two["labels"][0]["key"], "a");
-        assert_eq!(app.loose_blobs().await, 0);
+        assert_eq!(
+            app.loose_blobs().await,
+            1,
+            "that of `three` is left to a sweep"
+        );
 
         // No other server can be reached here: the failure stays visible.
         let query = "/blueprints/four?async_upload=true&blueprint_archive_url=http://example.com/a";
@@ -111,5 +115,67 @@ fn settings_limit_archives_and_what_they_unpack_to() {
         let fits = packed(&[main, ("dir/1", &noise[..900_000]), ("dir/2", b"")]);
         app.expect("ann", Method::PUT, "/blueprints/crane", &fits, 201)
             .await;
+    });
+}
+
+#[test]
+fn every_archive_is_read_to_its_end() {
+    pollster::block_on(async {
+        let app = harbour().await;
+        let whole = archive(CRANE);
+        let cut = &whole[..700];
+        app.expect("ann", Method::PUT, "/blueprints/crane", &whole, 201)
+            .await;
+        for (path, status) in [
+            ("/blueprints/crane/archive", 400),
+            ("/blueprints/restored?skip_execution=true", 400),
+            ("/blueprints/new", 400),
+            ("/blueprints/new2/validate", 201),
+        ] {
+            let answer = app.expect("ann", Method::PUT, path, cut, status).await;
+            assert!(answer.to_string().contains("damaged"), "{path}: {answer}");
+        }
+        let download = app
+            .ask("ann", Method::GET, "/blueprints/crane/archive", b"")
+            .await;
+        assert_eq!(download.body, whole);
+        assert_eq!(app.loose_blobs().await, 0);
+    });
+}
+
+#[test]
+fn what_is_being_downloaded_outlives_its_blueprint() {
+    pollster::block_on(async {
+        let app = harbour().await;
+        let mut read = Vec::new();
+        let path = "/blueprints/crane";
+        let blob = async || {
+            let scope = windlass_core::Scope::system("ann", "default_tenant");
+            let crane = windlass_store::blueprints::find(&app.db, &scope, "crane").await;
+            let archive = crane.unwrap().archive.unwrap();
+            (archive.blob, archive.size)
+        };
+        app.expect("ann", Method::PUT, path, &archive(CRANE), 201)
+            .await;
+        read.push(blob().await);
+        let put = format!("{path}/archive");
+        app.expect("ann", Method::PUT, &put, &archive(CRANE), 200)
+            .await;
+        read.push(blob().await);
+        let icon = format!("{path}/icon");
+        app.expect("ann", Method::PATCH, &icon, b"picture", 200)
+            .await;
+        read.push(blob().await);
+        app.expect("ann", Method::DELETE, path, b"", 204).await;
+        for (blob, size) in &read {
+            let bytes = windlass_core::blob::read(blob, *size).await;
+            assert_eq!(bytes.unwrap().len() as u64, *size);
+        }
+        let in_an_hour = windlass_core::Timestamp::now().plus_seconds(3601);
+        let swept = windlass_store::blobs::sweep(&app.db, in_an_hour).await;
+        assert_eq!(swept.unwrap(), 3);
+        for (blob, size) in &read {
+            assert!(windlass_core::blob::read(blob, *size).await.is_err());
+        }
     });
 }

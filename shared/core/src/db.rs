@@ -249,6 +249,10 @@ pub(crate) fn failure(text: &str, sql: &str) -> Error {
         Trouble::Statement if text.contains("FOREIGN KEY constraint failed") => {
             Error::conflict("Something that this belongs to was deleted in the meantime")
         }
+        Trouble::Statement if text.contains("string or blob too big") => Error::bad_parameters(
+            "The answer would be too large: ask for fewer items with _size, \
+             or with _include for fewer fields",
+        ),
         Trouble::Statement => Error::internal(""),
     };
     error.context(format!("{text} in: {sql}"))
@@ -267,6 +271,7 @@ mod tests {
             ("database or disk is full", Kind::Unavailable),
             ("connection reset by peer", Kind::Unavailable),
             ("FOREIGN KEY constraint failed", Kind::Conflict),
+            ("string or blob too big", Kind::BadParameters),
             ("no such table: x", Kind::Internal),
         ] {
             let error = failure(text, "insert into\n x");

@@ -12,6 +12,9 @@ pub const UPLOAD_BODY: usize = 64 << 20;
 /// The most items of one page; `_get_all_results` lifts it.
 pub const PAGE_SIZE: u64 = 1000;
 
+/// The most bytes of the items of one page: an instance holds them twice.
+pub const PAGE_BYTES: i64 = 64 << 20;
+
 /// The deepest nesting of a JSON body. serde_json stops at 128 by itself; clients need far less.
 pub const JSON_DEPTH: usize = 100;
 

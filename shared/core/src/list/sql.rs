@@ -46,8 +46,9 @@ impl Statement {
 }
 
 impl Resource {
-    /// One page: a single row with the total and the items. The items are joined as text, because
-    /// they are JSON already and `json_group_array` would read every one of them again.
+    /// One page: a single row with the total, the items, how many bytes they have and how many they
+    /// are; no items when they have more than [`limits::PAGE_BYTES`]. The items are joined as text, because they are JSON already and
+    /// `json_group_array` would read every one of them again.
     pub fn page_statement(&self, scope: &Scope, query: &ListQuery) -> Statement {
         // A table that no tenant owns knows nothing of the scope's parameters.
         let mut statement = match self.of_tenant {
@@ -80,9 +81,14 @@ impl Resource {
             .map(|part| format!("select {columns} from {} where {part}", self.table))
             .collect();
         statement.sql = format!(
-            "select {total}, (select '[' || coalesce(group_concat(item, ', '), '') || ']' from (select {object} as item \
+            "select {total}, iif(bytes > {most}, null, '[' || items || ']'), bytes, shown from (\
+             select coalesce(group_concat(item, ', '), '') as items, coalesce(sum(octet_length(item)), 0) as bytes, \
+             count(*) as shown \
+             from (select {object} as item \
              from (select * from ({keys}) order by {order} limit {limit} offset {offset}) p \
              join {table} on t.key = p.k order by {order}))",
+            counts = counts.join(" + "),
+            most = limits::PAGE_BYTES,
             object = self.object_sql(query.include.as_deref()),
             keys = keys.join(" union all "),
             table = self.table,

@@ -188,6 +188,55 @@ create trigger tokens_recounted after update of is_implicit, user_id on tokens
     on conflict do update set rows = rows + excluded.rows;
 end;
 
+-- Labels are counted by key and value, with what their owners' rows say: which keys and values there
+-- are is a list too.
+create trigger blueprint_labels_counted after insert on blueprint_labels begin
+    insert into row_counts select 'blueprint_labels', tenant_name, new.key, new.value, visibility, iif(visibility = 'private', created_by, ''), 1
+    from blueprints where key = new.blueprint_key
+    on conflict do update set rows = rows + excluded.rows;
+end;
+create trigger blueprint_labels_uncounted after delete on blueprint_labels begin
+    insert into row_counts select 'blueprint_labels', tenant_name, old.key, old.value, visibility, iif(visibility = 'private', created_by, ''), -1
+    from blueprints where key = old.blueprint_key
+    on conflict do update set rows = rows + excluded.rows;
+end;
+create trigger blueprint_labels_recounted after update of tenant_name, visibility, created_by on blueprints
+    when (old.tenant_name, old.visibility, old.created_by) <> (new.tenant_name, new.visibility, new.created_by) begin
+    insert into row_counts select 'blueprint_labels', old.tenant_name, key, value, old.visibility, iif(old.visibility = 'private', old.created_by, ''), -1
+    from blueprint_labels where blueprint_key = old.key
+    on conflict do update set rows = rows + excluded.rows;
+    insert into row_counts select 'blueprint_labels', new.tenant_name, key, value, new.visibility, iif(new.visibility = 'private', new.created_by, ''), 1
+    from blueprint_labels where blueprint_key = new.key
+    on conflict do update set rows = rows + excluded.rows;
+end;
+-- A cascade would come when the owner's row is gone already.
+create trigger blueprint_labels_leave before delete on blueprints begin
+    delete from blueprint_labels where blueprint_key = old.key;
+end;
+create trigger deployment_labels_counted after insert on deployment_labels begin
+    insert into row_counts select 'deployment_labels', tenant_name, new.key, new.value, visibility, iif(visibility = 'private', created_by, ''), 1
+    from deployments where key = new.deployment_key
+    on conflict do update set rows = rows + excluded.rows;
+end;
+create trigger deployment_labels_uncounted after delete on deployment_labels begin
+    insert into row_counts select 'deployment_labels', tenant_name, old.key, old.value, visibility, iif(visibility = 'private', created_by, ''), -1
+    from deployments where key = old.deployment_key
+    on conflict do update set rows = rows + excluded.rows;
+end;
+create trigger deployment_labels_recounted after update of tenant_name, visibility, created_by on deployments
+    when (old.tenant_name, old.visibility, old.created_by) <> (new.tenant_name, new.visibility, new.created_by) begin
+    insert into row_counts select 'deployment_labels', old.tenant_name, key, value, old.visibility, iif(old.visibility = 'private', old.created_by, ''), -1
+    from deployment_labels where deployment_key = old.key
+    on conflict do update set rows = rows + excluded.rows;
+    insert into row_counts select 'deployment_labels', new.tenant_name, key, value, new.visibility, iif(new.visibility = 'private', new.created_by, ''), 1
+    from deployment_labels where deployment_key = new.key
+    on conflict do update set rows = rows + excluded.rows;
+end;
+-- A cascade would come when the owner's row is gone already.
+create trigger deployment_labels_leave before delete on deployments begin
+    delete from deployment_labels where deployment_key = old.key;
+end;
+
 -- What is there already.
 insert into row_counts
 select 'blueprints', tenant_name, is_hidden, '', visibility, iif(visibility = 'private', created_by, ''), count(*)
@@ -224,3 +273,58 @@ insert into row_counts
 select 'user_groups', '', '', '', '', '', count(*) from user_groups having count(*) > 0;
 insert into row_counts
 select 'tokens', '', is_implicit, user_id, '', '', count(*) from tokens group by 3, 4;
+insert into row_counts
+select 'blueprint_labels', tenant_name, l.key, value, visibility, iif(visibility = 'private', t.created_by, ''), count(*)
+from blueprint_labels l join blueprints t on t.key = l.blueprint_key group by 2, 3, 4, 5, 6;
+insert into row_counts
+select 'deployment_labels', tenant_name, l.key, value, visibility, iif(visibility = 'private', t.created_by, ''), count(*)
+from deployment_labels l join deployments t on t.key = l.deployment_key group by 2, 3, 4, 5, 6;
+
+-- Totals under other filters are counted along an index that has what is looked at, ids for short
+-- searches among it.
+drop index blueprints_by_tenant;
+create index blueprints_by_tenant on blueprints (tenant_name, key, visibility, created_by, is_hidden, id);
+drop index deployments_by_tenant;
+create index deployments_by_tenant on deployments (tenant_name, key, visibility, created_by, id);
+drop index deployments_by_name;
+create index deployments_by_name on deployments (tenant_name, display_name, key, visibility, created_by);
+drop index nodes_by_tenant;
+create index nodes_by_tenant on nodes (tenant_name, key, visibility, created_by, id);
+drop index node_instances_by_tenant;
+create index node_instances_by_tenant on node_instances (tenant_name, key, visibility, created_by, id);
+
+-- Filters that nothing or little may pass: without these a page would look for its rows in the whole table.
+create index deployments_by_status on deployments (tenant_name, deployment_status, key);
+create index deployments_by_installation on deployments (tenant_name, installation_status, key);
+create index node_instances_by_state on node_instances (tenant_name, state, key);
+create index executions_by_status_and_creation on executions (tenant_name, status, created_at, key);
+
+-- What is global is a list of its own, see `Scope::parts`: each filter and sort that has an index has
+-- one of global rows too. Else SQLite looks for global rows among all that pass the filter.
+drop index blueprints_global;
+create index blueprints_global on blueprints (key, created_by, is_hidden, id) where visibility = 'global';
+create index blueprints_global_by_id on blueprints (id, key) where visibility = 'global';
+create index blueprints_global_by_creation on blueprints (created_at, key) where visibility = 'global';
+create index blueprints_global_by_update on blueprints (updated_at, key) where visibility = 'global';
+drop index deployments_global;
+create index deployments_global on deployments (key, created_by, id) where visibility = 'global';
+create index deployments_global_by_id on deployments (id, key) where visibility = 'global';
+create index deployments_global_by_blueprint on deployments (blueprint_id, key) where visibility = 'global';
+create index deployments_global_by_creation on deployments (created_at, key) where visibility = 'global';
+create index deployments_global_by_name on deployments (display_name, key) where visibility = 'global';
+create index deployments_global_by_status on deployments (deployment_status, key) where visibility = 'global';
+create index deployments_global_by_installation on deployments (installation_status, key) where visibility = 'global';
+drop index nodes_global;
+create index nodes_global on nodes (key, created_by, id) where visibility = 'global';
+create index nodes_global_by_deployment on nodes (deployment_id, key) where visibility = 'global';
+drop index node_instances_global;
+create index node_instances_global on node_instances (key, created_by, id) where visibility = 'global';
+create index node_instances_global_by_deployment on node_instances (deployment_id, key) where visibility = 'global';
+create index node_instances_global_by_state on node_instances (state, key) where visibility = 'global';
+drop index executions_global;
+create index executions_global on executions (key, created_by, is_system_workflow) where visibility = 'global';
+create index executions_global_by_deployment on executions (deployment_id, key) where visibility = 'global';
+create index executions_global_by_creation on executions (created_at, key) where visibility = 'global';
+create index executions_global_by_status on executions (status, key) where visibility = 'global';
+create index executions_global_by_status_and_creation on executions (status, created_at, key) where visibility = 'global';
+create index executions_global_by_workflow on executions (workflow_id, key) where visibility = 'global';

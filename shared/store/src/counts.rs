@@ -49,9 +49,23 @@ pub static USERS: Counts = Counts::of_all("users", "users", &[]);
 pub static USER_GROUPS: Counts = Counts::of_all("user_groups", "user_groups", &[]);
 /// Tokens of each user; lists leave implicit ones out.
 pub static TOKENS: Counts = Counts::of_all("tokens", "tokens", &["is_implicit", "user_id"]);
+/// Labels of blueprints. Their triggers are the schema's own, since they look at two tables.
+pub static BLUEPRINT_LABELS: Counts = Counts::of_tenant(
+    "blueprint_labels",
+    "(select o.tenant_name, o.visibility, o.created_by, l.key, l.value
+      from blueprint_labels l join blueprints o on o.key = l.blueprint_key)",
+    &["key", "value"],
+);
+/// Labels of deployments, as those of blueprints.
+pub static DEPLOYMENT_LABELS: Counts = Counts::of_tenant(
+    "deployment_labels",
+    "(select o.tenant_name, o.visibility, o.created_by, l.key, l.value
+      from deployment_labels l join deployments o on o.key = l.deployment_key)",
+    &["key", "value"],
+);
 
 /// Everything that is counted.
-pub static ALL: [&Counts; 13] = [
+pub static ALL: [&Counts; 15] = [
     &BLUEPRINTS,
     &DEPLOYMENTS,
     &DEPLOYMENTS_OF_BLUEPRINT,
@@ -65,6 +79,8 @@ pub static ALL: [&Counts; 13] = [
     &USERS,
     &USER_GROUPS,
     &TOKENS,
+    &BLUEPRINT_LABELS,
+    &DEPLOYMENT_LABELS,
 ];
 
 /// A number that is not what counting answers.

@@ -8,7 +8,7 @@
 //!
 //! [`Scope`]: crate::Scope
 
-use super::{ListQuery, Resource};
+use super::ListQuery;
 
 /// Numbers that triggers keep about the rows of a table.
 ///
@@ -66,15 +66,16 @@ impl Counts {
         })
     }
 
-    /// The numbers as a table `t` that conditions on the counted table can be asked of.
-    fn table_sql(&self) -> String {
+    /// The numbers as a table that conditions on the counted table can be asked of. No row of it is
+    /// about nothing.
+    pub fn table_sql(&self) -> String {
         let mut columns = String::new();
         for (column, value) in self.by.iter().zip(VALUES) {
             columns.push_str(&format!("{value} as {column}, "));
         }
         format!(
             "(select tenant_name, visibility, created_by, {columns}rows \
-             from row_counts where counts = '{}') t",
+             from row_counts where counts = '{}')",
             self.name
         )
     }
@@ -153,7 +154,7 @@ pub fn total_sql(table: &str, counts: &[&Counts], query: &ListQuery, parts: &[St
         conditions.all(|(condition, _)| counts.answers(condition))
     };
     let (sum, table) = match counts.iter().find(is_answer) {
-        Some(counts) => ("coalesce(sum(t.rows), 0)", counts.table_sql()),
+        Some(counts) => ("coalesce(sum(t.rows), 0)", counts.table_sql() + " t"),
         None => ("count(*)", table.to_owned()),
     };
     let sums: Vec<String> = parts
@@ -161,13 +162,6 @@ pub fn total_sql(table: &str, counts: &[&Counts], query: &ListQuery, parts: &[St
         .map(|part| format!("(select {sum} from {table} where {part})"))
         .collect();
     sums.join(" + ")
-}
-
-impl Resource {
-    /// The expression of a page's total, see [`total_sql`].
-    pub(super) fn total_sql(&self, query: &ListQuery, parts: &[String]) -> String {
-        total_sql(self.table, self.counts, query, parts)
-    }
 }
 
 /// The names after `t.` in a condition.

@@ -57,9 +57,9 @@ impl Listing {
         let mut query = ListQuery {
             include: self.fields.include(request.query_value("_include"))?,
             conditions: Vec::new(),
-            search: None,
             sort: Vec::new(),
             paging: Paging::parse(request, limits::PAGE_SIZE)?,
+            ..ListQuery::everything()
         };
         self.read_selection(&mut query, request, own)?;
         self.read_sort(&mut query, request)?;
@@ -207,6 +207,8 @@ pub struct ListQuery {
     pub conditions: Vec<(String, Vec<Value>)>,
     /// The search among the conditions, when an index can be asked about it.
     pub search: Option<IndexedSearch>,
+    /// The only keys there may be, as a JSON list; see [`Self::narrowed`].
+    pub among: Option<Value>,
     /// The order; creation when empty.
     pub sort: Vec<Sort>,
     /// Which part of the list.
@@ -228,6 +230,7 @@ impl ListQuery {
             include: None,
             conditions: Vec::new(),
             search: None,
+            among: None,
             sort: Vec::new(),
             paging: Paging {
                 size: limits::PAGE_SIZE,

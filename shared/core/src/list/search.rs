@@ -52,8 +52,8 @@ pub struct IndexedSearch {
 }
 
 impl ListQuery {
-    /// The same query, with the keys that its search may find as one more condition. Without a
-    /// search, and for one that may find too many, nothing is added.
+    /// The same query among the rows that its search may find. Without a search, and for one that
+    /// may find too many, among all rows.
     pub async fn narrowed(&self, db: &impl Db, resource: &Resource) -> Result<Self> {
         let mut narrowed = self.clone();
         let Some(search) = narrowed.search.take() else {
@@ -77,12 +77,7 @@ impl ListQuery {
         if let Some(row) = row
             && usize::try_from(row.integer(0)?).is_ok_and(|count| count <= MOST_CANDIDATES)
         {
-            let keys = row.0.into_iter().nth(1).unwrap_or(Value::Null);
-            narrowed.and("t.key in (select value from json_each({}))", [keys]);
-            // With a plus no index has this order: walking along one would look at every row.
-            for sort in &mut narrowed.sort {
-                sort.sql.insert(0, '+');
-            }
+            narrowed.among = row.0.into_iter().nth(1);
         }
         Ok(narrowed)
     }

@@ -3,7 +3,7 @@
 //! What a caller sees comes from [`Scope::parts`], each of which follows an index: SQLite merges
 //! ordered parts along their indexes and stops at the page's end.
 
-use super::{Field, ListQuery, Resource};
+use super::{Field, ListQuery, Resource, total_sql};
 use crate::caller::Scope;
 use crate::db::Value;
 use crate::limits;
@@ -61,7 +61,16 @@ impl Resource {
             false => vec!["1".to_owned()],
         };
         let parts: Vec<String> = parts.iter().map(|part| format!("{part}{own}")).collect();
-        let total = self.total_sql(query, &parts);
+        // The few rows that a search may find are looked up; no index is walked along for them.
+        let from = match &query.among {
+            Some(keys) => format!(
+                "json_each({}) among cross join {} on t.key = among.value",
+                statement.parameter(keys.clone()),
+                self.table
+            ),
+            None => self.table.to_owned(),
+        };
+        let total = total_sql(&from, self.counts, query, &parts);
         let [limit, offset] = query.paging.limit_and_offset(limits::PAGE_SIZE);
         let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
 
@@ -78,7 +87,7 @@ impl Resource {
 
         let keys: Vec<String> = parts
             .iter()
-            .map(|part| format!("select {columns} from {} where {part}", self.table))
+            .map(|part| format!("select {columns} from {from} where {part}"))
             .collect();
         statement.sql = format!(
             "select {total}, iif(bytes > {most}, null, '[' || items || ']'), bytes, shown from (\

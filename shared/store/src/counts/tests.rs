@@ -44,7 +44,16 @@ impl Dice {
 }
 
 /// The statements that one step of a history may be. `{c}` and the like are rolled for each.
-const STEPS: [&str; 27] = [
+const STEPS: [&str; 33] = [
+    "insert or ignore into blueprint_labels (blueprint_key, key, value, created_at, created_by)
+     select key, 'k{n}', '{v}', '', '{c}' from blueprints where id = 'b{m}'",
+    "insert or ignore into deployment_labels (deployment_key, key, value, created_at, created_by)
+     select key, 'k{bit}', '{v}', '', '{c}' from deployments",
+    "insert or ignore into deployment_labels (deployment_key, key, value, created_at, created_by)
+     select key, 'k{n}', '{v}', '', '{c}' from deployments where id = 'd{m}'",
+    "delete from deployment_labels where key = 'k{n}' and value = '{v}'",
+    "delete from blueprint_labels where value = '{v}' and key = 'k{n}'",
+    "delete from blueprints where id = 'b{n}' and not exists (select 1 from deployments where blueprint_key = blueprints.key)",
     "insert or ignore into blueprints (id, tenant_name, created_by, visibility, created_at, updated_at, state, is_hidden)
      values ('b{n}', '{t}', '{c}', '{v}', '', '', 'uploaded', {bit})",
     "insert or ignore into deployments (id, tenant_name, created_by, visibility, created_at, updated_at, blueprint_key, blueprint_id, display_name)
@@ -120,7 +129,8 @@ fn the_schema_has_the_triggers_of_everything_that_is_counted() {
     pollster::block_on(async {
         let db = fresh_database().await;
         let mut missing = String::new();
-        for trigger in ALL.iter().flat_map(|counts| counts.triggers()) {
+        let of_one_table = ALL.iter().filter(|counts| !counts.table.starts_with('('));
+        for trigger in of_one_table.flat_map(|counts| counts.triggers()) {
             let name = trigger.split(' ').nth(2).unwrap();
             let sql = "select sql from sqlite_master where type = 'trigger' and name = ?1";
             let there = db.first(sql, &[name.into()]).await.unwrap();
@@ -159,6 +169,9 @@ fn what_rows_are_counted_by_is_never_null() {
         let db = fresh_database().await;
         for counts in ALL {
             for column in counts.by {
+                if counts.table.starts_with('(') {
+                    continue;
+                }
                 let sql = "select \"notnull\" from pragma_table_info(?1) where name = ?2";
                 let row = db
                     .first(sql, &[counts.table.into(), (*column).into()])

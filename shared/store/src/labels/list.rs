@@ -1,6 +1,7 @@
 //! Listing the keys and values that labels have: what a user interface offers for filters.
 
 use super::{LabelOwner, RESERVED};
+use crate::counts;
 use windlass_core::db::Db;
 use windlass_core::limits;
 use windlass_core::list::{ListQuery, Listing, Page, Statement, page};
@@ -68,23 +69,25 @@ fn reserved(search: &str, query: &ListQuery) -> Page {
     Page::of(items, found.len())
 }
 
-/// The statement behind [`keys`] and [`values`]: each part of what the caller sees follows its
-/// index, and `union` makes the items distinct.
+/// The statement behind [`keys`] and [`values`]: what labels there are is asked of their counts, which
+/// are few however many rows have a label. `union` makes the items distinct.
 pub(super) fn statement(
     owner: LabelOwner,
     scope: &Scope,
     column: &str,
     query: &ListQuery,
 ) -> Statement {
-    let (labels, owner_key, owners) = owner.tables();
+    let counts = match owner {
+        LabelOwner::Blueprint => &counts::BLUEPRINT_LABELS,
+        LabelOwner::Deployment => &counts::DEPLOYMENT_LABELS,
+    };
     let mut statement = Statement::under(scope);
     let own = statement.conditions(query);
-    // `cross join` keeps the order: from the few owners one may see to their labels.
-    let from = format!("from {owners} t cross join {labels} l on l.{owner_key} = t.key");
+    let from = counts.table_sql();
     let parts: Vec<String> = scope
-        .parts("t", &mut statement)
+        .parts("l", &mut statement)
         .iter()
-        .map(|part| format!("select {column} as item {from} where {part}{own}"))
+        .map(|part| format!("select {column} as item from {from} l where {part}{own}"))
         .collect();
     let found = match parts.as_slice() {
         // Without a `union` nothing else makes them distinct.

@@ -84,10 +84,8 @@ impl EventQuery {
         let mut query = Self {
             query: ListQuery {
                 include: FIELDS.include_known(request.query_value("_include")),
-                conditions: Vec::new(),
-                search: None,
-                sort: Vec::new(),
                 paging: Paging::parse(request, super::PAGE_SIZE)?,
+                ..ListQuery::everything()
             },
             is_narrow: false,
         };

@@ -65,6 +65,11 @@ impl Application {
         Ok(begun.elapsed())
     }
 
+    /// Stops it; its state stays.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
     /// Lets it come to rest: longer than an idle instance is kept.
     pub fn rest(&self) -> Result<()> {
         std::thread::sleep(Duration::from_secs(7));

@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Before measuring: instances and connections are made.
-const WARM_UP: Duration = Duration::from_secs(1);
-
 /// One kind of request.
 #[derive(Clone)]
 pub struct Case {
@@ -103,6 +100,8 @@ impl Case {
 pub struct Load {
     /// Connections at the same time.
     pub connections: usize,
+    /// Before measuring: instances and connections are made.
+    pub warm_up: Duration,
     /// How long it is measured.
     pub time: Duration,
     /// Requests a second at fixed moments, whose answers' times count from those moments; none:
@@ -129,7 +128,7 @@ impl Load {
             .build()?;
         let local = tokio::task::LocalSet::new();
         let numbers = Rc::new(Cell::new(0_u64));
-        let begun = Instant::now() + WARM_UP;
+        let begun = Instant::now() + self.warm_up;
         let end = begun + self.time;
         let mut times: Vec<Duration> = local.block_on(&runtime, async {
             let clients: Vec<_> = (0..self.connections)

@@ -4,6 +4,7 @@
 //! ```text
 //! windlass-bench            everything, in some minutes (scripts/bench builds and runs it)
 //! windlass-bench status     the status page alone
+//! windlass-bench growth     every list with 10,000 rows and with 1,000,000
 //! windlass-bench native ... the native server, started by the first form
 //! ```
 //!
@@ -19,6 +20,7 @@
 )]
 
 mod application;
+mod growth;
 mod load;
 mod native;
 mod parsing;
@@ -52,6 +54,7 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("native") => native::serve(&arguments[1..]),
         Some("status") => measure_status(),
+        Some("growth") => growth::measure(),
         Some(other) => anyhow::bail!("unknown argument {other}"),
         None => measure(),
     }
@@ -60,6 +63,7 @@ fn main() -> Result<()> {
 /// As fast as the answers come.
 const LOAD: Load = Load {
     connections: CONNECTIONS,
+    warm_up: Duration::from_secs(1),
     time: Duration::from_secs(SECONDS),
     pace: None,
 };

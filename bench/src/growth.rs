@@ -1,0 +1,194 @@
+//! How lists grow: every list with its usual filters, sorts, searches and deep pages, asked for in a
+//! small installation and in one a hundred times as large.
+//!
+//! What finds the same number of rows in both is to take at most [`LIST`] times as long, a search
+//! [`SEARCH`] times. What a share of the table is found by is shown beside, without a limit.
+
+mod rows;
+
+use crate::application::Application;
+use crate::load::{Case, Load};
+use anyhow::{Result, ensure};
+use rows::FEW;
+use rusqlite::Connection;
+use std::time::{Duration, Instant};
+
+/// Rows of each table.
+const SMALL: i64 = 10_000;
+const LARGE: i64 = 1_000_000;
+
+/// How many times as long what grows a hundredfold may take.
+const LIST: f64 = 1.5;
+const SEARCH: f64 = 3.0;
+
+/// What is expected of a list.
+#[derive(Clone, Copy, PartialEq)]
+enum Limit {
+    Times(f64),
+    /// It reads a share of the table.
+    Share,
+}
+
+/// What is asked for: the path after the version, and its limit. Two lists need a path of their own.
+const LISTS: [(&str, Limit); 60] = {
+    use Limit::{Share, Times};
+    const EVEN: Limit = Times(LIST);
+    const FOUND: Limit = Times(SEARCH);
+    [
+        ("/blueprints", EVEN),
+        ("/blueprints?_sort=-created_at", EVEN),
+        ("/blueprints?_sort=id", EVEN),
+        ("/blueprints?_sort=-updated_at", EVEN),
+        ("/blueprints?_offset=9000", EVEN),
+        ("/blueprints?_search=print-00077", FOUND),
+        ("/blueprints?_search=t-0000099", FOUND),
+        ("/deployments", EVEN),
+        ("/deployments?_all_tenants=true", EVEN),
+        ("/deployments?_include=id,display_name", EVEN),
+        ("/deployments?_sort=-created_at", EVEN),
+        ("/deployments?_sort=display_name", EVEN),
+        ("/deployments?_sort=id", EVEN),
+        ("/deployments?_sort=blueprint_id", EVEN),
+        ("/deployments?_offset=9000", EVEN),
+        ("/deployments?blueprint_id=blueprint-0000001", EVEN),
+        ("/deployments?blueprint_id=blueprint-0000002", EVEN),
+        ("/deployments?installation_status=inactive", EVEN),
+        ("/deployments?deployment_status=good", EVEN),
+        ("/deployments?deployment_status=requires_attention", EVEN),
+        ("/deployments?visibility=private", EVEN),
+        ("/deployments?id=deployment-0000077", EVEN),
+        ("/deployments?created_by=admin", Share),
+        ("/deployments?_search=ment-00077", FOUND),
+        ("/deployments?_search_name=number%2000099", FOUND),
+        ("/deployments?_search=ment-0004242&_sort=-created_at", FOUND),
+        ("/deployments?_search=de", Share),
+        ("/deployments?_search=deployment", Share),
+        ("/labels/deployments", EVEN),
+        ("/labels/deployments/team", EVEN),
+        ("/labels/blueprints", EVEN),
+        ("/executions", EVEN),
+        ("/executions?_sort=-created_at", EVEN),
+        ("/executions?deployment_id=deployment-0000007", EVEN),
+        ("/executions?status=failed", EVEN),
+        ("/executions?status=terminated&_sort=-created_at", EVEN),
+        ("/executions?status=queued&_sort=-created_at", EVEN),
+        ("/executions?workflow_id=install", EVEN),
+        ("/executions?_offset=8000", EVEN),
+        ("/tasks_graphs?execution_id=execution-0000077", EVEN),
+        ("/operations?execution_id=execution-0000077", EVEN),
+        ("/operations?graph_id=graph-0000077", EVEN),
+        ("/nodes", EVEN),
+        ("/nodes?deployment_id=deployment-0000007", EVEN),
+        ("/nodes?_offset=9000", EVEN),
+        ("/nodes?_search=node-00077", FOUND),
+        ("/node-instances", EVEN),
+        ("/node-instances?deployment_id=deployment-0000007", EVEN),
+        ("/node-instances?state=started", EVEN),
+        ("/node-instances?state=deleting", EVEN),
+        ("/node-instances?_search=tance-00077", FOUND),
+        ("/events", EVEN),
+        ("/events?include_logs=true&_sort=-timestamp", EVEN),
+        ("/events?execution_id=execution-0000007", EVEN),
+        ("/events?deployment_id=deployment-0000001", EVEN),
+        (
+            "/events?_range=timestamp,2023-11-14T22:20:00Z,2023-11-14T22:30:00Z",
+            EVEN,
+        ),
+        ("/sites", EVEN),
+        ("/users", EVEN),
+        ("/user-groups", EVEN),
+        ("/tenants", EVEN),
+    ]
+};
+
+/// Lists that are found at other addresses.
+const MORE: [(&str, Limit); 3] = [
+    ("/api/v3.1/tokens?_size=20", Limit::Times(LIST)),
+    ("/v2/incidents?limit=20", Limit::Share),
+    ("/metrics", Limit::Times(LIST)),
+];
+
+/// One answer at a time, for half a second.
+const LOAD: Load = Load {
+    connections: 1,
+    warm_up: Duration::from_millis(200),
+    time: Duration::from_millis(500),
+    pace: None,
+};
+
+/// Measures both sizes and prints one table; an error when a limit is passed.
+pub fn measure() -> Result<()> {
+    let lists: Vec<(String, Limit)> = LISTS
+        .iter()
+        .map(|(path, limit)| {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            (format!("/api/v3.1{path}{separator}_size=20"), *limit)
+        })
+        .chain(
+            MORE.iter()
+                .map(|(path, limit)| ((*path).to_owned(), *limit)),
+        )
+        .collect();
+    let small = times(SMALL, &lists)?;
+    let large = times(LARGE, &lists)?;
+    println!("\n| list | ms, {SMALL} rows | ms, {LARGE} rows | times | at most |");
+    println!("|---|---|---|---|---|");
+    let mut too_slow = 0;
+    for (((path, limit), small), large) in lists.iter().zip(small).zip(large) {
+        let times = large.as_secs_f64() / small.as_secs_f64();
+        let allowed = match limit {
+            Limit::Times(most) if times <= *most => format!("{most}"),
+            Limit::Times(most) => {
+                too_slow += 1;
+                format!("**{most}**")
+            }
+            Limit::Share => "-".to_owned(),
+        };
+        let path = path.trim_start_matches("/api/v3.1").replace("_size=20", "");
+        let path = path.trim_end_matches(['?', '&']);
+        let [small, large] = [small, large].map(|time| time.as_secs_f64() * 1000.0);
+        println!("| {path} | {small:.2} | {large:.2} | {times:.1} | {allowed} |");
+    }
+    ensure!(too_slow == 0, "{too_slow} lists grow faster than they may");
+    Ok(())
+}
+
+/// Half of the answers of each list came within these times.
+fn times(rows: i64, lists: &[(String, Limit)]) -> Result<Vec<Duration>> {
+    eprintln!("making {rows} rows");
+    let begun = Instant::now();
+    let mut application = Application::start()?;
+    application.call("GET", "/deployments", None, 200)?;
+    application.stop();
+    let mut database = Connection::open(application.database())?;
+    rows::fill(&mut database, rows)?;
+    drop(database);
+    application.restart()?;
+    eprintln!("made in {:.0} s", begun.elapsed().as_secs_f64());
+    demand_few(&application)?;
+    let headers = application.token()?;
+    lists
+        .iter()
+        .map(|(path, _)| {
+            let case = Case::new("a list", "GET", path, &headers);
+            let figures = LOAD.run(application.address(), &case)?;
+            eprintln!("  {:8.2} ms {path}", figures.p50.as_secs_f64() * 1000.0);
+            Ok(figures.p50)
+        })
+        .collect()
+}
+
+/// What finds a fixed number of rows is to find them in both sizes.
+fn demand_few(application: &Application) -> Result<()> {
+    for path in [
+        "/deployments?blueprint_id=blueprint-0000001",
+        "/nodes?deployment_id=deployment-0000007",
+        "/executions?deployment_id=deployment-0000007&_include_system_workflows=true",
+        "/events?execution_id=execution-0000001&include_logs=true",
+    ] {
+        let list = application.call("GET", path, None, 200)?;
+        let total = &list["metadata"]["pagination"]["total"];
+        ensure!(*total == FEW, "{path} finds {total} rows instead of {FEW}");
+    }
+    Ok(())
+}

@@ -35,6 +35,10 @@ use load::{Case, Load};
 use report::{Line, Report};
 use std::time::Duration;
 
+/// That of the host, which the native server is compared with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long each case is measured.
 const SECONDS: u64 = 5;
 /// Connections that send requests at the same time.

@@ -130,5 +130,4 @@ pub async fn rebuild(tx: &impl Tx) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "counts/tests.rs"]
 mod tests;

@@ -29,5 +29,4 @@ pub async fn rebuild(tx: &impl Tx) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "search/tests.rs"]
 mod tests;

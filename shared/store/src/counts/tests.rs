@@ -398,3 +398,5 @@ fn nothing_replaces_rows_of_a_counted_table() {
     }
     assert!(files > 100, "only {files} files were read");
 }
+
+mod plans;

@@ -254,7 +254,6 @@ fn strangers_lock_nobody_out() {
 #[test]
 fn a_refusal_does_not_tell_who_exists() {
     let windlass = Windlass::start();
-    windlass.user("clerk").in_tenant("harbour");
     let told = |name: &str| {
         let stranger = windlass.user(name).with_password("guess");
         stranger.get("/user").refused(401, "unauthorized_error")

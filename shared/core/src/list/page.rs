@@ -173,6 +173,7 @@ mod tests {
         fields: &FIELDS,
         search: None,
         of_tenant: false,
+        counts: &[],
     };
 
     #[test]

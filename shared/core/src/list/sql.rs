@@ -96,7 +96,6 @@ impl Resource {
              from (select {object} as item \
              from (select * from ({keys}) order by {order} limit {limit} offset {offset}) p \
              join {table} on t.key = p.k order by {order}))",
-            counts = counts.join(" + "),
             most = limits::PAGE_BYTES,
             object = self.object_sql(query.include.as_deref()),
             keys = keys.join(" union all "),

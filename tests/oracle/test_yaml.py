@@ -30,7 +30,7 @@ ROOT = HERE.parents[1]
 # Our limits, and what the original takes although no plan can hold it.
 NOT_COMPARED = re.compile(r'nest deeper|more than \d+ values|inside of the value that it means')
 # Values that we refuse where they stand. PyYAML reads the rest of the file before.
-TOLD_EARLIER = re.compile(r'unhashable key|does not fit the tag|undefined alias|which is no character|duplicate anchor|for merging')
+TOLD_EARLIER = re.compile(r'unhashable key|does not fit the tag|undefined alias|maps of one entry|which is no character|duplicate anchor|for merging')
 # Parts that change the meaning of what is around them.
 SIGNS = ['\n', '\n\n', '\n  ', ' ', '  ', '\t', ':', ': ', '- ', '-', '? ', '?', ',', '[', ']', '{', '}', '#', ' #',
          '&a ', '*a', '!', '!! ', '!!str ', '|\n', '>\n', '|-\n', '>+\n', '"', "'", '\\', '---\n', '...\n', '%', '<<: ',

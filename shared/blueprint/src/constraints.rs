@@ -86,7 +86,7 @@ pub(crate) fn minor_version_of(name: &str) -> u32 {
 /// Whether a value fits a primitive type.
 pub(crate) fn fits(type_name: &str, value: &Value) -> bool {
     match type_name {
-        "integer" => value.is_i64() || value.is_u64(),
+        "integer" => python::is_int(value),
         "float" => value.is_number(),
         "boolean" => value.is_boolean(),
         "list" => value.is_array(),

@@ -4,6 +4,7 @@ use crate::constraints;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::has_functions;
 use serde_json::{Map, Value};
+use windlass_python as python;
 
 /// An availability rule that the language does not have, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +168,12 @@ fn converted(schema: &Value, value: &Value) -> Option<Value> {
             None => Some(value.clone()),
         },
         ("string" | "textarea", value) => value.is_string().then(|| value.clone()),
-        ("integer", Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
+        ("integer", Value::String(text)) => {
+            let text = text.trim();
+            let small = text.parse::<i64>().ok().map(Value::from);
+            let number = || text.parse().ok().map(Value::Number);
+            small.or_else(number).filter(python::is_int)
+        }
         ("float", Value::String(text)) => {
             let number: f64 = text.trim().parse().ok()?;
             serde_json::Number::from_f64(number).map(Value::Number)

@@ -8,7 +8,9 @@ use serde_json::Number;
 /// The digits are those of `serde_json`. Those of the standard library are the other ones of two
 /// that are equally near: 111659285584252.12 there would end in 13.
 pub(super) fn write(number: &Number, out: &mut String) {
-    let text = number.to_string();
+    // JSON may write it in other ways, such as 1.50 and 1E5.
+    let shortest = number.as_f64().and_then(Number::from_f64);
+    let text = shortest.as_ref().unwrap_or(number).to_string();
     let (sign, text) = match text.strip_prefix('-') {
         Some(text) => ("-", text),
         None => ("", text.as_str()),

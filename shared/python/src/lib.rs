@@ -50,6 +50,11 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// The result of `type(value) is int`. Integers have no limit.
+pub fn is_int(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if !number.is_f64())
+}
+
 /// The result of `bool(value)`: zero and everything empty are false.
 pub fn is_true(value: &Value) -> bool {
     match value {
@@ -77,6 +82,10 @@ pub fn equal(one: &Value, other: &Value) -> bool {
                 && one
                     .iter()
                     .all(|(key, value)| other.get(key).is_some_and(|other| equal(value, other)))
+        }
+        // Floats would not tell large integers apart.
+        (Value::Number(one), Value::Number(other)) if !one.is_f64() && !other.is_f64() => {
+            one == other
         }
         _ => match (number(one), number(other)) {
             (Some(one), Some(other)) => one == other,

@@ -181,14 +181,14 @@ pub async fn find_place(db: &impl Db, scope: &Scope, group: &str, username: &str
 pub async fn directory_places(db: &impl Db, _scope: &Scope, user: &User) -> Result<Vec<Place>> {
     #[derive(Deserialize)]
     struct Found {
-        #[serde(flatten)]
         group: Group,
         is_taken: bool,
     }
     let found: Option<Vec<Found>> = db
         .first_json(
-            "select json_group_array(json_object('id', g.id, 'name', g.name,
-                 'ldap_dn', g.ldap_dn, 'is_taken', json(iif(m.user_id is null, 'false', 'true'))))
+            "select json_group_array(json_object(
+                 'group', json_object('id', g.id, 'name', g.name, 'ldap_dn', g.ldap_dn),
+                 'is_taken', json(iif(m.user_id is null, 'false', 'true'))))
              from user_groups g left join group_users m on m.group_id = g.id and m.user_id = ?1
              where coalesce(g.ldap_dn, '') <> ''",
             params![user.id],

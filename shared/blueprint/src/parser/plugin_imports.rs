@@ -199,7 +199,7 @@ pub(super) fn set_properties(file: &mut Node, given: Option<&Node>) -> Result<()
 
 fn is_of_type(value: &Value, type_name: &str) -> Result<bool> {
     // In the original, a boolean is an integer.
-    let is_int = value.is_i64() || value.is_u64() || value.is_boolean();
+    let is_int = python::is_int(value) || value.is_boolean();
     match type_name {
         "string" => Ok(value.is_string() || is_int),
         "integer" => Ok(is_int),

@@ -107,7 +107,7 @@ pub(super) fn bool_at(node: &Node, name: &str) -> Result<Option<bool>> {
 /// An integer. In the original, a boolean is an integer too.
 pub(super) fn integer(node: &Node) -> Result<&Value> {
     match &node.data {
-        Data::Scalar(value) if value.is_i64() || value.is_u64() || value.is_boolean() => Ok(value),
+        Data::Scalar(value) if python::is_int(value) || value.is_boolean() => Ok(value),
         _ => Err(wrong(node, "integer")),
     }
 }

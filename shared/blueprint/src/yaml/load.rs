@@ -93,6 +93,10 @@ struct Measured {
 struct Open {
     at: Position,
     anchor: Option<String>,
+    /// Whether it is a list whose items have to be maps of one entry.
+    is_pairs: bool,
+    /// Whether it is a map whose values do not count.
+    is_set: bool,
     height: usize,
     count: usize,
     content: Content,
@@ -229,8 +233,12 @@ impl Loader {
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep(at));
         }
+        let tag = properties.tag.as_deref();
+        let tag = tag.and_then(|tag| tag.strip_prefix(YAML_TAG));
         self.open.push(Open {
             at: self.position(at),
+            is_pairs: matches!(tag, Some("omap" | "pairs")),
+            is_set: tag == Some("set"),
             anchor: properties.anchor,
             height: 1,
             count: 1,
@@ -244,12 +252,26 @@ impl Loader {
             return Ok(());
         };
         let data = match open.content {
-            Content::List(items) => Data::List(items),
+            Content::List(items) => {
+                let is_pair = |item: &Node| item.as_map().is_some_and(|map| map.len() == 1);
+                if open.is_pairs && !items.iter().all(is_pair) {
+                    return Err(place(at, "expected maps of one entry in the list"));
+                }
+                Data::List(items)
+            }
             Content::Map { map, merged, .. } if merged.is_empty() => Data::Map(map),
             Content::Map { map, merged, .. } => {
                 Data::Map(merge(merged, map).map_err(|why| place(at, why))?)
             }
         };
+        let mut data = data;
+        if open.is_set
+            && let Data::Map(map) = &mut data
+        {
+            for node in map.values_mut() {
+                node.data = Data::Scalar(Value::Null);
+            }
+        }
         let whole = Measured {
             node: Node { at: open.at, data },
             height: open.height,

@@ -1,6 +1,9 @@
 //! The meaning of plain scalars in YAML 1.1: `yes` is true, `0644` is 420, `1e5` is a text.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
+
+/// How many digits an integer may have. Python reads as many.
+const MAX_DIGITS: usize = 4300;
 
 /// The value of a scalar without quotes.
 pub(super) fn resolve(text: &str) -> Value {
@@ -38,7 +41,7 @@ pub(super) fn of_kind(kind: &str, text: &str) -> Option<Value> {
     match kind {
         "str" | "binary" | "timestamp" => Some(Value::from(text)),
         "null" => Some(Value::Null),
-        "int" => Some(resolved()).filter(|value| value.is_i64() || value.is_u64()),
+        "int" => Some(resolved()).filter(windlass_python::is_int),
         "float" => resolved().as_f64().map(Value::from),
         "bool" => Some(resolve(&text.to_ascii_lowercase())).filter(Value::is_boolean),
         _ => None,
@@ -68,33 +71,46 @@ fn integer(text: &str) -> Option<Value> {
         return None;
     }
     let size = if let Some(binary) = bare.strip_prefix("0b") {
-        u64::from_str_radix(binary, 2).ok()?
+        decimal(binary, 2)?
     } else if let Some(hex) = bare.strip_prefix("0x") {
-        if hex.starts_with('+') {
-            return None;
-        }
-        u64::from_str_radix(hex, 16).ok()?
+        decimal(hex, 16)?
     } else if bare.contains(':') {
-        sexagesimal(&bare)?
+        sexagesimal(&bare)?.to_string()
     } else if bare.len() > 1 && bare.starts_with('0') {
-        u64::from_str_radix(&bare, 8).ok()?
+        decimal(&bare, 8)?
     } else {
-        if bare.is_empty() || !bare.bytes().all(|digit| digit.is_ascii_digit()) {
-            return None;
-        }
-        match bare.parse() {
-            Ok(size) => size,
-            // Readers of JSON take numbers of this size for floats.
-            Err(_) => return float_value(negative, bare.parse().ok()?),
-        }
+        decimal(&bare, 10)?
     };
-    if !negative {
-        return Some(Value::from(size));
+    let sign = if negative && size != "0" { "-" } else { "" };
+    let number: Number = format!("{sign}{size}").parse().ok()?;
+    Some(Value::Number(number))
+}
+
+/// The decimal digits of a number of any size, which is given to another base.
+fn decimal(digits: &str, base: u32) -> Option<String> {
+    const PART: u64 = 1_000_000_000;
+    if digits.is_empty() || digits.len() > MAX_DIGITS {
+        return None;
     }
-    match 0_i64.checked_sub_unsigned(size) {
-        Some(number) => Some(Value::from(number)),
-        None => float_value(true, size as f64),
+    // Nine digits in each part, the last ones first.
+    let mut parts = vec![0_u64];
+    for digit in digits.chars() {
+        let mut carry = u64::from(digit.to_digit(base)?);
+        for part in &mut parts {
+            let sum = *part * u64::from(base) + carry;
+            (*part, carry) = (sum % PART, sum / PART);
+        }
+        if carry > 0 {
+            parts.push(carry);
+        }
     }
+    let text: String = parts
+        .iter()
+        .rev()
+        .map(|part| format!("{part:09}"))
+        .collect();
+    let bare = text.trim_start_matches('0');
+    Some(if bare.is_empty() { "0" } else { bare }.to_owned())
 }
 
 /// Reads numbers to the base of sixty, which YAML 1.1 has for times: `1:30` is 90.
@@ -212,9 +228,29 @@ mod tests {
             ("...", json!("...")),
             (".inf", json!(".inf")),
             ("2020-01-01", json!("2020-01-01")),
-            ("99999999999999999999999", json!(1e23)),
+            ("9223372036854775807", json!(i64::MAX)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("18446744073709551615", json!(u64::MAX)),
         ] {
             assert_eq!(resolve(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn integers_of_any_size_keep_their_digits() {
+        for (text, expected) in [
+            ("18446744073709551616", "18446744073709551616"),
+            ("-9223372036854775809", "-9223372036854775809"),
+            ("0xffffffffffffffffff", "4722366482869645213695"),
+            ("-0xffffffffffffffffff", "-4722366482869645213695"),
+            ("1_000_000_000_000_000_000_000", "1000000000000000000000"),
+            ("01000000000000000000000", "9223372036854775808"),
+            ("-0", "0"),
+        ] {
+            assert_eq!(resolve(text).to_string(), expected, "{text}");
+        }
+        let long = "9".repeat(MAX_DIGITS + 1);
+        assert!(resolve(&long).is_string());
+        assert!(resolve(&long[1..]).is_number());
     }
 }

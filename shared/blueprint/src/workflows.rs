@@ -31,6 +31,8 @@ pub fn is_available<'a>(
             "available" => wanted
                 .as_bool()
                 .ok_or_else(|| UnknownRule(wanted.to_string()))?,
+            // A rule without any value is as good as none.
+            "node_instances_active" | "node_types_required" if is_empty(wanted) => true,
             "node_instances_active" => {
                 let mut fits = false;
                 for word in words(wanted)? {
@@ -45,6 +47,10 @@ pub fn is_available<'a>(
         };
     }
     Ok(available)
+}
+
+fn is_empty(list: &Value) -> bool {
+    list.is_null() || list.as_array().is_some_and(Vec::is_empty)
 }
 
 fn words(list: &Value) -> std::result::Result<Vec<&str>, UnknownRule> {

@@ -22,6 +22,15 @@ fn availability_follows_the_rules() {
         (active(json!(["partial"])), &some, true),
         (active(json!(["partial"])), &fresh, false),
         (active(json!(["all", "partial"])), &started, true),
+        (active(json!([])), &some, true),
+        (active(json!(null)), &some, true),
+        (json!({"node_types_required": []}), &fresh, true),
+        (json!({"node_types_required": null}), &fresh, true),
+        (
+            json!({"node_instances_active": [], "node_types_required": ["a.Other"]}),
+            &fresh,
+            false,
+        ),
         (json!({"node_types_required": ["a.Host"]}), &fresh, true),
         (json!({"node_types_required": ["a.Other"]}), &fresh, false),
         (

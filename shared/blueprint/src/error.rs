@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Constraint,
     /// A function could not be evaluated.
     Evaluation,
+    /// A function asks about something that does not exist, such as another deployment.
+    NotFound,
     /// A workflow was given parameters that it cannot run with.
     Parameters,
 }
@@ -82,6 +84,12 @@ impl Error {
     /// A function could not be evaluated.
     pub fn evaluation(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Evaluation, message)
+    }
+
+    /// A function asks about a `what` that does not exist.
+    pub(crate) fn not_found(what: &str, id: &str) -> Self {
+        let message = format!("Requested `{what}` with ID `{id}` was not found");
+        Self::new(ErrorKind::NotFound, message)
     }
 
     /// Adds the place of a node, unless the failure has a place.

@@ -44,6 +44,10 @@ pub trait Lookup {
     fn secret(&self, _name: &str) -> Option<Value> {
         None
     }
+    /// Whether there is a deployment of this id that may be asked for its capabilities.
+    fn has_deployment(&self, _id: &str) -> bool {
+        true
+    }
     /// The evaluated value of a capability of another deployment.
     fn capability(&self, _deployment: &str, _name: &str) -> Option<Value> {
         None

@@ -16,7 +16,7 @@ pub use calling_execution::{demand_update_execution, forbid_while_cancelling};
 pub use creation::{Outcome, Prepared, Wanted, create};
 pub use plan_rows::{listed_workflows, new_node};
 pub use removal::{Removal, remove};
-pub use world::{Here, World, context};
+pub use world::{Here, World, context, refused};
 
 #[cfg(test)]
 mod tests;

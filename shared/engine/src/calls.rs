@@ -227,23 +227,30 @@ async fn exchange(
     if functions::has_functions(&inputs)
         && let Some(deployment) = due.deployment_key
     {
-        let (needs, scope) = (functions::needs(&inputs), Scope::engine());
-        let load = World::load_alone(db, &scope, deployment, &needs);
+        let whose = whose(&call_of(due));
+        let asked = inputs.clone();
+        let load = World::load_for_engine(db, deployment, &asked, &whose);
         let own;
-        let world = if needs == Needs::default() {
-            match lookups.entry(deployment) {
-                Entry::Occupied(known) => &*known.into_mut(),
-                Entry::Vacant(place) => &*place.insert(load.await?),
+        let mut world = match lookups.entry(deployment) {
+            Entry::Occupied(known) if needs_nothing(&inputs) => &*known.into_mut(),
+            Entry::Vacant(place) if needs_nothing(&inputs) => &*place.insert(load.await?),
+            _ => {
+                own = load.await?;
+                &own
             }
-        } else {
-            own = load.await?;
-            &own
         };
-        let (here, whose) = (world.here(), whose(&call_of(due)));
-        let evaluated = match here.evaluate(&inputs, &whose) {
+        let mut evaluated = world.here().evaluate(&inputs, &whose);
+        let again;
+        if evaluated.is_err() && world.lacks_others() {
+            again = World::load_for_engine(db, deployment, &asked, &whose).await?;
+            world = &again;
+            evaluated = world.here().evaluate(&inputs, &whose);
+        }
+        let evaluated = match evaluated {
             Ok(evaluated) => evaluated,
             Err(error) => return Ok(Err(CallError::fatal(world.explain(&error.message)))),
         };
+        let here = world.here();
         let alone = |function: &Value| here.evaluate(function, &whose).ok();
         if let Some(given) = inputs.as_object()
             && let Err(error) = missing::demand_joined_values(given, &alone)
@@ -255,6 +262,11 @@ async fn exchange(
     let empty = Map::new();
     let inputs = inputs.as_object().unwrap_or(&empty);
     Ok(http_plugin::prepare(&due.id, inputs, allow_private))
+}
+
+/// Whether the deployment itself is enough, as far as names tell.
+fn needs_nothing(inputs: &Value) -> bool {
+    functions::needs(inputs) == Needs::default()
 }
 
 /// Whose `SELF`, `SOURCE` and `TARGET` the inputs of a call mean.

@@ -233,8 +233,8 @@ async fn merged(
         && parameters.values().any(has_functions)
     {
         let all = Value::Object(parameters.clone());
-        let needs = functions::needs(&all);
-        let world = World::load_alone(db, &Scope::engine(), deployment, &needs).await?;
+        let nobody = Context::default();
+        let world = World::load_for_engine(db, deployment, &all, &nobody).await?;
         for value in parameters.values_mut().filter(|value| has_functions(value)) {
             let evaluated = world.here().evaluate(value, &Context::default());
             *value = evaluated.map_err(|error| {

@@ -23,11 +23,11 @@ pub async fn evaluate_functions(ctx: &Context<impl Db>) -> Result<Response> {
     let payload = Value::Object(payload.clone());
 
     let deployment = deployments::find(&ctx.db, &scope, id).await?;
-    let world = World::load(&ctx.db, &scope, deployment, &[&payload]).await?;
+    let world = World::load_for(&ctx.db, &scope, deployment, &[&payload], &context).await?;
     let values = world
         .here()
         .evaluate(&payload, &context)
-        .map_err(|problem| Error::new(Kind::FunctionsEvaluation, problem.message))?;
+        .map_err(|problem| environment::refused(problem, Kind::FunctionsEvaluation))?;
     ctx.ok(json!({ "deployment_id": id, "payload": values }))
 }
 
@@ -117,5 +117,5 @@ fn evaluate_one(
         ..functions::Context::default()
     };
     here.evaluate(value, &context)
-        .map_err(|problem| Error::new(Kind::FunctionsEvaluation, problem.message))
+        .map_err(|problem| environment::refused(problem, Kind::FunctionsEvaluation))
 }

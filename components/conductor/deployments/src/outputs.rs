@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Kind, Permission, Response, Result, Scope};
-use windlass_deployment::environment::World;
+use windlass_core::{Context, Kind, Permission, Response, Result, Scope};
+use windlass_deployment::environment::{self, World};
 use windlass_store::deployments::{self, Deployment};
 
 /// `GET /deployments/{deployment_id}/outputs`.
@@ -39,5 +39,5 @@ async fn evaluated(
     let values = world.outputs(definitions);
     values
         .map(Value::Object)
-        .map_err(|problem| Error::new(kind, problem.message))
+        .map_err(|problem| environment::refused(problem, kind))
 }

@@ -2,7 +2,7 @@
 
 mod instances;
 
-use super::arguments::{check_arguments, enter};
+use super::arguments::{check_arguments, enter, python_path};
 use super::evaluate::{Call, Walk, World, dotted, input_at, name_and_path, refuse};
 use super::validate::no_property;
 use super::{Context, Function, Lookup, has_functions, text};
@@ -66,6 +66,47 @@ fn at(function: Function, name: &str, value: &Value, path: &[Value]) -> Result<V
     Ok(here.clone())
 }
 
+/// Why there is nothing at the next step of a path into a capability. `way` are the steps that were
+/// gone.
+fn no_part(
+    here: &Value,
+    (deployment, capability): (&Value, &Value),
+    way: &[Value],
+    path: &[Value],
+) -> String {
+    let id = python::str(deployment);
+    let step = path.get(way.len()).unwrap_or(&Value::Null);
+    let text = python::str(step);
+    let mut gone = vec![capability.clone()];
+    gone.extend(way.iter().cloned());
+    match here {
+        Value::Object(_) => format!(
+            "Attribute '{text}' doesn't exist in '{}' in deployment '{id}'.",
+            python_path(&gone)
+        ),
+        Value::Array(items) if python::is_int(step) => format!(
+            "List size of '{}' is {}, in deployment '{id}', but index {text} is retrieved.",
+            python_path(&gone),
+            items.len()
+        ),
+        Value::Array(_) => {
+            let arguments = [deployment, capability].into_iter().chain(path);
+            let arguments: Vec<String> = arguments.map(python::str).collect();
+            format!(
+                "Item in index {} in the get_capability arguments list [{}] is expected to be an int but got {}.",
+                way.len() + 2,
+                arguments.join(", "),
+                python::type_name(step)
+            )
+        }
+        _ => format!(
+            "Object {}, in capability '{}' in deployment '{id}', has no attribute {text}",
+            python_path(way),
+            python::str(capability)
+        ),
+    }
+}
+
 impl Running<'_> {
     fn input(&self, walk: &mut Walk<'_>, call: &Call<'_>, name: &str) -> Result<Value> {
         let value = self.lookup.input(name);
@@ -119,18 +160,26 @@ impl Running<'_> {
 
     /// A capability of another deployment.
     fn capability(&self, deployment: &Value, path: &[Value]) -> Result<Value> {
-        let function = Function::GetCapability;
-        let name = deployment.as_str().unwrap_or_default();
-        let deployment = python::str(deployment);
+        let id = python::str(deployment);
+        if !self.lookup.has_deployment(&id) {
+            return Err(Error::not_found("Deployment", &id));
+        }
         let (capability, path) = path.split_first().unwrap_or((&Value::Null, &[]));
-        let capability = python::str(capability);
-        let value = self.lookup.capability(&deployment, &capability).ok_or_else(|| {
-            refuse(
-                function,
-                format!("Requested capability '{capability}' is not declared in deployment '{deployment}'"),
-            )
+        let name = python::str(capability);
+        let value = self.lookup.capability(&id, &name).ok_or_else(|| {
+            Error::evaluation(format!(
+                "Requested capability `{name}` is not declared in deployment `{id}`"
+            ))
         })?;
-        at(function, name, &value, path)
+        let mut here = &value;
+        for (place, step) in path.iter().enumerate() {
+            here = enter(here, step).ok_or_else(|| {
+                let way = path.get(..place).unwrap_or_default();
+                let why = no_part(here, (deployment, capability), way, path);
+                refuse(Function::GetCapability, why)
+            })?;
+        }
+        Ok(here.clone())
     }
 
     /// A capability of the deployment that this one is a part of.
@@ -148,15 +197,25 @@ impl Running<'_> {
     /// All values of a label, or the one at an index.
     fn label(&self, name: &str, path: &[Value]) -> Result<Value> {
         let labels = json!(self.lookup.labels(name));
-        match path.first() {
-            None => Ok(labels),
-            // The index may be written as text.
-            Some(Value::String(index)) => {
-                let index = index.parse::<u64>().unwrap_or(u64::MAX);
-                at(Function::GetLabel, name, &labels, &[index.into()])
-            }
-            Some(_) => at(Function::GetLabel, name, &labels, path),
+        let id = self.lookup.system("deployment", "id").unwrap_or_default();
+        let refused =
+            |why: String| Error::evaluation(format!("The deployment `{}` {why}", python::str(&id)));
+        if labels.as_array().is_some_and(Vec::is_empty) {
+            let why = format!("does not have a label with the key `{name}` assigned to it");
+            return Err(refused(why));
         }
+        let index = match path.first() {
+            None => return Ok(labels),
+            // The index may be written as text.
+            Some(Value::String(index)) => index.parse().map_or(Value::Null, Value::Number),
+            Some(index) => index.clone(),
+        };
+        enter(&labels, &index).cloned().ok_or_else(|| {
+            let (all, index) = (python::repr(&labels), python::str(&index));
+            refused(format!(
+                "has the values {all} of the label `{name}`, and none at the index {index}"
+            ))
+        })
     }
 
     /// A property of a node, evaluated for the instance that is meant.
@@ -283,13 +342,10 @@ impl Running<'_> {
     /// A capability of all deployments in a group, by their ids. Several capabilities can be named
     /// at once.
     fn group_capability(&self, group: &str, path: &[Value]) -> Result<Value> {
-        let function = Function::GetGroupCapability;
-        let members = self.lookup.group_members(group).ok_or_else(|| {
-            refuse(
-                function,
-                format!("deployment group '{group}' was not found"),
-            )
-        })?;
+        let members = self
+            .lookup
+            .group_members(group)
+            .ok_or_else(|| Error::not_found("DeploymentGroup", group))?;
         let (wanted, keys) = path.split_first().unwrap_or((&Value::Null, &[]));
         let mut values = Map::new();
         for member in members {

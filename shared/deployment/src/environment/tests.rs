@@ -1,7 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 use windlass_blueprint::archive::Tree;
-use windlass_blueprint::functions::{self, Context, Needs};
+use windlass_blueprint::functions::Context;
 use windlass_blueprint::{NoImports, Plan, parse};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::list::{ListQuery, page};
@@ -328,7 +328,7 @@ fn outputs_and_capabilities_are_evaluated_as_far_as_they_can_be() {
 }
 
 #[test]
-fn a_deployment_alone_knows_itself_and_says_what_it_does_not_know() {
+fn the_engine_knows_what_the_tenant_sees_and_says_what_it_does_not_know() {
     pollster::block_on(async {
         let (db, scope) = harbour(CRANE).await;
         for id in ["crane-1", "crane-2"] {
@@ -336,7 +336,24 @@ fn a_deployment_alone_knows_itself_and_says_what_it_does_not_know() {
             make(&db, &scope, wanted).await.unwrap();
         }
         let key = deployments::find(&db, &scope, "crane-1").await.unwrap().key;
-        let engine = Scope::engine();
+        db.execute(
+            "insert into tenants (name, created_at) values ('quay', '')",
+            &[],
+        )
+        .await
+        .unwrap();
+        // Somebody else's private deployment, and one of another tenant, are not there.
+        for (id, change) in [
+            ("crane-3", "visibility = 'private', created_by = 'vera'"),
+            ("crane-4", "tenant_name = 'quay'"),
+        ] {
+            let wanted = wanted(&db, &scope, id, json!({ "load": 7 })).await;
+            make(&db, &scope, wanted).await.unwrap();
+            let sql = format!("update deployments set {change} where id = '{id}'");
+            db.execute(&sql, &[]).await.unwrap();
+        }
+        let no_label =
+            "The deployment `crane-1` does not have a label with the key `x` assigned to it";
         for (value, want) in [
             (json!({ "get_input": "load" }), Ok(json!(7))),
             (
@@ -354,15 +371,48 @@ fn a_deployment_alone_knows_itself_and_says_what_it_does_not_know() {
             ),
             (
                 json!({ "get_capability": ["crane-2", "port"] }),
-                Err("(the capability `port` of the deployment `crane-2` cannot be read here)"),
+                Ok(json!(80)),
+            ),
+            (
+                json!({ "get_capability": [{ "concat": ["crane-", { "get_input": "two" }] }, "port"] }),
+                Err("unknown input 'two'"),
+            ),
+            (
+                json!({ "get_capability": [{ "concat": ["crane", "-2"] }, "port"] }),
+                Ok(json!(80)),
+            ),
+            (
+                json!({ "get_capability": ["crane-2", "moon"] }),
+                Err("Requested capability `moon` is not declared in deployment `crane-2`"),
+            ),
+            (
+                json!({ "get_capability": ["crane-3", "port"] }),
+                Err("Requested `Deployment` with ID `crane-3` was not found"),
+            ),
+            (
+                json!({ "get_capability": ["crane-4", "port"] }),
+                Err("Requested `Deployment` with ID `crane-4` was not found"),
+            ),
+            (
+                json!({ "get_group_capability": ["all", "port"] }),
+                Err("Requested `DeploymentGroup` with ID `all` was not found"),
+            ),
+            (json!({ "get_label": "x" }), Err(no_label)),
+            (json!({ "get_label": ["x", 0] }), Err(no_label)),
+            (
+                json!({ "get_label": ["csys-obj-type", 4] }),
+                Err(
+                    "has the values ['environment'] of the label `csys-obj-type`, and none at the index 4",
+                ),
             ),
             (
                 json!({ "get_secret": "key" }),
                 Err("(the secret `key` cannot be read here)"),
             ),
         ] {
-            let needs = functions::needs(&value);
-            let alone = World::load_alone(&db, &engine, key, &needs).await.unwrap();
+            let nobody = Context::default();
+            let alone = World::load_for_engine(&db, key, &value, &nobody).await;
+            let alone = alone.unwrap();
             let got = alone
                 .here()
                 .evaluate(&value, &Context::default())
@@ -373,8 +423,8 @@ fn a_deployment_alone_knows_itself_and_says_what_it_does_not_know() {
                 (got, want) => panic!("{value}: {got:?} instead of {want:?}"),
             }
         }
-        let gone = World::load_alone(&db, &engine, key + 9, &Needs::default()).await;
         let input = json!({ "get_input": "load" });
+        let gone = World::load_for_engine(&db, key + 9, &input, &Context::default()).await;
         let gone = gone.unwrap();
         assert!(gone.here().evaluate(&input, &Context::default()).is_err());
     });

@@ -2,16 +2,16 @@
 //! evaluation itself never waits.
 //!
 //! Requests load a deployment together with those whose capabilities its functions use, as far as
-//! the caller sees them. A workflow has no caller whose view would count, so the engine loads the
-//! deployment alone.
+//! the caller sees them. A workflow has no caller whose view would count: the engine loads what
+//! everybody in the deployment's tenant sees, and what the deployment's creator made.
 
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use windlass_blueprint::functions::{self, Context, Lookup, Needs, evaluate, has_functions, needs};
-use windlass_blueprint::{Error as Problem, NodeInstance};
+use windlass_blueprint::{Error as Problem, ErrorKind, NodeInstance};
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope};
+use windlass_core::{Error, Kind, Result, Scope, Visibility};
 use windlass_store::deployments::{self, Consumer, Deployment};
 use windlass_store::labels::{self, Label};
 use windlass_store::node_instances;
@@ -35,6 +35,10 @@ pub struct World {
     capabilities: RefCell<HashMap<(usize, String), Option<Value>>>,
     /// What functions ask for and was left out, for the text of a failure.
     left_out: Vec<String>,
+    /// Whose private deployments the engine may look into; `None` where a request's scope says it.
+    creator: Option<String>,
+    /// The deployments that functions asked for in vain.
+    missing: RefCell<BTreeSet<String>>,
 }
 
 /// What is known of one deployment.
@@ -112,6 +116,72 @@ impl World {
         deployment: Deployment,
         values: &[&Value],
     ) -> Result<Self> {
+        Self::load_for(db, scope, deployment, values, &Context::default()).await
+    }
+
+    /// The same for values in which `SELF`, `SOURCE` and `TARGET` mean something.
+    pub async fn load_for(
+        db: &impl Db,
+        scope: &Scope,
+        deployment: Deployment,
+        values: &[&Value],
+        context: &Context,
+    ) -> Result<Self> {
+        let mut world = Self::load_named(db, scope, deployment, values).await?;
+        world.load_missing(db, scope, values, context).await?;
+        Ok(world)
+    }
+
+    /// Loads the deployments whose ids are known only when the values are evaluated, such as
+    /// `{get_label: [csys-obj-parent, 0]}`.
+    async fn load_missing(
+        &mut self,
+        db: &impl Db,
+        scope: &Scope,
+        values: &[&Value],
+        context: &Context,
+    ) -> Result<()> {
+        let mut tried = BTreeSet::new();
+        loop {
+            for value in values {
+                // What is wrong with it is told when it is evaluated for its value.
+                let _ = self.here().evaluate(value, context);
+            }
+            let missing: Vec<String> = self.missing.take().into_iter().collect();
+            let before = self.deployments.len();
+            for id in missing {
+                if self.deployments.len() < DEPLOYMENTS
+                    && tried.insert(id.clone())
+                    && let Some(found) = self.find(db, scope, &id).await?
+                {
+                    self.deployments.push(One::load(db, found).await?);
+                }
+            }
+            self.capabilities.take();
+            if self.deployments.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Another deployment, if it may be seen. The engine sees the private ones of one user only.
+    async fn find(&self, db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Deployment>> {
+        let found = deployments::find_optional(db, scope, id).await?;
+        let creator = self.creator.as_deref();
+        Ok(found.filter(|found| {
+            creator.is_none_or(|creator| {
+                found.visibility != Visibility::Private || found.created_by == creator
+            })
+        }))
+    }
+
+    /// Loads a deployment, and those whose ids stand in its properties and in `values`.
+    async fn load_named(
+        db: &impl Db,
+        scope: &Scope,
+        deployment: Deployment,
+        values: &[&Value],
+    ) -> Result<Self> {
         let first = One::load(db, deployment).await?;
         let mut asked: Vec<Needs> = values.iter().map(|value| needs(value)).collect();
         asked.extend(first.needs());
@@ -145,34 +215,37 @@ impl World {
         Ok(world)
     }
 
-    /// Loads a deployment alone, with what `needs` says beyond nodes, instances and inputs. What
-    /// functions ask of others is left out; [`Self::explain`] says so.
-    pub async fn load_alone(
+    /// Loads a deployment for the engine, with what `value` needs beyond nodes, instances and inputs.
+    /// Secrets are left out; [`Self::explain`] says so.
+    pub async fn load_for_engine(
         db: &impl Db,
-        scope: &Scope,
         deployment_key: i64,
-        needs: &Needs,
+        value: &Value,
+        context: &Context,
     ) -> Result<Self> {
+        let (scope, needs) = (Scope::engine(), needs(value));
         let mut deployments = Vec::new();
-        if let Some(deployment) = deployments::find_by_key(db, scope, deployment_key).await? {
+        let mut owner = None;
+        if let Some(deployment) = deployments::find_by_key(db, &scope, deployment_key).await? {
+            owner = Some(deployment.owner.clone());
             let mut one = One::load_instances(db, deployment).await?;
-            if !needs.labels.is_empty() || needs.unknown {
-                one.load_labels(db).await?;
-            }
+            one.load_labels(db).await?;
             if needs.consumers || needs.unknown {
                 one.load_consumers(db).await?;
             }
             deployments.push(one);
         }
         let secrets = needs.secrets.iter();
-        let secrets = secrets.map(|name| format!("the secret `{name}`"));
-        let capabilities = needs.capabilities.iter().map(|(deployment, name)| {
-            format!("the capability `{name}` of the deployment `{deployment}`")
-        });
-        Ok(Self {
-            left_out: secrets.chain(capabilities).collect(),
+        let mut world = Self {
+            left_out: secrets.map(|name| format!("the secret `{name}`")).collect(),
             ..Self::of(deployments)
-        })
+        };
+        if let Some(owner) = owner {
+            let scope = Scope::system(&owner.created_by, &owner.tenant_name);
+            world.creator = Some(owner.created_by);
+            world.load_missing(db, &scope, &[value], context).await?;
+        }
+        Ok(world)
     }
 
     fn of(deployments: Vec<One>) -> Self {
@@ -181,7 +254,14 @@ impl World {
             depth: Cell::new(0),
             capabilities: RefCell::default(),
             left_out: Vec::new(),
+            missing: RefCell::default(),
+            creator: None,
         }
+    }
+
+    /// Whether functions asked for a deployment that was not loaded for them.
+    pub fn lacks_others(&self) -> bool {
+        !self.missing.borrow().is_empty()
     }
 
     /// The text of a failed evaluation, with what could not be known here.
@@ -302,6 +382,14 @@ impl Lookup for Here<'_> {
         self.one()?.deployment.inputs.get(name).cloned()
     }
 
+    fn has_deployment(&self, id: &str) -> bool {
+        let is_known = self.world.place(id).is_some();
+        if !is_known {
+            self.world.missing.borrow_mut().insert(id.to_owned());
+        }
+        is_known
+    }
+
     fn capability(&self, deployment: &str, name: &str) -> Option<Value> {
         let there = Here {
             world: self.world,
@@ -337,7 +425,11 @@ impl Lookup for Here<'_> {
     }
 
     fn environment_capability(&self, name: &str) -> Option<Value> {
-        self.capability(self.one()?.parent()?, name)
+        let parent = self.one()?.parent()?;
+        match self.has_deployment(parent) {
+            true => self.capability(parent, name),
+            false => None,
+        }
     }
 
     fn labels(&self, key: &str) -> Vec<String> {
@@ -377,6 +469,16 @@ impl Lookup for Here<'_> {
             _ => None,
         }
     }
+}
+
+/// The refusal of a value whose functions cannot be evaluated: 404 when they ask about something that
+/// does not exist, else of this kind.
+pub fn refused(problem: Problem, kind: Kind) -> Error {
+    let kind = match problem.kind {
+        ErrorKind::NotFound => Kind::NotFound,
+        _ => kind,
+    };
+    Error::new(kind, problem.message)
 }
 
 /// The instances that `SELF`, `SOURCE` and `TARGET` are to mean, from a request's `context`.

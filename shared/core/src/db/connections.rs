@@ -95,7 +95,8 @@ impl<D: Driver> Connections<D> {
         sql: &str,
         parameters: &[Value],
     ) -> Result<(Vec<Row>, Leased<D>)> {
-        let mut slot = slots.take().await;
+        let sleep = async |time| self.driver.sleep(time).await;
+        let mut slot = slots.take(sleep).await;
         let mut patience = Patience::default();
         let mut is_second = false;
         loop {

@@ -1,21 +1,21 @@
-//! A bounded number of permits, first come, first served, for the tasks of one thread.
+//! A bounded number of permits, first come, first served, for the requests of one instance.
+//!
+//! Who waits looks again and again whether its turn has come: a request cannot wake another one, each is
+//! a task of its own for the platform.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// The first and the longest pause before somebody who waits looks again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(8));
 
 /// So many may be inside at once.
 pub(super) struct Slots {
     free: Cell<usize>,
-    waiting: RefCell<VecDeque<Rc<Waiting>>>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    is_granted: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
+    /// Who waits, and whether a slot was given to them meanwhile.
+    waiting: RefCell<VecDeque<Rc<Cell<bool>>>>,
 }
 
 /// One slot, until it is dropped.
@@ -30,26 +30,23 @@ impl Slots {
     }
 
     /// Waits for a slot. Whoever stops waiting leaves the queue.
-    pub(super) async fn take(self: &Rc<Self>) -> Slot {
+    pub(super) async fn take(self: &Rc<Self>, sleep: impl AsyncFn(Duration)) -> Slot {
         if let Some(left) = self.free.get().checked_sub(1) {
             self.free.set(left);
             return Slot(self.clone());
         }
-        let waiting = Rc::new(Waiting::default());
-        self.waiting.borrow_mut().push_back(waiting.clone());
         let mut place = Place {
             slots: self,
-            waiting,
+            is_granted: Rc::default(),
             is_done: false,
         };
-        poll_fn(|context| {
-            if place.waiting.is_granted.get() {
-                return Poll::Ready(());
-            }
-            place.waiting.waker.replace(Some(context.waker().clone()));
-            Poll::Pending
-        })
-        .await;
+        let queued = place.is_granted.clone();
+        self.waiting.borrow_mut().push_back(queued);
+        let mut pause = PAUSES.0;
+        while !place.is_granted.get() {
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
         place.is_done = true;
         Slot(self.clone())
     }
@@ -57,12 +54,7 @@ impl Slots {
     fn release(&self) {
         let next = self.waiting.borrow_mut().pop_front();
         match next {
-            Some(next) => {
-                next.is_granted.set(true);
-                if let Some(waker) = next.waker.take() {
-                    waker.wake();
-                }
-            }
+            Some(next) => next.set(true),
             None => self.free.set(self.free.get() + 1),
         }
     }
@@ -77,7 +69,7 @@ impl Drop for Slot {
 /// A place in the queue, left when the one who waits goes away.
 struct Place<'a> {
     slots: &'a Slots,
-    waiting: Rc<Waiting>,
+    is_granted: Rc<Cell<bool>>,
     is_done: bool,
 }
 
@@ -86,11 +78,11 @@ impl Drop for Place<'_> {
         if self.is_done {
             return;
         }
-        if self.waiting.is_granted.get() {
+        if self.is_granted.get() {
             self.slots.release();
         } else {
             let mut queue = self.slots.waiting.borrow_mut();
-            queue.retain(|other| !Rc::ptr_eq(other, &self.waiting));
+            queue.retain(|other| !Rc::ptr_eq(other, &self.is_granted));
         }
     }
 }
@@ -98,22 +90,27 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::pin::pin;
-    use std::task::Context;
+    use std::task::{Context, Poll, Waker};
+
+    /// Is over when it is looked at again.
+    async fn moment(_: Duration) {
+        let mut is_first = true;
+        std::future::poll_fn(|_| match std::mem::take(&mut is_first) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        })
+        .await;
+    }
 
     #[test]
     fn slots_go_to_those_who_wait_in_their_order() {
         let slots = Slots::new(1);
         let mut context = Context::from_waker(Waker::noop());
-        let first = pollster::block_on(slots.take());
-        let (mut second, mut third, mut fourth) = (
-            Box::pin(slots.take()),
-            Box::pin(slots.take()),
-            pin!(slots.take()),
-        );
-        assert!(second.as_mut().poll(&mut context).is_pending());
-        assert!(third.as_mut().poll(&mut context).is_pending());
-        assert!(fourth.as_mut().poll(&mut context).is_pending());
+        let first = pollster::block_on(slots.take(moment));
+        let [mut second, mut third, mut fourth] = [0; 3].map(|_| Box::pin(slots.take(moment)));
+        for waiting in [&mut second, &mut third, &mut fourth] {
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+        }
         // One who gives up before its turn, and one who does after it was granted.
         drop(third);
         drop(first);

@@ -60,6 +60,15 @@ impl Driver for Rc<Script> {
 
     async fn sleep(&self, time: Duration) {
         self.slept.set(self.slept.get() + time);
+        let mut is_pending = true;
+        poll_fn(|context| match std::mem::take(&mut is_pending) {
+            true => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        })
+        .await;
     }
 }
 

@@ -16,6 +16,7 @@ pub mod ldap;
 mod memory;
 mod passwords;
 pub mod project_roles;
+pub mod recovery;
 pub mod tokens;
 mod user_tokens;
 mod verified;

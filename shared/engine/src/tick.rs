@@ -48,7 +48,7 @@ impl Default for TickOptions {
             budget_millis: 20_000,
             room: Room {
                 here: 32,
-                waiting: 64,
+                waiting: 128,
                 waiting_in_all: 256,
             },
             failures: 10,

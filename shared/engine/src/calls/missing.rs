@@ -31,9 +31,7 @@ pub fn demand_joined_values(
 fn first(value: &Value, evaluate: &dyn Fn(&Value) -> Option<Value>) -> Option<String> {
     match (function_of(value), value) {
         (Some((Function::Concat, Value::Array(parts))), _) => parts.iter().find_map(|part| {
-            let Some((function, arguments)) = function_of(part) else {
-                return None;
-            };
+            let (function, arguments) = function_of(part)?;
             match function {
                 Function::Concat => first(part, evaluate),
                 _ => (evaluate(part) == Some(Value::Null))

@@ -7,7 +7,8 @@
 //!
 //! What waits can wait for minutes, so there it is not enough to take turns in taking: all places would
 //! be held by whoever waits longest. A tenant may therefore hold as many places as it leaves free. Alone
-//! it gets half of them, beside one other a third; and somebody who comes later always finds some.
+//! it gets half of them, beside one other a third; and somebody who comes later always finds some. The
+//! same holds for the places of one holder, so that whoever ticks has room for everybody.
 
 use super::{Work, give_back};
 use serde::Deserialize;
@@ -40,7 +41,7 @@ pub struct Leased {
 pub struct Room {
     /// Of what only computes.
     pub here: usize,
-    /// Of what waits for others.
+    /// Of what waits for others: places that the holder has left.
     pub waiting: usize,
     /// How many of the latter may be held by everybody together.
     pub waiting_in_all: usize,
@@ -107,14 +108,17 @@ pub(super) const LEASE: &str = "
         select waits, (select min(tenant_name) from queue
             where waits = tenants.waits and tenant_name > tenants.name)
         from tenants where name is not null),
-    held (name, places) as (
-        select tenant_name, count(*) from queue
+    held (name, places, mine) as (
+        select tenant_name, count(*), sum(lease_holder = ?1) from queue
         where waits = 1 and lease_holder is not null and lease_until > ?2 group by tenant_name),
-    free (places) as (select max(?6 - coalesce(sum(places), 0), 0) from held),
+    free (places, mine) as (
+        select max(?6 - coalesce(sum(places), 0), 0), ?5 from held),
     due (waits, key, due_at, turn, share) as (
         select tenants.waits, first.value ->> 0, first.value ->> 1, first.key,
-            case tenants.waits when 0 then ?4 else (select (free.places + 1 - coalesce(
-                (select places from held where held.name = tenants.name), 0)) / 2 from free) end
+            case tenants.waits when 0 then ?4 else (
+                select min(free.places + 1 - coalesce(held.places, 0),
+                    free.mine + 1 - coalesce(held.mine, 0)) / 2
+                from free left join held on held.name = tenants.name) end
         from tenants, json_each((
             select json_group_array(json_array(key, due_at)) from (
                 select key, due_at from queue

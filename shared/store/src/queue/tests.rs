@@ -74,7 +74,7 @@ fn what_computes_has_room_beside_what_waits() {
             counts(&[("drives", 8)])
         );
         let full = Room { here: 0, ..ROOM };
-        assert_eq!(taken(&db, "me", full, now()).await, counts(&[("calls", 8)]));
+        assert_eq!(taken(&db, "me", full, now()).await, counts(&[("calls", 4)]));
     });
 }
 
@@ -122,7 +122,7 @@ fn a_hundred_thousand_rows_of_one_tenant_leave_others_their_turns() {
         rows(&db, Work::Operation, "large", 100_000).await;
         rows(&db, Work::Operation, "small", 2).await;
         let got = taken(&db, "me", ROOM, now()).await;
-        assert_eq!(got, counts(&[("large", 6), ("small", 2)]));
+        assert_eq!(got, counts(&[("large", 4), ("small", 2)]));
     });
 }
 
@@ -201,7 +201,7 @@ fn work_belongs_to_the_tenant_of_what_it_is_about() {
                 db.execute("delete from queue", &[]).await.unwrap();
                 db.transaction(async |tx| match way {
                     0 => push(tx, work, subject, &nothing, now(), now()).await,
-                    1 => push_all(tx, work, &[due.clone()], now()).await,
+                    1 => push_all(tx, work, std::slice::from_ref(&due), now()).await,
                     _ => stranded::restore(tx, work, &[subject.into()], now()).await,
                 })
                 .await

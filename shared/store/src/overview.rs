@@ -34,9 +34,8 @@ pub async fn queue(db: &impl Db, _scope: &Scope, now: Timestamp) -> Result<Queue
     let queue = db
         .first_json(
             "select json_object('depth', (select count(*) from queue), 'due', count(*),
-                 'oldest_due_millis',
-                 coalesce(max(?1 - max(not_before, coalesce(lease_until, 0))), 0))
-             from queue where not_before <= ?1 and coalesce(lease_until, 0) <= ?1",
+                 'oldest_due_millis', coalesce(?1 - min(due_at), 0))
+             from queue where due_at <= ?1",
             params![now.millis()],
         )
         .await?;

@@ -8,11 +8,14 @@ use windlass_core::{Error, Kind, Result};
 /// What a transaction asks for before it begins.
 pub const BEGIN: &str = "begin";
 
+/// Says for which statements a database is busy.
+type Busy = Rc<RefCell<Box<dyn FnMut(&str) -> bool>>>;
+
 /// A database that answers like one that stayed locked for too long.
 #[derive(Clone)]
 pub struct BusyDb {
     pub inner: NativeDb,
-    busy: Rc<RefCell<Box<dyn FnMut(&str) -> bool>>>,
+    busy: Busy,
 }
 
 impl BusyDb {

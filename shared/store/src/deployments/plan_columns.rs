@@ -1,6 +1,7 @@
 //! What deployments have of their plans: the inputs in the row, all else as parts that many rows name.
 
 use serde_json::{Map, Value as Json};
+use std::rc::Rc;
 use windlass_core::Result;
 use windlass_core::db::{Tx, Value};
 
@@ -54,7 +55,7 @@ pub(super) async fn columns(
     plan: &Map<String, Json>,
 ) -> Result<Vec<(&'static str, Value)>> {
     let mut columns = Vec::new();
-    let mut texts: Vec<String> = Vec::new();
+    let mut texts: Vec<Rc<str>> = Vec::new();
     // The columns of parts, and where their texts are.
     let mut named = Vec::new();
     for (name, value) in plan {
@@ -62,7 +63,7 @@ pub(super) async fn columns(
             Some(column) => match part_text(name, value) {
                 Some(text) => {
                     named.push((column, texts.len()));
-                    texts.push(text);
+                    texts.push(text.into());
                 }
                 None => columns.push((column, Value::Null)),
             },
@@ -74,7 +75,7 @@ pub(super) async fn columns(
     let shown = plan.get("workflows").map(workflows::in_each_situation);
     let first = texts.len();
     texts.extend(shown.iter().flatten().cloned());
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
     let keys = plan_parts::keep(tx, &texts).await?;
     for (column, place) in named {
         columns.push((column, keys.get(place).copied().into()));

@@ -7,6 +7,8 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
+use std::rc::Rc;
 use windlass_core::db::Db;
 use windlass_core::list::{Field, ListQuery};
 use windlass_core::{Result, Scope, Timestamp, params};
@@ -24,15 +26,29 @@ pub const SITUATIONS: [&[&str]; 5] = [
     &["started", "uninitialized"],
 ];
 
-/// A list whose `is_available` are sets of situations, as text: as it is shown in each of them.
-pub(super) fn in_each_situation(list: &Json) -> Vec<String> {
+/// A list whose `is_available` are sets of situations, as text: as it is shown in each of them. Most
+/// situations have the same text, which is made once.
+pub(super) fn in_each_situation(list: &Json) -> Vec<Rc<str>> {
+    let sets: Vec<i64> = list.as_array().map_or_else(Vec::new, |list| {
+        let sets = list
+            .iter()
+            .map(|workflow| workflow["is_available"].as_i64());
+        sets.map(Option::unwrap_or_default).collect()
+    });
+    let mut shown = list.clone();
+    let mut texts: HashMap<Vec<bool>, Rc<str>> = HashMap::new();
     let in_situation = |place: usize| {
-        let mut shown = list.clone();
-        for workflow in shown.as_array_mut().into_iter().flatten() {
-            let set = workflow["is_available"].as_i64().unwrap_or(0);
-            workflow["is_available"] = Json::Bool(set >> place & 1 == 1);
+        let available: Vec<bool> = sets.iter().map(|set| set >> place & 1 == 1).collect();
+        if let Some(text) = texts.get(&available) {
+            return text.clone();
         }
-        shown.to_string()
+        let workflows = shown.as_array_mut().into_iter().flatten();
+        for (workflow, is_available) in workflows.zip(&available) {
+            workflow["is_available"] = Json::Bool(*is_available);
+        }
+        let text: Rc<str> = shown.to_string().into();
+        texts.insert(available, text.clone());
+        text
     };
     (0..SITUATIONS.len()).map(in_situation).collect()
 }

@@ -106,6 +106,23 @@ impl Error {
         self
     }
 
+    /// Adds the name of the file that could not be read. The text tells where in it.
+    pub(crate) fn in_file(mut self, name: &str) -> Self {
+        self.place.get_or_insert_default().file = Some(name.to_owned());
+        self
+    }
+
+    /// Adds the keys that lead to a value of a plan, unless the failure has a place.
+    pub(crate) fn at_path(mut self, path: impl fmt::Display) -> Self {
+        if self.place.is_none() {
+            self.place = Some(Box::new(Place {
+                path: path.to_string(),
+                ..Place::default()
+            }));
+        }
+        self
+    }
+
     /// Puts a key in front of the path.
     pub(crate) fn under(mut self, key: impl fmt::Display) -> Self {
         let place = self.place.get_or_insert_default();

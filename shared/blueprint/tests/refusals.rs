@@ -409,3 +409,50 @@ fn hostile_blueprints_end_quickly() {
         );
     }
 }
+
+#[test]
+fn a_refusal_names_the_file_or_the_keys_that_lead_to_its_place() {
+    let node = "node_templates:\n  n:\n    type: cloudify.nodes.Root\n    properties:\n      resource_id: ";
+    for (body, expected) in [
+        (
+            "inputs: {x: y: z}\n".to_owned(),
+            vec!["line 3, column 14", "in: blueprint.yaml"],
+        ),
+        (
+            format!("{node}{{get_input: nope}}\n"),
+            vec![
+                "unknown input 'nope'",
+                "path: nodes.n.properties.resource_id",
+            ],
+        ),
+        (
+            format!("{node}{{concat: [a, {{get_attribute: [nope, x]}}]}}\n"),
+            vec![
+                "'nope' does not exist",
+                "path: nodes.n.properties.resource_id.concat[1]",
+            ],
+        ),
+        (
+            "outputs: {o: {value: {get_property: [nope, x]}}}\n".to_owned(),
+            vec!["Node nope does not exist", "path: outputs.o.value"],
+        ),
+    ] {
+        let told = plan_of(&format!("{HEAD}{body}")).unwrap_err().to_string();
+        for part in expected {
+            assert!(told.contains(part), "{body}: {told}");
+        }
+    }
+    let with_import = HEAD.replace("types.yaml]", "types.yaml, lib/bad.yaml]");
+    let bad = "inputs:\n  a: [b\n";
+    let tree = Tree::from_texts([
+        ("blueprint.yaml", with_import.as_str()),
+        ("lib/bad.yaml", bad),
+    ]);
+    let told = parse(&tree, "blueprint.yaml", &NoImports)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("line 3, column 1") && told.contains("in: lib/bad.yaml"),
+        "{told}"
+    );
+}

@@ -53,8 +53,9 @@ struct Validator<'a> {
 impl<'a> Validator<'a> {
     fn value(&self, value: &Value, scope: Scope<'a>, path: &Path<'_>) -> Result<()> {
         if let Some((function, arguments)) = function_of(value) {
-            check_arguments(function, arguments)?;
-            self.function(function, arguments, scope, path)?;
+            check_arguments(function, arguments)
+                .and_then(|()| self.function(function, arguments, scope, path))
+                .map_err(|error| error.at_path(path))?;
         }
         match value {
             Value::Array(items) => items

@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
             let mut here = HashSet::new();
             for item in schema::list(&open.imports).under("imports")? {
                 let place = |error: Error| match &error.place {
-                    Some(place) if !place.path.is_empty() => error,
+                    Some(place) if place.file.is_some() || !place.path.is_empty() => error,
                     _ => error.at(&open.imports).under("imports"),
                 };
                 let (name, properties) = import_name(item, version).map_err(place)?;
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
             if let Some(rest) = rest {
                 error.message = format!("{failed}{rest}");
             }
-            error
+            error.in_file(name)
         })
     }
 

@@ -79,12 +79,12 @@ impl Events<'_> {
 
     /// Reads a key or a value. It is empty if its list or map goes on or ends at once.
     fn flow_part(&mut self, mark: Mark, after: State) -> Result<(Event, Mark)> {
-        let is_empty = match (after, self.scanner.peek()?) {
-            (_, Token::FlowEntry) => true,
-            (State::FlowPairValue | State::FlowMappingValue, Token::Value) => true,
-            (State::FlowPairValue | State::FlowPairEnd, Token::FlowSequenceEnd) => true,
-            (State::FlowMappingValue, Token::FlowMappingEnd) => true,
-            (State::FlowMappingKey { .. }, Token::FlowMappingEnd) => true,
+        use State::{FlowMappingKey, FlowMappingValue, FlowPairEnd, FlowPairValue};
+        let is_empty = match self.scanner.peek()? {
+            Token::FlowEntry => true,
+            Token::Value => matches!(after, FlowPairValue | FlowMappingValue),
+            Token::FlowSequenceEnd => matches!(after, FlowPairValue | FlowPairEnd),
+            Token::FlowMappingEnd => matches!(after, FlowMappingValue | FlowMappingKey { .. }),
             _ => false,
         };
         if is_empty {

@@ -29,6 +29,7 @@ fn statuses(windlass: &Windlass, bytes: &[u8], at_least: usize) -> Vec<u16> {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "about the embedded host itself")]
 fn heads_that_can_be_read_in_two_ways_are_refused() {
     let windlass = Windlass::start();
     let get = "GET /api/v3.1/ok HTTP/1.1\r\n";
@@ -69,6 +70,7 @@ fn heads_that_can_be_read_in_two_ways_are_refused() {
 }
 
 #[test]
+#[cfg_attr(not(embedded_host), ignore = "about the embedded host itself")]
 fn what_follows_a_request_does_not_take_its_answer() {
     let windlass = Windlass::start();
     let post = "POST /api/v3.1/tokens HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\
@@ -93,7 +95,78 @@ fn what_follows_a_request_does_not_take_its_answer() {
     }
 }
 
+/// Sends bytes and answers the head of what comes back, as text.
+fn head(windlass: &Windlass, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(windlass.address()).expect("it listens");
+    stream.write_all(bytes).expect("it reads");
+    let limit = Some(Duration::from_secs(5));
+    stream.set_read_timeout(limit).expect("a timeout");
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+        head.extend(byte);
+    }
+    String::from_utf8_lossy(&head).to_ascii_lowercase()
+}
+
 #[test]
+fn what_is_refused_by_its_head_is_told_before_its_body() {
+    let windlass = Windlass::start();
+    windlass.admin().get("/ok").expect(200);
+    for (what, request, status) in [
+        (
+            "an upload without credentials, asking first",
+            "PUT /api/v3.1/blueprints/b HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\
+             Content-Length: 40000000\r\n\r\n",
+            401,
+        ),
+        (
+            "an upload without credentials",
+            "PUT /api/v3.1/blueprints/b HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n",
+            401,
+        ),
+        (
+            "JSON over its limit",
+            "POST /api/v3.1/executions HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\
+             Content-Type: application/json\r\n\r\n",
+            413,
+        ),
+        (
+            "an upload over every limit",
+            "PUT /api/v3.1/blueprints/b HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000\r\n\r\n",
+            413,
+        ),
+        (
+            "a large body for nobody",
+            "POST /api/v3.1/nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n",
+            404,
+        ),
+    ] {
+        let head = head(&windlass, request.as_bytes());
+        let expected = format!("http/1.1 {status} ");
+        assert!(head.starts_with(&expected), "{what}: {head}");
+    }
+}
+
+#[test]
+fn head_says_how_long_the_answer_to_get_is() {
+    let windlass = Windlass::start();
+    windlass.admin().get("/ok").expect(200);
+    for path in ["/api/v3.1/ok", "/status", "/api/v3.1/blueprints"] {
+        let lengths = ["GET", "HEAD"].map(|method| {
+            let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = head(&windlass, request.as_bytes());
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            length.map(str::to_owned)
+        });
+        assert!(lengths[0].is_some(), "{path}");
+        assert_eq!(lengths[0], lengths[1], "{path}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(embedded_host), ignore = "about the embedded host itself")]
 fn clients_that_never_send_their_body_cost_only_themselves() {
     let windlass = Windlass::start();
     windlass.admin().get("/ok").expect(200);

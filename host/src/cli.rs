@@ -1,10 +1,11 @@
 //! The command line.
 
+use crate::accounts;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use windlass_host::{HostOptions, LogFormat, Logger, RunningHost};
@@ -21,9 +22,54 @@ pub struct Cli {
 enum Command {
     /// Serves the application until it is told to stop (SIGINT or SIGTERM).
     Up(Box<Up>),
+    /// Gives a user a new password and prints it. Works whether the application is running or not.
+    ResetPassword(Account),
+    /// Forgets a user's failed logins, so that the right password counts again, from everywhere.
+    Unlock(Account),
     /// Reads a component from standard input and writes its machine code to standard output.
     #[command(hide = true)]
     Compile(Compile),
+}
+
+#[derive(Args)]
+struct Account {
+    /// The user's name.
+    username: String,
+
+    /// The application: spin.toml, or the folder it is in.
+    #[arg(
+        short = 'f',
+        long = "from",
+        alias = "file",
+        default_value = "spin.toml"
+    )]
+    from: PathBuf,
+
+    /// The folder of the databases [default: `.spin` beside spin.toml].
+    #[arg(long)]
+    state_dir: Option<PathBuf>,
+}
+
+impl Account {
+    fn state_dir(&self) -> PathBuf {
+        let usual = || HostOptions::new(manifest(&self.from)).state_dir;
+        self.state_dir.clone().unwrap_or_else(usual)
+    }
+
+    fn reset_password(&self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let state_dir = self.state_dir();
+        let password = runtime.block_on(accounts::reset_password(&state_dir, &self.username))?;
+        println!("The new password of `{}`: {password}", self.username);
+        Ok(())
+    }
+
+    fn unlock(&self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(accounts::unlock(&self.state_dir(), &self.username))?;
+        println!("`{}` is unlocked", self.username);
+        Ok(())
+    }
 }
 
 #[derive(Args)]
@@ -102,6 +148,15 @@ struct Up {
     quiet: bool,
 }
 
+/// The manifest, where it or its folder was named.
+fn manifest(from: &Path) -> PathBuf {
+    if from.is_dir() {
+        from.join("spin.toml")
+    } else {
+        from.to_owned()
+    }
+}
+
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let addresses: Vec<SocketAddr> = text
         .to_socket_addrs()
@@ -125,6 +180,8 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Up(up) => up.run(),
+            Command::ResetPassword(account) => account.reset_password(),
+            Command::Unlock(account) => account.unlock(),
             Command::Compile(Compile { max_memory }) => windlass_host::compile(max_memory),
         }
     }
@@ -132,12 +189,7 @@ impl Cli {
 
 impl Up {
     fn options(self) -> HostOptions {
-        let manifest = if self.from.is_dir() {
-            self.from.join("spin.toml")
-        } else {
-            self.from
-        };
-        let mut options = HostOptions::new(manifest);
+        let mut options = HostOptions::new(manifest(&self.from));
         options.listen = self.listen;
         if let Some(state_dir) = self.state_dir {
             options.state_dir = state_dir;

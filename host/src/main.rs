@@ -1,5 +1,6 @@
 //! `windlass-host`: serves the application where no `spin` is installed.
 
+mod accounts;
 mod cli;
 
 use clap::Parser;

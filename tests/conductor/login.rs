@@ -254,9 +254,30 @@ fn strangers_lock_nobody_out() {
 #[test]
 fn a_refusal_does_not_tell_who_exists() {
     let windlass = Windlass::start();
+    let clerk = windlass.user("clerk").in_tenant("harbour");
+    clerk.get("/user").expect(200);
     let told = |name: &str| {
         let stranger = windlass.user(name).with_password("guess");
         stranger.get("/user").refused(401, "unauthorized_error")
     };
     assert_eq!(told("CLERK").replace("CLERK", "nobody"), told("nobody"));
+}
+
+#[test]
+fn whoever_runs_the_application_lets_a_user_in_again() {
+    let windlass = Windlass::start();
+    let admin = windlass.admin();
+    admin.get("/user").expect(200);
+    for _ in 0..5 {
+        let guess = admin.with_password("guess").get("/user");
+        guess.refused(401, "unauthorized_error");
+    }
+    admin.get("/user").refused(401, "unauthorized_error");
+    // Both while it is running.
+    windlass.host_command(&["unlock", "admin"]);
+    admin.get("/user").expect(200);
+    let told = windlass.host_command(&["reset-password", "ADMIN"]);
+    let (_, password) = told.trim().rsplit_once(' ').expect("it is printed");
+    admin.get("/user").refused(401, "unauthorized_error");
+    admin.with_password(password).get("/user").expect(200);
 }

@@ -146,6 +146,19 @@ impl Windlass {
         database
     }
 
+    /// What a command of the host for whoever runs the application prints, on its state folder.
+    pub fn host_command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(host());
+        command
+            .args(arguments)
+            .arg("--state-dir")
+            .arg(&self.folder.0);
+        let answer = command.output().expect("the host can be run");
+        let problem = String::from_utf8_lossy(&answer.stderr);
+        assert!(answer.status.success(), "{arguments:?}: {problem}");
+        String::from_utf8(answer.stdout).expect("it prints text")
+    }
+
     /// The key-value store's own database, to see what is left in it.
     pub fn open_key_value(&self) -> Connection {
         let path = self.folder.0.join("sqlite_key_value.db");

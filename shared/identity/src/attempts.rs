@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use windlass_core::db::Db;
-use windlass_core::{Error, Kind, Request, Result, Timestamp, hashing, params, variables};
+use windlass_core::{Error, Kind, Request, Result, Timestamp, hashing, log, params, variables};
 use windlass_store::users::locks::{self, ADDRESS_WINDOW};
 
 /// More failures than these within [`ADDRESS_WINDOW`] make an address wait.
@@ -110,6 +110,8 @@ impl Attempts {
         if refusal.kind() != Kind::Unauthorized || refusal.message().ends_with(EXPIRED) {
             return refusal;
         }
+        let told = [("address", self.address.as_str().into())];
+        log::line(log::Level::Warning, "token refused", told);
         let noted = db
             .transaction(async |tx| locks::record_refusal(tx, &self.address).await)
             .await;

@@ -82,7 +82,7 @@ pub async fn verify(
     // To a directory an empty password is a login of nobody, and it says yes.
     let is_odd = login.password.is_empty() || username.chars().count() > LONGEST_NAME;
     if is_odd || standing.is_held_off(&rule) {
-        login.record_failure(db, None, &rule).await?;
+        login.record_failure(db, None, None, &rule).await?;
         return Ok(None);
     }
     let account = logins::find(db, &scope, username).await?;
@@ -103,7 +103,8 @@ pub async fn verify(
     // and locked here is a name as it is.
     let person = person.filter(|person| person.username.eq_ignore_ascii_case(username));
     let Some(person) = person else {
-        login.record_failure(db, Some(username), &rule).await?;
+        let (known, counted) = (account.as_ref(), Some(username));
+        login.record_failure(db, known, counted, &rule).await?;
         return Ok(None);
     };
     db.transaction(async |tx| {

@@ -11,7 +11,7 @@ use crate::attempts::Attempts;
 use crate::credentials;
 use crate::verified::Credential;
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope};
+use windlass_core::{Error, Result, Scope, log};
 use windlass_store::users::locks::{self, LockRule, Standing};
 use windlass_store::users::logins::{self, Account};
 
@@ -45,14 +45,24 @@ impl<'r> Login<'r> {
         refusal(&self.username)
     }
 
-    /// Counts a failure, against the name from there unless it is null.
+    /// Counts a failure, against the name `counted` unless it is null, and tells the log of it. A name
+    /// without an account is not told: it could be a password.
     pub async fn record_failure(
         &self,
         db: &impl Db,
-        username: Option<&str>,
+        account: Option<&Account>,
+        counted: Option<&str>,
         rule: &LockRule,
     ) -> Result<()> {
-        db.transaction(async |tx| locks::record_failure(tx, self.address, username, rule).await)
+        let told = [
+            ("address", self.address.into()),
+            (
+                "username",
+                account.map(|account| account.username.as_str()).into(),
+            ),
+        ];
+        log::line(log::Level::Warning, "login refused", told);
+        db.transaction(async |tx| locks::record_failure(tx, self.address, counted, rule).await)
             .await
     }
 }
@@ -94,11 +104,20 @@ pub async fn verify(db: &impl Db, login: &Login<'_>) -> Result<Option<i64>> {
         }
         Some(account) => {
             let counted = Some(account.username.as_str());
-            login.record_failure(db, counted, &rule).await?;
+            login.record_failure(db, open, counted, &rule).await?;
+            if standing.is_on_the_brink(&rule) {
+                let told = [
+                    ("address", login.address.into()),
+                    ("username", account.username.as_str().into()),
+                ];
+                log::line(log::Level::Warning, "address held off", told);
+            }
             Ok(None)
         }
         None => {
-            login.record_failure(db, None, &rule).await?;
+            login
+                .record_failure(db, account.as_ref(), None, &rule)
+                .await?;
             Ok(None)
         }
     }

@@ -83,6 +83,11 @@ impl Standing {
         standing.ok_or_else(|| windlass_core::Error::internal("a select of values answers one row"))
     }
 
+    /// Whether one more failure of the address holds it off.
+    pub fn is_on_the_brink(&self, rule: &LockRule) -> bool {
+        self.failures == rule.failures
+    }
+
     /// Whether the right password does not count from there at the moment.
     pub fn is_held_off(&self, rule: &LockRule) -> bool {
         let is_crowded = self.failures_everywhere > rule.failures.saturating_mul(STRANGERS);

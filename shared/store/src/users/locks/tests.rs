@@ -52,6 +52,11 @@ fn an_address_is_held_off_from_a_name_and_others_are_not() {
             fail(&db, THERE, "ADMIN").await;
         }
         assert!(!is_held_off(&db, THERE).await);
+        let rule = LockRule::read(&db).await.unwrap();
+        for (address, want) in [(THERE, true), (HERE, false)] {
+            let standing = Standing::read(&db, &Scope::public(), "admin", address, &rule).await;
+            assert_eq!(standing.unwrap().is_on_the_brink(&rule), want, "{address}");
+        }
         assert!(!is_shown_as_locked(&db).await);
         // A login from elsewhere forgets nothing of this.
         assert!(succeed(&db, &admin, HERE).await);

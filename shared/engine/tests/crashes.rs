@@ -197,7 +197,7 @@ fn two_holders_never_get_the_same_row() {
             let subject = subject.to_string();
             queue::push(
                 &world.db,
-                Work::StatusDelivery,
+                Work::StatusNotification,
                 &subject,
                 &json!({}),
                 now,
@@ -209,7 +209,7 @@ fn two_holders_never_get_the_same_row() {
         let later = now.plus_seconds(60);
         queue::push(
             &world.db,
-            Work::StatusDelivery,
+            Work::StatusNotification,
             "later",
             &json!({}),
             later,
@@ -218,9 +218,16 @@ fn two_holders_never_get_the_same_row() {
         .await
         .unwrap();
         // Pushing twice makes it due once, at the earlier moment.
-        queue::push(&world.db, Work::StatusDelivery, "0", &json!({}), later, now)
-            .await
-            .unwrap();
+        queue::push(
+            &world.db,
+            Work::StatusNotification,
+            "0",
+            &json!({}),
+            later,
+            now,
+        )
+        .await
+        .unwrap();
         let mut seen = BTreeSet::new();
         for round in 0..10 {
             let holder = if round % 2 == 0 { "a" } else { "b" };

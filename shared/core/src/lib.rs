@@ -41,7 +41,7 @@ pub use error::{Error, Kind, Result};
 pub use family::Family;
 pub use permission::Permission;
 pub use request::Request;
-pub use response::{MadeBody, Parts, Response};
+pub use response::{MadeBody, NextPart, Parts, Response};
 pub use time::Timestamp;
 pub use visibility::Visibility;
 pub use windlass_python as python;

@@ -17,10 +17,13 @@ use std::rc::Rc;
 /// more is sent as if it had been in memory.
 const BEGINNING: usize = 256 << 10;
 
+/// A part of a body on its way, none at the end.
+pub type NextPart<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>>> + 'a>>;
+
 /// Makes a body in parts, in their order.
 pub trait Parts {
-    /// The next part, none at the end.
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>>> + '_>>;
+    /// The next part.
+    fn next(&mut self) -> NextPart<'_>;
 }
 
 /// A body that is made while it is sent. Clones are the same body; it can be sent once.

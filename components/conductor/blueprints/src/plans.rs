@@ -4,13 +4,11 @@
 //! database answers everything else, with a place where each plan belongs, and plans are written
 //! into their places one after the other, a few nodes at a time.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use windlass_blueprint::{Fields, Plan};
 use windlass_core::db::{Db, KeptDb};
 use windlass_core::serde::Serialize;
-use windlass_core::{Error, Parts, Response, Result, platform};
+use windlass_core::{Error, NextPart, Parts, Response, Result, platform};
 use windlass_store::blueprints::{self, PIECE, PLACE, PlanText, PlanTexts};
 
 /// How many bytes of a plan are made at a time.
@@ -81,7 +79,7 @@ enum Source {
 }
 
 impl<D: Db> Parts for Filled<D> {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>>> + '_>> {
+    fn next(&mut self) -> NextPart<'_> {
         Box::pin(self.part())
     }
 }
@@ -145,17 +143,15 @@ fn sections(plan: &Plan) -> Result<Vec<u8>> {
 /// was the end.
 fn nodes(plan: &Plan, first: usize) -> Result<(Vec<u8>, usize)> {
     let mut text = Vec::with_capacity(PART * 5 / 4);
-    let mut next = first;
     let rest: &[Fields] = plan.nodes.get(first..).unwrap_or_default();
-    for node in rest {
+    for (place, node) in (first..).zip(rest) {
         if text.len() >= PART {
-            return Ok((text, next));
+            return Ok((text, place));
         }
-        if next > 0 {
+        if place > 0 {
             text.push(b',');
         }
         text.extend(json(node)?);
-        next += 1;
     }
     text.extend_from_slice(b"]}");
     Ok((text, plan.nodes.len() + 1))

@@ -42,20 +42,31 @@ pub async fn dependent_deployments(db: &impl Db, blueprint: &Blueprint) -> Resul
         .collect()
 }
 
-/// Deletes a blueprint with its labels and plan. Its archive's blob is nobody's then. Its executions
-/// stay: they tell what happened.
+/// Deletes a blueprint with its labels, its plan and the executions that uploaded it: these would keep its
+/// tenant and its user from being deleted. Its archive's blob is nobody's then.
 pub async fn delete(tx: &impl Tx, scope: &Scope, blueprint: &Blueprint) -> Result<()> {
-    tx.execute(
-        "delete from blueprints where key = ?1",
-        params![blueprint.key],
-    )
-    .await?;
+    remove(tx, blueprint).await?;
     audit::insert(
         tx,
         scope,
         "blueprint_delete",
         BLUEPRINTS.name,
         &blueprint.id,
+    )
+    .await
+}
+
+/// Deletes a blueprint of which another record tells.
+pub(super) async fn remove(tx: &impl Tx, blueprint: &Blueprint) -> Result<()> {
+    tx.execute(
+        "delete from executions where tenant_name = ?1 and workflow_id = 'upload_blueprint'
+             and blueprint_id = ?2 and deployment_key is null",
+        params![&blueprint.tenant_name, &blueprint.id],
+    )
+    .await?;
+    tx.execute(
+        "delete from blueprints where key = ?1",
+        params![blueprint.key],
     )
     .await
 }

@@ -382,3 +382,30 @@ fn blobs_are_nobodys_until_a_row_names_them_and_again_when_none_does() {
         assert_eq!(loose(&db).await, json!(["crane", "new"]));
     });
 }
+
+#[test]
+fn a_blueprint_takes_its_uploads_along() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let scope = admin("harbour");
+        let uploads = async || {
+            let sql = "select count(*) from executions where workflow_id = 'upload_blueprint'";
+            let row = db.first(sql, &[]).await.unwrap().unwrap();
+            row.integer(0).unwrap()
+        };
+        for (id, state) in [("other", State::Uploaded), ("crane", State::Invalid)] {
+            insert(&db, &scope, &upload(id, state)).await.unwrap();
+        }
+        assert_eq!(uploads().await, 2);
+        // The failed one is replaced, with its execution.
+        let mut again = upload("crane", State::Uploaded);
+        again.archive = Some(archive("second"));
+        insert(&db, &scope, &again).await.unwrap();
+        assert_eq!(uploads().await, 2);
+        let crane = find(&db, &scope, "crane").await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &crane).await)
+            .await
+            .unwrap();
+        assert_eq!(uploads().await, 1);
+    });
+}

@@ -4,7 +4,7 @@
 use super::row::RECORD;
 use super::{Archive, BLUEPRINTS, Blueprint, PlanTexts, State};
 use super::{dependent_deployments, exists_elsewhere};
-use super::{plans, under_way};
+use super::{plans, removal, under_way};
 use crate::audit;
 use crate::blobs;
 use crate::executions::Status;
@@ -173,8 +173,7 @@ pub async fn insert_validation(
 pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<()> {
     let replaced = demand_free(tx, scope, &upload.id, upload.visibility).await?;
     if let Some(old) = replaced {
-        tx.execute("delete from blueprints where key = ?1", params![old.key])
-            .await?;
+        removal::remove(tx, &old).await?;
     }
     let now = Timestamp::now();
     let created_by = upload.created_by.as_deref().unwrap_or(scope.username());

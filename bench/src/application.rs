@@ -24,7 +24,7 @@ impl Application {
     pub fn start() -> Result<Self> {
         // The schedules must know the port before the host has it.
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let state = std::env::temp_dir().join(format!("windlass-bench-{}", std::process::id()));
+        let state = std::env::temp_dir().join(format!("windlass-bench-{}", listen.port()));
         std::fs::create_dir_all(&state)?;
         let mut application = Self {
             server: None,

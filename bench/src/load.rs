@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Before measuring: instances and connections are made.
+const WARM_UP: Duration = Duration::from_secs(1);
+
 /// One kind of request.
 #[derive(Clone)]
 pub struct Case {
@@ -100,8 +103,6 @@ impl Case {
 pub struct Load {
     /// Connections at the same time.
     pub connections: usize,
-    /// Before measuring: instances and connections are made.
-    pub warm_up: Duration,
     /// How long it is measured.
     pub time: Duration,
     /// Requests a second at fixed moments, whose answers' times count from those moments; none:
@@ -128,7 +129,7 @@ impl Load {
             .build()?;
         let local = tokio::task::LocalSet::new();
         let numbers = Rc::new(Cell::new(0_u64));
-        let begun = Instant::now() + self.warm_up;
+        let begun = Instant::now() + WARM_UP;
         let end = begun + self.time;
         let mut times: Vec<Duration> = local.block_on(&runtime, async {
             let clients: Vec<_> = (0..self.connections)
@@ -168,6 +169,41 @@ impl Load {
             p99: at(0.99)?,
         })
     }
+}
+
+/// How long each of so many answers took, of two servers that are asked by turns: what else runs on the
+/// machine meets both. An answer of another status ends it with an error.
+pub fn by_turns(
+    servers: [SocketAddr; 2],
+    case: &Case,
+    answers: usize,
+) -> Result<[Vec<Duration>; 2]> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let [first, second] = servers;
+        let mut streams = [
+            TcpStream::connect(first).await?,
+            TcpStream::connect(second).await?,
+        ];
+        let mut times = [Vec::new(), Vec::new()];
+        let mut buffer = Vec::with_capacity(64 << 10);
+        for _ in 0..answers {
+            for (stream, times) in streams.iter_mut().zip(&mut times) {
+                stream.set_nodelay(true)?;
+                let sent = Instant::now();
+                stream.write_all(&case.request(0)).await?;
+                let status = answer(stream, &mut buffer).await?;
+                if !case.statuses.contains(&status) {
+                    let text = String::from_utf8_lossy(&buffer);
+                    bail!("{}: answered {status}: {text}", case.path);
+                }
+                times.push(sent.elapsed());
+            }
+        }
+        Ok(times)
+    })
 }
 
 /// The moments at which one of several connections sends.

@@ -67,7 +67,6 @@ fn main() -> Result<()> {
 /// As fast as the answers come.
 const LOAD: Load = Load {
     connections: CONNECTIONS,
-    warm_up: Duration::from_secs(1),
     time: Duration::from_secs(SECONDS),
     pace: None,
 };

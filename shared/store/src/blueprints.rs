@@ -26,8 +26,8 @@ pub use upload::{
 
 use crate::counts;
 use crate::labels::LabelOwner;
-use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 use crate::resource::fields::CREATED_AT;
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 
 /// The `upload_blueprint` execution, nested as clients expect it.
 const UPLOAD_EXECUTION: &str = "(select json_object('id', e.id, 'workflow_id', e.workflow_id, \

@@ -2,8 +2,8 @@
 //! kept by triggers, and nothing in a list that grows with the instances or children.
 
 use crate::counts;
-use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 use crate::resource::fields::CREATED_AT;
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 
 use crate::labels::LabelOwner;
 use crate::plan_parts::{WORKFLOWS, object_part_sql, part_sql};

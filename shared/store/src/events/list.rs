@@ -10,8 +10,8 @@ mod query;
 pub use query::{EventQuery, Kinds};
 
 use crate::deployments::Owner;
-use crate::{audit, counts};
 use crate::resource::fields::{DEPLOYMENT_DISPLAY_NAME, DEPLOYMENT_ID};
+use crate::{audit, counts};
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{Field, Fields, Page, Statement, page, total_sql};
 use windlass_core::{Result, Scope};

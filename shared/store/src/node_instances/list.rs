@@ -1,8 +1,8 @@
 //! Node instances as clients list and read them.
 
 use crate::counts;
-use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 use crate::resource::fields::DEPLOYMENT_ID;
+use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 
 static FIELDS: [Field; 18] = concat(
     &[

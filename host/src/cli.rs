@@ -48,25 +48,32 @@ struct Account {
     /// The folder of the databases [default: `.spin` beside spin.toml].
     #[arg(long)]
     state_dir: Option<PathBuf>,
+
+    /// The folder of compiled components [default: `.windlass/cache` beside spin.toml].
+    #[arg(long, env = "WINDLASS_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
 }
 
 impl Account {
-    fn state_dir(&self) -> PathBuf {
-        let usual = || HostOptions::new(manifest(&self.from)).state_dir;
-        self.state_dir.clone().unwrap_or_else(usual)
+    fn options(&self) -> HostOptions {
+        let mut options = HostOptions::new(manifest(&self.from));
+        if let Some(state_dir) = &self.state_dir {
+            options.state_dir.clone_from(state_dir);
+        }
+        if let Some(cache_dir) = &self.cache_dir {
+            options.cache_dir.clone_from(cache_dir);
+        }
+        options
     }
 
     fn reset_password(&self) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let state_dir = self.state_dir();
-        let password = runtime.block_on(accounts::reset_password(&state_dir, &self.username))?;
+        let password = accounts::reset_password(self.options(), &self.username)?;
         println!("The new password of `{}`: {password}", self.username);
         Ok(())
     }
 
     fn unlock(&self) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(accounts::unlock(&self.state_dir(), &self.username))?;
+        accounts::unlock(self.options(), &self.username)?;
         println!("`{}` is unlocked", self.username);
         Ok(())
     }

@@ -89,6 +89,12 @@ impl RunningHost {
     }
 
     fn tick(&self) -> Result<(u16, String)> {
+        self.post_internal("/internal/tick", "")
+    }
+
+    /// Posts JSON to a private endpoint of the application: with the tick's token, as its own parts do.
+    /// Answers the status and the body.
+    pub fn post_internal(&self, path: &str, body: &str) -> Result<(u16, String)> {
         let mut token = self.parts.tick_token.clone();
         if token.is_empty()
             && let Ok(Some(stored)) = self.parts.key_value.get(TICK_TOKEN_KEY)
@@ -100,7 +106,9 @@ impl RunningHost {
         stream.set_read_timeout(Some(Duration::from_secs(90)))?;
         write!(
             stream,
-            "POST /internal/tick HTTP/1.1\r\nhost: {address}\r\nx-windlass-tick-token: {token}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\nx-windlass-tick-token: {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
         )?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;

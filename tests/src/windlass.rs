@@ -151,6 +151,8 @@ impl Windlass {
         let mut command = Command::new(host());
         command
             .args(arguments)
+            .arg("--from")
+            .arg(manifest())
             .arg("--state-dir")
             .arg(&self.folder.0);
         let answer = command.output().expect("the host can be run");

@@ -6,6 +6,7 @@ mod directory;
 mod ldap;
 mod members;
 mod permissions;
+mod recovery;
 mod tenants;
 mod tokens;
 mod user_groups;
@@ -43,6 +44,8 @@ windlass_core::component! {
         DELETE "/users/{username}" => users::delete;
         POST "/users/active/{username}" => users::active;
         POST "/users/unlock/{username}" => users::unlock;
+        POST "/users/recovery/reset-password" => recovery::reset_password;
+        POST "/users/recovery/unlock" => recovery::unlock;
         GET "/user-groups" => user_groups::list;
         POST "/user-groups" => user_groups::create;
         PUT "/user-groups/users" => user_groups::add_user;

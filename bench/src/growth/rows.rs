@@ -32,10 +32,10 @@ const STATEMENTS: [&str; 13] = [
          visibility, created_at)
      select 'operation-' || digits, g.key, g.id, g.execution_key, 'create', 'RemoteTask', 'succeeded', 'default_tenant', 'admin', 'tenant', at
      from numbers join tasks_graphs g on g.id = 'graph-' || printf('%07d', (k + 9) / 10) where k <= ?1",
-    "insert into nodes (deployment_key, deployment_id, id, tenant_name, created_by, visibility, type, type_hierarchy, properties,
-         operations, relationships, number_of_instances, planned_number_of_instances, deploy_number_of_instances,
+    "insert into nodes (deployment_key, deployment_id, id, tenant_name, created_by, visibility, type, properties,
+         number_of_instances, planned_number_of_instances, deploy_number_of_instances,
          min_number_of_instances, max_number_of_instances)
-     select d.key, d.id, 'node-' || digits, 'default_tenant', 'admin', 'tenant', 'cloudify.nodes.Root', '[]', '{}', '{}', '[]', 1, 1, 1, 1, 1
+     select d.key, d.id, 'node-' || digits, 'default_tenant', 'admin', 'tenant', 'cloudify.nodes.Root', '{}', 1, 1, 1, 1, 1
      from numbers join deployments d on d.id = 'deployment-' || printf('%07d', (k + 99) / 100) where k <= ?1",
     "insert into node_instances (deployment_key, deployment_id, id, node_id, tenant_name, created_by, visibility, \"index\",
          relationships, scaling_groups, state)

@@ -112,7 +112,7 @@ mod tests {
             ("application/json", "{", "line 1 column 1"),
             ("application/json", "components: []", "line 1 column 1"),
             ("text/yaml", "components:\n\t- a", "line 2"),
-            ("text/yaml", "a: *b", "unknown anchor"),
+            ("text/yaml", "a: *b", "undefined alias b, line 1, column 4"),
         ] {
             let refusal = put(content_type, body).unwrap_err();
             assert!(refusal.message().contains(want), "{body}: {refusal:?}");

@@ -53,6 +53,11 @@ impl<D: Db> Route<D> {
     }
 }
 
+/// Paths of the API that look like a thing of a resource and are another resource, which may not be
+/// served yet. Until a route has such a path it is unknown, whatever the method: else somebody could
+/// make a thing of this name, which nobody would reach any more once the resource is served.
+const RESERVED: [&str; 1] = ["/api/v3.1/deployments/inter-deployment-dependencies"];
+
 /// All routes of a component.
 pub struct Router<D: Db> {
     tree: matchit::Router<Vec<Route<D>>>,
@@ -98,12 +103,11 @@ impl<D: Db> Router<D> {
         } else {
             path
         };
-        let Ok(found) = self.tree.at(trimmed) else {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("There is no `{path}` here"),
-            ));
-        };
+        let unknown = || Error::new(Kind::NotFound, format!("There is no `{path}` here"));
+        let found = self.tree.at(trimmed).map_err(|_| unknown())?;
+        if !found.params.is_empty() && is_reserved(trimmed) {
+            return Err(unknown());
+        }
         let wanted = if method == Method::HEAD {
             &Method::GET
         } else {
@@ -141,3 +145,13 @@ impl<D: Db> Router<D> {
         })
     }
 }
+
+/// Whether a path, in whatever way its characters are written, belongs to another resource.
+fn is_reserved(path: &str) -> bool {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    RESERVED.contains(&path.as_ref())
+}
+
+#[cfg(test)]
+#[path = "router/tests.rs"]
+mod tests;

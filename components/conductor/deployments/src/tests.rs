@@ -463,3 +463,24 @@ fn a_deployment_cannot_be_made_at_a_site_that_is_not_there() {
     let made = harbour.ask("admin", "PUT", "/deployments/d3", body, 201);
     assert_eq!(made["site_name"], "cove");
 }
+
+#[test]
+fn dependencies_between_deployments_are_no_deployment_of_that_name() {
+    let harbour = Harbour::new();
+    let path = "/deployments/inter-deployment-dependencies";
+    for (method, body) in [
+        ("PUT", json!({ "blueprint_id": "crane" })),
+        ("GET", Value::Null),
+        ("POST", json!({ "source_deployment": "d1" })),
+        ("DELETE", json!({ "source_deployment": "d1" })),
+    ] {
+        let refusal = harbour.ask("admin", method, path, body, 404);
+        assert_eq!(refusal["error_code"], "not_found_error", "{refusal}");
+        let text = refusal["message"].as_str().unwrap();
+        assert!(
+            text.contains("There is no `/api/v3.1/deployments/"),
+            "{text}"
+        );
+    }
+    assert_eq!(harbour.ids("admin", "/deployments"), ["d1", "d2"]);
+}

@@ -40,12 +40,16 @@ pub struct Identified {
 pub struct Include(Option<Vec<&'static Field>>);
 
 impl Include {
-    /// The value with the wanted fields only.
+    /// The value with the wanted fields only, in the order in which they were named.
     pub fn of(&self, mut value: serde_json::Value) -> serde_json::Value {
-        if let (Some(fields), Some(object)) = (&self.0, value.as_object_mut()) {
-            object.retain(|name, _| fields.iter().any(|field| field.name == name));
-        }
-        value
+        let (Some(fields), Some(object)) = (&self.0, value.as_object_mut()) else {
+            return value;
+        };
+        let names = fields.iter().map(|field| field.name);
+        names
+            .filter_map(|name| object.remove_entry(name))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 
@@ -324,4 +328,31 @@ fn unknown_tenant(name: &str) -> Error {
     Error::forbidden(format!(
         "Authorization failed: Tried to authenticate with invalid tenant name: {name}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_has_the_wanted_fields_in_the_wanted_order() {
+        const FIELDS: [Field; 3] = [
+            Field::named("id"),
+            Field::named("size"),
+            Field::named("state"),
+        ];
+        let of = |include: Option<&str>| {
+            let include = Include(Fields(&FIELDS).include(include).unwrap());
+            let value = json!({ "id": "a", "more": 1, "size": 2, "state": null });
+            include.of(value).to_string()
+        };
+        for (include, answer) in [
+            (None, r#"{"id":"a","more":1,"size":2,"state":null}"#),
+            (Some("state,id"), r#"{"state":null,"id":"a"}"#),
+            (Some("size,id,size"), r#"{"size":2,"id":"a"}"#),
+        ] {
+            assert_eq!(of(include), answer, "{include:?}");
+        }
+    }
 }

@@ -27,7 +27,8 @@ impl Fields {
         )
     }
 
-    /// Reads `_include`: the fields to show, or nothing for all of them.
+    /// Reads `_include`: the fields to show in the order in which they were named, each once, or
+    /// nothing for all of them.
     ///
     /// # Errors
     /// 400 `no_such_include_field_error`, naming the unknown ones.
@@ -49,8 +50,13 @@ impl Fields {
     }
 
     fn among(self, names: &[&str]) -> Vec<&'static Field> {
-        let is_named = |field: &&Field| names.contains(&field.name);
-        self.0.iter().filter(is_named).collect()
+        let mut named: Vec<&'static Field> = Vec::new();
+        for field in names.iter().filter_map(|name| self.find(name)) {
+            if named.iter().all(|known| known.name != field.name) {
+                named.push(field);
+            }
+        }
+        named
     }
 
     /// The `json_object(..)` of these fields, or of all.

@@ -260,12 +260,15 @@ fn a_page_follows_indexes_and_sorts_nothing_but_itself() {
 }
 
 #[test]
-fn includes_choose_the_fields() {
-    let include = THINGS.parse_include(Some("size, id")).unwrap().unwrap();
+fn includes_choose_the_fields_and_their_order() {
+    let include = THINGS.parse_include(Some("size, id,size")).unwrap();
     assert_eq!(
-        THINGS.object_sql(Some(&include)),
-        "json_object('id', t.id, 'size', t.size)"
+        THINGS.object_sql(include.as_deref()),
+        "json_object('size', t.size, 'id', t.id)"
     );
+    let known = THINGS.fields().include_known(Some("size,x,id")).unwrap();
+    let known: Vec<&str> = known.iter().map(|field| field.name).collect();
+    assert_eq!(known, ["size", "id"]);
     assert!(THINGS.parse_include(Some("")).unwrap().is_none());
 }
 

@@ -177,7 +177,7 @@ async fn fetch(
     blueprints::advance(db, under_way, State::Uploading).await?;
     let url = match ArchiveUrl::parse(url).await {
         Ok(url) => url,
-        Err(error) => return Err(Unread::failed(not_downloaded(error.message()))),
+        Err(reason) => return Err(Unread::failed(not_downloaded(&reason))),
     };
     let patience = download::IN_THE_BACKGROUND;
     let failed = |text: &str| Unread::failed(Found::failed(State::FailedUploading, text));

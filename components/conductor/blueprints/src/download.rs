@@ -27,6 +27,28 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How many redirections are followed.
 const REDIRECTIONS: usize = 5;
 
+/// Said without the URL, which may hold a password.
+const USER_INFO: &str = "The URL of an archive may not carry a user name or password";
+
+/// Refuses a URL with a user name or password. What an upload was asked to do is shown to
+/// everybody who sees its blueprint, so such a URL is not even stored.
+///
+/// # Errors
+/// 400, without the URL.
+pub fn demand_no_user_info(text: &str) -> Result<()> {
+    match carries_user_info(text) {
+        true => Err(Error::bad_parameters(USER_INFO)),
+        false => Ok(()),
+    }
+}
+
+/// Whether there is an `@` where a URL, if this is one, names its server.
+fn carries_user_info(text: &str) -> bool {
+    let (_, rest) = text.split_once("://").unwrap_or(("", text));
+    let server = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    server.contains('@')
+}
+
 /// A URL that may be fetched.
 #[derive(Clone, Debug)]
 pub struct ArchiveUrl {
@@ -38,23 +60,24 @@ impl ArchiveUrl {
     /// Reads a URL.
     ///
     /// # Errors
-    /// 400 for what is no http(s) URL, and for private addresses unless the operator allows them.
-    pub async fn parse(text: &str) -> Result<Self> {
-        Self::checked(text, address::allows_private().await).map_err(Error::bad_parameters)
+    /// Why nothing is fetched from it: it is no http(s) URL, or leads to a private address and the
+    /// operator does not allow those.
+    pub async fn parse(text: &str) -> Result<Self, String> {
+        Self::checked(text, address::allows_private().await)
     }
 
     fn checked(text: &str, allow_private: bool) -> Result<Self, String> {
         if text.starts_with("ftp://") {
             return Err(format!("Archives cannot be downloaded by ftp: `{text}`"));
         }
-        let refused = || format!("`{text}` is not the URL of an archive");
+        let refused = || match carries_user_info(text) {
+            true => USER_INFO.to_owned(),
+            false => format!("`{text}` is not the URL of an archive"),
+        };
         let uri: Uri = text.parse().map_err(|_| refused())?;
         address::inspect(&uri, allow_private).map_err(|refusal| match refusal {
             Refusal::NotHttp | Refusal::NoHost => refused(),
-            // Without the URL, which may hold a password.
-            Refusal::UserInfo => {
-                "The URL of an archive may not carry a user name or password".to_owned()
-            }
+            Refusal::UserInfo => USER_INFO.to_owned(),
             Refusal::Internal | Refusal::Private => {
                 format!("The URL `{text}` leads to a private or local address")
             }

@@ -1,7 +1,7 @@
 //! What an upload asks for, from a form's parameters or from the query.
 
 use crate::body_fields;
-use crate::download::ArchiveUrl;
+use crate::download;
 use crate::receive::Received;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -19,8 +19,9 @@ const DEFAULT_MAIN_FILE: &str = "blueprint.yaml";
 pub enum Source {
     /// The request carried it.
     Body,
-    /// Another server has it.
-    Url(ArchiveUrl),
+    /// Another server has it, at the URL as it was given. Whether that can be fetched is found out
+    /// when it is, because the blueprint stays and remembers it.
+    Url(String),
     /// There is none, which only a restored blueprint may do.
     Nothing,
 }
@@ -30,8 +31,6 @@ pub enum Source {
 pub struct UploadRequest {
     /// Where the archive comes from.
     pub source: Source,
-    /// The URL as it was given.
-    pub url: Option<String>,
     /// The main file, inside the archive's directory.
     pub main_file: String,
     /// Who will see the blueprint.
@@ -66,7 +65,10 @@ impl UploadRequest {
         }
         let skip_execution = params.boolean("skip_execution")?.unwrap_or(false);
         let source = match (url, archive) {
-            (Some(url), _) => Source::Url(ArchiveUrl::parse(url).await?),
+            (Some(url), _) => {
+                download::demand_no_user_info(url)?;
+                Source::Url(url.to_owned())
+            }
             (None, Some(_)) => Source::Body,
             (None, None) if skip_execution => Source::Nothing,
             (None, None) => {
@@ -84,7 +86,6 @@ impl UploadRequest {
         let labels = body_fields::labels(params)?;
         visibility.demand_permitted(scope)?;
         Ok(Self {
-            url: url.map(str::to_owned),
             source,
             main_file: main_file(params)?,
             visibility,
@@ -123,10 +124,14 @@ impl UploadRequest {
 
     /// What the upload's execution was asked to do.
     pub fn execution_parameters(&self, id: &str, validate_only: bool) -> Value {
+        let url = match &self.source {
+            Source::Url(url) => Some(url),
+            Source::Body | Source::Nothing => None,
+        };
         json!({
             "blueprint_id": id,
             "app_file_name": self.main_file,
-            "url": self.url,
+            "url": url,
             "validate_only": validate_only,
             "labels": self.labels,
         })

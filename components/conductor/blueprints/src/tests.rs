@@ -259,8 +259,18 @@ fn what_is_refused_leaves_nothing() {
         ] {
             app.expect(who, Method::PUT, path, &bytes, status).await;
         }
-        let url = "/blueprints/crane?blueprint_archive_url=http://169.254.169.254/";
-        app.expect("ann", Method::PUT, url, b"", 400).await;
+        // Else its password would be in what the upload was asked to do, for everybody to read.
+        for url in [
+            "http://ann:secret@example.com/a.zip",
+            "ftp://ann:secret@example.com/a.zip",
+            "http://ann:se%20cret@example.com",
+            "ann:secret@example.com/a.zip",
+        ] {
+            let path = format!("/blueprints/crane?blueprint_archive_url={url}");
+            let refusal = app.expect("ann", Method::PUT, &path, b"", 400).await;
+            let text = refusal["message"].as_str().unwrap();
+            assert!(text.contains("user name or password"), "{text}");
+        }
         let list = app
             .expect("ann", Method::GET, "/blueprints", b"", 200)
             .await;

@@ -6,7 +6,7 @@
 
 use crate::archive::demand_readable;
 use crate::blueprints::show;
-use crate::download::{self, Problem};
+use crate::download::{self, ArchiveUrl, Problem};
 use crate::limits::UploadLimits;
 use crate::plans::with_plan;
 use crate::reading;
@@ -137,7 +137,7 @@ enum Fetched {
     Archive(Archive),
     /// What was sent is of no known format.
     Unrecognised,
-    /// The other server gave none, for this reason.
+    /// Its URL leads nowhere or the other server gave none, for this reason.
     NotDownloaded(String),
     /// It will be downloaded by whoever takes up the upload.
     Later,
@@ -155,8 +155,12 @@ async fn fetch(
 ) -> Result<Fetched> {
     let stored = match &request.source {
         Source::Url(url) => {
+            let url = match ArchiveUrl::parse(url).await {
+                Ok(url) => url,
+                Err(reason) => return Ok(Fetched::NotDownloaded(reason)),
+            };
             let patience = download::WHILE_WAITED_FOR;
-            let download = url.clone().download(&ctx.db, limits, patience, blobs);
+            let download = url.download(&ctx.db, limits, patience, blobs);
             match download.await {
                 Ok(stored) => Some(stored),
                 Err(Problem::Here(error)) => return Err(error),

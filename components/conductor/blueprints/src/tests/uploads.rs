@@ -61,6 +61,56 @@ fn what_nobody_waits_for_is_done_by_the_queue() {
 }
 
 #[test]
+fn an_archive_url_that_cannot_be_used_leaves_a_failed_upload() {
+    pollster::block_on(async {
+        let app = harbour().await;
+        for (index, (url, reason)) in [
+            ("nonsense", "`nonsense` is not the URL of an archive"),
+            ("http://", "is not the URL of an archive"),
+            ("file:///etc/passwd", "is not the URL of an archive"),
+            ("http://exa%20mple.com/a", "is not the URL of an archive"),
+            ("http://example.com/%00", "is not the URL of an archive"),
+            ("ftp://example.com/a.zip", "by ftp"),
+            ("http://169.254.169.254/", "private or local address"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let path = format!("/blueprints/crane-{index}");
+            let query = format!("blueprint_archive_url={url}");
+            let put = format!("{path}?{query}");
+            let refusal = app.expect("ann", Method::PUT, &put, b"", 400).await;
+            assert_eq!(refusal["error_code"], "invalid_blueprint_error", "{url}");
+            let text = refusal["message"].as_str().unwrap();
+            assert!(text.contains("has failed uploading"), "{text}");
+            let failed = app.expect("ann", Method::GET, &path, b"", 200).await;
+            assert_eq!(failed["state"], "failed_uploading", "{url}");
+            assert_eq!(failed["upload_execution"]["status"], "failed", "{url}");
+            let error = failed["error"].as_str().unwrap();
+            assert!(error.contains(reason), "{error}");
+
+            // Who does not wait finds the same, and another upload takes its place.
+            let put = format!("{path}?{query}&async_upload=true");
+            let begun = app.expect("ann", Method::PUT, &put, b"", 201).await;
+            assert_eq!(begun["state"], "pending", "{url}");
+            app.run_uploads().await;
+            let later = app.expect("ann", Method::GET, &path, b"", 200).await;
+            assert_eq!(later["state"], "failed_uploading", "{url}");
+            assert_eq!(later["error"], failed["error"], "{url}");
+            app.expect("ann", Method::PUT, &path, &archive(CRANE), 201)
+                .await;
+
+            let validate = format!("/blueprints/draft/validate?{query}");
+            let answer = app.expect("ann", Method::PUT, &validate, b"", 201).await;
+            assert_eq!(answer["status"], "failed", "{url}");
+            assert_eq!(answer["error"], failed["error"], "{url}");
+        }
+        app.expect("ann", Method::GET, "/blueprints/draft", b"", 404)
+            .await;
+    });
+}
+
+#[test]
 fn settings_limit_archives_and_what_they_unpack_to() {
     pollster::block_on(async {
         let app = harbour().await;

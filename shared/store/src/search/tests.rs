@@ -165,10 +165,10 @@ fn every_index_is_filled_and_emptied_with_its_table() {
         deployments(&db, 1, 300).await;
         for sql in [
             "insert into nodes (deployment_key, deployment_id, id, tenant_name, created_by, visibility, type,
-                 type_hierarchy, properties, operations, relationships, number_of_instances,
+                 properties, number_of_instances,
                  planned_number_of_instances, deploy_number_of_instances, min_number_of_instances,
                  max_number_of_instances)
-             select key, id, 'north-' || key, tenant_name, created_by, visibility, '', '[]', '{}', '{}', '[]', 1, 1, 1, 1, 1
+             select key, id, 'north-' || key, tenant_name, created_by, visibility, '', '{}', 1, 1, 1, 1, 1
              from deployments",
             "insert into node_instances (deployment_key, deployment_id, id, node_id, tenant_name,
                  created_by, visibility, \"index\", relationships, scaling_groups)

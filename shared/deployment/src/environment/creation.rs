@@ -11,7 +11,7 @@ use windlass_blueprint::{
     prepare_deployment,
 };
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
+use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids, python};
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::{self, NewDeployment, Owner};
 use windlass_store::executions::deployment_status;
@@ -54,7 +54,7 @@ pub struct Wanted {
 pub struct Prepared {
     wanted: Wanted,
     began: Timestamp,
-    missing_plugins: Vec<String>,
+    missing_plugin: Option<MissingPlugin>,
     inputs: Result<(), InputProblem>,
     environment: Result<Environment, String>,
 }
@@ -114,15 +114,14 @@ impl Prepared {
             // Refused before it is asked for.
             Err(_) => Err(String::new()),
         };
-        let missing_plugins = if wanted.skip_plugins_validation {
-            Vec::new()
-        } else {
-            plugins_to_install(&plan)
+        let missing_plugin = match wanted.skip_plugins_validation {
+            true => None,
+            false => missing_plugin(&plan),
         };
         Ok(Self {
             wanted,
             began,
-            missing_plugins,
+            missing_plugin,
             inputs,
             environment,
         })
@@ -170,23 +169,36 @@ fn random_numbers() -> impl FnMut() -> u32 {
     }
 }
 
-/// The plugins that a plan wants installed. None can be uploaded yet, so these are missing.
-fn plugins_to_install(plan: &Plan) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for section in [
+/// Runs on the hosts of agents only, so nobody has to upload it.
+const OF_AGENTS: &str = "cloudify-diamond-plugin";
+
+/// A plugin that has to be uploaded.
+struct MissingPlugin {
+    name: String,
+    version: Option<String>,
+}
+
+/// The first plugin that a plan wants installed. None can be uploaded yet, so it is missing.
+fn missing_plugin(plan: &Plan) -> Option<MissingPlugin> {
+    let sections = [
         "deployment_plugins_to_install",
         "workflow_plugins_to_install",
         "host_agent_plugins_to_install",
-    ] {
-        for plugin in plan.section(section).as_array().into_iter().flatten() {
+    ];
+    let plugins = sections
+        .into_iter()
+        .flat_map(|section| plan.section(section).as_array().into_iter().flatten());
+    let named = plugins.filter(|plugin| plugin["install"].as_bool() == Some(true));
+    named
+        .map(|plugin| {
             let name = plugin["package_name"].as_str().or(plugin["name"].as_str());
-            let name = name.unwrap_or_default().to_owned();
-            if plugin["install"].as_bool() == Some(true) && !names.contains(&name) {
-                names.push(name);
+            let version = plugin["package_version"].as_str();
+            MissingPlugin {
+                name: name.unwrap_or_default().to_owned(),
+                version: version.map(str::to_owned),
             }
-        }
-    }
-    names
+        })
+        .find(|plugin| plugin.name != OF_AGENTS)
 }
 
 /// The plan's labels and those of the request, each once.
@@ -222,44 +234,59 @@ async fn check_parent_capabilities(
     labels: &[Label],
 ) -> Result<(), NotMade> {
     let required = plan.plan.section("requirements")["parent_capabilities"].as_array();
-    let Some(required) = required.filter(|required| !required.is_empty()) else {
+    // A path with functions in it is known only later.
+    let required = required.into_iter().flatten();
+    let required: Vec<&Value> = required.filter(|path| !has_functions(path)).collect();
+    if required.is_empty() {
         return Ok(());
-    };
-    let mut missing: Vec<String> = Vec::new();
-    let parent = deployments::parent_ids(labels).next();
-    let parent = match parent {
+    }
+    let parent = match deployments::parent_ids(labels).next() {
         Some(id) => deployments::find_optional(db, scope, id).await?,
         None => None,
     };
-    let capabilities = match parent {
-        Some(parent) => {
-            let definitions = parent.capabilities.clone();
-            let world = World::load(db, scope, parent, &[&definitions]).await?;
-            Value::Object(world.outputs(&definitions).unwrap_or_default())
-        }
-        None => Value::Null,
+    let Some(parent) = parent else {
+        return Err(NotMade::Impossible(format!(
+            "Environment not found, but environment capabilities are required: {}",
+            paths_text(required)
+        )));
     };
-    // A path with functions in it is known only later.
-    for path in required.iter().filter(|path| !has_functions(path)) {
-        let mut here = Some(&capabilities);
-        for step in path.as_array().into_iter().flatten() {
-            here = here.and_then(|value| match step {
-                Value::String(key) => value.get(key),
-                step => value.get(usize::try_from(step.as_u64()?).ok()?),
-            });
-        }
-        let path = path.to_string();
-        if here.is_none() && !missing.contains(&path) {
-            missing.push(path);
-        }
-    }
+    let (id, definitions) = (parent.id.clone(), parent.capabilities.clone());
+    let world = World::load(db, scope, parent, &[&definitions]).await?;
+    let there = Value::Object(world.outputs(&definitions).unwrap_or_default());
+    let missing = required.into_iter().filter(|path| !leads(path, &there));
+    let missing: Vec<&Value> = missing.collect();
     if missing.is_empty() {
         return Ok(());
     }
     Err(NotMade::Impossible(format!(
-        "Required capabilities: [{}] don't exist in the parent deployment",
-        missing.join(", ")
+        "Environment {id} does not have the required capabilities: {}",
+        paths_text(missing)
     )))
+}
+
+/// Whether a path, which is a capability's name and the keys and indexes below it, leads to a value.
+fn leads(path: &Value, capabilities: &Value) -> bool {
+    let mut here = Some(capabilities);
+    for step in path.as_array().into_iter().flatten() {
+        here = here.and_then(|value| match step {
+            Value::String(key) => value.get(key),
+            step => value.get(usize::try_from(step.as_u64()?).ok()?),
+        });
+    }
+    here.is_some()
+}
+
+/// Paths as people read them, each once: `berth, crane.hooks.0`.
+fn paths_text<'a>(paths: impl IntoIterator<Item = &'a Value>) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for path in paths {
+        let steps = path.as_array().into_iter().flatten();
+        let text = steps.map(python::str).collect::<Vec<_>>().join(".");
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join(", ")
 }
 
 /// Stores a deployment with its labels, nodes and instances.
@@ -271,7 +298,7 @@ async fn check_parent_capabilities(
 pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
     deployments::delete_failed(tx, scope, &wanted.id).await?;
-    demand_plugins(&prepared.missing_plugins)?;
+    demand_plugins(prepared.missing_plugin.as_ref())?;
     wanted.visibility.demand_permitted(scope)?;
     if wanted.visibility == Visibility::Global && wanted.blueprint.visibility != Visibility::Global
     {
@@ -362,13 +389,14 @@ fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
     }
 }
 
-fn demand_plugins(missing: &[String]) -> Result<()> {
-    let Some(name) = missing.first() else {
+fn demand_plugins(missing: Option<&MissingPlugin>) -> Result<()> {
+    let Some(MissingPlugin { name, version }) = missing else {
         return Ok(());
     };
+    let version = version.as_deref().unwrap_or("`any`");
     Err(Error::new(
         Kind::DeploymentPluginNotFound,
-        format!("Required plugin {name} is not installed on the manager"),
+        format!("Required plugin {name}, version {version} is not installed on the manager"),
     ))
 }
 

@@ -71,8 +71,8 @@ pub async fn find_parents(
     let missing: Vec<&str> = parents.iter().copied().filter(|id| !exists(id)).collect();
     if !missing.is_empty() {
         let text = format!(
-            "Deployment(s) referenced by `csys-obj-parent` not found: {}. Make sure that the \
-             deployment(s) exist before creating the label",
+            "Deployment {child}: is referencing deployments using label `{OBJECT_PARENT}` that does \
+             not exist, make sure that deployment(s) {} exist before creating deployment",
             missing.join(",")
         );
         return Err(Error::new(Kind::DeploymentParentNotFound, text));

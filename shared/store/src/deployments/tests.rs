@@ -356,6 +356,13 @@ fn parents_are_found_by_labels() {
                 .unwrap_err();
             assert_eq!(refusal.kind(), kind, "{child} below {parent}");
         }
+        let parents = ["none", "top", "nowhere"];
+        let refusal = find_parents(&db, &scope, "other", &parents).await;
+        assert_eq!(
+            refusal.unwrap_err().message(),
+            "Deployment other: is referencing deployments using label `csys-obj-parent` that does \
+             not exist, make sure that deployment(s) none,nowhere exist before creating deployment"
+        );
         db.transaction(async |tx| unlink_parents(tx, &child, &["top"]).await)
             .await
             .unwrap();

@@ -67,7 +67,10 @@ class CatalogueResolver(DefaultImportResolver):
         if 'version' in wanted:
             fitting = [one for one in fitting if fits(one['version'], wanted['version'], name)]
         if not fitting:
-            raise refused_import(f'Plugin {name} not found (query: {query})')
+            version = f" with version {wanted['version'].strip()}" if 'version' in wanted else ''
+            place = f" for {wanted['distribution']}" if 'distribution' in wanted else ''
+            raise refused_import(f'Couldn\'t find plugin "{name}"{version}{place}. '
+                                 'Please upload the plugin')
         return max(fitting, key=lambda one: parse_version(one['version']))
 
     def blueprint(self, blueprint_id):

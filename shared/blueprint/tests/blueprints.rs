@@ -348,6 +348,27 @@ node_templates:
 }
 
 #[test]
+fn a_plugin_that_nobody_uploaded_is_named_with_what_was_wanted_of_it() {
+    for (import, text) in [
+        ("plugin:lamp", "Couldn't find plugin \"lamp\". Please"),
+        (
+            "plugin:cloud?version= >=3,<4",
+            "Couldn't find plugin \"cloud\" with version >=3,<4. Please",
+        ),
+        (
+            "plugin:cloud?distribution=centos&version=2.10",
+            "Couldn't find plugin \"cloud\" with version 2.10 for centos. Please",
+        ),
+    ] {
+        let yaml = format!("tosca_definitions_version: cloudify_dsl_1_4\nimports: ['{import}']\n");
+        let tree = Tree::from_texts([("b.yaml", yaml.as_str())]);
+        let error = parse(&tree, "b.yaml", &Shelf).expect_err("it is not there");
+        assert_eq!(error.code(), Some(13), "{import}");
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+#[test]
 fn a_plan_can_be_kept_and_read_again() {
     let plan = plan(
         "node_templates:

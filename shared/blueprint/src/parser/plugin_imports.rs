@@ -22,6 +22,7 @@ pub(super) fn choose(
 ) -> Result<UploadedPlugin> {
     let refused = |message: String| Error::parser(13, format!("Import failed: {message}"));
     let mut version: Option<VersionSpecifiers> = None;
+    let (mut wanted, mut distribution) = (String::new(), String::new());
     let mut seen = Vec::new();
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
@@ -39,8 +40,10 @@ pub(super) fn choose(
         seen.push(key);
         if key == "distribution" {
             offers.retain(|offer| offer.distribution.as_deref() == Some(&value));
+            distribution = format!(" for {value}");
             continue;
         }
+        wanted = format!(" with version {}", value.trim());
         // A version without an operator means exactly this version.
         let specifiers = VersionSpecifiers::from_str(&value)
             .or_else(|_| VersionSpecifiers::from_str(&format!("=={value}")));
@@ -62,8 +65,11 @@ pub(super) fn choose(
             best = Some((number, offer));
         }
     }
-    best.map(|(_, offer)| offer)
-        .ok_or_else(|| refused(format!("Plugin {name} not found (query: {query})")))
+    best.map(|(_, offer)| offer).ok_or_else(|| {
+        refused(format!(
+            "Couldn't find plugin \"{name}\"{wanted}{distribution}. Please upload the plugin"
+        ))
+    })
 }
 
 /// Decodes `%3E` and `+` in the value of a query.

@@ -484,3 +484,16 @@ fn dependencies_between_deployments_are_no_deployment_of_that_name() {
     }
     assert_eq!(harbour.ids("admin", "/deployments"), ["d1", "d2"]);
 }
+
+#[test]
+fn policy_types_are_taken_as_an_object_or_a_list() {
+    let harbour = Harbour::new();
+    for types in [json!({ "scale": { "source": "x" } }), json!(["scale"])] {
+        let body = json!({ "policy_types": types });
+        let changed = harbour.ask("update", "PATCH", "/deployments/d1", body, 200);
+        assert_eq!(changed["policy_types"], types);
+    }
+    for body in [json!({ "policy_types": "scale" }), json!({ "groups": [] })] {
+        harbour.ask("update", "PATCH", "/deployments/d1", body, 400);
+    }
+}

@@ -2,7 +2,9 @@
 //!
 //! The same constraints are used for defaults in a blueprint, for inputs of a deployment and for
 //! parameters of a workflow. Constraints on objects (`filter_id`, `labels`, ...) need a search in
-//! the database and are not checked here.
+//! the database: see [`objects`].
+
+pub(crate) mod objects;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::function_of;
@@ -200,58 +202,61 @@ fn check_value(
             ),
         ));
     }
+    let kind = type_name.unwrap_or("None");
     for constraint in constraints {
-        check_one(constraint, what, input, value)?;
+        check_one(constraint, kind, what, input, value)?;
     }
     let named = constraints.iter().filter_map(parts);
     for (name, _) in named.filter(|(name, _)| SEARCHES.contains(name)) {
-        let of_type = type_name.unwrap_or("None");
         let fits = match name {
-            "filter_id" | "labels" | "tenants" => OWNERS.contains(&of_type),
+            "filter_id" | "labels" | "tenants" => OWNERS.contains(&kind),
             "name_pattern" => {
-                OWNERS.contains(&of_type) || PARTS.contains(&of_type) || of_type == "secret_key"
+                OWNERS.contains(&kind) || PARTS.contains(&kind) || kind == "secret_key"
             }
-            _ => PARTS.contains(&of_type),
+            _ => PARTS.contains(&kind),
         };
         if !fits {
             return Err(Error::new(
                 ErrorKind::Constraint,
-                format!("'{name}' constraint is not defined for '{of_type}' data types"),
+                format!("'{name}' constraint is not defined for '{kind}' data types"),
             ));
         }
     }
     Ok(())
 }
 
-fn check_one(constraint: &Value, what: &str, input: &str, value: &Value) -> Result<()> {
+fn check_one(constraint: &Value, kind: &str, what: &str, input: &str, value: &Value) -> Result<()> {
     let Some((name, argument)) = parts(constraint) else {
         return Ok(());
     };
     // Functions among the arguments are evaluated before a deployment's inputs are checked.
-    if SEARCHES.contains(&name) || function_of(argument).is_some() {
+    if objects::is_of_object(kind, name) || function_of(argument).is_some() {
         return Ok(());
     }
     let message = match keeps(name, argument, value) {
         Some(true) => return Ok(()),
         Some(false) => {
-            let why = match (constraint["error_message"].as_str(), argument) {
-                (Some(message), _) => format!("is invalid. {message}"),
-                (None, Value::Array(items)) => {
-                    let items: Vec<String> = items.iter().map(python::str).collect();
-                    format!("violates constraint {name}({}) operator.", items.join(", "))
-                }
-                (None, argument) => {
-                    format!(
-                        "violates constraint {name}({}) operator.",
-                        python::str(argument)
-                    )
-                }
+            let why = match constraint["error_message"].as_str() {
+                Some(message) => format!("is invalid. {message}"),
+                None => format!("violates constraint {}.", shown(name, argument)),
             };
             format!("Value {} of {what} {input} {why}", python::str(value))
         }
         None => mismatch(name, argument, value),
     };
     Err(Error::new(ErrorKind::Constraint, message))
+}
+
+/// A constraint as refusals name it.
+fn shown(name: &str, argument: &Value) -> String {
+    let argument = match argument {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(python::str).collect();
+            items.join(", ")
+        }
+        argument => python::str(argument),
+    };
+    format!("{name}({argument}) operator")
 }
 
 /// The refusal of a value that a constraint cannot be applied to.

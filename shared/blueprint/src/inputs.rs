@@ -1,6 +1,7 @@
 //! The inputs of a deployment: which of them are missing or unknown, and their final values.
 
 use crate::constraints;
+use crate::constraints::objects::{ObjectReference, object_references};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{Context, Known, Path, function_of, has_functions};
 use crate::plan::Plan;
@@ -104,16 +105,37 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
     }
     let known = Known::new(&values, None);
     for (name, schema) in open {
-        let mut schema = schema.clone();
-        let path = ["inputs", name];
-        if let Some(constraints) = schema.get_mut("constraints") {
-            let path = Path::start(&path);
-            *constraints = known.evaluate(constraints, &Context::default(), &path)?;
-        }
+        let schema = with_constraints(name, schema, &known)?;
         let value = values.get(name).unwrap_or(&Value::Null);
         constraints::check(&schema, "input", name, value)?;
     }
     Ok(values)
+}
+
+/// The inputs that name objects, such as a deployment or a node. `values` are the values of all
+/// inputs, as [`prepare_deployment`](crate::prepare_deployment) makes them.
+///
+/// # Errors
+/// What could not be evaluated among the arguments of constraints.
+pub fn objects_of_inputs(plan: &Plan, values: &Map<String, Value>) -> Result<Vec<ObjectReference>> {
+    let known = Known::new(values, None);
+    let mut schemas = Map::new();
+    for (name, schema) in plan.section("inputs").as_object().into_iter().flatten() {
+        schemas.insert(name.clone(), with_constraints(name, schema, &known)?);
+    }
+    Ok(object_references(&Value::Object(schemas), values))
+}
+
+/// The schema of an input, the functions in its constraints evaluated.
+fn with_constraints(name: &str, schema: &Value, known: &Known<'_>) -> Result<Value> {
+    let mut schema = schema.clone();
+    let path = ["inputs", name];
+    if let Some(constraints) = schema.get_mut("constraints")
+        && has_functions(constraints)
+    {
+        *constraints = known.evaluate(constraints, &Context::default(), &Path::start(&path))?;
+    }
+    Ok(schema)
 }
 
 /// The value of an input that was not given, if its data type has defaults for all properties.

@@ -20,9 +20,12 @@ mod weight;
 pub mod workflows;
 mod yaml;
 
+pub use constraints::objects::{
+    Candidate, ObjectReference, Place as ObjectPlace, Within, object_references,
+};
 pub use deployment::prepare_deployment;
 pub use error::{Error, ErrorKind, Place, Result};
-pub use inputs::{InputProblem, check_inputs};
+pub use inputs::{InputProblem, check_inputs, objects_of_inputs};
 pub use instances::{
     InstanceRelationship, Modification, NodeInstance, ScalingGroupInstance, Wanted, instantiate,
     modify,

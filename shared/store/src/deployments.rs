@@ -8,6 +8,7 @@ mod executions;
 mod fields;
 mod insert;
 mod listing;
+pub mod named;
 mod plan_columns;
 mod relatives;
 mod removal;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use windlass_blueprint::functions::has_functions;
 use windlass_blueprint::{
     DeploymentPlan, Error as Problem, InputProblem, Plan, check_inputs, instantiate,
-    prepare_deployment,
+    objects_of_inputs, prepare_deployment,
 };
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids, python};
@@ -22,6 +22,7 @@ use windlass_store::nodes::{self, NewNode};
 use super::creation_record::{self, Creation};
 use super::plan_rows;
 use super::world::World;
+use crate::objects::{self, Surroundings};
 
 /// A deployment that somebody wants.
 #[derive(Clone, Debug)]
@@ -136,12 +137,14 @@ async fn environment(
 ) -> Result<Environment, NotMade> {
     // No secret is stored yet, so none exists.
     let secret_exists = |_: &str| false;
+    let uploaded = plan;
     let plan = prepare_deployment(
-        plan,
+        uploaded,
         &wanted.inputs,
         &secret_exists,
         wanted.runtime_only_evaluation,
     )?;
+    demand_objects(db, scope, uploaded, &plan).await?;
     let labels = all_labels(&plan, &wanted.labels)
         .map_err(|refusal| NotMade::Impossible(refusal.message().to_owned()))?;
     check_parent_capabilities(db, scope, &plan, &labels).await?;
@@ -154,6 +157,24 @@ async fn environment(
         nodes: plan_rows::nodes(&plan),
         instances: plan_rows::instances(instances),
     })
+}
+
+/// Demands that inputs of types such as `deployment_id` name what exists.
+async fn demand_objects(
+    db: &impl Db,
+    scope: &Scope,
+    uploaded: &Plan,
+    plan: &DeploymentPlan,
+) -> Result<(), NotMade> {
+    let Some(values) = plan.plan.section("inputs").as_object() else {
+        return Ok(());
+    };
+    let references = objects_of_inputs(uploaded, values)?;
+    let surroundings = Surroundings::Plan(uploaded);
+    match objects::find_problem(db, scope, surroundings, &references).await? {
+        Some(problem) => Err(problem.into()),
+        None => Ok(()),
+    }
 }
 
 /// Numbers for ids. The platform is asked for many at a time.

@@ -12,6 +12,7 @@ use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
 
 mod family;
+mod objects;
 mod refusals;
 mod weight;
 use family::attempt;

@@ -65,10 +65,13 @@ pub(super) fn find_sql() -> String {
 /// # Errors
 /// 404; one of another tenant is not found, never forbidden.
 pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Blueprint> {
-    let found = db
-        .first_json(&find_sql(), &scope.with(&[id.into()]))
-        .await?;
+    let found = find_optional(db, scope, id).await?;
     found.ok_or_else(|| Error::not_found(BLUEPRINTS.name, id))
+}
+
+/// As [`find`], with nothing instead of a refusal.
+pub async fn find_optional(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Blueprint>> {
+    db.first_json(&find_sql(), &scope.with(&[id.into()])).await
 }
 
 /// A blueprint that the caller may change: one they can see, of their own tenant.

@@ -160,9 +160,9 @@ fn parts(constraint: &Value) -> Option<(&str, &Value)> {
     Some((name, argument))
 }
 
-/// Checks a value against the constraints of an input or parameter. `what` is the word `input` or
-/// `parameter`. If the list has an `item_type`, its items are checked instead.
-pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Result<()> {
+/// Checks a value against the constraints of an input or parameter, which refusals call an input.
+/// If the list has an `item_type`, its items are checked instead.
+pub(crate) fn check(schema: &Value, name: &str, value: &Value) -> Result<()> {
     let type_name = schema["type"].as_str();
     let constraints = schema["constraints"]
         .as_array()
@@ -179,17 +179,16 @@ pub(crate) fn check(schema: &Value, what: &str, name: &str, value: &Value) -> Re
                     ),
                 ));
             }
-            check_value(constraints, Some(item_type), what, name, item)?;
+            check_value(constraints, Some(item_type), name, item)?;
         }
         return Ok(());
     }
-    check_value(constraints, type_name, what, name, value)
+    check_value(constraints, type_name, name, value)
 }
 
 fn check_value(
     constraints: &[Value],
     type_name: Option<&str>,
-    what: &str,
     input: &str,
     value: &Value,
 ) -> Result<()> {
@@ -197,14 +196,14 @@ fn check_value(
         return Err(Error::parser(
             213,
             format!(
-                "Input value {}, of {what} {input}, cannot contain an intrinsic function and also have constraints.",
+                "Input value {}, of input {input}, cannot contain an intrinsic function and also have constraints.",
                 python::str(value)
             ),
         ));
     }
     let kind = type_name.unwrap_or("None");
     for constraint in constraints {
-        check_one(constraint, kind, what, input, value)?;
+        check_one(constraint, kind, input, value)?;
     }
     let named = constraints.iter().filter_map(parts);
     for (name, _) in named.filter(|(name, _)| SEARCHES.contains(name)) {
@@ -225,7 +224,7 @@ fn check_value(
     Ok(())
 }
 
-fn check_one(constraint: &Value, kind: &str, what: &str, input: &str, value: &Value) -> Result<()> {
+fn check_one(constraint: &Value, kind: &str, input: &str, value: &Value) -> Result<()> {
     let Some((name, argument)) = parts(constraint) else {
         return Ok(());
     };
@@ -240,7 +239,7 @@ fn check_one(constraint: &Value, kind: &str, what: &str, input: &str, value: &Va
                 Some(message) => format!("is invalid. {message}"),
                 None => format!("violates constraint {}.", shown(name, argument)),
             };
-            format!("Value {} of {what} {input} {why}", python::str(value))
+            format!("Value {} of input {input} {why}", python::str(value))
         }
         None => mismatch(name, argument, value),
     };

@@ -73,7 +73,7 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
         // Constraints may be functions of other inputs, so all values have to be there first.
         match has_functions(&schema["constraints"]) {
             true => open.push((name, schema)),
-            false => constraints::check(schema, "input", name, &value)?,
+            false => constraints::check(schema, name, &value)?,
         }
         let value = checked(name, schema, &value, types)?;
         values.insert(name.clone(), value);
@@ -107,7 +107,7 @@ pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Ma
     for (name, schema) in open {
         let schema = with_constraints(name, schema, &known)?;
         let value = values.get(name).unwrap_or(&Value::Null);
-        constraints::check(&schema, "input", name, value)?;
+        constraints::check(&schema, name, value)?;
     }
     Ok(values)
 }

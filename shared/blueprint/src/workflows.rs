@@ -139,8 +139,8 @@ pub fn merge_parameters(
     }
     for (name, value) in &merged {
         if !value.is_null() && !has_functions(value) {
-            constraints::check(&declared[name], "parameter", name, value)
-                .map_err(|error| Error::new(ErrorKind::Parameters, error.message))?;
+            constraints::check(&declared[name], name, value)
+                .map_err(|error| breaks_constraints(name, &error.message))?;
         }
     }
     if !missing.is_empty() {
@@ -153,6 +153,14 @@ pub fn merge_parameters(
         merged.insert(name.clone(), value.clone());
     }
     Ok(merged)
+}
+
+/// The refusal of a parameter that breaks its constraints, for this reason.
+pub fn breaks_constraints(parameter: &str, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Parameters,
+        format!("Parameter \"{parameter}\" does not meet its constraints: {reason}"),
+    )
 }
 
 /// Converts a value to the type of its parameter. Numbers and booleans may be texts, because they

@@ -26,7 +26,7 @@ fn constraints_hold_or_say_why_not() {
         (json!({"filter_id": "f"}), json!("y"), false),
     ] {
         let schema = json!({ "type": "secret_key", "constraints": [constraint] });
-        let result = check(&schema, "input", "i", &value);
+        let result = check(&schema, "i", &value);
         assert_eq!(result.is_ok(), kept, "{constraint} {value}");
     }
 }
@@ -34,11 +34,11 @@ fn constraints_hold_or_say_why_not() {
 #[test]
 fn a_violation_reads_as_clients_know_it() {
     let schema = json!({ "constraints": [{ "in_range": [1, 65535] }] });
-    let error = check(&schema, "input", "port", &json!(70000)).unwrap_err();
+    let error = check(&schema, "port", &json!(70000)).unwrap_err();
     let expected = "Value 70000 of input port violates constraint in_range(1, 65535) operator.";
     assert_eq!(error.message, expected);
     let schema = json!({ "constraints": [{ "equal": 1, "error_message": "only one" }] });
-    let error = check(&schema, "input", "port", &json!(2)).unwrap_err();
+    let error = check(&schema, "port", &json!(2)).unwrap_err();
     assert_eq!(error.message, "Value 2 of input port is invalid. only one");
 }
 

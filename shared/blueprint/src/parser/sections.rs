@@ -40,7 +40,7 @@ impl Blueprint<'_> {
             let input = self.input(name, node)?;
             // Parameters of workflows may have defaults that break their constraints.
             if let Some(default) = input.get("default") {
-                constraints::check(&input, "input", name, default)?;
+                constraints::check(&input, name, default)?;
             }
             Ok(input)
         })

@@ -92,7 +92,7 @@ fn parameters_are_merged_or_refused() {
         ),
         (
             json!({"count": "12"}),
-            "Value 12 of parameter count violates constraint less_than(10) operator.",
+            "Parameter \"count\" does not meet its constraints: Value 12 of input count violates constraint less_than(10) operator.",
         ),
         (json!({}), missing),
     ] {

@@ -3,13 +3,14 @@
 //! Starting only stores it as `pending` (or `queued`, when another run is in the way) and queues
 //! the work; the caller nudges the scheduler after the commit. No request waits for a workflow.
 
+mod parameters;
+
 use crate::texts;
+use parameters::merged;
 use serde_json::{Map, Value};
-use windlass_blueprint::functions::{self, Context};
 use windlass_blueprint::workflows;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
-use windlass_deployment::environment::World;
 use windlass_store::deployments;
 use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, DeploymentToRun, Execution, Status};
@@ -76,7 +77,7 @@ pub async fn start(
     let patience = request.wait_after_fail;
     let (may_wait, mut execution) = new_execution(scope, &deployment, request, now);
     let workflow = workflow_of(tx, &execution).await?;
-    let parameters = merged(tx, &execution, &workflow).await?;
+    let parameters = merged(tx, scope, &execution, &workflow).await?;
     demand_independent(tx, &deployment, &execution).await?;
     let waits = must_wait(tx, &execution, may_wait).await?;
     demand_available(tx, &execution, &workflow).await?;
@@ -129,9 +130,11 @@ fn new_execution(
 
 /// The checks that are repeated when an execution leaves the queue.
 pub(crate) async fn prepare(db: &impl Db, execution: &Execution) -> Result<Result<Prepared>> {
+    // What the caller may not see was refused at the start.
+    let scope = Scope::system(&execution.created_by, &execution.tenant_name);
     let checked = async {
         let workflow = workflow_of(db, execution).await?;
-        let parameters = merged(db, execution, &workflow).await?;
+        let parameters = merged(db, &scope, execution, &workflow).await?;
         demand_available(db, execution, &workflow).await?;
         Ok::<_, Error>(Prepared { parameters })
     };
@@ -208,44 +211,6 @@ async fn workflow_of(db: &impl Db, execution: &Execution) -> Result<Value> {
             format!("Workflow {name} does not exist in the deployment {deployment}"),
         )
     })
-}
-
-/// Parameters with defaults, checked, and the functions in lists and maps evaluated.
-async fn merged(
-    db: &impl Db,
-    execution: &Execution,
-    workflow: &Value,
-) -> Result<Map<String, Value>> {
-    let empty = Value::Object(Map::new());
-    let declared = workflow
-        .get("parameters")
-        .filter(|value| value.is_object())
-        .unwrap_or(&empty);
-    let mut parameters = workflows::merge_parameters(
-        &execution.workflow_id,
-        declared,
-        &execution.parameters,
-        execution.allow_custom_parameters,
-    )
-    .map_err(|error| Error::new(Kind::IllegalExecutionParameters, error.message))?;
-    let has_functions = |value: &Value| functions::has_functions(value);
-    if let Some(deployment) = execution.deployment_key
-        && parameters.values().any(has_functions)
-    {
-        let all = Value::Object(parameters.clone());
-        let nobody = Context::default();
-        let world = World::load_for_engine(db, deployment, &all, &nobody).await?;
-        for value in parameters.values_mut().filter(|value| has_functions(value)) {
-            let evaluated = world.here().evaluate(value, &Context::default());
-            *value = evaluated.map_err(|error| {
-                Error::new(
-                    Kind::IllegalExecutionParameters,
-                    world.explain(&error.message),
-                )
-            })?;
-        }
-    }
-    Ok(parameters)
 }
 
 /// Whether the execution has to wait for others.

@@ -8,6 +8,7 @@
 mod calling_execution;
 mod creation;
 mod creation_record;
+mod display_name;
 mod plan_rows;
 mod removal;
 mod world;

@@ -36,7 +36,7 @@ pub use row::{
 };
 pub(crate) use site::move_to_site;
 pub use site::{demand_site, demand_site_as_wide};
-pub use update::{Changes, blueprint_visibility, save, set_site, set_visibility};
+pub use update::{Changes, blueprint_visibility, save, set_display_name, set_site, set_visibility};
 pub use workflows::{
     DeploymentWorkflows, SITUATIONS, of_each_blueprint as workflows_of_each_blueprint,
 };

@@ -2,7 +2,8 @@
 //!
 //! What the request got wrong is refused and leaves nothing. What the blueprint makes impossible
 //! with these inputs fails the `create_deployment_environment` execution, and the deployment
-//! stays without nodes, to tell why.
+//! stays without nodes, to tell why. Only a name that cannot be evaluated fails it later, when the
+//! nodes are there for its functions to ask about.
 
 use serde_json::{Map, Value};
 use windlass_blueprint::functions::has_functions;
@@ -20,8 +21,8 @@ use windlass_store::node_instances::{self, NewInstance};
 use windlass_store::nodes::{self, NewNode};
 
 use super::creation_record::{self, Creation};
-use super::plan_rows;
 use super::world::World;
+use super::{display_name, plan_rows};
 use crate::objects::{self, Surroundings};
 
 /// A deployment that somebody wants.
@@ -63,7 +64,8 @@ pub struct Prepared {
 /// What a plan and inputs make.
 struct Environment {
     columns: Map<String, Value>,
-    display_name: Option<String>,
+    /// The blueprint's name for it; null when it has none.
+    display_name: Value,
     labels: Vec<Label>,
     nodes: Vec<NewNode>,
     instances: Vec<NewInstance>,
@@ -152,7 +154,7 @@ async fn environment(
     let display_name = plan.plan.section("deployment_settings").get("display_name");
     Ok(Environment {
         columns: plan_rows::deployment_columns(&plan),
-        display_name: display_name.and_then(Value::as_str).map(str::to_owned),
+        display_name: display_name.cloned().unwrap_or_default(),
         labels,
         nodes: plan_rows::nodes(&plan),
         instances: plan_rows::instances(instances),
@@ -349,7 +351,7 @@ pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<
 
 async fn store(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
-    let failure = match &prepared.environment {
+    let mut failure = match &prepared.environment {
         Err(reason) => Some(reason.clone()),
         // Parents that the blueprint names: not the request's fault.
         Ok(environment) => {
@@ -374,6 +376,9 @@ async fn store(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outco
         labels::add(tx, scope, &owner, &environment.labels).await?;
         nodes::insert_many(tx, &owner, &environment.nodes).await?;
         node_instances::insert_many(tx, &owner, environment.instances.clone()).await?;
+        if wanted.display_name.is_none() {
+            failure = display_name::evaluate(tx, scope, &owner, &environment.display_name).await?;
+        }
     }
     let creation = Creation {
         blueprint_id: &wanted.blueprint.id,
@@ -389,7 +394,7 @@ async fn store(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outco
 }
 
 fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
-    let from_plan = environment.and_then(|environment| environment.display_name.clone());
+    let from_plan = environment.and_then(|environment| environment.display_name.as_str());
     NewDeployment {
         id: wanted.id.clone(),
         visibility: wanted.visibility,
@@ -400,7 +405,7 @@ fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
         display_name: wanted
             .display_name
             .clone()
-            .or(from_plan)
+            .or(from_plan.map(str::to_owned))
             .unwrap_or_else(|| wanted.id.clone()),
         site_name: wanted.site_name.clone(),
         runtime_only_evaluation: wanted.runtime_only_evaluation,

@@ -11,6 +11,7 @@ use windlass_store::deployments::{self, DEPLOYMENT};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
 
+mod display_name;
 mod family;
 mod objects;
 mod refusals;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use windlass_core::db::{Db, Tx, Value};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
-use super::{DEPLOYMENT, Deployment, plan_columns};
+use super::{DEPLOYMENT, Deployment, Owner, plan_columns};
 use crate::audit;
 use crate::blueprints::Blueprint;
 use crate::nodes;
@@ -72,6 +72,16 @@ pub async fn save(
     tx.execute(&sql, &new.parameters).await?;
     let (action, id) = ("deployment_update", &deployment.id);
     audit::insert(tx, scope, action, DEPLOYMENT.name, id).await
+}
+
+/// Gives a deployment that is being made its name. Its record in the audit trail tells of it.
+pub async fn set_display_name(tx: &impl Tx, owner: &Owner, name: &str) -> Result<()> {
+    tx.execute(
+        "update deployments set display_name = ?2 where key = ?1",
+        params![owner.key, name],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Sets who sees a deployment, and with it its nodes and instances.

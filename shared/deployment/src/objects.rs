@@ -5,8 +5,10 @@
 //! unknown one.
 
 use serde_json::Value;
-use std::collections::HashMap;
-use windlass_blueprint::{Candidate, Error as Problem, ObjectPlace, ObjectReference, Plan, Within};
+use std::collections::{BTreeSet, HashMap};
+use windlass_blueprint::{
+    Candidate, Error as Problem, Fields, ObjectPlace, ObjectReference, Plan, Within,
+};
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope};
 use windlass_store::blueprints;
@@ -206,6 +208,12 @@ fn types(hierarchy: &[String]) -> impl Iterator<Item = Candidate> {
     })
 }
 
+fn hierarchy(node: &Fields) -> Vec<String> {
+    let names = node.get("type_hierarchy").as_array().into_iter().flatten();
+    let names = names.filter_map(Value::as_str);
+    names.map(str::to_owned).collect()
+}
+
 fn in_plan(plan: &Plan, kind: &str) -> Found {
     match kind {
         "node_id" => plan
@@ -213,22 +221,19 @@ fn in_plan(plan: &Plan, kind: &str) -> Found {
             .iter()
             .map(|node| named_by(node.name()))
             .collect(),
+        // Nodes are many, their types and operations few.
         "node_type" => {
-            let hierarchies = plan.nodes.iter().map(|node| {
-                let hierarchy = node.get("type_hierarchy").as_array().into_iter().flatten();
-                let names = hierarchy.filter_map(Value::as_str);
-                names.map(str::to_owned).collect::<Vec<_>>()
-            });
-            hierarchies
-                .flat_map(|hierarchy| types(&hierarchy).collect::<Vec<_>>())
-                .collect()
+            let hierarchies: BTreeSet<Vec<String>> = plan.nodes.iter().map(hierarchy).collect();
+            let hierarchies = hierarchies.iter();
+            hierarchies.flat_map(|one| types(one)).collect()
         }
         "operation_name" => {
             let nodes = plan.nodes.iter();
-            nodes
+            let names: BTreeSet<&str> = nodes
                 .flat_map(|node| node.operations("operations"))
-                .map(|(name, _)| named_by(name))
-                .collect()
+                .map(|(name, _)| name)
+                .collect();
+            names.into_iter().map(named_by).collect()
         }
         "scaling_group" => {
             let groups = plan.section("scaling_groups").as_object();

@@ -164,3 +164,26 @@ fn items_of_lists_are_looked_for_and_what_is_null_is_not() {
         assert_eq!(answer.is_ok(), accepted, "{schema} {value}: {answer:?}");
     }
 }
+
+#[test]
+fn what_has_gone_while_an_execution_was_queued_fails_it() {
+    let world = world_with(&json!({ "type": "node_id", "default": null }));
+    world.start("execute_operation", json!({ "operation": "create" }));
+    let request = StartRequest {
+        deployment_id: "d".into(),
+        workflow_id: "install".into(),
+        parameters: serde_json::from_value(json!({ "p": "host" })).unwrap(),
+        queue: true,
+        ..StartRequest::default()
+    };
+    let queued = world.try_start(request).unwrap();
+    assert_eq!(world.status(&queued.id), "queued");
+    world.sql("delete from nodes where id = 'host'");
+    world.work();
+    let sql = format!("select error from executions where id = '{}'", queued.id);
+    assert_eq!(
+        world.text(&sql),
+        "Error dequeueing execution: Parameter \"p\" does not meet its constraints: Value 'host' \
+         of 'p' is not a valid value for data type 'node_id'."
+    );
+}

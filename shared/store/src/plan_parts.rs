@@ -30,7 +30,8 @@ macro_rules! object_part_sql {
         concat!(
             "coalesce(",
             crate::plan_parts::part_sql!($row, $column),
-            ", '{}')"
+            // Not as a literal: braces stand for values in the expressions of lists.
+            ", json_object())"
         )
     };
 }

@@ -3,8 +3,8 @@
 //! On a disk without any room SQLite cannot even delete: its log has to grow first. So the files of
 //! the state stop growing while there are still [`RESERVE`] bytes: what would need a new page of the
 //! database, or writes to the key-value store, gets SQLite's own "database or disk is full". A
-//! transaction that begins with a deletion may still take [`FOR_DELETIONS`] pages, for what it tells the
-//! audit log. What fits into pages that are free succeeds. When room is made, all goes on by itself.
+//! transaction may still take [`FOR_DELETIONS`] pages from a deletion on, for what it tells the audit
+//! log. What fits into pages that are free succeeds. When room is made, all goes on by itself.
 
 use crate::faults::Faults;
 use std::path::{Path, PathBuf};

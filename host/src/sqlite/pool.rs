@@ -125,7 +125,7 @@ impl Pooled {
         })
     }
 
-    /// Before the first change of a transaction: the file may grow, or only for a deletion, or not.
+    /// Before the first change of a transaction and before each deletion: the file may grow, or only for a deletion, or not.
     pub(super) fn bound(&self, is_low: bool, is_deletion: bool) -> Result<(), rusqlite::Error> {
         if !is_low && !self.is_bounded.get() {
             return Ok(());

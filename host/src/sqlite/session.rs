@@ -233,10 +233,12 @@ impl Active {
             }
             if !writes {
                 pooled.allow(limit);
-            } else if !*has_changed && !begins_with(sql, &["begin"]) {
-                *has_changed = true;
+            } else if !begins_with(sql, &["begin"]) {
                 let is_deletion = begins_with(sql, &["delete"]);
-                pooled.bound(database.room.is_low(), is_deletion)?;
+                if is_deletion || !*has_changed {
+                    *has_changed = true;
+                    pooled.bound(database.room.is_low(), is_deletion)?;
+                }
             }
             let autocommit = connection.is_autocommit();
             let commits = writes == autocommit && ends_with_commit(sql, autocommit);

@@ -66,6 +66,8 @@ impl Stored {
                 ),
             });
         }
+        // Triggers are off, so what searches read is made anew.
+        restore.push_str(&self.fill_search_indexes());
         restore.push_str("commit;");
         let database = &self.records.connection;
         database
@@ -73,6 +75,27 @@ impl Stored {
             .expect("rows can be put back");
         self.records.tables = tables(database);
         self.bytes.changes();
+    }
+}
+
+impl Stored {
+    fn fill_search_indexes(&self) -> String {
+        let database = &self.records.connection;
+        let mut indexes = database
+            .prepare("select name from search_indexes")
+            .expect("the application has some");
+        let names = indexes.query_map([], |row| row.get::<_, String>(0));
+        let mut fill = String::new();
+        for name in names.expect("names can be read") {
+            let index = name.expect("an index has a name");
+            let table = index.trim_end_matches("_search");
+            fill.push_str(&format!(
+                "insert into {index} ({index}) values ('rebuild');
+                 update search_indexes set up_to = (select coalesce(max(key), 0) from {table})
+                 where name = '{index}';"
+            ));
+        }
+        fill
     }
 }
 
@@ -106,7 +129,7 @@ fn version(connection: &Connection) -> i64 {
         .expect("every SQLite counts")
 }
 
-/// Each table and a number for its rows.
+/// Each table and a number for its rows. Search indexes follow their tables.
 fn tables(connection: &Connection) -> BTreeMap<String, u64> {
     let mut names = connection
         .prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")
@@ -115,7 +138,7 @@ fn tables(connection: &Connection) -> BTreeMap<String, u64> {
     names
         .expect("every SQLite has it")
         .map(|name| name.expect("tables have names"))
-        .filter(|name| !COUNTERS.contains(&name.as_str()))
+        .filter(|name| !COUNTERS.contains(&name.as_str()) && !name.contains("search"))
         .map(|name| {
             let content = content(connection, &name);
             (name, content)

@@ -129,8 +129,8 @@ class Ours:
         self.process.stdout.close()
 
 
-def difference(text, answer):
-    """What the two readers disagree about, or None."""
+def difference(text, answer, with_place=True):
+    """What the two readers disagree about, or None. A text with two mistakes may be refused at either."""
     if NOT_COMPARED.search(answer.get('refused', '')):
         return None
     try:
@@ -141,7 +141,7 @@ def difference(text, answer):
         if 'refused' not in answer:
             return f'ours takes it as {answer["value"]!r}, PyYAML refuses it at {place}'
         ours = re.search(r'line (\d+), column (\d+)', answer['refused'])
-        if TOLD_EARLIER.search(answer['refused']) or place == (0, 0):
+        if not with_place or TOLD_EARLIER.search(answer['refused']) or place == (0, 0):
             return None
         if ours is None or (int(ours[1]), int(ours[2])) != place:
             return f'ours refuses it with {answer["refused"]!r}, PyYAML at {place}'
@@ -202,8 +202,9 @@ class Yaml(unittest.TestCase):
             self.assertEqual(answer, {'value': {'a': 'Bögen', 'b': [1]}}, name)
 
     def test_variations(self):
-        """Texts that were changed at random are taken and refused alike."""
-        seed = os.environ.get('WINDLASS_YAML_SEED') or str(random.randrange(1 << 32))
+        """Texts that were changed at random are taken and refused alike: the same ones each time, unless
+        `scripts/fuzz` asks for others."""
+        seed = os.environ.get('WINDLASS_YAML_SEED') or 'the same'
         chance = random.Random(seed)
         known = [*suite().values(), *yaml.safe_load((HERE / 'yaml_cases.yaml').read_text('utf-8')),
                  *(text for text in blueprints() if len(text) < 2000)]
@@ -212,10 +213,10 @@ class Yaml(unittest.TestCase):
         while time.monotonic() < end:
             texts = [varied(chance, known) for _ in range(100)]
             for text, answer in zip(texts, self.ours.ask(texts)):
-                found = difference(text, answer)
+                found = difference(text, answer, with_place=False)
                 if found:
                     text = smallest(self.ours, text)
-                    found = difference(text, self.ours.ask([text])[0])
+                    found = difference(text, self.ours.ask([text])[0], with_place=False)
                     self.fail(f'{text!r}: {found} (WINDLASS_YAML_SEED={seed})')
             count += len(texts)
         print(f'{count} variations compared', file=sys.stderr)
@@ -239,7 +240,7 @@ def smallest(ours, text):
     while size:
         for start in range(0, len(text), size):
             less = text[:start] + text[start + size:]
-            if difference(less, ours.ask([less])[0]):
+            if difference(less, ours.ask([less])[0], with_place=False):
                 text = less
                 break
         else:

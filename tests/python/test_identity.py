@@ -188,7 +188,9 @@ class Permissions(IdentityStory):
         self.refused(404, "not_found_error", permissions.list, "captain")
         with self.assertRaises(UserUnauthorizedError):
             dora.permissions.add("user_list", "default")
-        self.assertGreater(len(dora.permissions.list()), 400)
+        with self.assertRaises(UserUnauthorizedError):
+            dora.permissions.list()
+        self.assertGreater(len(permissions.list()), 400)
 
 
 if __name__ == "__main__":

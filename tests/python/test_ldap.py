@@ -36,9 +36,10 @@ class LdapStory(Story):
         }
         return self.client.ldap.set(**values)
 
-    def login(self, name, password, tenant="default_tenant"):
-        address = {"X-Forwarded-For": f"192.0.2.{next(self.addresses)}"}
-        return self.windlass.client(username=name, password=password, tenant=tenant, headers=address)
+    def login(self, name, password, tenant="default_tenant", address=None):
+        """A client that comes from an address, or from one of its own."""
+        headers = {"X-Forwarded-For": address or f"192.0.2.{next(self.addresses)}"}
+        return self.windlass.client(username=name, password=password, tenant=tenant, headers=headers)
 
     def refused(self, status, call, *arguments, **keywords):
         with self.assertRaises(CloudifyClientError) as refused:
@@ -46,9 +47,9 @@ class LdapStory(Story):
         self.assertEqual(refused.exception.status_code, status, refused.exception)
         return str(refused.exception)
 
-    def refused_login(self, name, password):
+    def refused_login(self, name, password, address=None):
         with self.assertRaises(UserUnauthorizedError) as refused:
-            self.login(name, password).users.get_self()
+            self.login(name, password, address=address).users.get_self()
         return str(refused.exception)
 
 
@@ -160,12 +161,15 @@ class Logins(LdapStory):
 
     def test_five_failures_lock_until_somebody_unlocks(self):
         self.directory.add_user("eve", ANN, "Eve")
-        eve = self.login("eve", ANN)
+        here = "203.0.113.7"
+        eve = self.login("eve", ANN, address=here)
         eve.users.get_self()
         for guess in range(5):
-            self.refused_login("eve", f"guess {guess}")
-        self.assertIn("locked account", self.refused_login("eve", ANN))
+            self.refused_login("eve", f"guess {guess}", here)
+        self.assertIn("locked account", self.refused_login("eve", ANN, here))
         self.assertTrue(self.client.users.get("eve").is_locked)
+        # Who guesses locks nobody else out.
+        self.login("eve", ANN).users.get_self()
         self.client.users.unlock("eve")
         eve.users.get_self()
         self.client.users.deactivate("eve")

@@ -34,7 +34,7 @@ components_is_stale() {
 
 host_is_stale() {
   [ -x "$HOST" ] || return 0
-  changed_since target/.host-built host Cargo.toml Cargo.lock
+  changed_since target/.host-built host .cargo Cargo.toml Cargo.lock
 }
 
 # The stamp gets the time before the build: what is saved meanwhile counts as newer. One call for all

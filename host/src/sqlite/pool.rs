@@ -7,6 +7,7 @@
 use super::slow::SlowStatements;
 use crate::faults::Faults;
 use crate::room::{FOR_DELETIONS, Room};
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
@@ -108,6 +109,9 @@ impl Pooled {
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Else a statement is prepared again whenever a value changes that a plan may depend on, such as
+        // its limit: a list would be parsed each time it is asked for, which takes longer than to run it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
 
         let clock = Arc::new(Deadline::default());
         let watch = clock.clone();

@@ -172,6 +172,21 @@ async fn a_pooled_connection_is_as_good_as_new() {
 }
 
 #[tokio::test]
+async fn a_statement_is_prepared_once_whatever_its_values_are() {
+    let fixture = Fixture::new("prepared").await;
+    let pooled = fixture.database.take().unwrap();
+    let mut statement = pooled
+        .connection
+        .prepare_cached("select value from counter where value > ?1 limit ?2")
+        .unwrap();
+    for number in 0..5 {
+        assert!(!statement.exists([number, 20 + number]).unwrap());
+    }
+    let again = statement.get_status(rusqlite::StatementStatus::RePrepare);
+    assert_eq!(again, 0);
+}
+
+#[tokio::test]
 async fn statements_behave_as_on_spin() {
     let fixture = Fixture::new("statements").await;
     let session = fixture.open();

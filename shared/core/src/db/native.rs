@@ -2,7 +2,7 @@
 
 use super::{BEGIN, Db, Row, Tx, Value, failure};
 use crate::error::Result;
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::{Connection, config::DbConfig, types::ValueRef};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -30,11 +30,15 @@ impl NativeDb {
         Connection::open(path).map(Self::on)
     }
 
-    #[allow(clippy::expect_used, reason = "every SQLite knows the pragma")]
+    #[allow(clippy::expect_used, reason = "every SQLite knows them")]
     fn on(connection: Connection) -> Self {
         connection
             .pragma_update(None, "foreign_keys", true)
             .expect("a pragma of every SQLite");
+        // As the embedded host has it: a plan serves for all values of its parameters.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .expect("a setting of every SQLite");
         Self {
             connection: Rc::new(RefCell::new(connection)),
         }

@@ -17,10 +17,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Single statements under way at once.
-const STATEMENTS: usize = 4;
-/// Transactions under way at once: the database lets one of them write.
-const TRANSACTIONS: usize = 4;
+/// Single statements under way at once: as many as an instance has requests, on the usual hosts. Who has
+/// to wait for a connection looks again only after a millisecond, which is longer than most statements take.
+const STATEMENTS: usize = 16;
+/// Transactions under way at once. The database lets one of them write, in the order in which they ask.
+const TRANSACTIONS: usize = 16;
 /// How long a busy database is waited for.
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(20);
 /// The first and the longest pause before a busy database is asked again.
@@ -215,31 +216,24 @@ const UNKNOWN: &str =
     "The database did not answer: look whether the change was made before you try again";
 
 /// How long somebody has waited for a busy database.
+#[derive(Default)]
 struct Patience {
-    begun: Instant,
+    /// When it was busy for the first time. To look at the clock is a call to the platform.
+    begun: Option<Instant>,
     waited: Duration,
-    next: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            begun: Instant::now(),
-            waited: Duration::ZERO,
-            next: PAUSES.0,
-        }
-    }
 }
 
 impl Patience {
     /// Waits a little; no when it has been long enough.
     async fn pause(&mut self, driver: &impl Driver) -> bool {
-        if self.waited.max(self.begun.elapsed()) >= BUSY_LIMIT {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        if self.waited.max(begun.elapsed()) >= BUSY_LIMIT {
             return false;
         }
-        driver.sleep(self.next).await;
-        self.waited += self.next;
-        self.next = (self.next * 2).min(PAUSES.1);
+        // Twice as long each time: as long as it was waited for so far.
+        let pause = self.waited.clamp(PAUSES.0, PAUSES.1);
+        driver.sleep(pause).await;
+        self.waited += pause;
         true
     }
 }

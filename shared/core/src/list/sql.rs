@@ -90,12 +90,12 @@ impl Resource {
             .map(|part| format!("select {columns} from {from} where {part}"))
             .collect();
         statement.sql = format!(
-            "select {total}, iif(bytes > {most}, null, '[' || items || ']'), bytes, shown from (\
-             select coalesce(group_concat(item, ', '), '') as items, coalesce(sum(octet_length(item)), 0) as bytes, \
-             count(*) as shown \
-             from (select {object} as item \
+            "select {total}, iif(octet_length({items}) > {most}, null, '[' || coalesce({items}, '') || ']'), \
+             octet_length({items}), count(*) from (select {object} as item \
              from (select * from ({keys}) order by {order} limit {limit} offset {offset}) p \
-             join {table} on t.key = p.k order by {order}))",
+             join {table} on t.key = p.k order by {order})",
+            // SQLite joins once, however often it is named.
+            items = "group_concat(item, ', ')",
             most = limits::PAGE_BYTES,
             object = self.object_sql(query.include.as_deref()),
             keys = keys.join(" union all "),

@@ -5,7 +5,6 @@
 //! anyway, so a good login pays nothing for it.
 
 use crate::memory::Memory;
-use serde::Deserialize;
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use windlass_core::db::Db;
@@ -35,27 +34,25 @@ impl Attempts {
     /// Reads the version of identity, and how often the client failed lately.
     pub async fn read(db: &impl Db, request: &Request) -> Result<Self> {
         let address = client_address(request).await.unwrap_or_default();
-        #[derive(Deserialize)]
-        struct Found {
-            version: i64,
-            failures: i64,
-            oldest: Option<Timestamp>,
-        }
-        let found: Found = db
-            .first_json(
-                "select json_object('version', coalesce(max(v.version), 0), 'failures', count(f.at),
-                     'oldest', min(f.at))
-                 from identity_version v
+        // Read for every request, so by columns: JSON would be built and read at each of them.
+        let row = db
+            .first(
+                "select coalesce(max(v.version), 0), count(f.at), min(f.at) from identity_version v
                  left join failed_logins f on f.address = ?1 and f.at > ?2",
-                params![address.as_str(), Timestamp::now().plus_millis(-ADDRESS_WINDOW)],
+                params![
+                    address.as_str(),
+                    Timestamp::now().plus_millis(-ADDRESS_WINDOW)
+                ],
             )
             .await?
             .ok_or_else(|| Error::internal("an aggregate answers one row"))?;
+        let oldest = row.optional_text(2)?;
+        let oldest = oldest.map(|at| Timestamp::parse("failed login", at));
         Ok(Self {
-            version: found.version,
+            version: row.integer(0)?,
             address,
-            failures: found.failures,
-            oldest: found.oldest,
+            failures: row.integer(1)?,
+            oldest: oldest.transpose()?,
         })
     }
 

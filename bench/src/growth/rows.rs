@@ -43,11 +43,10 @@ const STATEMENTS: [&str; 13] = [
          iif(k % 3, 'started', 'uninitialized')
      from numbers join nodes n on n.id = 'node-' || digits and n.deployment_key = (select key from deployments where id = 'deployment-' || printf('%07d', (k + 99) / 100))
      where k <= ?1",
-    "insert into events (tenant_name, visibility, created_by, type, event_type, message, timestamp, reported_timestamp,
-         deployment_key, deployment_id, execution_id, workflow_id)
-     select 'default_tenant', 'tenant', 'admin', iif(k % 4, 'cloudify_event', 'cloudify_log'), iif(k % 4, 'task_started', null),
-         'A task of the workflow was started', at, at, e.deployment_key, e.deployment_id, e.id, e.workflow_id
-     from numbers join executions e on e.id = 'execution-' || printf('%07d', (k + 99) / 100) where k <= ?1",
+    "insert into events (execution_key, list_key, is_log, timestamp, event_type, message)
+     select e.key, t.id, k % 4 = 0, 1000 * (1700000000 + k), iif(k % 4, 'task_started', null), 'A task of the workflow was started'
+     from numbers join executions e on e.id = 'execution-' || printf('%07d', (k + 99) / 100) join tenants t on t.name = e.tenant_name
+     where k <= ?1",
     "insert into sites (name, tenant_name, created_by, visibility, created_at)
      select 'site-' || digits, 'default_tenant', 'admin', 'tenant', at from numbers where k <= ?1 / 100",
     "insert into users (username, password_hash, role, created_at)

@@ -37,8 +37,14 @@ pub static EXECUTIONS_OF_WORKFLOW: Counts = Counts::of_tenant(
     "executions",
     &["is_system_workflow", "workflow_id"],
 );
-/// Events and logs.
-pub static EVENTS: Counts = Counts::of_tenant("events", "events", &["type"]);
+/// Events and logs. Their triggers are the schema's own, since whom they belong to is their
+/// execution's to say; in which list they are follows from that.
+pub static EVENTS: Counts = Counts::of_tenant(
+    "events",
+    "(select x.tenant_name, x.visibility, x.created_by, e.is_log, e.list_key
+      from events e join executions x on x.key = e.execution_key)",
+    &["is_log", "list_key"],
+);
 /// Sites.
 pub static SITES: Counts = Counts::of_tenant("sites", "sites", &[]);
 /// Tenants.

@@ -2,6 +2,10 @@
 //!
 //! `storage_id` grows with every row and `timestamp` never goes back within an execution, so both
 //! together give the true order.
+//!
+//! There are more of these than of anything else, so a row has only what no other row says. Whom it
+//! belongs to and which deployment it is about is its execution's to say: `whole_events` has both. Times
+//! are milliseconds since 1970.
 
 mod list;
 mod report;
@@ -21,14 +25,12 @@ use windlass_core::{Result, Timestamp, params};
 pub async fn newest(db: &impl Db, execution: &Execution) -> Result<Option<Timestamp>> {
     let row = db
         .first(
-            "select max(timestamp) from events where execution_id = ?1",
-            params![&execution.id],
+            "select max(timestamp) from events where execution_key = ?1",
+            params![execution.key],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    row.optional_text(0)?
-        .map(|text| Timestamp::parse("timestamp", text))
-        .transpose()
+    Ok(row.optional_integer(0)?.map(Timestamp::from_millis))
 }
 
 /// Something that the control plane did with an execution. What it leaves open is null in the table,
@@ -76,29 +78,22 @@ pub async fn insert_all(
 ) -> Result<()> {
     for chunk in events.chunks(4000) {
         tx.execute(
-            "insert into events (tenant_name, visibility, created_by, type, timestamp,
-                 reported_timestamp, blueprint_id, deployment_key, deployment_id, execution_id,
-                 workflow_id, event_type, message, node_instance_id, node_name, operation,
-                 source_id, target_id, error_causes)
-             select ?1, ?2, ?3, 'cloudify_event', ?4, ?4, ?5, ?6, ?7, ?8, ?9,
+            "insert into events (execution_key, list_key, is_log, timestamp, event_type, message,
+                 node_instance_id, node_name, operation, source_id, target_id, error_causes)
+             select ?1, iif(?2 = 'global', 0, (select id from tenants where name = ?3)), 0, ?4,
                  event.value ->> 'event_type', event.value ->> 'message',
                  event.value ->> 'node_instance_id',
                  case when event.value ->> 'node_instance_id' is not null then (
                      select node_id from node_instances
-                     where tenant_name = ?1 and id = event.value ->> 'node_instance_id') end,
+                     where tenant_name = ?3 and id = event.value ->> 'node_instance_id') end,
                  event.value ->> 'operation', event.value ->> 'source_id',
                  event.value ->> 'target_id', event.value -> 'error_causes'
-             from json_each(?10) as event",
+             from json_each(?5) as event",
             params![
-                &execution.tenant_name,
+                execution.key,
                 execution.visibility,
-                &execution.created_by,
-                now,
-                execution.blueprint_id.as_deref(),
-                execution.deployment_key,
-                execution.deployment_id.as_deref(),
-                &execution.id,
-                &execution.workflow_id,
+                &execution.tenant_name,
+                now.millis(),
                 json_text(chunk)?,
             ],
         )

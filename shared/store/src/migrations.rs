@@ -126,8 +126,8 @@ fn split(sql: &str) -> Vec<String> {
 
 /// The statements of one migration.
 #[cfg(test)]
-pub(crate) fn statements(number: i64) -> Vec<String> {
-    let of = MIGRATIONS.iter().filter(|(one, ..)| *one == number);
+pub(crate) fn named(name: &str) -> Vec<String> {
+    let of = MIGRATIONS.iter().filter(|(_, known, _)| *known == name);
     of.flat_map(|(_, _, statements)| split(statements))
         .collect()
 }

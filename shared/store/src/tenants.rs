@@ -162,8 +162,8 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, name: &str) -> Result<()> {
     audit::insert(tx, scope, "tenant_create", "Tenant", name).await
 }
 
-/// Removes a tenant that has nothing and nobody left. Its events go too: whoever makes a tenant of
-/// the same name must not read them.
+/// Removes a tenant that has nothing and nobody left. Its events went with its executions: whoever makes
+/// a tenant of the same name reads none of them.
 ///
 /// # Errors
 /// 400 for the tenant that everybody begins with; 409, naming what it still has.
@@ -191,8 +191,6 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
             left.join(", ")
         )));
     }
-    tx.execute("delete from events where tenant_name = ?1", params![name])
-        .await?;
     tx.execute("delete from tenants where name = ?1", params![name])
         .await?;
     audit::insert(tx, scope, "tenant_delete", "Tenant", name).await

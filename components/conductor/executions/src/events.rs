@@ -134,7 +134,7 @@ fn reported_row(ctx: &Context<impl Db>, item: &Body, kind: Kinds) -> Result<NewE
         row.error_causes = causes.map_or(Value::Null, Value::Array);
         return Ok(row);
     }
-    row.kind = "cloudify_log";
+    row.is_log = true;
     row.event_type = None;
     row.level = owned(item, "level")?;
     row.logger = owned(item, "logger")?;

@@ -464,7 +464,7 @@ impl World {
     pub fn events(&self, id: &str) -> Vec<String> {
         let sql = "select case when node_name is null then message
                        else node_name || ': ' || message end
-                   from events where execution_id = ?1 order by timestamp, storage_id";
+                   from whole_events where execution_id = ?1 order by timestamp, storage_id";
         let rows = run(self.db.query(sql, params![id])).unwrap();
         rows.iter()
             .map(|row| row.text(0).unwrap().to_owned())

@@ -67,8 +67,8 @@ const STEPS: [&str; 33] = [
      select key, id, 'i{n}' || key, 'n', tenant_name, created_by, visibility, 1, '[]', '[]', '{s}' from deployments where key % 2 = {bit}",
     "insert or ignore into executions (id, tenant_name, created_by, visibility, created_at, deployment_key, workflow_id, status, is_system_workflow)
      select 'e{n}' || key, tenant_name, created_by, visibility, '', key, '{w}', 'pending', {bit} from deployments where id = 'd{m}'",
-    "insert into events (tenant_name, created_by, visibility, type, timestamp, reported_timestamp, deployment_key)
-     select tenant_name, created_by, visibility, '{k}', '', '', key from deployments",
+    "insert into events (execution_key, list_key, is_log, timestamp)
+     select x.key, iif(x.visibility = 'global', 0, t.id), {bit}, 0 from executions x join tenants t on t.name = x.tenant_name",
     "insert or ignore into sites (name, tenant_name, created_by, visibility, created_at) values ('s{n}', '{t}', '{c}', '{v}', '')",
     "insert or ignore into users (username, password_hash, role, created_at) values ('u{n}', '', 'default', '')",
     "insert or ignore into user_groups (name, role, created_at) values ('g{n}', 'default', '')",
@@ -85,7 +85,7 @@ const STEPS: [&str; 33] = [
     "update nodes set visibility = '{v}' where deployment_id = 'd{n}'",
     "update node_instances set state = '{s}' where key % 3 = {bit}",
     "update executions set status = '{s}', created_by = '{c}' where key % 3 = {bit}",
-    "update events set tenant_name = '{t}' where storage_id % 3 = {bit}",
+    "update executions set tenant_name = '{t}', visibility = '{v}' where key % 3 = {bit}",
     "update or ignore sites set tenant_name = '{t}', created_by = '{c}' where name = 's{n}'",
     "delete from deployments where id = 'd{n}'",
     "delete from users where username = 'u{n}'",
@@ -110,7 +110,6 @@ async fn after(steps: usize, seed: u64) -> NativeDb {
             .replace("{v}", dice.of(&["private", "tenant", "global"]))
             .replace("{s}", dice.of(&["pending", "started", "terminated"]))
             .replace("{w}", dice.of(&["install", "scale"]))
-            .replace("{k}", dice.of(&["cloudify_event", "cloudify_log"]))
             .replace("{bit}", dice.of(&["0", "1"]))
             .replace("{n}", &dice.below(12).to_string())
             .replace("{m}", &dice.below(12).to_string());
@@ -212,7 +211,7 @@ fn differences_are_told_and_mended() {
         let before: serde_json::Value = db.first_json(truth, &[]).await.unwrap().unwrap();
         for sql in [
             "update row_counts set rows = rows + 5 where counts = 'tenants'",
-            "delete from row_counts where counts = 'events'",
+            "delete from row_counts where counts = 'sites'",
             "insert into row_counts values ('nodes', 'nowhere', '', '', 'tenant', '', 3)",
         ] {
             db.execute(sql, &[]).await.unwrap();
@@ -220,7 +219,7 @@ fn differences_are_told_and_mended() {
         let differences = audit(&db).await.unwrap();
         let of = |name: &str| differences.iter().filter(|one| one.counts == name).count();
         assert_eq!((of("tenants"), of("nodes"), of("users")), (1, 1, 0));
-        assert!(of("events") > 0);
+        assert!(of("sites") > 0);
         let tenants = differences
             .iter()
             .find(|one| one.counts == "tenants")
@@ -366,8 +365,12 @@ fn a_database_of_before_is_counted_once() {
     pollster::block_on(async {
         let db = after(400, 13).await;
         db.execute("delete from row_counts", &[]).await.unwrap();
-        let fills = migrations::statements(15).into_iter();
-        for sql in fills.filter(|sql| sql.starts_with("insert into row_counts\n")) {
+        // Events have been counted again since, by the last statement of the migration that split them.
+        let events = migrations::named("events").pop().unwrap();
+        let fills = migrations::named("counts").into_iter().filter(|sql| {
+            sql.starts_with("insert into row_counts\n") && !sql.contains("\nfrom events ")
+        });
+        for sql in fills.chain([events]) {
             db.execute(&sql, &[]).await.unwrap();
         }
         assert_eq!(audit(&db).await.unwrap(), []);

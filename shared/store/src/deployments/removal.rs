@@ -6,8 +6,7 @@ use windlass_core::{Result, Scope, params};
 use super::{DEPLOYMENT, Owner, executions};
 use crate::audit;
 
-/// Deletes a deployment with its labels, nodes, instances and executions, and with its events,
-/// which no foreign key takes along.
+/// Deletes a deployment with its labels, nodes, instances and executions, which take their events along.
 pub async fn delete(tx: &impl Tx, scope: &Scope, deployment: &Owner) -> Result<()> {
     remove(tx, deployment).await?;
     let (action, id) = ("deployment_delete", &deployment.id);
@@ -29,13 +28,11 @@ pub async fn delete_failed(tx: &impl Tx, scope: &Scope, id: &str) -> Result<()> 
 }
 
 async fn remove(tx: &impl Tx, deployment: &Owner) -> Result<()> {
-    for sql in [
-        "delete from events where deployment_key = ?1",
+    tx.execute(
         "delete from deployments where key = ?1",
-    ] {
-        tx.execute(sql, params![deployment.key]).await?;
-    }
-    Ok(())
+        params![deployment.key],
+    )
+    .await
 }
 
 /// The ids of node instances that run, or may.

@@ -12,22 +12,37 @@ pub use query::{EventQuery, Kinds};
 use crate::deployments::Owner;
 use crate::resource::fields::{DEPLOYMENT_DISPLAY_NAME, DEPLOYMENT_ID};
 use crate::{audit, counts};
+use windlass_core::caller::Reach;
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{Field, Fields, Page, Statement, page, total_sql};
 use windlass_core::{Result, Scope};
 
+/// The text of a time: a `Timestamp`'s, as a literal, since fields are declared with those.
+macro_rules! time_text {
+    ($millis:literal) => {
+        concat!(
+            "strftime('%Y-%m-%dT%H:%M:%fZ', ",
+            $millis,
+            " / 1000.0, 'unixepoch')"
+        )
+    };
+}
+
 /// Every field of a row; `event_type` is shown for events only, `level` and `logger` for logs.
 pub(crate) static FIELDS: Fields = Fields(&[
     Field::integer("_storage_id", "t.storage_id"),
-    Field::text("type", "t.type"),
+    Field::text("type", "iif(t.is_log, 'cloudify_log', 'cloudify_event')"),
     Field::text("event_type", "t.event_type"),
     Field::text("level", "t.level"),
     Field::text("logger", "t.logger"),
     Field::text("message", "t.message"),
     Field::json("error_causes", "t.error_causes"),
     Field::text("operation", "t.operation"),
-    Field::text("timestamp", "t.timestamp"),
-    Field::text("reported_timestamp", "t.reported_timestamp"),
+    Field::text("timestamp", time_text!("t.timestamp")),
+    Field::text(
+        "reported_timestamp",
+        time_text!("coalesce(t.reported_timestamp, t.timestamp)"),
+    ),
     Field::text("blueprint_id", "t.blueprint_id"),
     DEPLOYMENT_ID,
     DEPLOYMENT_DISPLAY_NAME,
@@ -63,14 +78,17 @@ pub async fn delete(
     let parameters = statement.parameters;
     let count = tx
         .first(
-            &format!("select count(*) from events t where {condition}"),
+            &format!("select count(*) from whole_events t where {condition}"),
             &parameters,
         )
         .await?
         .map_or(Ok(0), |row| row.integer(0))?;
     if count > 0 {
         tx.execute(
-            &format!("delete from events as t where {condition}"),
+            &format!(
+                "delete from events where storage_id in
+                     (select t.storage_id from whole_events t where {condition})"
+            ),
             &parameters,
         )
         .await?;
@@ -81,15 +99,9 @@ pub async fn delete(
 
 /// The statement of one page: a single row with the total and the items.
 fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
-    // Of one execution or deployment the index of its rows is the way, whoever may see them. In
-    // all other lists, two ordered walks are merged: the tenant's own rows and the global ones.
     let mut statement = Statement::under(scope);
     let own = statement.conditions(&query.query);
-    let parts = if query.is_narrow {
-        vec![Scope::visible("t")]
-    } else {
-        scope.parts("t", &mut statement)
-    };
+    let parts = parts(scope, query, &mut statement);
     let [limit, offset] = query.query.paging.limit_and_offset(PAGE_SIZE);
     let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
 
@@ -105,17 +117,39 @@ fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
     let parts: Vec<String> = parts.iter().map(|part| format!("{part}{own}")).collect();
     let keys: Vec<String> = parts
         .iter()
-        .map(|part| format!("select {columns} from events t where {part}"))
+        .map(|part| format!("select {columns} from whole_events t where {part}"))
         .collect();
     statement.sql = format!(
         "select {total}, (select json_group_array(json(item)) from \
          (select {item} as item from (select * from ({keys}) order by {order} \
-         limit {limit} offset {offset}) p join events t on t.storage_id = p.k order by {order}))",
-        total = total_sql("events t", &[&counts::EVENTS], &query.query, &parts),
+         limit {limit} offset {offset}) p join whole_events t on t.storage_id = p.k order by {order}))",
+        total = total_sql("whole_events t", &[&counts::EVENTS], &query.query, &parts),
         keys = keys.join(" union all "),
         item = item_sql(query),
     );
     statement
+}
+
+/// The rows that the caller sees, as parts that have none in common. Of one execution or deployment the
+/// index of its rows is the way, whoever may see them. In all other lists two ordered walks are merged:
+/// the rows of the tenant's list and the global ones.
+fn parts(scope: &Scope, query: &EventQuery, statement: &mut Statement) -> Vec<String> {
+    if query.is_narrow {
+        return vec![scope.condition("t", statement)];
+    }
+    let lists: &[&str] = match scope.reach() {
+        Reach::Tenant(_) => &[
+            "t.list_key = (select id from tenants where name = ?1)",
+            "t.list_key = 0",
+        ],
+        Reach::Nowhere => &["t.list_key = 0"],
+        // No endpoint lists the events of several tenants: these would be sorted.
+        Reach::Tenants(_) | Reach::Everywhere => &["1", "1"],
+    };
+    let parts = scope.parts("t", statement).into_iter().zip(lists);
+    parts
+        .map(|(part, list)| format!("{list} and {part}"))
+        .collect()
 }
 
 /// The JSON of a row: an event has no level and no logger, a log no event type.
@@ -130,9 +164,9 @@ fn item_sql(query: &EventQuery) -> String {
         FIELDS.object_sql(Some(&kept))
     };
     format!(
-        "case t.type when 'cloudify_event' then {} else {} end",
-        object(&["level", "logger"]),
-        object(&["event_type"])
+        "iif(t.is_log, {}, {})",
+        object(&["event_type"]),
+        object(&["level", "logger"])
     )
 }
 

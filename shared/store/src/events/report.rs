@@ -1,7 +1,7 @@
 //! Events and logs that clients report about an execution.
 
 use crate::executions::Execution;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use windlass_core::db::Tx;
 use windlass_core::{Result, Timestamp, params};
@@ -10,9 +10,8 @@ use windlass_core::{Result, Timestamp, params};
 /// the way there: reading that is most of the work of inserting.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewEvent {
-    /// `cloudify_event` or `cloudify_log`.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
+    /// Whether it is a `cloudify_log`, not a `cloudify_event`.
+    pub is_log: bool,
     /// Of an event: what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
@@ -35,8 +34,10 @@ pub struct NewEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
     /// When it got here.
+    #[serde(serialize_with = "millis")]
     pub timestamp: Timestamp,
     /// When it happened.
+    #[serde(serialize_with = "millis")]
     pub reported_timestamp: Timestamp,
     /// The instance it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +61,7 @@ impl NewEvent {
     pub fn event(event_type: &str, message: String) -> Self {
         let now = Timestamp::now();
         Self {
-            kind: "cloudify_event",
+            is_log: false,
             event_type: Some(event_type.to_owned()),
             level: None,
             logger: None,
@@ -79,33 +80,32 @@ impl NewEvent {
     }
 }
 
+fn millis<S: Serializer>(time: &Timestamp, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_i64(time.millis())
+}
+
 /// Inserts the rows of one execution in their order, as one statement. They belong to whom the
 /// execution belongs to.
 pub async fn insert(tx: &impl Tx, execution: &Execution, events: &[NewEvent]) -> Result<()> {
     tx.execute(
-        "insert into events (tenant_name, visibility, created_by, type, event_type, level, logger,
-             message, message_code, error_causes, operation, timestamp, reported_timestamp,
-             blueprint_id, deployment_key, deployment_id, execution_id, workflow_id,
+        "insert into events (execution_key, list_key, is_log, timestamp, reported_timestamp,
+             event_type, level, logger, message, message_code, error_causes, operation,
              node_instance_id, node_name, source_id, target_id, manager_name, agent_name)
-         select ?1, ?2, ?3, e.value ->> 'type', e.value ->> 'event_type', e.value ->> 'level',
-             e.value ->> 'logger', e.value ->> 'message', e.value ->> 'message_code',
-             e.value -> 'error_causes', e.value ->> 'operation',
-             e.value ->> 'timestamp', e.value ->> 'reported_timestamp', ?4, ?5, ?6, ?7, ?8,
-             e.value ->> 'node_instance_id',
+         select ?1, iif(?2 = 'global', 0, (select id from tenants where name = ?3)),
+             e.value ->> 'is_log', e.value ->> 'timestamp',
+             nullif(e.value ->> 'reported_timestamp', e.value ->> 'timestamp'),
+             e.value ->> 'event_type', e.value ->> 'level', e.value ->> 'logger',
+             e.value ->> 'message', e.value ->> 'message_code', e.value -> 'error_causes',
+             e.value ->> 'operation', e.value ->> 'node_instance_id',
              (select i.node_id from node_instances i
-              where i.tenant_name = ?1 and i.id = e.value ->> 'node_instance_id'),
+              where i.tenant_name = ?3 and i.id = e.value ->> 'node_instance_id'),
              e.value ->> 'source_id', e.value ->> 'target_id', e.value ->> 'manager_name',
              e.value ->> 'agent_name'
-         from json_each(?9) e",
+         from json_each(?4) e",
         params![
-            &execution.tenant_name,
+            execution.key,
             execution.visibility,
-            &execution.created_by,
-            execution.blueprint_id.as_deref(),
-            execution.deployment_key,
-            execution.deployment_id.as_deref(),
-            &execution.id,
-            &execution.workflow_id,
+            &execution.tenant_name,
             crate::json_text(events)?
         ],
     )

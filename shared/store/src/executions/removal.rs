@@ -42,7 +42,8 @@ impl Ended {
     }
 }
 
-/// Removes ended executions with their graphs, operations and events, and answers how many.
+/// Removes ended executions with their graphs, operations and events, and answers how many. The events go
+/// by a trigger.
 ///
 /// A deployment's last successful creation stays: it is how a deployment knows that it is ready.
 /// Global executions of other tenants are visible, but not removed.
@@ -59,7 +60,6 @@ pub async fn delete(
     }
     let names = Value::from(&serde_json::Value::from(ids.as_slice()));
     for sql in [
-        "delete from events where execution_id in (select value from json_each(?1))",
         "update deployments set latest_execution = null
          where latest_execution in (select value from json_each(?1))",
         "delete from executions where id in (select value from json_each(?1))",

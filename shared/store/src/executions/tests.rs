@@ -206,9 +206,8 @@ fn events_go_with_their_execution() {
         run(&db, &HISTORY).await;
         for execution in ["i1", "u1"] {
             db.execute(
-                "insert into events (tenant_name, visibility, created_by, type, timestamp,
-                     reported_timestamp, execution_id)
-                 values ('harbour', 'tenant', 'ann', 'cloudify_event', '', '', ?1)",
+                "insert into events (execution_key, list_key, is_log, timestamp)
+                 select key, 1, 0, 0 from executions where id = ?1",
                 params![execution],
             )
             .await
@@ -216,7 +215,7 @@ fn events_go_with_their_execution() {
         }
         remove(&db, &scope("ann", "harbour"), "", Removal::All).await;
         let rest = db
-            .query("select execution_id from events", &[])
+            .query("select execution_id from whole_events", &[])
             .await
             .unwrap();
         assert_eq!(rest.len(), 1);

@@ -203,7 +203,6 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
             "node_instances",
             "tasks_graphs",
             "operations",
-            "events",
             "status_bindings",
             "row_counts",
         ];

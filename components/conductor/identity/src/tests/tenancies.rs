@@ -243,22 +243,26 @@ fn a_tenant_with_resources_stays_and_its_events_go_with_it() {
         for sql in [
             "insert into blueprints (id, tenant_name, created_by, visibility, created_at, updated_at, state)
              values ('crane', 'harbour', 'ann', 'tenant', '2024', '2024', 'uploaded')",
-            "insert into events (tenant_name, visibility, created_by, type, timestamp, reported_timestamp)
-             values ('harbour', 'tenant', 'ann', 'cloudify_log', '2024', '2024')",
+            "insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status)
+             values ('e1', 'harbour', 'ann', 'tenant', '2024', 'install', 'terminated')",
+            "insert into events (execution_key, list_key, is_log, timestamp)
+             select e.key, t.id, 1, 0 from executions e join tenants t on t.name = e.tenant_name",
         ] {
             app.db.execute(sql, &[]).await.unwrap();
         }
         let refusal = app.admin("DELETE /tenants/harbour", Value::Null, 409).await;
         assert_eq!(
             refusal["message"],
-            "Cannot delete the tenant `harbour`: it still has blueprints"
+            "Cannot delete the tenant `harbour`: it still has blueprints, executions"
         );
         let refusal = app.admin("DELETE /users/ann", Value::Null, 409).await;
         assert_eq!(
             refusal["message"],
-            "Cannot delete the user `ann`: it still owns blueprints"
+            "Cannot delete the user `ann`: it still owns blueprints, executions"
         );
-        app.db.execute("delete from blueprints", &[]).await.unwrap();
+        for sql in ["delete from blueprints", "delete from executions"] {
+            app.db.execute(sql, &[]).await.unwrap();
+        }
         app.admin("DELETE /tenants/harbour", Value::Null, 204).await;
         let left = app.db.first("select count(*) from events", &[]).await;
         assert_eq!(left.unwrap().unwrap().integer(0).unwrap(), 0);

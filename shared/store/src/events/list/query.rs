@@ -12,6 +12,9 @@ const OWN: [&str; 3] = ["type", "include_logs", "store_before"];
 enum Comparison {
     /// One of the values is the field's.
     OneOf(&'static str),
+    /// The same in two ways: what equals one value comes in the order of an index, which what is in a
+    /// list does not.
+    OneOrSeveral(&'static str, &'static str),
     /// The whole text matches every one of the patterns.
     Like(&'static str),
 }
@@ -21,14 +24,23 @@ const FILTERS: [(&str, Comparison); 10] = [
     ("blueprint_id", Comparison::OneOf("t.blueprint_id in ({})")),
     (
         "deployment_id",
-        Comparison::OneOf("t.deployment_id in ({})"),
+        Comparison::OneOf(
+            "t.execution_key in (select key from executions where deployment_key in
+                 (select key from deployments where id in ({})))",
+        ),
     ),
     ("event_type", Comparison::OneOf("t.event_type in ({})")),
     (
         "execution_group_id",
         Comparison::OneOf("t.execution_group_id in ({})"),
     ),
-    ("execution_id", Comparison::OneOf("t.execution_id in ({})")),
+    (
+        "execution_id",
+        Comparison::OneOrSeveral(
+            "t.execution_key = (select key from executions where id = {})",
+            "t.execution_key in (select key from executions where id in ({}))",
+        ),
+    ),
     ("level", Comparison::OneOf("t.level in ({})")),
     ("message", Comparison::Like("t.message")),
     // Old clients name a node instance by its node.
@@ -51,6 +63,15 @@ const PATTERN_LENGTH: usize = 1000;
 
 /// What every list is sorted by in the end.
 const TIMESTAMP: &str = "t.timestamp";
+
+/// The times of a row: their names, and the numbers that are compared rather than their texts.
+const TIMES: [(&str, &str); 2] = [
+    ("timestamp", TIMESTAMP),
+    (
+        "reported_timestamp",
+        "coalesce(t.reported_timestamp, t.timestamp)",
+    ),
+];
 
 /// Which of the two kinds of rows are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +111,8 @@ impl EventQuery {
             is_narrow: false,
         };
         match kinds {
-            Kinds::Events => query.query.and("t.type = 'cloudify_event'", []),
-            Kinds::Logs => query.query.and("t.type = 'cloudify_log'", []),
+            Kinds::Events => query.query.and("t.is_log = 0", []),
+            Kinds::Logs => query.query.and("t.is_log = 1", []),
             Kinds::Both => {}
         }
         query.read_filters(request)?;
@@ -155,13 +176,11 @@ impl EventQuery {
             }
             self.is_narrow |= NARROW.contains(&filter);
             match comparison {
-                Comparison::OneOf(sql) => {
-                    // Some compare two columns, each with all of the values.
-                    let columns = sql.matches("{}").count();
-                    let condition = sql.replace("{}", &vec!["{}"; values.len()].join(", "));
-                    let values = values.repeat(columns);
-                    let values: Vec<Value> = values.into_iter().map(Value::from).collect();
-                    self.query.and(condition, values);
+                Comparison::OneOrSeveral(one, _) if values.len() == 1 => {
+                    self.read_values(one, &values);
+                }
+                Comparison::OneOf(sql) | Comparison::OneOrSeveral(_, sql) => {
+                    self.read_values(sql, &values);
                 }
                 Comparison::Like(column) => {
                     for pattern in values {
@@ -171,6 +190,15 @@ impl EventQuery {
             }
         }
         Ok(())
+    }
+
+    /// Adds a condition. Some compare two columns, each with all of the values.
+    fn read_values(&mut self, sql: &str, values: &[&str]) {
+        let columns = sql.matches("{}").count();
+        let condition = sql.replace("{}", &vec!["{}"; values.len()].join(", "));
+        let values = values.repeat(columns);
+        let values: Vec<Value> = values.into_iter().map(Value::from).collect();
+        self.query.and(condition, values);
     }
 
     fn read_pattern(&mut self, filter: &str, column: &str, pattern: &str) -> Result<()> {
@@ -205,9 +233,12 @@ impl EventQuery {
         };
         for (limit, comparison) in [(from, ">="), (to, "<")] {
             if !limit.is_empty() {
-                let condition = format!("{} {comparison} {{}}", field.sql);
-                self.query
-                    .and(condition, [Timestamp::parse("_range", limit)?.into()]);
+                let limit = Timestamp::parse("_range", limit)?;
+                let (sql, limit) = match time(field) {
+                    Some(sql) => (sql, limit.millis().into()),
+                    None => (field.sql, limit.into()),
+                };
+                self.query.and(format!("{sql} {comparison} {{}}"), [limit]);
             }
         }
         Ok(())
@@ -221,7 +252,9 @@ impl EventQuery {
                     key.name.trim_start_matches('@')
                 )));
             };
-            self.query.sort.push(key.by(field.sql, []));
+            self.query
+                .sort
+                .push(key.by(time(field).unwrap_or(field.sql), []));
         }
         if !self.query.sort.iter().any(|sort| sort.sql == TIMESTAMP) {
             let last = SortKey {
@@ -253,4 +286,10 @@ fn canonical(name: &str) -> &str {
 fn field(name: &str) -> Option<&'static Field> {
     let name = name.trim_start_matches('@');
     FIELDS.find(name)
+}
+
+/// What a time is compared and sorted by.
+fn time(field: &Field) -> Option<&'static str> {
+    let (_, sql) = TIMES.iter().find(|(name, _)| *name == field.name)?;
+    Some(sql)
 }

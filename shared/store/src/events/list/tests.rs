@@ -3,7 +3,7 @@ use crate::events::{NewEvent, insert};
 use crate::executions::tests::{database, scope};
 use windlass_core::db::NativeDb;
 use windlass_core::http::Method;
-use windlass_core::{Request, params};
+use windlass_core::{Request, Timestamp, params};
 
 /// Two executions' rows: seconds, execution, type, event type or level, message.
 const ROWS: [(&str, &str, &str, &str, &str); 6] = [
@@ -33,28 +33,55 @@ const ROWS: [(&str, &str, &str, &str, &str); 6] = [
     ("05", "e2", "cloudify_event", "workflow_failed", "It failed"),
 ];
 
+/// The blueprint and the deployment of the executions, and these.
+const BEFORE: [&str; 4] = [
+    "insert into blueprints (id, tenant_name, created_by, visibility, created_at, updated_at, state)
+     values ('cranes', 'harbour', 'ann', 'tenant', '', '', 'uploaded')",
+    "insert into deployments (id, tenant_name, created_by, visibility, created_at, updated_at,
+         blueprint_key, blueprint_id, display_name)
+     select 'crane', tenant_name, created_by, visibility, '', '', key, id, 'The crane' from blueprints",
+    "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
+         deployment_id, blueprint_id, workflow_id, status)
+     select 'e1', tenant_name, created_by, visibility, '2026-01-01T00:00:00.000Z', key, id, blueprint_id, 'install', 'started'
+     from deployments",
+    "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
+         deployment_id, blueprint_id, workflow_id, status)
+     select 'e2', tenant_name, created_by, visibility, '2026-01-01T00:00:00.000Z', key, id, blueprint_id, 'install', 'started'
+     from deployments",
+];
+
 async fn events() -> NativeDb {
     let db = database().await;
+    for sql in BEFORE {
+        db.execute(sql, &[]).await.unwrap();
+    }
     for (second, execution, kind, detail, message) in ROWS {
-        db.execute(
-            "insert into events (tenant_name, visibility, created_by, type, event_type, level,
-                 message, timestamp, reported_timestamp, execution_id, deployment_id, operation,
-                 node_name, node_instance_id)
-             values ('harbour', 'tenant', 'ann', ?3, iif(?3 = 'cloudify_event', ?4, null),
-                 iif(?3 = 'cloudify_log', ?4, null), ?5, ?1, ?1, ?2, 'crane', 'x.create',
-                 'motor', 'motor_abc123')",
-            params![
-                format!("2026-01-01T00:00:{second}.000Z"),
-                execution,
-                kind,
-                detail,
-                message
-            ],
-        )
+        let mut row = NewEvent::event(detail, message.into());
+        row.timestamp =
+            Timestamp::parse("row", &format!("2026-01-01T00:00:{second}.000Z")).unwrap();
+        row.reported_timestamp = row.timestamp;
+        row.operation = Some("x.create".into());
+        row.node_instance_id = Some("motor_abc123".into());
+        if kind == "cloudify_log" {
+            row.is_log = true;
+            row.level = row.event_type.take();
+        }
+        report(&db, execution, &[row]).await;
+    }
+    db.execute("update events set node_name = 'motor'", &[])
         .await
         .unwrap();
-    }
     db
+}
+
+async fn report(db: &NativeDb, execution: &str, rows: &[NewEvent]) {
+    let system = Scope::engine();
+    let execution = crate::executions::find(db, &system, execution)
+        .await
+        .unwrap();
+    db.transaction(async |tx| insert(tx, &execution, rows).await)
+        .await
+        .unwrap();
 }
 
 fn parse(text: &str) -> Result<EventQuery> {
@@ -179,38 +206,32 @@ fn rows_of_other_tenants_are_seen_only_when_they_are_global() {
         let db = events().await;
         let (ann, bob) = (scope("ann", "harbour"), scope("bob", "harbour"));
         let stranger = scope("quentin", "quay");
-        for text in ["", "execution_id=e1"] {
+        let wanted = ["", "execution_id=e1", "execution_id=e1&_sort=-timestamp"];
+        for text in wanted {
             assert!(
                 storage_ids(&db, &stranger, text).await.0.is_empty(),
                 "{text}"
             );
         }
-        db.execute(
-            "update events set visibility = 'global' where storage_id = 3",
-            &[],
-        )
-        .await
-        .unwrap();
-        db.execute(
-            "update events set visibility = 'private' where storage_id = 4",
-            &[],
-        )
-        .await
-        .unwrap();
-        for text in ["", "execution_id=e1", "execution_id=e1&_sort=-timestamp"] {
-            assert_eq!(
-                storage_ids(&db, &stranger, text).await,
-                (vec![3], 1),
-                "{text}"
-            );
+        for (execution, visibility) in [("e1", "global"), ("e2", "private")] {
+            let sql = "update executions set visibility = ?2 where id = ?1";
+            db.execute(sql, params![execution, visibility])
+                .await
+                .unwrap();
         }
-        assert_eq!(storage_ids(&db, &ann, "").await.0, [1, 3, 4, 6]);
-        assert_eq!(storage_ids(&db, &bob, "").await.0, [1, 3, 6]);
+        for text in wanted {
+            let (mut ids, total) = storage_ids(&db, &stranger, text).await;
+            ids.sort();
+            assert_eq!((ids, total), (vec![1, 3, 4], 3), "{text}");
+        }
+        assert_eq!(storage_ids(&db, &ann, "").await, (vec![1, 3, 4, 6], 4));
+        assert_eq!(storage_ids(&db, &bob, "").await, (vec![1, 3, 4], 3));
+        assert_eq!(crate::counts::audit(&db).await.unwrap(), []);
         assert_eq!(forget(&db, &stranger, "").await, 0);
-        assert_eq!(forget(&db, &bob, "execution_id=e1").await, 2);
+        assert_eq!(forget(&db, &bob, "execution_id=e1").await, 3);
         assert_eq!(
             storage_ids(&db, &ann, "include_logs=true").await.0,
-            [2, 4, 5, 6]
+            [2, 5, 6]
         );
     });
 }
@@ -251,30 +272,152 @@ fn a_page_walks_one_index_and_sorts_nothing() {
     pollster::block_on(async {
         let db = events().await;
         let ann = scope("ann", "harbour");
-        for (text, index) in [
-            ("", "events_by_tenant"),
-            ("_sort=-timestamp&include_logs=true", "events_by_tenant"),
-            ("_range=timestamp,2026-01-01,", "events_by_tenant"),
-            ("execution_id=e1", "events_by_execution"),
-            ("execution_id=e1&_sort=-timestamp", "events_by_execution"),
+        for (text, index, sorts) in [
+            ("", "events_by_list", false),
+            (
+                "_sort=-timestamp&include_logs=true",
+                "events_by_list",
+                false,
+            ),
+            ("_range=timestamp,2026-01-01,", "events_by_list", false),
+            ("execution_id=e1", "events_by_execution", false),
+            (
+                "execution_id=e1&_sort=-timestamp",
+                "events_by_execution",
+                false,
+            ),
+            ("node_instance_id=motor_abc123", "events_by_instance", false),
+            // Of several executions, and those of a deployment are several, what was found is sorted.
+            (
+                "execution_id=e1&execution_id=e2",
+                "events_by_execution",
+                true,
+            ),
             (
                 "deployment_id=crane&include_logs=true",
-                "events_by_deployment",
+                "events_by_execution",
+                true,
             ),
-            ("node_instance_id=motor_abc123", "events_by_instance"),
         ] {
             let statement = page_statement(&ann, &parse(text).unwrap());
             let plan = db
                 .plan(&statement.sql, &statement.parameters)
                 .await
-                .unwrap()
-                .join("\n");
-            assert!(plan.contains(index), "{text}: {plan}");
-            assert!(!plan.contains("TEMP B-TREE"), "{text}: {plan}");
-            for line in plan.lines().filter(|line| line.starts_with("SCAN t")) {
-                assert!(line.contains("events_global"), "{text}: {plan}");
+                .unwrap();
+            let has = |words: &str| plan.iter().any(|line| line.contains(words));
+            assert!(has(index), "{text}: {plan:#?}");
+            assert_eq!(has("TEMP B-TREE"), sorts, "{text}: {plan:#?}");
+            for table in ["e", "x", "executions", "deployments", "tenants"] {
+                assert!(!has(&format!("SCAN {table} ")), "{text}: {plan:#?}");
             }
         }
+    });
+}
+
+#[test]
+fn times_are_shown_to_the_millisecond_in_all_years() {
+    pollster::block_on(async {
+        let db = events().await;
+        let mut texts: Vec<String> = [
+            "0000-01-01T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "2024-02-29T23:59:59.001Z",
+            "9999-12-31T23:59:59.999Z",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        texts.extend((0..1000).map(|number| {
+            Timestamp::from_millis(1_700_000_000_000 + number * 7_919_033).to_string()
+        }));
+        let rows: Vec<NewEvent> = texts
+            .iter()
+            .map(|text| {
+                let mut row = NewEvent::event("task_started", String::new());
+                row.reported_timestamp = Timestamp::parse("row", text).unwrap();
+                row
+            })
+            .collect();
+        db.execute("delete from events", &[]).await.unwrap();
+        report(&db, "e1", &rows).await;
+        let answer = answer(&db, &scope("ann", "harbour"), "_sort=_storage_id").await;
+        for (item, text) in answer["items"].as_array().unwrap().iter().zip(&texts) {
+            assert_eq!(item["reported_timestamp"], **text);
+        }
+        assert_eq!(
+            answer["items"][0]["timestamp"],
+            rows[0].timestamp.to_string()
+        );
+    });
+}
+
+#[test]
+fn events_of_an_older_schema_show_the_same_afterwards() {
+    pollster::block_on(async {
+        let db = NativeDb::in_memory();
+        crate::migrations::apply_before(&db, "events")
+            .await
+            .unwrap();
+        let tenants = "insert into tenants (name, created_at) values ('harbour', ''), ('quay', '')";
+        for sql in std::iter::once(tenants).chain(BEFORE) {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        for sql in [
+            "update executions set visibility = 'private' where id = 'e2'",
+            "insert into events (tenant_name, visibility, created_by, type, event_type, level, message,
+                 timestamp, reported_timestamp, execution_id, blueprint_id, deployment_key,
+                 deployment_id, workflow_id, operation, node_name, node_instance_id, error_causes)
+             select x.tenant_name, x.visibility, x.created_by, k.value, iif(k.key, null, 'task_failed'),
+                 iif(k.key, 'info', null), 'It failed', '2026-01-01T00:00:01.001Z',
+                 '2026-01-01T00:00:00.99' || k.key || 'Z', x.id, x.blueprint_id, x.deployment_key,
+                 x.deployment_id, x.workflow_id, 'x.create', 'motor', 'motor_abc123', '[{\"type\":\"E\"}]'
+             from executions x, json_each('[\"cloudify_event\", \"cloudify_log\"]') k",
+            "insert into events (tenant_name, visibility, created_by, type, timestamp,
+                 reported_timestamp, execution_id)
+             values ('harbour', 'tenant', 'ann', 'cloudify_event', '', '', 'gone')",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        let columns = [
+            "type",
+            "event_type",
+            "level",
+            "message",
+            "timestamp",
+            "reported_timestamp",
+            "blueprint_id",
+            "deployment_id",
+            "execution_id",
+            "workflow_id",
+            "operation",
+            "node_name",
+            "node_instance_id",
+        ];
+        let object: Vec<String> = columns.iter().map(|c| format!("'{c}', {c}")).collect();
+        let sql = format!(
+            "select json_object({}, 'error_causes', json(error_causes)) from events
+             where execution_id <> 'gone' order by storage_id",
+            object.join(", ")
+        );
+        let before: Vec<serde_json::Value> = db.json_rows(&sql, &[]).await.unwrap();
+        crate::migrations::apply(&db).await.unwrap();
+        let after = answer(&db, &scope("ann", "harbour"), "include_logs=true").await;
+        assert_eq!(before.len(), 4);
+        assert_eq!(after["metadata"]["pagination"]["total"], 4);
+        for (before, after) in before.iter().zip(after["items"].as_array().unwrap()) {
+            for (name, value) in before.as_object().unwrap() {
+                let left_out = match after["type"].as_str() {
+                    Some("cloudify_log") => "event_type",
+                    _ => "level",
+                };
+                assert!(after[name] == *value || name == left_out, "{name}: {after}");
+            }
+        }
+        assert_eq!(crate::counts::audit(&db).await.unwrap(), []);
+        assert_eq!(storage_ids(&db, &scope("bob", "harbour"), "").await.1, 1);
+        let row = NewEvent::event("task_started", String::new());
+        report(&db, "e1", &[row]).await;
+        let newest = storage_ids(&db, &scope("ann", "harbour"), "_sort=-_storage_id").await;
+        assert_eq!(newest.0[0], 6, "no number is given twice");
     });
 }
 
@@ -282,13 +425,12 @@ fn a_page_walks_one_index_and_sorts_nothing() {
 fn what_is_reported_belongs_to_its_execution() {
     pollster::block_on(async {
         let db = database().await;
-        let execution = crate::executions::Execution {
+        let mut execution = crate::executions::Execution {
             id: "e9".into(),
             tenant_name: "harbour".into(),
             created_by: "ann".into(),
             visibility: windlass_core::Visibility::Private,
             workflow_id: "install".into(),
-            deployment_id: Some("crane".into()),
             blueprint_id: Some("cranes".into()),
             ..Default::default()
         };
@@ -296,10 +438,13 @@ fn what_is_reported_belongs_to_its_execution() {
         event.error_causes = serde_json::json!([{ "type": "E", "message": "m" }]);
         event.node_instance_id = Some("motor_abc123".into());
         let mut log = NewEvent::event("", "a\nb".into());
-        (log.kind, log.event_type, log.level) = ("cloudify_log", None, Some("info".into()));
-        db.transaction(async |tx| insert(tx, &execution, &[event, log]).await)
-            .await
-            .unwrap();
+        (log.is_log, log.event_type, log.level) = (true, None, Some("info".into()));
+        db.transaction(async |tx| {
+            execution.key = crate::executions::insert(tx, &execution).await?;
+            insert(tx, &execution, &[event, log]).await
+        })
+        .await
+        .unwrap();
         let answer = answer(&db, &scope("ann", "harbour"), "include_logs=true").await;
         let (event, log) = (&answer["items"][0], &answer["items"][1]);
         assert_eq!(event["message"], "It \"failed\"");

@@ -5,9 +5,9 @@
 //! `insert or replace` deletes a row without its triggers, so no counted table may be written with it.
 
 use serde::Deserialize;
-use windlass_core::Result;
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::Counts;
+use windlass_core::{Result, params};
 
 /// Blueprints; lists leave hidden ones out.
 pub static BLUEPRINTS: Counts = Counts::of_tenant("blueprints", "blueprints", &["is_hidden"]);
@@ -102,34 +102,73 @@ pub struct Difference {
     pub counted: i64,
 }
 
-/// Counts every table and answers where the kept numbers differ. Takes time in proportion to the
-/// tables: for operators and tests.
-pub async fn audit(db: &impl Db) -> Result<Vec<Difference>> {
-    let mut differences = Vec::new();
-    for counts in ALL {
-        let sql = format!(
-            "select json_object('counts', counts, 'of',
-                 json_array(tenant_name, first, second, visibility, created_by),
-                 'kept', sum(kept), 'counted', sum(counted)) from (
-                 select counts, tenant_name, first, second, visibility, created_by,
-                     rows as kept, 0 as counted from row_counts where counts = '{}'
-                 union all
-                 select counts, tenant_name, first, second, visibility, created_by, 0, rows from ({}))
-             group by counts, tenant_name, first, second, visibility, created_by
-             having sum(kept) <> sum(counted)",
-            counts.name,
-            counts.truth()
-        );
-        differences.extend(db.json_rows::<Difference>(&sql, &[]).await?);
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of: Vec<String> = self.of.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "numbers of `{}`, {}: {} are kept, {} are there",
+            self.counts,
+            of.join(" "),
+            self.kept,
+            self.counted
+        )
     }
-    Ok(differences)
+}
+
+/// Counts every table and answers where the kept numbers differ. Takes time in proportion to the
+/// tables: for tests; operators have [`crate::inspection`].
+pub async fn audit(db: &impl Db) -> Result<Vec<Difference>> {
+    let mut all = Vec::new();
+    for counts in ALL {
+        all.extend(differences(db, counts, None).await?);
+    }
+    Ok(all)
+}
+
+/// Counts the rows of a table, of one tenant or all, and answers where the kept numbers differ.
+pub async fn differences(
+    db: &impl Db,
+    counts: &Counts,
+    tenant: Option<&str>,
+) -> Result<Vec<Difference>> {
+    let (kept, counted) = match tenant {
+        Some(_) => ("tenant_name = ?2", "t.tenant_name = ?2"),
+        None => ("?2 is null", "?2 is null"),
+    };
+    let sql = format!(
+        "select json_object('counts', counts, 'of',
+             json_array(tenant_name, first, second, visibility, created_by),
+             'kept', sum(kept), 'counted', sum(counted)) from (
+             select counts, tenant_name, first, second, visibility, created_by,
+                 rows as kept, 0 as counted from row_counts where counts = ?1 and {kept}
+             union all
+             select counts, tenant_name, first, second, visibility, created_by, 0, rows from ({}))
+         group by counts, tenant_name, first, second, visibility, created_by
+         having sum(kept) <> sum(counted)",
+        counts.truth(counted)
+    );
+    db.json_rows(&sql, params![counts.name, tenant]).await
+}
+
+/// Makes a kept number right. It is moved by what it is off, which is the same whatever rows came and
+/// went since it was compared.
+pub async fn mend(db: &impl Db, difference: &Difference) -> Result<()> {
+    let of = serde_json::Value::from(difference.of.as_slice());
+    let off = difference.counted - difference.kept;
+    db.execute(
+        "insert into row_counts select ?1, ?2 ->> 0, ?2 ->> 1, ?2 ->> 2, ?2 ->> 3, ?2 ->> 4, ?3
+         where true on conflict do update set rows = rows + excluded.rows",
+        params![&difference.counts, &of, off],
+    )
+    .await
 }
 
 /// Makes the numbers what counting answers.
 pub async fn rebuild(tx: &impl Tx) -> Result<()> {
     tx.execute("delete from row_counts", &[]).await?;
     for counts in ALL {
-        let sql = format!("insert into row_counts {}", counts.truth());
+        let sql = format!("insert into row_counts {}", counts.truth("1"));
         tx.execute(&sql, &[]).await?;
     }
     Ok(())

@@ -11,6 +11,7 @@ pub mod counts;
 pub mod deployments;
 pub mod events;
 pub mod executions;
+pub mod inspection;
 pub mod labels;
 pub mod migrations;
 pub mod node_instances;

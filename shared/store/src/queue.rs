@@ -35,13 +35,29 @@ fn as_millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_i64(time.millis())
 }
 
+/// Where to look for what a row is about: a table with the condition that its subject has to meet.
+/// None for a subject that says more than a key.
+pub(crate) const fn subject_of(work: Work) -> Option<&'static str> {
+    Some(match work {
+        Work::Execution => "executions where id",
+        Work::Operation | Work::OperationTimeout => "operations where id",
+        Work::BlueprintUpload => "blueprints where key",
+        Work::StatusMaintenance | Work::StatusNotification => "status_incidents where id",
+        Work::StatusDelivery => "status_deliveries where id",
+        Work::StatusConfirmation | Work::StatusSubscriptionExpiry => {
+            "status_subscriptions where id"
+        }
+        Work::StatusRun => return None,
+    })
+}
+
 /// The tenant whose work it is, as SQL: that of what the row is about. Empty for what belongs to the
 /// whole application, such as everything about its status page.
 fn tenant_of(work: Work, subject: &str) -> String {
     let table = match work {
-        Work::Execution => "executions where id",
-        Work::Operation | Work::OperationTimeout => "operations where id",
-        Work::BlueprintUpload => "blueprints where key",
+        Work::Execution | Work::Operation | Work::OperationTimeout | Work::BlueprintUpload => {
+            subject_of(work)
+        }
         Work::StatusMaintenance
         | Work::StatusNotification
         | Work::StatusDelivery
@@ -49,7 +65,9 @@ fn tenant_of(work: Work, subject: &str) -> String {
         | Work::StatusSubscriptionExpiry
         | Work::StatusRun => return "''".into(),
     };
-    format!("coalesce((select tenant_name from {table} = {subject}), '')")
+    table.map_or("''".into(), |table| {
+        format!("coalesce((select tenant_name from {table} = {subject}), '')")
+    })
 }
 
 /// Makes work due at `not_before`. One of the same kind and subject becomes due at the earlier of

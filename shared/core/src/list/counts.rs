@@ -134,14 +134,15 @@ impl Counts {
         triggers
     }
 
-    /// The rows that `row_counts` should have: its columns, from the counted table.
-    pub fn truth(&self) -> String {
+    /// The rows that `row_counts` should have: its columns, from the rows of the counted table, called `t`,
+    /// that a condition leaves.
+    pub fn truth(&self, condition: &str) -> String {
         let Self { name, table, .. } = self;
         let [tenant, first, second, visibility, creator] = self.key("t");
         format!(
             "select '{name}' as counts, {tenant} as tenant_name, {first} as first, {second} as second, \
              {visibility} as visibility, {creator} as created_by, count(*) as rows \
-             from {table} t group by 1, 2, 3, 4, 5, 6"
+             from {table} t where {condition} group by 1, 2, 3, 4, 5, 6"
         )
     }
 }

@@ -4,6 +4,7 @@
 //! any platform's cron over the public URL. Several ticks at the same time are fine. The answer
 //! says how many rows were worked on and when the next one is due.
 mod chores;
+mod inspection;
 mod platform;
 mod tick;
 mod uploads;
@@ -15,5 +16,6 @@ windlass_core::component! {
     base: "/internal",
     routes: {
         POST "/tick" => tick::run;
+        POST "/audit-store" => inspection::inspect;
     }
 }

@@ -132,7 +132,7 @@ impl Listing {
                 demand_short(name, text)?;
                 conditions.push(format!("{sql} like {{}} escape '\\'"));
                 values.push(Value::Text(like_pattern(text)));
-                groups.push(trigrams(text).map(|group| format!("({group})")));
+                groups.push(trigrams(text));
             }
         }
         if conditions.is_empty() {
@@ -140,11 +140,11 @@ impl Listing {
         }
         let condition = conditions.join(" or ");
         let index = self.search.and_then(|search| search.index);
-        let groups: Option<Vec<String>> = groups.into_iter().collect();
-        if let (Some(index), Some(groups)) = (index, groups) {
+        let texts: Option<Vec<_>> = groups.into_iter().collect();
+        if let (Some(index), Some(texts)) = (index, texts) {
             query.search = Some(IndexedSearch {
                 index,
-                trigrams: groups.join(" OR "),
+                texts,
                 condition: (condition.clone(), values.clone()),
             });
         }

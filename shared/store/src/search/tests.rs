@@ -90,6 +90,33 @@ fn a_search_finds_the_same_with_its_index_and_without() {
 }
 
 #[test]
+fn a_large_table_is_asked_for_what_is_rare_and_finds_the_same() {
+    pollster::block_on(async {
+        let db = harbour().await;
+        deployments(&db, 1, 21_000).await;
+        for text in SEARCHES {
+            found(&db, text).await;
+        }
+        for (text, total) in [
+            ("_search=north-20777", 1),
+            ("_search=rth-2077", 11),
+            // Rare in the sample, frequent in fact: the others are asked too.
+            ("_search=north-1999", 11),
+            // More than are worth looking up.
+            ("_search=th-1", 11_111),
+        ] {
+            assert_eq!(found(&db, text).await.total, total, "{text}");
+        }
+        let narrow = query("_search=north-20777")
+            .narrowed(&db, &DEPLOYMENT)
+            .await;
+        let key = "select json_group_array(key) from deployments where id = 'north-20777'";
+        let key = db.first(key, &[]).await.unwrap().unwrap();
+        assert_eq!(narrow.unwrap().among, key.0.into_iter().next());
+    });
+}
+
+#[test]
 fn the_index_follows_renaming_deletion_and_keys_that_are_used_again() {
     pollster::block_on(async {
         let db = harbour().await;

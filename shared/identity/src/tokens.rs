@@ -55,7 +55,7 @@ pub static TOKENS: Resource = Resource {
     ],
     search: None,
     of_tenant: false,
-    counts: &[&counts::TOKENS],
+    counts: &[&counts::ALL_TOKENS, &counts::TOKENS],
 };
 
 /// Which tokens a caller may see and delete, as a condition with two values.

@@ -295,6 +295,29 @@ fn lookups_of_tokens_follow_indexes() {
 }
 
 #[test]
+fn the_total_of_everybodys_tokens_is_one_number() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let ann = scope(7, "ann", "default");
+        for _ in 0..3 {
+            make(&db, &ann, NewToken::default()).await.unwrap();
+        }
+        for (of_user, numbers, total) in [(None, "all_tokens", 3), (Some(8_i64), "tokens", 0)] {
+            let mut query = ListQuery::everything();
+            query.and("t.is_implicit = 0", []);
+            if let Some(user) = of_user {
+                query.and("t.user_id = {}", [user.into()]);
+            }
+            let statement = TOKENS.page_statement(&ann, &query);
+            let reads = format!("from row_counts where counts = '{numbers}'");
+            assert!(statement.sql.contains(&reads), "{}", statement.sql);
+            let page = TOKENS.page(&db, &ann, &query).await.unwrap();
+            assert_eq!(page.total, total);
+        }
+    });
+}
+
+#[test]
 fn a_signed_token_names_its_user_and_ends_with_its_row() {
     pollster::block_on(async {
         let db = fresh().await;

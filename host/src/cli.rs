@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::accounts;
+use crate::{accounts, store};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -26,6 +26,9 @@ enum Command {
     ResetPassword(Account),
     /// Forgets a user's failed logins, so that the right password counts again, from everywhere.
     Unlock(Account),
+    /// Looks for what is wrong in the databases and prints it; fails when something is left. Works
+    /// whether the application is running or not.
+    AuditStore(AuditStore),
     /// Reads a component from standard input and writes its machine code to standard output.
     #[command(hide = true)]
     Compile(Compile),
@@ -36,6 +39,23 @@ struct Account {
     /// The user's name.
     username: String,
 
+    #[command(flatten)]
+    of: Application,
+}
+
+#[derive(Args)]
+struct AuditStore {
+    /// Also mends what can be mended: numbers that are off, and what was left behind.
+    #[arg(long)]
+    repair: bool,
+
+    #[command(flatten)]
+    of: Application,
+}
+
+/// Which application a command is about.
+#[derive(Args)]
+struct Application {
     /// The application: spin.toml, or the folder it is in.
     #[arg(
         short = 'f',
@@ -54,7 +74,7 @@ struct Account {
     cache_dir: Option<PathBuf>,
 }
 
-impl Account {
+impl Application {
     fn options(&self) -> HostOptions {
         let mut options = HostOptions::new(manifest(&self.from));
         if let Some(state_dir) = &self.state_dir {
@@ -65,15 +85,17 @@ impl Account {
         }
         options
     }
+}
 
+impl Account {
     fn reset_password(&self) -> Result<()> {
-        let password = accounts::reset_password(self.options(), &self.username)?;
+        let password = accounts::reset_password(self.of.options(), &self.username)?;
         println!("The new password of `{}`: {password}", self.username);
         Ok(())
     }
 
     fn unlock(&self) -> Result<()> {
-        accounts::unlock(self.options(), &self.username)?;
+        accounts::unlock(self.of.options(), &self.username)?;
         println!("`{}` is unlocked", self.username);
         Ok(())
     }
@@ -189,6 +211,7 @@ impl Cli {
             Command::Up(up) => up.run(),
             Command::ResetPassword(account) => account.reset_password(),
             Command::Unlock(account) => account.unlock(),
+            Command::AuditStore(audit) => store::audit(audit.of.options(), audit.repair),
             Command::Compile(Compile { max_memory }) => windlass_host::compile(max_memory),
         }
     }

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod cli;
+mod private;
+mod store;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -148,6 +148,14 @@ impl Windlass {
 
     /// What a command of the host for whoever runs the application prints, on its state folder.
     pub fn host_command(&self, arguments: &[&str]) -> String {
+        let answer = self.try_host_command(arguments);
+        let problem = String::from_utf8_lossy(&answer.stderr);
+        assert!(answer.status.success(), "{arguments:?}: {problem}");
+        String::from_utf8(answer.stdout).expect("it prints text")
+    }
+
+    /// The same for a command that may fail.
+    pub fn try_host_command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(host());
         command
             .args(arguments)
@@ -155,10 +163,7 @@ impl Windlass {
             .arg(manifest())
             .arg("--state-dir")
             .arg(&self.folder.0);
-        let answer = command.output().expect("the host can be run");
-        let problem = String::from_utf8_lossy(&answer.stderr);
-        assert!(answer.status.success(), "{arguments:?}: {problem}");
-        String::from_utf8(answer.stdout).expect("it prints text")
+        command.output().expect("the host can be run")
     }
 
     /// The key-value store's own database, to see what is left in it.

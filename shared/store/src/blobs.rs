@@ -52,6 +52,12 @@ impl LooseBlobs {
     }
 }
 
+/// How many blobs no row names: those being written and those to be removed.
+pub async fn count_loose(db: &impl Db) -> Result<i64> {
+    let row = db.first("select count(*) from loose_blobs", &[]).await?;
+    row.map_or(Ok(0), |row| row.integer(0))
+}
+
 /// Does work that writes blobs. Those that no row names afterwards are removed, however the work ended: what is to stay was given to a row with [`keep`].
 ///
 /// There is no other way to clean up: a value that is dropped cannot wait for the database. Work
@@ -206,8 +212,7 @@ mod tests {
     }
 
     async fn loose(db: &NativeDb) -> i64 {
-        let row = db.first("select count(*) from loose_blobs", &[]).await;
-        row.unwrap().unwrap().integer(0).unwrap()
+        count_loose(db).await.unwrap()
     }
 
     async fn exists(blob: &Blob) -> bool {

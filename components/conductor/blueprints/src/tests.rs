@@ -128,9 +128,7 @@ impl Application {
 
     /// How many blobs belong to no row.
     async fn loose_blobs(&self) -> i64 {
-        let sql = "select count(*) from loose_blobs";
-        let row = self.db.first(sql, &[]).await.unwrap().unwrap();
-        row.integer(0).unwrap()
+        windlass_store::blobs::count_loose(&self.db).await.unwrap()
     }
 
     /// The JSON of an answer that has this status.

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use windlass_core::db::NativeDb;
     use windlass_core::params;
-    use windlass_store::blobs::ORPHAN_AGE_MILLIS;
+    use windlass_store::blobs::{self, ORPHAN_AGE_MILLIS};
 
     #[test]
     fn a_chore_is_done_first_and_then_now_and_then() {
@@ -92,11 +92,7 @@ mod tests {
                 let sql = "insert into loose_blobs (id, chunks, touched_at) values (?1, 1, ?2)";
                 db.execute(sql, params![id, old]).await.unwrap();
             };
-            let count = async || {
-                let sql = "select count(*) from loose_blobs";
-                let row = db.first(sql, &[]).await.unwrap().unwrap();
-                row.integer(0).unwrap()
-            };
+            let count = async || blobs::count_loose(&db).await.unwrap();
             left("one").await;
             run(&db, now).await;
             assert_eq!(count().await, 0);

@@ -1,7 +1,5 @@
-//! JSON bodies as clients send them: a key whose value is null is one that was not given.
-//!
-//! Old clients send every key they know. Where an endpoint can take a value away, [`Body::given`]
-//! tells a null from a key that is not there.
+//! JSON bodies as clients send them: a key whose value is null is one that was not given, because old
+//! clients send every key they know.
 
 use crate::context::Context;
 use crate::db::Db;
@@ -15,8 +13,6 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default)]
 pub struct Body {
     values: Map<String, Value>,
-    /// The keys whose value is null.
-    nulls: Vec<String>,
 }
 
 /// What an update says about one value.
@@ -116,21 +112,6 @@ impl Body {
         self.values.get(name)
     }
 
-    /// A value of an update: `body.given("description", Body::text)`.
-    ///
-    /// # Errors
-    /// What reading it refuses.
-    pub fn given<'a, T>(
-        &'a self,
-        name: &str,
-        read: impl FnOnce(&'a Self, &str) -> Result<Option<T>>,
-    ) -> Result<Given<T>> {
-        if self.nulls.iter().any(|null| null == name) {
-            return Ok(Given::Null);
-        }
-        read(self, name).map(Given::from)
-    }
-
     /// A text.
     pub fn text(&self, name: &str) -> Result<Option<&str>> {
         match self.get(name) {
@@ -228,14 +209,10 @@ impl Body {
 
 impl From<Map<String, Value>> for Body {
     fn from(object: Map<String, Value>) -> Self {
-        let mut body = Self::default();
-        for (name, value) in object {
-            match value {
-                Value::Null => body.nulls.push(name),
-                value => drop(body.values.insert(name, value)),
-            }
+        let given = object.into_iter().filter(|(_, value)| !value.is_null());
+        Self {
+            values: given.collect(),
         }
-        body
     }
 }
 
@@ -267,24 +244,20 @@ mod tests {
     }
 
     #[test]
-    fn an_update_tells_absent_null_and_value_apart() {
-        let body = body();
-        for (name, want, after) in [
-            ("nowhere", Given::Absent, Some("before")),
-            ("null", Given::Null, None),
-            ("text", Given::Value("a"), Some("a")),
-            ("empty", Given::Value(""), Some("")),
+    fn an_update_leaves_a_value_takes_it_away_or_replaces_it() {
+        for (given, after) in [
+            (Given::from(None), Some("before")),
+            (Given::Null, None),
+            (Given::from(Some("a")), Some("a")),
+            (Given::from(Some("")), Some("")),
         ] {
-            let given = body.given(name, Body::text).unwrap();
-            assert_eq!(given, want, "{name}");
-            assert_eq!(given.is_change(), name != "nowhere", "{name}");
-            assert_eq!(given.over(Some("before")), after, "{name}");
+            let is_change = given != Given::Absent;
+            assert_eq!(given.is_change(), is_change, "{given:?}");
+            assert_eq!(given.over(Some("before")), after, "{given:?}");
             let filled = given.read(|text| Ok(Some(text).filter(|text| !text.is_empty())));
-            let gone = name == "null" || name == "empty";
-            assert_eq!(filled.unwrap() == Given::Null, gone, "{name}");
+            let is_gone = after.is_none_or(str::is_empty);
+            assert_eq!(filled.unwrap() == Given::Null, is_gone, "{given:?}");
         }
-        assert!(body.given("number", Body::text).is_err());
-        assert_eq!(Given::from(None::<bool>), Given::Absent);
     }
 
     #[test]

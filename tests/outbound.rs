@@ -2,24 +2,13 @@
 
 use windlass_tests::{Options, Recorder, Windlass, json};
 
-const LAMP: &str = "
-tosca_definitions_version: cloudify_dsl_1_4
-imports:
-  - cloudify/types/types.yaml
-inputs:
-  url:
-    type: string
-node_templates:
-  lamp:
-    type: cloudify.nodes.Root
-    interfaces:
-      cloudify.interfaces.lifecycle:
-        create:
-          implementation: windlass-http.create
-          max_retries: 0
-          inputs:
-            method: POST
-            url: { get_input: url }
+const CREATE: &str = "
+create:
+  implementation: windlass-http.create
+  max_retries: 0
+  inputs:
+    method: POST
+    url: { get_input: url }
 ";
 
 /// A Windlass for which a name of the internet leads to this machine.
@@ -48,15 +37,10 @@ fn a_name_that_leads_to_this_machine_is_not_called() {
         reply.text()
     );
 
-    admin
-        .upload("lamp", "lamp.yaml", &[("lamp.yaml", LAMP)])
-        .expect(201);
-    let body = json!({ "blueprint_id": "lamp", "inputs": { "url": url } });
-    admin.put("/deployments/lamp", body).expect(201);
+    admin.deploy_lamp(CREATE, &url);
     let execution = admin.execute("lamp", "install");
     windlass.run_pending_work();
-    let path = format!("/executions/{}", execution["id"].as_str().expect("an id"));
-    let execution = admin.get(&path).expect(200);
+    let execution = admin.execution(&execution);
     assert_eq!(execution["status"], "failed", "{execution}");
 
     let subscription = json!({ "kind": "webhook", "url": format!("{url}/hook") });
@@ -75,11 +59,7 @@ fn what_the_operator_allowed_is_called_with_the_length_of_its_body() {
     let recorder = Recorder::start();
     let windlass = misled(&[("outbound_allow_private", "true")]);
     let (admin, url) = (windlass.admin(), named(&recorder));
-    admin
-        .upload("lamp", "lamp.yaml", &[("lamp.yaml", LAMP)])
-        .expect(201);
-    let body = json!({ "blueprint_id": "lamp", "inputs": { "url": url } });
-    admin.put("/deployments/lamp", body).expect(201);
+    admin.deploy_lamp(CREATE, &url);
     admin.execute("lamp", "install");
     windlass.run_pending_work();
     let [request] = &recorder.requests()[..] else {

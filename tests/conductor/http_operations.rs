@@ -3,34 +3,23 @@
 use crate::samples::column;
 use windlass_tests::{Options, Recorder, Value, Windlass, json};
 
-/// A node whose operations go to a recording server.
-fn blueprint(create: &str) -> String {
+/// Operations that go to a recording server; the lines of `more` belong to `create`.
+fn operations(more: &str) -> String {
     format!(
         "
-tosca_definitions_version: cloudify_dsl_1_4
-imports:
-  - cloudify/types/types.yaml
-inputs:
-  url:
-    type: string
-node_templates:
-  lamp:
-    type: cloudify.nodes.Root
-    interfaces:
-      cloudify.interfaces.lifecycle:
-        create:
-          implementation: windlass-http.create
-          inputs:
-            method: POST
-            url: {{ concat: [{{ get_input: url }}, /lamps] }}
-            body: {{ colour: red }}
-            runtime_properties: {{ lamp: lamp.id }}
-          {create}
-        start:
-          implementation: windlass-http.start
-          inputs:
-            method: PUT
-            url: {{ concat: [{{ get_input: url }}, /lamps/, {{ get_attribute: [SELF, lamp] }}] }}
+create:
+  implementation: windlass-http.create
+  inputs:
+    method: POST
+    url: {{ concat: [{{ get_input: url }}, /lamps] }}
+    body: {{ colour: red }}
+    runtime_properties: {{ lamp: lamp.id }}
+  {more}
+start:
+  implementation: windlass-http.start
+  inputs:
+    method: PUT
+    url: {{ concat: [{{ get_input: url }}, /lamps/, {{ get_attribute: [SELF, lamp] }}] }}
 "
     )
 }
@@ -38,19 +27,10 @@ node_templates:
 /// Installs the lamp on a Windlass that may reach this machine; the execution at its end.
 fn install(windlass: &Windlass, recorder: &Recorder, create: &str) -> Value {
     let admin = windlass.admin();
-    admin
-        .upload("lamp", "lamp.yaml", &[("lamp.yaml", &blueprint(create))])
-        .expect(201);
-    let body = json!({ "blueprint_id": "lamp", "inputs": { "url": recorder.url() } });
-    admin.put("/deployments/lamp", body).expect(201);
+    admin.deploy_lamp(&operations(create), &recorder.url());
     let execution = admin.execute("lamp", "install");
     windlass.run_pending_work();
-    admin
-        .get(&format!(
-            "/executions/{}",
-            execution["id"].as_str().expect("an id")
-        ))
-        .expect(200)
+    admin.execution(&execution)
 }
 
 fn with_private() -> Windlass {
@@ -122,11 +102,8 @@ fn an_operation_is_tried_again_with_the_same_key() {
         )
     });
     let windlass = with_private();
-    let execution = install(
-        &windlass,
-        &recorder,
-        "max_retries: 3\n          retry_interval: 0",
-    );
+    let tries = "max_retries: 3\n  retry_interval: 0";
+    let execution = install(&windlass, &recorder, tries);
     assert_eq!(execution["status"], "terminated", "{execution}");
     let requests = recorder.requests();
     assert_eq!(requests.len(), 4);
@@ -171,12 +148,8 @@ fn a_server_that_cannot_be_asked_is_named_with_the_reason() {
     drop(listener);
     let windlass = with_private();
     let admin = windlass.admin();
-    let lamp = blueprint("max_retries: 0");
-    admin
-        .upload("lamp", "lamp.yaml", &[("lamp.yaml", &lamp)])
-        .expect(201);
-    let body = json!({ "blueprint_id": "lamp", "inputs": { "url": format!("http://{address}") } });
-    admin.put("/deployments/lamp", body).expect(201);
+    let url = format!("http://{address}");
+    admin.deploy_lamp(&operations("max_retries: 0"), &url);
     admin.execute("lamp", "install");
     windlass.run_pending_work();
     let failures = admin.get("/events?event_type=task_failed").expect(200);

@@ -18,6 +18,7 @@ mod caller;
 mod dashboard;
 mod endpoints;
 mod http;
+mod lamp;
 mod monitors;
 mod people;
 mod recorder;

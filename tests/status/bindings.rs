@@ -6,24 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use windlass_tests::{Recorder, Value, Windlass, json};
 
-const LAMP: &str = "
-tosca_definitions_version: cloudify_dsl_1_4
-imports:
-  - cloudify/types/types.yaml
-inputs:
-  url:
-    type: string
-node_templates:
-  lamp:
-    type: cloudify.nodes.Root
-    interfaces:
-      cloudify.interfaces.lifecycle:
-        start:
-          implementation: windlass-http.start
-          inputs:
-            method: PUT
-            url: { get_input: url }
-          max_retries: 0
+const START: &str = "
+start:
+  implementation: windlass-http.start
+  inputs:
+    method: PUT
+    url: { get_input: url }
+  max_retries: 0
 ";
 
 /// A deployment `lamp` whose installs fail as long as the switch is off.
@@ -34,12 +23,7 @@ fn lamp(windlass: &Windlass) -> Arc<AtomicBool> {
         let status = if is_on.load(Relaxed) { 200 } else { 503 };
         (status, json!({ "error": "no <lamps> left" }))
     });
-    let admin = windlass.admin();
-    admin
-        .upload("lamp", "lamp.yaml", &[("lamp.yaml", LAMP)])
-        .expect(201);
-    let body = json!({ "blueprint_id": "lamp", "inputs": { "url": recorder.url() } });
-    admin.put("/deployments/lamp", body).expect(201);
+    windlass.admin().deploy_lamp(START, &recorder.url());
     windlass.run_pending_work();
     switch
 }
@@ -52,8 +36,7 @@ fn run(windlass: &Windlass, workflow: &str, more: Value) -> Value {
     }
     let execution = windlass.admin().post("/executions", body).expect(201);
     windlass.run_pending_work();
-    let path = format!("/executions/{}", execution["id"].as_str().expect("an id"));
-    windlass.admin().get(&path).expect(200)["status"].clone()
+    windlass.admin().execution(&execution)["status"].clone()
 }
 
 fn incidents(windlass: &Windlass) -> Vec<Value> {

@@ -7,6 +7,7 @@
 mod effects;
 mod late;
 mod patience;
+mod retry;
 pub(crate) mod rows;
 
 pub(crate) use effects::event_of;
@@ -177,18 +178,20 @@ impl<'a, T: Tx> Drive<'a, T> {
         let standard = RetryDefaults::default();
         let retries = config::integer(self.tx, "task_retries").await?;
         let after = config::number(self.tx, "task_retry_interval").await?;
+        let subgraphs = config::integer(self.tx, "subgraph_retries").await?;
         Ok(RetryDefaults {
             retries: retries.unwrap_or(standard.retries),
             after: after.map_or(standard.after, workflows::milliseconds),
+            subgraphs: subgraphs.unwrap_or(standard.subgraphs),
         })
     }
 
-    async fn topology(&self, workflow: &Workflow) -> Result<Topology> {
+    /// The deployment as it is now; of its no-ops only the operations of these names.
+    async fn topology(&self, named: &[&str]) -> Result<Topology> {
         if self.execution.deployment_key.is_none() {
             return Ok(Topology::default());
         }
-        let named = workflow.named_operations();
-        let nodes = node_instances::nodes_for_engine(self.tx, &self.execution, &named).await?;
+        let nodes = node_instances::nodes_for_engine(self.tx, &self.execution, named).await?;
         let instances = node_instances::for_engine(self.tx, &self.execution).await?;
         Ok(Topology::new(nodes, instances))
     }
@@ -196,12 +199,12 @@ impl<'a, T: Tx> Drive<'a, T> {
     /// Builds and runs the parts of a workflow from one on, until one has to wait.
     async fn run_from(&mut self, workflow: &Workflow, first: usize) -> Result<()> {
         let defaults = self.defaults().await?;
-        let mut topology = self.topology(workflow).await?;
+        let mut topology = self.topology(&workflow.named_operations()).await?;
         for part in first..workflow.parts.len().max(1) {
             if part > first && !self.execution.is_dry_run {
                 // The states that this part starts from were changed by the one before.
                 self.effects.write(self.tx, &self.execution).await?;
-                topology = self.topology(workflow).await?;
+                topology = self.topology(&workflow.named_operations()).await?;
             }
             let graph = match workflow.build(part, &topology, defaults, &mut ids::new_uuid) {
                 Ok(graph) => graph,
@@ -267,6 +270,7 @@ impl<'a, T: Tx> Drive<'a, T> {
             mode,
             dry_run: self.execution.is_dry_run,
             failures,
+            to_retry: Vec::new(),
         };
         let (state, commands) = steps(state, events);
         if let Some(topology) = topology {
@@ -297,7 +301,7 @@ impl<'a, T: Tx> Drive<'a, T> {
         let mut graph = rows::from_rows(open)?;
         let stored = graph.operations.len();
         if matches!(workflow.parts.get(kept.part), Some((_, Part::Install))) {
-            let topology = self.topology(workflow).await?;
+            let topology = self.topology(&workflow.named_operations()).await?;
             let defaults = self.defaults().await?;
             graph = workflows::clean_up_before(graph, &topology, defaults, &mut ids::new_uuid);
         }
@@ -339,12 +343,16 @@ impl<'a, T: Tx> Drive<'a, T> {
         stored: usize,
         events: Vec<Event>,
     ) -> Result<()> {
-        let (state, end) = self.step(graph, kept.failures.clone(), events, None);
+        let (mut state, mut end) = self.step(graph, kept.failures.clone(), events, None);
+        if !state.to_retry.is_empty() {
+            (state, end) = self.retry_subgraphs(state).await?;
+        }
         let failed_at = kept.failed_at;
         let (state, end, failed_at) = self.wait_or_end(state, end, failed_at).await?;
         self.count(&state.graph, stored);
         let changes = rows::to_changes(&state.graph, stored);
         operations::update_all(self.tx, &changes, self.now).await?;
+        operations::give_up(self.tx, &rows::given_up(&state.graph)).await?;
         if state.graph.operations.len() > stored {
             let new = rows::to_rows(&self.execution, &state.graph, stored);
             operations::insert_all(self.tx, &self.execution, &row, &new, self.now).await?;

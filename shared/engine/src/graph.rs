@@ -60,11 +60,34 @@ pub struct Call {
     pub ignore_failure: bool,
 }
 
+/// How a subgraph is tried again when it fails: what is left of it is given up, and a new one takes
+/// its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubgraphRetry {
+    /// The instance that the subgraph installs or uninstalls.
+    pub instance: String,
+    /// What the new one does.
+    pub with: RetryWith,
+    /// How often that was done before.
+    pub retries: i64,
+    /// How often it may be done; -1 for ever.
+    pub total_retries: i64,
+}
+
+/// What a subgraph does that takes the place of a failed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryWith {
+    /// Uninstalls the instance and installs it again.
+    Reinstall,
+    /// Uninstalls it.
+    Uninstall,
+}
+
 /// What an operation does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
-    /// Holds others together.
-    Subgraph,
+    /// Holds others together, and says whether it is tried again when one of them fails.
+    Subgraph(Option<Box<SubgraphRetry>>),
     /// Changes an instance's state.
     SetState {
         /// The instance.
@@ -89,7 +112,7 @@ impl Task {
     /// The type in the database and the API.
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::Subgraph => "SubgraphTask",
+            Self::Subgraph(_) => "SubgraphTask",
             Self::SetState { .. } => "SetNodeInstanceStateTask",
             Self::SendEvent { .. } => "SendNodeEventTask",
             Self::Call(_) => "RemoteWorkflowTask",
@@ -122,6 +145,8 @@ pub struct Operation {
     pub changed: bool,
     /// The error of its last try, to be written to its row.
     pub error: Option<String>,
+    /// Whether it was given up for a subgraph that takes the place of its own; a resume leaves it.
+    pub given_up: bool,
 }
 
 impl Operation {
@@ -130,6 +155,20 @@ impl Operation {
         match &self.task {
             Task::Call(call) => Some(call),
             _ => None,
+        }
+    }
+
+    /// Whether it holds others together.
+    pub const fn is_subgraph(&self) -> bool {
+        matches!(self.task, Task::Subgraph(_))
+    }
+
+    /// How often it was tried again, and how often it may be: -1 for ever.
+    pub fn retries(&self) -> (i64, i64) {
+        match &self.task {
+            Task::Call(call) => (call.retries, call.total_retries),
+            Task::Subgraph(Some(retry)) => (retry.retries, retry.total_retries),
+            _ => (0, 0),
         }
     }
 }
@@ -141,6 +180,14 @@ pub struct Graph {
     pub operations: Vec<Operation>,
 }
 
+impl Graph {
+    /// Whether an operation is a given subgraph or in it, however deep.
+    pub fn is_within(&self, place: usize, subgraph: usize) -> bool {
+        let outwards = std::iter::successors(Some(place), |place| self.operations[*place].subgraph);
+        outwards.into_iter().any(|place| place == subgraph)
+    }
+}
+
 /// How failures are tried again where an operation does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryDefaults {
@@ -148,6 +195,8 @@ pub struct RetryDefaults {
     pub retries: i64,
     /// After how many milliseconds.
     pub after: i64,
+    /// How often an instance is installed or uninstalled again after an operation failed for good.
+    pub subgraphs: i64,
 }
 
 impl Default for RetryDefaults {
@@ -155,6 +204,7 @@ impl Default for RetryDefaults {
         Self {
             retries: 60,
             after: 15_000,
+            subgraphs: 0,
         }
     }
 }
@@ -210,13 +260,34 @@ impl<'a> Builder<'a> {
             task,
             changed: true,
             error: None,
+            given_up: false,
         });
         self.graph.operations.len() - 1
     }
 
     /// Adds a subgraph.
     pub fn subgraph(&mut self, inside: Option<usize>, name: impl Into<String>) -> usize {
-        self.add(inside, name.into(), Task::Subgraph)
+        self.add(inside, name.into(), Task::Subgraph(None))
+    }
+
+    /// Has the subgraph of an instance tried again when it fails, as often as the setting says.
+    pub fn try_again(&mut self, subgraph: usize, instance: &str, with: RetryWith) {
+        if self.defaults.subgraphs != 0 {
+            self.retry_of(
+                subgraph,
+                SubgraphRetry {
+                    instance: instance.to_owned(),
+                    with,
+                    retries: 0,
+                    total_retries: self.defaults.subgraphs,
+                },
+            );
+        }
+    }
+
+    /// Says how a subgraph is tried again when it fails.
+    pub fn retry_of(&mut self, subgraph: usize, retry: SubgraphRetry) {
+        self.graph.operations[subgraph].task = Task::Subgraph(Some(Box::new(retry)));
     }
 
     /// Makes `later` wait for `earlier`.
@@ -261,7 +332,7 @@ impl<'a> Builder<'a> {
             }
         }
         for (operation, members) in operations.iter_mut().zip(&members) {
-            if operation.task == Task::Subgraph && *members == 0 {
+            if operation.is_subgraph() && *members == 0 {
                 operation.task = Task::Nothing;
             }
         }

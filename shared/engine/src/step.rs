@@ -8,6 +8,7 @@
     reason = "a place is an index that the graph itself gave out, and nothing leaves a graph"
 )]
 
+mod retry;
 mod words;
 
 pub use words::{CallError, Command, End, Event, Mode, Outcome, Report, State};
@@ -181,11 +182,10 @@ impl Run {
             self.ended(place);
             return;
         }
+        let retried = self.subgraph_to_retry(place);
         self.set(place, OperationState::Failed);
         let operation = &self.state.graph.operations[place];
-        self.state
-            .failures
-            .push(texts::failure(operation, &error.kind, &error.message));
+        let text = texts::failure(operation, &error.kind, &error.message);
         let mut subgraph = operation.subgraph;
         while let Some(outer) = subgraph {
             if self.state.graph.operations[outer].state.has_ended() {
@@ -194,6 +194,10 @@ impl Run {
             self.set(outer, OperationState::Failed);
             self.tell(outer, TaskEvent::Failed, None, None);
             subgraph = self.state.graph.operations[outer].subgraph;
+        }
+        match retried {
+            Some(subgraph) => self.give_up(subgraph),
+            None => self.state.failures.push(text),
         }
     }
 
@@ -230,7 +234,7 @@ impl Run {
             for place in all.clone() {
                 let operation = &self.state.graph.operations[place];
                 let is_open = operation.state == OperationState::Started;
-                if is_open && operation.task == Task::Subgraph && self.open_members[place] == 0 {
+                if is_open && operation.is_subgraph() && self.open_members[place] == 0 {
                     self.close(place);
                 }
             }
@@ -261,7 +265,7 @@ impl Run {
             return;
         }
         let command = match &self.state.graph.operations[place].task {
-            Task::Subgraph => return self.open(place),
+            Task::Subgraph(_) => return self.open(place),
             Task::Call(_) => return self.call(place),
             Task::Nothing => None,
             Task::SetState { instance, state } => Some(Command::SetState {
@@ -312,6 +316,10 @@ impl Run {
 
     /// Ends the run when nothing is left, or nothing that is waited for.
     fn finish(&mut self) {
+        if !self.state.to_retry.is_empty() {
+            // What takes their place is not there yet.
+            return;
+        }
         let stops = !self.starts_work();
         let mut runs = false;
         let mut waits = false;

@@ -78,9 +78,7 @@ pub fn of_operation(
     detail: Option<&str>,
     dry_run: bool,
 ) -> String {
-    let (retries, total) = operation
-        .call()
-        .map_or((0, 0), |call| (call.retries, call.total_retries));
+    let (retries, total) = operation.retries();
     let is_subgraph = operation.call().is_none();
     task(
         event,

@@ -10,10 +10,12 @@ mod instance_steps;
 mod parameters;
 mod relationships;
 mod resume;
+mod retry;
 mod steps;
 mod uninstall;
 
 pub use resume::clean_up_before;
+pub use retry::retry_subgraphs;
 pub use steps::milliseconds;
 
 use crate::graph::{Builder, Graph, RetryDefaults};

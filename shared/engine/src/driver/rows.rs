@@ -3,7 +3,9 @@
 //! `parameters` has the shape that clients of the operations API know; a step reads back only what
 //! it needs. A row that does not fit is an error, never a guess.
 
-use crate::graph::{Call, Graph, Operation, OperationState, Related, Task};
+use crate::graph::{
+    Call, Graph, Operation, OperationState, Related, RetryWith, SubgraphRetry, Task,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -44,7 +46,7 @@ pub fn to_rows<'a>(
 
 fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&str>) -> Value {
     let (info, task_kwargs) = match &operation.task {
-        Task::Subgraph => (json!({ "name": operation.name }), json!({})),
+        Task::Subgraph(_) => (json!({ "name": operation.name }), json!({})),
         Task::Nothing => (Value::Null, json!({})),
         Task::SetState { instance, state } => (
             json!(state),
@@ -59,9 +61,8 @@ fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&st
             json!({ "kwargs": kwargs(execution, operation, call) }),
         ),
     };
-    let (retries, total, after) = operation.call().map_or((0, 0, 15_000), |call| {
-        (call.retries, call.total_retries, call.retry_after)
-    });
+    let (retries, total) = operation.retries();
+    let after = operation.call().map_or(15_000, |call| call.retry_after);
     let mut parameters = json!({
         "current_retries": retries,
         "total_retries": total,
@@ -74,8 +75,19 @@ fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&st
     if operation.call().is_some_and(|call| call.ignore_failure) {
         extend(&mut parameters, json!({ "ignore_failure": true }));
     }
+    if let Task::Subgraph(Some(retry)) = &operation.task {
+        let with = match retry.with {
+            RetryWith::Reinstall => "reinstall",
+            RetryWith::Uninstall => "uninstall",
+        };
+        let handler = json!({ "path": RETRY, "instance_id": retry.instance, "on_retry": with });
+        extend(&mut parameters, json!({ "on_failure": handler }));
+    }
     parameters
 }
+
+/// What the original calls the handler that tries a subgraph again.
+const RETRY: &str = "cloudify.plugins.lifecycle._SubgraphOnFailure";
 
 #[allow(clippy::cast_precision_loss, reason = "at most a year")]
 fn seconds(millis: i64) -> Value {
@@ -188,6 +200,39 @@ struct RelatedRow {
     is_target: Option<bool>,
 }
 
+#[derive(Deserialize)]
+struct SubgraphRow {
+    #[serde(default)]
+    current_retries: Option<i64>,
+    #[serde(default)]
+    total_retries: Option<i64>,
+    on_failure: HandlerRow,
+}
+
+#[derive(Deserialize)]
+struct HandlerRow {
+    path: String,
+    instance_id: String,
+    on_retry: String,
+}
+
+/// How a subgraph is tried again. Handlers of workflows that run outside are theirs to know.
+fn retry(parameters: Value) -> Option<Box<SubgraphRetry>> {
+    let row: SubgraphRow = serde_json::from_value(parameters).ok()?;
+    let handler = row.on_failure;
+    let with = match handler.on_retry.as_str() {
+        "reinstall" if handler.path == RETRY => RetryWith::Reinstall,
+        "uninstall" if handler.path == RETRY => RetryWith::Uninstall,
+        _ => return None,
+    };
+    Some(Box::new(SubgraphRetry {
+        instance: handler.instance_id,
+        with,
+        retries: row.current_retries.unwrap_or(0),
+        total_retries: row.total_retries.unwrap_or(0),
+    }))
+}
+
 /// A graph from the rows of its operations that have not ended; what they depend on and is not
 /// among them is done.
 ///
@@ -220,6 +265,7 @@ pub fn from_rows(rows: Vec<OpenOperation>) -> Result<Graph> {
                 task,
                 changed: false,
                 error: None,
+                given_up: false,
             })
         })
         .collect::<Result<_>>()?;
@@ -242,7 +288,7 @@ fn task(id: &str, kind: &str, queue: Option<String>, parameters: Value) -> Resul
         text.ok_or_else(|| broken(id, &format!("no {key}")))
     };
     Ok(match kind {
-        "SubgraphTask" => Task::Subgraph,
+        "SubgraphTask" => Task::Subgraph(retry(parameters)),
         "SetNodeInstanceStateTask" => Task::SetState {
             instance: text("node_instance_id")?,
             state: text("state")?,
@@ -295,4 +341,10 @@ pub fn to_changes(graph: &Graph, first: usize) -> Vec<OperationChange<'_>> {
             error: operation.error.as_deref(),
         })
         .collect()
+}
+
+/// The operations that a step has given up.
+pub fn given_up(graph: &Graph) -> Vec<&str> {
+    let given_up = graph.operations.iter().filter(|known| known.given_up);
+    given_up.map(|operation| operation.id.as_str()).collect()
 }

@@ -26,6 +26,9 @@ pub struct State {
     pub dry_run: bool,
     /// What failed for good. Once there is something here nothing more is started.
     pub failures: Vec<String>,
+    /// The places of subgraphs that failed and are to be tried again: the run goes on with a step
+    /// on the graph that [`crate::workflows::retry_subgraphs`] makes of this one.
+    pub to_retry: Vec<usize>,
 }
 
 /// Why a call failed.

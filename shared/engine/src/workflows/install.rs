@@ -7,13 +7,18 @@ use super::instance_steps::{InstanceSteps, subgraphs};
 use super::relationships::{self, Direction, Order};
 use super::steps::{Selection, Steps};
 use super::{INTERFACE, host};
-use crate::graph::Builder;
+use crate::graph::{Builder, RetryWith};
 use crate::plan::Topology;
 
 /// Builds the graph: one subgraph for each instance. Instances that are left alone establish
 /// their relationships to installed ones again.
 pub fn build(topology: &Topology, selection: &Selection, builder: &mut Builder) {
-    let subgraphs = subgraphs(topology, selection, builder, instance);
+    let subgraphs = subgraphs(topology, selection, builder, |topology, place, builder| {
+        let subgraph = instance(topology, place, None, builder);
+        let id = &topology.instance(place).id;
+        builder.try_again(subgraph, id, RetryWith::Reinstall);
+        subgraph
+    });
     relationships::order_and_run(
         topology,
         selection,
@@ -24,9 +29,15 @@ pub fn build(topology: &Topology, selection: &Selection, builder: &mut Builder) 
     );
 }
 
-fn instance(topology: &Topology, place: usize, builder: &mut Builder) -> usize {
+/// Adds the subgraph that installs one instance, inside another one or by itself.
+pub fn instance(
+    topology: &Topology,
+    place: usize,
+    inside: Option<usize>,
+    builder: &mut Builder,
+) -> usize {
     let name = format!("install_{}", topology.instance(place).id);
-    let mut steps = InstanceSteps::new(topology, place, builder, name);
+    let mut steps = InstanceSteps::new(topology, place, builder, inside, name);
     let initializing = steps.subject.state("initializing");
     steps.steps.tasks([initializing]);
     let mut anything = create(&mut steps);

@@ -38,14 +38,15 @@ pub struct InstanceSteps<'a, 'b> {
 }
 
 impl<'a, 'b> InstanceSteps<'a, 'b> {
-    /// Adds the subgraph of an instance, with no steps yet.
+    /// Adds the subgraph of an instance, inside another one or by itself, with no steps yet.
     pub fn new(
         topology: &'a Topology,
         place: usize,
         builder: &'a mut Builder<'b>,
+        inside: Option<usize>,
         name: String,
     ) -> Self {
-        let subgraph = builder.subgraph(None, name);
+        let subgraph = builder.subgraph(inside, name);
         Self {
             subject: Subject::at(topology, place),
             builder,

@@ -17,7 +17,7 @@ pub fn clean_up_before(
 ) -> Graph {
     let mut subgraphs: HashMap<&str, usize> = HashMap::new();
     for (place, operation) in graph.operations.iter().enumerate() {
-        if operation.task == Task::Subgraph
+        if operation.is_subgraph()
             && let Some(instance) = operation.name.strip_prefix("install_")
         {
             subgraphs.insert(instance, place);

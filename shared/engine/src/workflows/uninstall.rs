@@ -6,7 +6,7 @@ use super::instance_steps::{InstanceSteps, subgraphs};
 use super::relationships::{self, Direction, Order};
 use super::steps::Selection;
 use super::{INTERFACE, host};
-use crate::graph::Builder;
+use crate::graph::{Builder, RetryWith};
 use crate::plan::Topology;
 
 /// Builds the graph: one subgraph for each instance. Instances that are left alone unlink from
@@ -18,7 +18,14 @@ pub fn build(
     builder: &mut Builder,
 ) {
     builder.ignore_failure = ignore_failure;
-    let subgraphs = subgraphs(topology, selection, builder, instance);
+    let subgraphs = subgraphs(topology, selection, builder, |topology, place, builder| {
+        let subgraph = instance(topology, place, None, builder);
+        if !ignore_failure {
+            let id = &topology.instance(place).id;
+            builder.try_again(subgraph, id, RetryWith::Uninstall);
+        }
+        subgraph
+    });
     builder.ignore_failure = true;
     relationships::order_and_run(
         topology,
@@ -31,9 +38,15 @@ pub fn build(
     builder.ignore_failure = ignore_failure;
 }
 
-fn instance(topology: &Topology, place: usize, builder: &mut Builder) -> usize {
+/// Adds the subgraph that uninstalls one instance, inside another one or by itself.
+pub fn instance(
+    topology: &Topology,
+    place: usize,
+    inside: Option<usize>,
+    builder: &mut Builder,
+) -> usize {
     let name = topology.instance(place).id.clone();
-    let mut steps = InstanceSteps::new(topology, place, builder, name);
+    let mut steps = InstanceSteps::new(topology, place, builder, inside, name);
     stop(&mut steps);
     delete(&mut steps);
     steps.finish()

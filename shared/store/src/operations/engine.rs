@@ -91,8 +91,8 @@ pub struct OpenOperation {
     pub queue: Option<String>,
     /// The ids of operations that have to end first.
     pub dependencies: Vec<String>,
-    /// For calls their parameters without inputs, see the engine; nothing for subgraphs; for others
-    /// `task_kwargs`.
+    /// For calls their parameters without inputs, see the engine; for subgraphs how they are tried
+    /// again, if they are; for others `task_kwargs`.
     pub parameters: Value,
 }
 
@@ -103,7 +103,7 @@ pub async fn open_of_graph(db: &impl Db, graph: &TasksGraph) -> Result<Vec<OpenO
              'containing_subgraph', containing_subgraph, 'queue', queue,
              'dependencies', json(dependencies), 'parameters', case type
                  when 'RemoteWorkflowTask' then {CALL}
-                 when 'SubgraphTask' then null
+                 when 'SubgraphTask' then {SUBGRAPH}
                  else parameters -> '$.task_kwargs' end))
          from (select * from operations where tasks_graph_key = ?1 and state in {} order by key)",
         OperationState::sql_list(|state| !state.has_ended())
@@ -128,6 +128,13 @@ const CALL: &str = "json_object(
     'timeout', parameters -> '$.task_kwargs.kwargs.__cloudify_context.timeout',
     'timeout_recoverable',
         parameters -> '$.task_kwargs.kwargs.__cloudify_context.timeout_recoverable')";
+
+/// What the engine needs of a subgraph that is tried again when it fails.
+const SUBGRAPH: &str = "case when parameters ->> '$.on_failure' is null then null
+    else json_object(
+        'current_retries', parameters -> '$.current_retries',
+        'total_retries', parameters -> '$.total_retries',
+        'on_failure', parameters -> '$.on_failure') end";
 
 /// What a step changed of an operation.
 #[derive(Debug, Serialize)]
@@ -169,6 +176,19 @@ pub async fn update_all(
         .await?;
     }
     Ok(())
+}
+
+/// Remembers of operations that others have taken their place for good: a resume leaves them.
+pub async fn give_up(tx: &impl Tx, ids: &[&str]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tx.execute(
+        "update operations set parameters = json_set(parameters, '$.given_up', json('true'))
+         where id in (select value from json_each(?1))",
+        params![json_text(ids)?],
+    )
+    .await
 }
 
 /// A call that is about to run, with all that is needed for it.
@@ -221,7 +241,7 @@ pub async fn execution_of(db: &impl Db, scope: &Scope, id: &str) -> Result<Optio
 }
 
 /// Puts operations of a graph back to `pending`, for a resume: failed ones whose failure was not
-/// passed over and those that wait for another try; with `also_running` those that were on their
+/// passed over and that were not given up for others, and those that wait for another try; with `also_running` those that were on their
 /// way too. Their tries begin again. Answers how many had ended before.
 pub async fn reset(
     tx: &impl Tx,
@@ -230,7 +250,8 @@ pub async fn reset(
     now: Timestamp,
 ) -> Result<i64> {
     let running = OperationState::sql_list(|state| also_running && state.is_with_a_worker());
-    let condition = "tasks_graph_key = ?1 and coalesce(parameters ->> '$.ignore_failure', 0) = 0";
+    let condition = "tasks_graph_key = ?1 and coalesce(parameters ->> '$.ignore_failure', 0) = 0
+         and coalesce(parameters ->> '$.given_up', 0) = 0";
     let ended = tx
         .first(
             &format!("select count(*) from operations where {condition} and state = 'failed'"),

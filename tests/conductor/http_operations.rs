@@ -129,6 +129,45 @@ fn an_operation_is_tried_again_with_the_same_key() {
 }
 
 #[test]
+fn an_instance_whose_operation_fails_for_good_is_installed_again_as_often_as_the_setting_says() {
+    let starts = std::sync::atomic::AtomicU32::new(0);
+    let recorder = Recorder::answering(move |request| {
+        let fails = request.method == "PUT"
+            && starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        let status = if fails { 400 } else { 200 };
+        (status, json!({ "lamp": { "id": "L7" } }))
+    });
+    let windlass = with_private();
+    let admin = windlass.admin();
+    let setting = "/config/workflow.subgraph_retries";
+    admin.put(setting, json!({ "value": 1 })).expect(200);
+    let execution = install(&windlass, &recorder, "max_retries: 0");
+    assert_eq!(execution["status"], "terminated", "{execution}");
+    assert_eq!(
+        execution["total_operations"],
+        execution["finished_operations"]
+    );
+    let methods: Vec<String> = recorder
+        .requests()
+        .iter()
+        .map(|request| request.method.clone())
+        .collect();
+    assert_eq!(methods, ["POST", "PUT", "POST", "PUT"]);
+    let told = admin.get("/events?_size=100&_sort=timestamp").expect(200);
+    let told = column(&told, "message");
+    for text in [
+        "Subgraph started 'reinstall_",
+        "Node lifecycle failed. Attempting to re-run node lifecycle",
+        "Subgraph succeeded 'reinstall_",
+    ] {
+        let is_told = |known: &&Value| known.as_str().is_some_and(|known| known.starts_with(text));
+        assert!(told.iter().any(|known| is_told(known)), "{text}: {told:#?}");
+    }
+    let instances = admin.get("/node-instances").expect(200);
+    assert_eq!(column(&instances, "state"), ["started"]);
+}
+
+#[test]
 fn this_machine_is_no_target_unless_the_operator_says_so() {
     let recorder = Recorder::start();
     let windlass = Windlass::start();

@@ -100,7 +100,8 @@ fn message(mail: &Mail, name: Option<&str>, address: &str) -> Result<Vec<u8>, St
     for (name, value) in headers(mail) {
         builder = builder.header(name, HeaderType::from(Raw::new(one_line(&value))));
     }
-    builder.write_to_vec().map_err(|error| error.to_string())
+    let written = builder.write_to_vec();
+    written.map_err(|_| "the mail cannot be written".to_owned())
 }
 
 fn request(

@@ -67,10 +67,11 @@ async fn talk(
         connection: connection.map_err(later)?,
         buffer: Vec::new(),
     };
+    let relay = session.relay();
     // What the relay refuses before it knows the message is not the message's fault.
     let demand = |reply: Reply| match reply.is_good() {
         true => Ok(reply),
-        false => Err(later(format!("the relay answered {}", reply.text()))),
+        false => Err(later(format!("{relay} answered {}", reply.text()))),
     };
     demand(session.reply().await?)?;
     let hello = demand(
@@ -87,7 +88,9 @@ async fn talk(
                 && words.any(|word| word.eq_ignore_ascii_case("PLAIN"))
         });
         if !offers {
-            return Err(later("the relay does not offer AUTH PLAIN".into()));
+            return Err(later(format!(
+                "{relay} does not offer to log in (AUTH PLAIN) without encryption"
+            )));
         }
         let engine = base64::engine::general_purpose::STANDARD;
         let secret = engine.encode(format!("\0{user}\0{password}"));
@@ -100,7 +103,7 @@ async fn talk(
     session.step("DATA").await?;
     session.write(&stuffed(envelope.message)).await?;
     let reply = session.reply().await?;
-    conclude(&reply)?;
+    conclude(&relay, &reply)?;
     // It has the message; how it says goodbye does not matter.
     let _ = session.write(b"QUIT\r\n").await;
     Ok(())
@@ -112,6 +115,15 @@ struct Session {
 }
 
 impl Session {
+    /// The relay in sentences.
+    fn relay(&self) -> String {
+        format!("the mail relay `{}`", self.connection.server())
+    }
+
+    fn speaks_something_else(&self) -> Sent {
+        later(format!("{} does not speak SMTP", self.relay()))
+    }
+
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Sent> {
         self.connection.write_all(bytes).await.map_err(later)
     }
@@ -128,7 +140,7 @@ impl Session {
     /// A command about this message: its refusal may be for good.
     async fn step(&mut self, line: &str) -> Result<(), Sent> {
         let reply = self.command(line).await?;
-        conclude(&reply)
+        conclude(&self.relay(), &reply)
     }
 
     async fn reply(&mut self) -> Result<Reply, Sent> {
@@ -139,7 +151,7 @@ impl Session {
             total += line.len();
             let code = line.get(..3).and_then(|code| code.parse().ok());
             let (Some(code), true) = (code, total <= REPLY) else {
-                return Err(later("the relay does not speak SMTP".into()));
+                return Err(self.speaks_something_else());
             };
             lines.push(line.get(4..).unwrap_or_default().to_owned());
             if line.as_bytes().get(3) != Some(&b'-') {
@@ -155,11 +167,11 @@ impl Session {
                 return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
             }
             if self.buffer.len() > REPLY {
-                return Err(later("the relay does not speak SMTP".into()));
+                return Err(self.speaks_something_else());
             }
             let bytes = self.connection.read().await.map_err(later)?;
             if bytes.is_empty() {
-                return Err(later("the relay closed the connection".into()));
+                return Err(later(format!("{} closed the connection", self.relay())));
             }
             self.buffer.extend_from_slice(&bytes);
         }
@@ -171,8 +183,8 @@ fn later(why: String) -> Sent {
 }
 
 /// What a reply to a step means: 4xx is for now, 5xx for good.
-fn conclude(reply: &Reply) -> Result<(), Sent> {
-    let why = format!("the relay answered {}", reply.text());
+fn conclude(relay: &str, reply: &Reply) -> Result<(), Sent> {
+    let why = format!("{relay} answered {}", reply.text());
     match reply.code {
         200..=399 => Ok(()),
         500..=599 => Err(Sent::Never(why)),

@@ -10,6 +10,7 @@
 mod client;
 mod filter;
 mod names;
+mod refusal;
 #[cfg(test)]
 mod tests;
 

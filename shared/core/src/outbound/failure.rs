@@ -1,6 +1,6 @@
 //! Why another server could not be asked: one sentence for whoever has to do something about it.
 //!
-//! Operations, downloads, webhooks and mail show it to their users. Platforms have forty words for
+//! Operations, downloads, webhooks, mail and the settings of a directory show it to their users. Platforms have forty words for
 //! what can go wrong, and print them as code; here they are the few that lead to different actions.
 
 use http::Uri;
@@ -42,7 +42,11 @@ impl Failure {
     /// The sentence about the server that a URL names. Of the URL only host and port are shown: the
     /// rest may be private.
     pub fn about(&self, url: &str) -> String {
-        let host = host_of(url);
+        self.about_host(&host_of(url))
+    }
+
+    /// The sentence about a server by its host, or by host and port.
+    pub fn about_host(&self, host: &str) -> String {
         match self {
             Self::UnknownName => format!("the name `{host}` is not known: look for a misspelling"),
             Self::NotAllowed => format!("the control plane may not call `{host}`"),

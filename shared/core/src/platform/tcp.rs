@@ -11,22 +11,36 @@ mod imp;
 #[path = "tcp/native.rs"]
 mod imp;
 
+use crate::outbound::failure::Failure;
 use std::time::Duration;
 
 /// An open connection. Dropping it closes it.
-pub struct Connection(imp::Connection);
+pub struct Connection {
+    inner: imp::Connection,
+    /// Host and port, for the sentences of failures.
+    server: String,
+}
 
 /// Connects to a name or an address (IPv6 with or without brackets). The time limit holds for
 /// connecting, name lookup included, and then for each write and each read by itself.
 ///
 /// # Errors
-/// What went wrong and where, for the log: the name is unknown, the platform does not allow it,
+/// A sentence with what went wrong and where: the name is unknown, the platform does not allow it,
 /// nobody listens, it took too long.
 pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, String> {
-    imp::connect(host, port, timeout)
-        .await
-        .map(Connection)
-        .map_err(|error| format!("cannot connect to {host}:{port}: {error}"))
+    let server = format!("{host}:{port}");
+    match imp::connect(host, port, timeout).await {
+        Ok(inner) => Ok(Connection { inner, server }),
+        Err(failure) => Err(sentence(&failure, &server)),
+    }
+}
+
+fn sentence(failure: &Failure, server: &str) -> String {
+    let text = failure.about_host(server);
+    match failure {
+        Failure::NotAllowed => format!("{text}: allowed_outbound_hosts has to name its address"),
+        _ => text,
+    }
 }
 
 impl Connection {
@@ -35,7 +49,8 @@ impl Connection {
     /// # Errors
     /// The other side closed the connection or took nothing within the time limit.
     pub async fn write_all(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.0.write_all(bytes).await
+        let written = self.inner.write_all(bytes).await;
+        written.map_err(|failure| sentence(&failure, &self.server))
     }
 
     /// The next bytes, as many as are there; none at the end of the connection.
@@ -43,13 +58,14 @@ impl Connection {
     /// # Errors
     /// The connection broke off, or nothing came within the time limit. It is of no use then.
     pub async fn read(&mut self) -> Result<Vec<u8>, String> {
-        self.0.read().await
+        let read = self.inner.read().await;
+        read.map_err(|failure| sentence(&failure, &self.server))
     }
-}
 
-/// The text for something that took longer than it may.
-fn too_slow(timeout: Duration) -> String {
-    format!("no answer within {} seconds", timeout.as_secs_f32())
+    /// Host and port of the other side, as they were named.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
 }
 
 /// A host as it is looked up: without the brackets of an IPv6 address in a URL.
@@ -101,16 +117,25 @@ mod tests {
                 listener.local_addr().unwrap().port()
             };
             let refused = connect("[::ffff:127.0.0.1]", port, SECOND).await;
-            let text = refused.err().unwrap();
-            let start = format!("cannot connect to [::ffff:127.0.0.1]:{port}: ");
-            assert!(text.starts_with(&start), "{text}");
+            let host = format!("[::ffff:127.0.0.1]:{port}");
+            assert_eq!(
+                refused.err().unwrap(),
+                format!("`{host}` refused the connection: nothing listens there")
+            );
+            let unknown = connect("no.such.host.invalid", port, SECOND).await;
+            assert_eq!(
+                unknown.err().unwrap(),
+                format!(
+                    "the name `no.such.host.invalid:{port}` is not known: look for a misspelling"
+                )
+            );
 
             let silent = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = silent.local_addr().unwrap().port();
             let mut connection = connect("127.0.0.1", port, SECOND / 10).await.unwrap();
             assert_eq!(
                 connection.read().await.unwrap_err(),
-                "no answer within 0.1 seconds"
+                format!("`127.0.0.1:{port}` did not answer in time")
             );
         });
     }

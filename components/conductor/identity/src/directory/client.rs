@@ -1,5 +1,6 @@
 //! A connection to a directory: binding and searching (LDAP version 3).
 
+use super::refusal;
 use bytes::BytesMut;
 use ldap3_proto::LdapCodec;
 use ldap3_proto::proto::{
@@ -139,7 +140,7 @@ impl Client {
         };
         self.send(LdapOp::BindRequest(request)).await?;
         let LdapOp::BindResponse(answer) = self.receive().await? else {
-            return Err(unexpected("a bind"));
+            return Err(self.unexpected("a bind"));
         };
         use LdapResultCode as Code;
         match answer.res.code {
@@ -153,10 +154,7 @@ impl Client {
             | Code::InsufficentAccessRights
             | Code::ConstraintViolation
             | Code::UnwillingToPerform => Ok(false),
-            code => Err(Failure::Refused(format!(
-                "a bind is answered {code:?}: {}",
-                answer.res.message
-            ))),
+            code => Err(self.refused("a bind", &code, &answer.res.message)),
         }
     }
 
@@ -205,18 +203,27 @@ impl Client {
                     return match result.code {
                         LdapResultCode::Success => Ok(entries),
                         LdapResultCode::NoSuchObject => Ok(Vec::new()),
-                        code => Err(Failure::Refused(format!(
-                            "a search is answered {code:?}: {}",
-                            result.message
-                        ))),
+                        code => Err(self.refused("a search", &code, &result.message)),
                     };
                 }
-                _ => return Err(unexpected("a search")),
+                _ => return Err(self.unexpected("a search")),
             }
             if entries.len() > MAX_ENTRIES as usize {
-                return Err(unexpected("a search"));
+                return Err(self.unexpected("a search"));
             }
         }
+    }
+
+    fn refused(&self, request: &str, code: &LdapResultCode, said: &str) -> Failure {
+        let server = self.connection.server();
+        Failure::Refused(refusal::sentence(server, request, code, said))
+    }
+
+    fn unexpected(&self, request: &str) -> Failure {
+        let server = self.connection.server();
+        Failure::Refused(format!(
+            "`{server}` was asked for {request} and answered something else"
+        ))
     }
 
     /// Says good-bye. Who does not hear it notices that the connection ends.
@@ -226,15 +233,17 @@ impl Client {
 
     async fn send(&mut self, op: LdapOp) -> Result<(), Failure> {
         if self.since.elapsed() > PATIENCE_IN_ALL {
-            let text = format!("no end within {} seconds", PATIENCE_IN_ALL.as_secs());
+            let (server, seconds) = (self.connection.server(), PATIENCE_IN_ALL.as_secs());
+            let text = format!("`{server}` took more than {seconds} seconds for all its answers");
             return Err(Failure::Unreachable(text));
         }
         self.message += 1;
         let mut bytes = BytesMut::new();
         self.codec
             .encode(LdapMsg::new(self.message, op), &mut bytes)
-            .map_err(|error| {
-                Failure::Settings(format!("the request cannot be written: {error}"))
+            .map_err(|_| {
+                let text = "a name or filter of the settings is too large for a request";
+                Failure::Settings(text.to_owned())
             })?;
         self.connection
             .write_all(&bytes)
@@ -246,22 +255,25 @@ impl Client {
     async fn receive(&mut self) -> Result<LdapOp, Failure> {
         loop {
             let decoded = self.codec.decode(&mut self.received);
-            let decoded = decoded.map_err(|error| {
-                Failure::Refused(format!("the answer is not LDAP as it should be: {error}"))
+            let decoded = decoded.map_err(|_| {
+                let server = self.connection.server();
+                Failure::Refused(format!("`{server}` answered something that is not LDAP"))
             })?;
             match decoded {
                 Some(message) if message.msgid == self.message => return Ok(message.op),
                 // Nobody asked: the directory says that it is going away.
                 Some(message) if message.msgid == 0 => {
-                    let text = "the directory ended the connection";
-                    return Err(Failure::Unreachable(text.to_owned()));
+                    let server = self.connection.server();
+                    let text = format!("`{server}` ended the connection");
+                    return Err(Failure::Unreachable(text));
                 }
                 Some(_) => {}
                 None => {
                     let bytes = self.connection.read().await.map_err(Failure::Unreachable)?;
                     if bytes.is_empty() {
-                        let text = "the connection ended before the answer";
-                        return Err(Failure::Unreachable(text.to_owned()));
+                        let server = self.connection.server();
+                        let text = format!("`{server}` closed the connection before its answer");
+                        return Err(Failure::Unreachable(text));
                     }
                     self.received.extend_from_slice(&bytes);
                 }
@@ -276,10 +288,6 @@ fn texts(values: Vec<Vec<u8>>) -> Vec<String> {
         .into_iter()
         .filter_map(|value| String::from_utf8(value).ok())
         .collect()
-}
-
-fn unexpected(what: &str) -> Failure {
-    Failure::Refused(format!("{what} is answered with something else"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! WASI 0.3 sockets. A connection is two streams of bytes, each with a future that tells why it ended.
 
-use super::{bare, too_slow};
+use super::bare;
+use crate::log;
+use crate::outbound::failure::Failure;
 use futures_util::future::{Either, select};
 use std::net::IpAddr;
 use std::time::Duration;
-use wasip3::sockets::ip_name_lookup::resolve_addresses;
+use wasip3::sockets::ip_name_lookup::{ErrorCode as LookupCode, resolve_addresses};
 use wasip3::sockets::types::{
     ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
     TcpSocket,
@@ -26,7 +28,7 @@ pub struct Connection {
     timeout: Duration,
 }
 
-pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, String> {
+pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, Failure> {
     let socket = within(timeout, open(bare(host), port)).await?;
     let (writer, outgoing) = wasip3::wit_stream::new();
     let sent = socket.send(outgoing);
@@ -42,33 +44,30 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connect
 }
 
 /// A connected socket: the addresses of a name are tried in their order.
-async fn open(host: &str, port: u16) -> Result<TcpSocket, String> {
+async fn open(host: &str, port: u16) -> Result<TcpSocket, Failure> {
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
         Err(_) => resolve_addresses(host.to_owned())
             .await
-            .map_err(|error| format!("the name could not be looked up ({error:?})"))?
+            .map_err(|code| unknown_name(&code))?
             .into_iter()
             .map(from_wasi)
             .collect(),
     };
-    let mut last = "the name has no address".to_owned();
+    let mut last = Failure::UnknownName;
     for address in addresses {
         let (family, remote) = to_wasi(address, port);
-        let socket = TcpSocket::create(family).map_err(|error| text(&error))?;
+        let socket = TcpSocket::create(family).map_err(|code| failure(&code))?;
         match socket.connect(remote).await {
             Ok(()) => return Ok(socket),
-            Err(ErrorCode::AccessDenied) => {
-                last = format!("allowed_outbound_hosts allows no connection to {address}");
-            }
-            Err(error) => last = text(&error),
+            Err(code) => last = failure(&code),
         }
     }
     Err(last)
 }
 
 impl Connection {
-    pub async fn write_all(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let writing = async { Ok(self.writer.write_all(bytes.to_vec()).await) };
         let left = within(self.timeout, writing).await?;
         if left.is_empty() {
@@ -77,7 +76,7 @@ impl Connection {
         Err(why(self.sent.take(), self.timeout).await)
     }
 
-    pub async fn read(&mut self) -> Result<Vec<u8>, String> {
+    pub async fn read(&mut self) -> Result<Vec<u8>, Failure> {
         loop {
             let reading = async { Ok(self.reader.read(Vec::with_capacity(BUFFER)).await) };
             let (result, bytes) = within(self.timeout, reading).await?;
@@ -92,7 +91,7 @@ impl Connection {
         match self.received.take() {
             Some(end) => match within(self.timeout, async { Ok(end.await) }).await? {
                 Ok(()) => Ok(Vec::new()),
-                Err(error) => Err(text(&error)),
+                Err(code) => Err(failure(&code)),
             },
             None => Ok(Vec::new()),
         }
@@ -100,39 +99,57 @@ impl Connection {
 }
 
 /// Why a stream takes no more bytes.
-async fn why(end: Option<End>, timeout: Duration) -> String {
-    let closed = "the other side closed the connection".to_owned();
+async fn why(end: Option<End>, timeout: Duration) -> Failure {
     match end {
         Some(end) => match within(timeout, async { Ok(end.await) }).await {
-            Ok(Err(error)) => text(&error),
-            Ok(Ok(())) | Err(_) => closed,
+            Ok(Err(code)) => failure(&code),
+            Ok(Ok(())) | Err(_) => Failure::BrokeOff,
         },
-        None => closed,
+        None => Failure::BrokeOff,
     }
 }
 
 async fn within<T>(
     timeout: Duration,
-    work: impl Future<Output = Result<T, String>>,
-) -> Result<T, String> {
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
     let alarm = std::pin::pin!(wasip3::clocks::monotonic_clock::wait_for(nanos));
     match select(std::pin::pin!(work), alarm).await {
         Either::Left((done, _)) => done,
-        Either::Right(_) => Err(too_slow(timeout)),
+        Either::Right(_) => Err(Failure::TooSlow),
     }
 }
 
-fn text(error: &ErrorCode) -> String {
-    match error {
-        ErrorCode::ConnectionRefused => "connection refused".to_owned(),
-        ErrorCode::ConnectionReset | ErrorCode::ConnectionBroken => {
-            "the other side broke off the connection".to_owned()
+fn failure(code: &ErrorCode) -> Failure {
+    match code {
+        ErrorCode::ConnectionRefused => Failure::Refused,
+        ErrorCode::ConnectionReset | ErrorCode::ConnectionBroken | ErrorCode::ConnectionAborted => {
+            Failure::BrokeOff
         }
-        ErrorCode::RemoteUnreachable => "the address cannot be reached".to_owned(),
-        ErrorCode::Timeout => "the connection timed out".to_owned(),
-        other => format!("{other:?}"),
+        ErrorCode::RemoteUnreachable => Failure::Unreachable,
+        ErrorCode::AccessDenied => Failure::NotAllowed,
+        ErrorCode::Timeout => Failure::TooSlow,
+        other => failed(&format!("{other:?}")),
     }
+}
+
+/// Why a name has no address.
+fn unknown_name(code: &LookupCode) -> Failure {
+    match code {
+        LookupCode::AccessDenied => Failure::NotAllowed,
+        LookupCode::Other(_) => failed(&format!("{code:?}")),
+        LookupCode::InvalidArgument
+        | LookupCode::NameUnresolvable
+        | LookupCode::TemporaryResolverFailure
+        | LookupCode::PermanentResolverFailure => Failure::UnknownName,
+    }
+}
+
+/// What leads to no action of a user: the log has the platform's words for it.
+fn failed(words: &str) -> Failure {
+    log::line(log::Level::Warning, "connection", [("error", words.into())]);
+    Failure::Platform
 }
 
 fn from_wasi(address: IpAddress) -> IpAddr {

@@ -27,6 +27,40 @@ fn a_client_of_the_premium_edition_learns_that_no_license_is_needed() {
 }
 
 #[test]
+fn a_license_is_kept_as_its_file_says_and_changes_nothing() {
+    let windlass = Windlass::start();
+    let (admin, user) = (windlass.admin(), windlass.user("ann"));
+    let file = "license:\n  customer_id: Harbour\n  expiration_date: 11/24/2018\n  \
+                license_edition: Spire\n  trial: true\n  cloudify_version: 7.0.5\n  \
+                capabilities: [HA]\nsignature: !!binary |\n  aGFyYm91cg==\n";
+    let upload = |text: &str| admin.raw("PUT", "/license", "application/json", text);
+    let expected = serde_json::json!({
+        "customer_id": "Harbour", "expiration_date": "2018-11-24T00:00:00.000Z",
+        "license_edition": "Spire", "trial": true, "cloudify_version": "7.0.5",
+        "capabilities": ["HA"], "expired": true,
+    });
+    assert_eq!(upload(file).expect(200), expected);
+    upload("license: [").refused(400, "invalid_yaml_format");
+    upload("license: {}").refused(400, "unverified_cloudify_license");
+    let licenses = user.get("/license").expect(200);
+    assert_eq!(licenses["items"], serde_json::json!([expected]));
+    assert_eq!(licenses["metadata"]["pagination"]["total"], 1);
+    let behind = user.get("/license?_offset=1").expect(200);
+    assert_eq!(behind["items"], serde_json::json!([]));
+    assert_eq!(user.get("/license-check").expect(200), "OK");
+    assert_eq!(user.get("/version").expect(200)["edition"], "premium");
+
+    user.delete("/license").refused(403, "forbidden_error");
+    for _ in 0..2 {
+        admin.delete("/license").expect_answer(204);
+    }
+    assert_eq!(
+        user.get("/license").expect(200)["items"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
 fn everything_but_ok_wants_a_login() {
     let windlass = Windlass::start();
     windlass.nobody().get("/ok").expect_answer(200);

@@ -43,6 +43,7 @@ pub enum Kind {
     InvalidExceptionStatusUpdate,
     InvalidFilterRule,
     InvalidWorkflowAvailabilityRule,
+    InvalidYamlFormat,
     MaintenanceModeActive,
     MethodNotAllowed,
     MissingRequiredDeploymentInput,
@@ -59,6 +60,7 @@ pub enum Kind {
     Unavailable,
     UnprocessableEntity,
     UnsupportedContentType,
+    UnverifiedCloudifyLicense,
 }
 
 impl Kind {
@@ -101,6 +103,7 @@ impl Kind {
             Self::InvalidWorkflowAvailabilityRule => {
                 (400, "invalid_workflow_availability_rule_error")
             }
+            Self::InvalidYamlFormat => (400, "invalid_yaml_format"),
             Self::MaintenanceModeActive => (503, "maintenance_mode_active"),
             Self::MethodNotAllowed => (405, "method_not_allowed_error"),
             Self::MissingRequiredDeploymentInput => {
@@ -119,6 +122,7 @@ impl Kind {
             Self::Unavailable => (503, "service_unavailable_error"),
             Self::UnprocessableEntity => (422, "unprocessable_entity_error"),
             Self::UnsupportedContentType => (415, "unsupported_content_type_error"),
+            Self::UnverifiedCloudifyLicense => (400, "unverified_cloudify_license"),
         }
     }
 }

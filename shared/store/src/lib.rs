@@ -13,6 +13,7 @@ pub mod events;
 pub mod executions;
 pub mod inspection;
 pub mod labels;
+pub mod license;
 pub mod migrations;
 pub mod node_instances;
 pub mod nodes;

@@ -21,6 +21,8 @@ windlass_core::component! {
         GET "/api/v3.1/status" => status::status;
         GET "/api/v3.1/cluster-status" => status::cluster_status;
         GET "/api/v3.1/license" => license::list;
+        PUT "/api/v3.1/license" => license::upload;
+        DELETE "/api/v3.1/license" => license::delete;
         GET "/api/v3.1/license-check" => license::check;
         GET "/api/v3.1/config" => config::list;
         GET "/api/v3.1/config/{name}" => config::get;

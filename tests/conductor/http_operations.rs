@@ -161,7 +161,7 @@ fn an_instance_whose_operation_fails_for_good_is_installed_again_as_often_as_the
         "Subgraph succeeded 'reinstall_",
     ] {
         let is_told = |known: &&Value| known.as_str().is_some_and(|known| known.starts_with(text));
-        assert!(told.iter().any(|known| is_told(known)), "{text}: {told:#?}");
+        assert!(told.iter().any(is_told), "{text}: {told:#?}");
     }
     let instances = admin.get("/node-instances").expect(200);
     assert_eq!(column(&instances, "state"), ["started"]);

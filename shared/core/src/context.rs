@@ -4,7 +4,7 @@
 //! many requests at the same time.
 
 use crate::caller::{Caller, Reach, Scope};
-use crate::db::{Db, Value};
+use crate::db::{Db, KeptDb, Value};
 use crate::error::{Error, Result};
 use crate::family::Family;
 use crate::limits;
@@ -250,7 +250,10 @@ impl<D: Db> Context<D> {
     ///
     /// # Errors
     /// As [`Self::list_query`].
-    pub async fn list(&self, resource: &Resource, scope: &Scope) -> Result<Response> {
+    pub async fn list(&self, resource: &Resource, scope: &Scope) -> Result<Response>
+    where
+        D: KeptDb,
+    {
         let query = self.list_query(resource, &[])?;
         self.page(resource, scope, &query).await
     }
@@ -261,8 +264,12 @@ impl<D: Db> Context<D> {
         resource: &Resource,
         scope: &Scope,
         query: &ListQuery,
-    ) -> Result<Response> {
-        Ok(resource.page(&self.db, scope, query).await?.respond(query))
+    ) -> Result<Response>
+    where
+        D: KeptDb,
+    {
+        let page = resource.open_page(&self.db, scope, query).await?;
+        Ok(page.respond(query))
     }
 
     /// One item of a resource by what clients call it, with the fields that `_include` names:

@@ -19,6 +19,10 @@ pub const PAGE_BYTES: i64 = 64 << 20;
 pub const JSON_DEPTH: usize = 100;
 
 /// The most values of a JSON body, those inside lists and objects included. As values they take far
+/// How many bytes of something large are one value in the database, which takes none of more than a
+/// megabyte.
+pub const PIECE: i64 = 512 << 10;
+
 /// more memory than as text, and an instance has little.
 pub const JSON_VALUES: usize = 300_000;
 

@@ -7,11 +7,12 @@
 //! labels) use [`Fields`], [`SortKey`], [`Paging`] and [`Page`] around a statement of their own.
 //!
 //! A page is made inside SQLite, so one row of JSON text crosses into the component instead of
-//! hundreds. Names of columns in a statement come from declarations, never from a request.
+//! hundreds; a large one in pieces, while it is sent. Names of columns in a statement come from declarations, never from a request.
 
 mod counts;
 mod fields;
 mod page;
+mod pieces;
 mod query;
 mod search;
 mod sort;
@@ -19,7 +20,8 @@ mod sql;
 
 pub use counts::{Counts, total_sql};
 pub use fields::Fields;
-pub use page::{Page, Paging, page};
+pub use page::{Page, Paging};
+pub use pieces::{OpenPage, PageStatement, open_page, page, page_of_texts};
 pub use query::{ListQuery, Listing, like_pattern};
 pub use search::{IndexedSearch, Search};
 pub use sort::{Sort, SortKey};

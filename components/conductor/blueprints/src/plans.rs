@@ -8,7 +8,7 @@ use std::io;
 use windlass_blueprint::{Fields, Plan};
 use windlass_core::db::{Db, KeptDb};
 use windlass_core::serde::Serialize;
-use windlass_core::{Error, NextPart, Parts, Response, Result, platform};
+use windlass_core::{Error, MadeBody, NextPart, Parts, Response, Result, platform};
 use windlass_store::blueprints::{self, PIECE, PLACE, PlanText, PlanTexts};
 
 /// How many bytes of a plan are made at a time.
@@ -17,7 +17,7 @@ const PART: usize = 64 << 10;
 /// A response whose places of plans are filled in while it is sent.
 pub fn with_plans(db: &impl KeptDb, response: Response) -> Response {
     let text = String::from_utf8(response.body).unwrap_or_default();
-    if !text.contains(PLACE) {
+    if response.made.is_none() && !text.contains(PLACE) {
         return Response {
             body: text.into_bytes(),
             ..response
@@ -26,6 +26,7 @@ pub fn with_plans(db: &impl KeptDb, response: Response) -> Response {
     let filled = Filled {
         db: db.clone(),
         text,
+        more: response.made,
         at: 0,
         plan: Source::None,
     };
@@ -52,6 +53,7 @@ pub fn with_plan(
     let filled = Filled {
         db: db.clone(),
         text,
+        more: None,
         at: 0,
         plan: Source::Given(plan),
     };
@@ -63,7 +65,9 @@ struct Filled<D> {
     db: D,
     /// With the places of plans.
     text: String,
-    /// How much of it was sent.
+    /// What follows the text, which is then read in parts. No place is in two of them.
+    more: Option<MadeBody>,
+    /// How much of the text was sent.
     at: usize,
     plan: Source,
 }
@@ -96,11 +100,14 @@ impl<D: Db> Filled<D> {
             platform::pause().await;
             return Ok(Some(part));
         }
+        if self.at == self.text.len() && !self.read_on().await? {
+            return Ok(None);
+        }
         let rest = self.text.get(self.at..).unwrap_or_default();
         let Some((before, after)) = rest.split_once(PLACE) else {
             let last = rest.as_bytes().to_vec();
             self.at = self.text.len();
-            return Ok(Some(last).filter(|last| !last.is_empty()));
+            return Ok(Some(last));
         };
         let (key, _) = after.split_once('"').unwrap_or_default();
         let mut part = before.as_bytes().to_vec();
@@ -121,6 +128,19 @@ impl<D: Db> Filled<D> {
             }
         }
         Ok(Some(part))
+    }
+}
+
+impl<D: Db> Filled<D> {
+    /// Goes on with the next part of the text. Answers whether there is one.
+    async fn read_on(&mut self) -> Result<bool> {
+        let Some(more) = &self.more else {
+            return Ok(false);
+        };
+        let next = more.next().await?;
+        self.at = 0;
+        self.text = String::from_utf8(next.unwrap_or_default()).map_err(Error::internal)?;
+        Ok(!self.text.is_empty())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/deployments` and `/deployments/{deployment_id}`: list, get, delete.
 
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::ListQuery;
 use windlass_core::{Context, Error, Permission, Request, Response, Result, Scope};
 use windlass_deployment::environment::{self, Removal};
@@ -10,7 +10,7 @@ use windlass_store::deployments::{self, DEPLOYMENT, DEPLOYMENT_LIST, DEPLOYMENT_
 pub const OWN: [&str; 1] = ["deployment_group_id"];
 
 /// `GET /deployments`: the deployments the caller can see; with `?id=` a single one, as a list.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::DeploymentList)?;
     let mut query = ctx.list_query(DEPLOYMENT_LIST, &OWN)?;
     select(&mut query, &scope, &ctx.request)?;

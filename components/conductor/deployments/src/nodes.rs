@@ -3,7 +3,7 @@
 use crate::evaluate::{Place, evaluate_items};
 use serde_json::{Map, Value};
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::{Field, ListQuery};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
 use windlass_deployment::environment::{self, new_node};
@@ -11,7 +11,7 @@ use windlass_store::deployments;
 use windlass_store::nodes::{self, CHANGEABLE, NODE, NewNode};
 
 /// `GET /nodes`, optionally with the functions in their properties evaluated.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::NodeList)?;
     let query = ctx.list_query(&NODE, &["evaluate_functions"])?;
     ctx.request.query_bool("_instance_counts")?;

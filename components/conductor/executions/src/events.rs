@@ -6,14 +6,14 @@
 use crate::caller::{allow_or_execution, demand_own};
 use serde_json::{Value, json};
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::Page;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::events::{self, EventQuery, Kinds, NewEvent};
 use windlass_store::{deployments, executions};
 
 /// `GET /events`: a page of events, of logs or of the two.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::EventList)?;
     let query = EventQuery::parse(&ctx.request, EventQuery::kinds(&ctx.request)?)?;
     let page = events::list(&ctx.db, &scope, &query).await?;

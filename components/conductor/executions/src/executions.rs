@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::Page;
 use windlass_core::python;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::executions::{self, EXECUTIONS, Execution, Removal, Status};
 
 /// `GET /executions`: a page, without system workflows unless they are asked for.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::ExecutionList)?;
     let mut query = ctx.list_query(&EXECUTIONS, &[])?;
     of_group(ctx)?;

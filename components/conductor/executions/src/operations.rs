@@ -4,13 +4,13 @@ use crate::caller::{allow_or_execution, demand_own, speaks_for};
 use crate::effects::{self, Outcome};
 use serde_json::Value;
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
 use windlass_store::operations::{self, Declared, NewOperation, OPERATIONS};
 use windlass_store::{deployments, executions, tasks_graphs};
 
 /// `GET /operations`: those of a graph or of an execution.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let own = ["graph_id", "execution_id", "state", "skip_internal"];
     let mut query = ctx.list_query(&OPERATIONS, &own)?;

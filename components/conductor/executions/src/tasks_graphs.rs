@@ -2,14 +2,14 @@
 
 use crate::operations::new_operation;
 use windlass_core::Body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::{Context, Error, Permission, Response, Result, Scope, Timestamp, ids};
 use windlass_store::operations::NewOperation;
 use windlass_store::tasks_graphs::{self, CLIENTS, NewTasksGraph, TASKS_GRAPHS};
 use windlass_store::{executions, resource};
 
 /// `GET /tasks_graphs`: the graphs of an execution.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::Operations)?;
     let mut query = ctx.list_query(&TASKS_GRAPHS, &["execution_id"])?;
     let id = ctx

@@ -1,7 +1,7 @@
 //! `/permissions`: which role may do what. Only administrators may know and decide.
 
 use serde_json::json;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::{Context, Error, Kind, Response, Result, Scope};
 use windlass_store::permissions::{self, PERMISSIONS};
 
@@ -9,14 +9,14 @@ use windlass_store::permissions::{self, PERMISSIONS};
 const MAX_NAME: usize = 256;
 
 /// `GET /permissions`: every pair of a role and a permission it holds.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = administrator(ctx)?;
     let query = ctx.list_query(&PERMISSIONS, &[])?;
     ctx.page(&PERMISSIONS, &scope, &query).await
 }
 
 /// `GET /permissions/{role_name}`: what one role holds.
-pub async fn list_role(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list_role(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = administrator(ctx)?;
     let role = ctx.path("role_name");
     let query = ctx.list_query(&PERMISSIONS, &[])?;

@@ -3,7 +3,7 @@
 use crate::answers::{plain_or_detailed, show};
 use crate::body;
 use crate::users::demand_own_users;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::Resource;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, ids};
 use windlass_store::permissions::{RoleType, demand_role};
@@ -21,7 +21,7 @@ fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {
 }
 
 /// `GET /user-groups`: all groups.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserGroupList)?;
     let resource = resource(ctx)?;
     let query = ctx.list_query(resource, &[])?;

@@ -6,7 +6,7 @@
 
 use crate::answers::show;
 use crate::body;
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::Resource;
 use windlass_core::python;
 use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, ids};
@@ -75,7 +75,7 @@ pub async fn get_self(ctx: &Context<impl Db>) -> Result<Response> {
 }
 
 /// `GET /users`: everybody who can log in.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_anywhere(Permission::UserList)?;
     let resource = resource(ctx)?;
     let query = ctx.list_query(resource, &[])?;

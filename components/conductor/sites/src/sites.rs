@@ -1,12 +1,12 @@
 //! `/sites` and `/sites/{site_name}`: places on a map that deployments can be at.
 
-use windlass_core::db::Db;
+use windlass_core::db::{Db, KeptDb};
 use windlass_core::{Body, Context, Given, Permission, Response, Result, Visibility};
 use windlass_store::resource::{self, New};
 use windlass_store::sites::{self, Changes, Location, SITES, Site};
 
 /// `GET /sites`: the tenant's sites and global ones.
-pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
+pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::SiteList)?;
     ctx.list(&SITES, &scope).await
 }

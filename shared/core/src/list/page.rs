@@ -1,8 +1,7 @@
 //! One page of a list: how much of it is asked for, and its envelope.
 
-use super::{ListQuery, Resource, Statement};
-use crate::caller::Scope;
-use crate::db::{Db, Value};
+use super::ListQuery;
+use crate::db::Value;
 use crate::error::{Error, Result};
 use crate::limits::PAGE_BYTES;
 use crate::request::Request;
@@ -103,9 +102,12 @@ impl Page {
         self.envelope(paging.into(), "")
     }
 
+    /// What the envelope has before its items.
+    pub(super) const ITEMS: &'static str = "{\"items\": ";
+
     fn envelope(&self, paging: Paging, more: &str) -> Response {
         let mut body = String::with_capacity(self.items.len() + 128);
-        body.push_str("{\"items\": ");
+        body.push_str(Self::ITEMS);
         body.push_str(&self.items);
         body.push_str(&format!(
             ", \"metadata\": {{\"pagination\": {{\"total\": {}, \"offset\": {}, \"size\": {}}}{more}}}}}",
@@ -115,85 +117,11 @@ impl Page {
     }
 }
 
-impl Resource {
-    /// One page, as a query asks for it.
-    pub async fn page(&self, db: &impl Db, scope: &Scope, query: &ListQuery) -> Result<Page> {
-        let query = query.narrowed(db, self).await?;
-        page(db, &self.page_statement(scope, &query)).await
-    }
-}
-
-/// Runs the statement of a page: it answers one row with the total and the items, and where these may
-/// be too large, how many bytes they have and how many they are.
-///
-/// # Errors
-/// 400 for a page that is too large for one answer, naming a size that fits.
-pub async fn page(db: &impl Db, statement: &Statement) -> Result<Page> {
-    let row = db.first(&statement.sql, &statement.parameters).await?;
-    let row = row.ok_or_else(|| Error::internal("a page answers one row"))?;
-    let total = row.integer(0)?;
-    if let [_, _, Value::Integer(bytes), Value::Integer(shown)] = row.0.as_slice()
-        && *bytes > PAGE_BYTES
-    {
-        return Err(too_large(*bytes, *shown));
-    }
-    Ok(Page {
-        total,
-        items: match row.0.into_iter().nth(1) {
-            Some(Value::Text(items)) => items,
-            other => return Err(Error::internal(format!("a page is text, not {other:?}"))),
-        },
-        filtered: None,
-    })
-}
-
 /// The refusal of a page. The size that fits leaves room for items half as large again as these.
-fn too_large(bytes: i64, shown: i64) -> Error {
+pub(super) fn too_large(bytes: i64, shown: i64) -> Error {
     let fits = (PAGE_BYTES / (bytes / shown.max(1) * 3 / 2).max(1)).max(1);
     Error::bad_parameters(format!(
         "The page has {bytes} bytes, more than the allowed {PAGE_BYTES}: ask for fewer items \
          (such as _size={fits}), or with _include for fewer fields"
     ))
-}
-
-#[cfg(all(test, feature = "native"))]
-mod tests {
-    use super::*;
-    use crate::db::NativeDb;
-    use crate::error::Kind;
-    use crate::list::{Field, Resource};
-
-    static FIELDS: [Field; 2] = [
-        Field::integer("key", "t.key"),
-        Field::text("text", "t.text"),
-    ];
-    static TEXTS: Resource = Resource {
-        name: "Text",
-        table: "texts t",
-        fields: &FIELDS,
-        search: None,
-        of_tenant: false,
-        counts: &[],
-    };
-
-    #[test]
-    fn a_page_that_is_too_large_is_refused_with_a_size_that_fits() {
-        pollster::block_on(async {
-            let db = NativeDb::in_memory();
-            let texts = "create table texts as with recursive n (key) as (
-                    select 1 union all select key + 1 from n where key < 70)
-                select key, printf('%.*c', 1048576, 'x') as text from n";
-            db.execute(texts, &[]).await.unwrap();
-            let scope = crate::Scope::public();
-            let mut query = ListQuery::everything();
-            let refusal = page(&db, &TEXTS.page_statement(&scope, &query)).await;
-            let refusal = refusal.unwrap_err();
-            assert_eq!(refusal.kind(), Kind::BadParameters);
-            assert!(refusal.message().contains("_size=42"), "{refusal:?}");
-            query.paging.all_results = false;
-            query.paging.size = 42;
-            let fits = page(&db, &TEXTS.page_statement(&scope, &query)).await;
-            assert_eq!(fits.unwrap().total, 70);
-        });
-    }
 }

@@ -3,7 +3,7 @@
 //! What a caller sees comes from [`Scope::parts`], each of which follows an index: SQLite merges
 //! ordered parts along their indexes and stops at the page's end.
 
-use super::{Field, ListQuery, Resource, total_sql};
+use super::{Field, ListQuery, PageStatement, Resource, total_sql};
 use crate::caller::Scope;
 use crate::db::Value;
 use crate::limits;
@@ -46,10 +46,9 @@ impl Statement {
 }
 
 impl Resource {
-    /// One page: a single row with the total, the items, how many bytes they have and how many they
-    /// are; no items when they have more than [`limits::PAGE_BYTES`]. The items are joined as text, because they are JSON already and
-    /// `json_group_array` would read every one of them again.
-    pub fn page_statement(&self, scope: &Scope, query: &ListQuery) -> Statement {
+    /// One page, for [`super::page`] and [`super::open_page`]. The items are joined as text, because
+    /// they are JSON already and `json_group_array` would read every one of them again.
+    pub fn page_statement(&self, scope: &Scope, query: &ListQuery) -> PageStatement {
         // A table that no tenant owns knows nothing of the scope's parameters.
         let mut statement = match self.of_tenant {
             true => Statement::under(scope),
@@ -89,19 +88,28 @@ impl Resource {
             .iter()
             .map(|part| format!("select {columns} from {from} where {part}"))
             .collect();
-        statement.sql = format!(
-            "select {total}, iif(octet_length({items}) > {most}, null, '[' || coalesce({items}, '') || ']'), \
-             octet_length({items}), count(*) from (select {object} as item \
+        let object = self.object_sql(query.include.as_deref());
+        let rows = format!(
+            "select p.k as k, {object} as item \
              from (select * from ({keys}) order by {order} limit {limit} offset {offset}) p \
-             join {table} on t.key = p.k order by {order})",
-            // SQLite joins once, however often it is named.
-            items = "group_concat(item, ', ')",
-            most = limits::PAGE_BYTES,
-            object = self.object_sql(query.include.as_deref()),
+             join {table} on t.key = p.k order by {order}",
             keys = keys.join(" union all "),
             table = self.table,
         );
-        statement
+        let (piece, visible) = self.seen(scope);
+        let piece = piece.piece(&object, self.table, "t.key", &visible);
+        statement.into_page(&total, &rows, piece)
+    }
+
+    /// An empty statement, and the condition of what a caller sees. Of a table that no tenant owns that
+    /// is everything.
+    fn seen(&self, scope: &Scope) -> (Statement, String) {
+        if !self.of_tenant {
+            return (Statement::default(), "1".to_owned());
+        }
+        let mut statement = Statement::under(scope);
+        let visible = scope.condition("t", &mut statement);
+        (statement, visible)
     }
 
     /// The item that clients call `id`.
@@ -124,14 +132,7 @@ impl Resource {
         condition: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> Statement {
-        let (mut statement, visible) = match self.of_tenant {
-            true => {
-                let mut statement = Statement::under(scope);
-                let visible = scope.condition("t", &mut statement);
-                (statement, visible)
-            }
-            false => (Statement::default(), "1".to_owned()),
-        };
+        let (mut statement, visible) = self.seen(scope);
         let condition = fill(
             &mut statement,
             condition,

@@ -266,15 +266,11 @@ fn lookups_of_tokens_follow_indexes() {
             WITHIN_REACH,
             ["x".into(), 7_i64.into(), false.into()],
         );
-        for (statement, index) in [
-            (statement, "tokens_by_user"),
-            (find, "sqlite_autoindex_tokens_1"),
+        for (sql, parameters, index) in [
+            (statement.sql, statement.parameters, "tokens_by_user"),
+            (find.sql, find.parameters, "sqlite_autoindex_tokens_1"),
         ] {
-            let plan = db
-                .plan(&statement.sql, &statement.parameters)
-                .await
-                .unwrap()
-                .join("\n");
+            let plan = db.plan(&sql, &parameters).await.unwrap().join("\n");
             assert!(plan.contains(index), "{plan}");
             assert!(!plan.contains("SCAN k"), "{plan}");
         }

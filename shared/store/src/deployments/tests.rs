@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::{Db, NativeDb, Value};
 use windlass_core::http::Method;
-use windlass_core::list::{ListQuery, Statement, page};
+use windlass_core::list::{ListQuery, PageStatement, page};
 use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params};
 
 mod list;
@@ -77,7 +77,7 @@ async fn instances(db: &NativeDb, owner: &Owner, states: &[&str]) {
     }
 }
 
-async fn shown(db: &NativeDb, statement: &Statement) -> Vec<Json> {
+async fn shown(db: &NativeDb, statement: &PageStatement) -> Vec<Json> {
     page(db, statement).await.unwrap().parse().unwrap()
 }
 

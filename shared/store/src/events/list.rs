@@ -13,8 +13,10 @@ use crate::deployments::Owner;
 use crate::resource::fields::{DEPLOYMENT_DISPLAY_NAME, DEPLOYMENT_ID};
 use crate::{audit, counts};
 use windlass_core::caller::Reach;
-use windlass_core::db::{Db, Tx};
-use windlass_core::list::{Field, Fields, Page, Statement, page, total_sql};
+use windlass_core::db::{KeptDb, Tx};
+use windlass_core::list::{
+    Field, Fields, OpenPage, PageStatement, Statement, open_page, total_sql,
+};
 use windlass_core::{Result, Scope};
 
 /// The text of a time: a `Timestamp`'s, as a literal, since fields are declared with those.
@@ -60,9 +62,9 @@ pub(crate) static FIELDS: Fields = Fields(&[
 /// The most rows of one page.
 pub const PAGE_SIZE: u64 = 10_000;
 
-/// One page of events and logs.
-pub async fn list(db: &impl Db, scope: &Scope, query: &EventQuery) -> Result<Page> {
-    page(db, &page_statement(scope, query)).await
+/// One page of events and logs, for an answer.
+pub async fn list<D: KeptDb>(db: &D, scope: &Scope, query: &EventQuery) -> Result<OpenPage<D>> {
+    open_page(db, page_statement(scope, query)).await
 }
 
 /// Deletes the rows of a deployment of the caller's tenant that match, and answers how many there
@@ -97,8 +99,8 @@ pub async fn delete(
     Ok(count)
 }
 
-/// The statement of one page: a single row with the total and the items.
-fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
+/// The statement of one page.
+fn page_statement(scope: &Scope, query: &EventQuery) -> PageStatement {
     let mut statement = Statement::under(scope);
     let own = statement.conditions(&query.query);
     let parts = parts(scope, query, &mut statement);
@@ -119,15 +121,17 @@ fn page_statement(scope: &Scope, query: &EventQuery) -> Statement {
         .iter()
         .map(|part| format!("select {columns} from whole_events t where {part}"))
         .collect();
-    statement.sql = format!(
-        "select {total}, (select json_group_array(json(item)) from \
-         (select {item} as item from (select * from ({keys}) order by {order} \
-         limit {limit} offset {offset}) p join whole_events t on t.storage_id = p.k order by {order}))",
-        total = total_sql("whole_events t", &[&counts::EVENTS], &query.query, &parts),
+    let total = total_sql("whole_events t", &[&counts::EVENTS], &query.query, &parts);
+    let item = item_sql(query);
+    let rows = format!(
+        "select p.k as k, {item} as item from (select * from ({keys}) order by {order} \
+         limit {limit} offset {offset}) p join whole_events t on t.storage_id = p.k order by {order}",
         keys = keys.join(" union all "),
-        item = item_sql(query),
     );
-    statement
+    let mut piece = Statement::under(scope);
+    let visible = scope.condition("t", &mut piece);
+    let piece = piece.piece(&item, "whole_events t", "t.storage_id", &visible);
+    statement.into_page(&total, &rows, piece)
 }
 
 /// The rows that the caller sees, as parts that have none in common. Of one execution or deployment the

@@ -4,7 +4,7 @@ use super::{LabelOwner, RESERVED};
 use crate::counts;
 use windlass_core::db::Db;
 use windlass_core::limits;
-use windlass_core::list::{ListQuery, Listing, Page, Statement, page};
+use windlass_core::list::{ListQuery, Listing, Page, Statement, page_of_texts};
 use windlass_core::{Request, Result, Scope};
 
 /// Keys are searched by themselves, values by themselves. These lists have no fields.
@@ -26,7 +26,7 @@ pub async fn keys(
     let page = if request.query_bool("_reserved")?.unwrap_or(false) {
         reserved(request.query_value("_search").unwrap_or_default(), &query)
     } else {
-        page(db, &statement(owner, scope, "l.key", &query)).await?
+        page_of_texts(db, &statement(owner, scope, "l.key", &query)).await?
     };
     Ok((query, page))
 }
@@ -45,7 +45,7 @@ pub async fn values(
     let key = super::check_key(key)?;
     let mut query = VALUES.parse(request, &[])?;
     query.and("l.key = {}", [key.into()]);
-    let page = page(db, &statement(owner, scope, "l.value", &query)).await?;
+    let page = page_of_texts(db, &statement(owner, scope, "l.value", &query)).await?;
     Ok((query, page))
 }
 
@@ -98,8 +98,8 @@ pub(super) fn statement(
     let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
     statement.sql = format!(
         "with found as ({found})
-         select (select count(*) from found), (select json_group_array(item) from
-             (select item from found order by item limit {limit} offset {offset}))"
+         select count(*) from found union all select * from
+             (select item from found order by item limit {limit} offset {offset})"
     );
     statement
 }

@@ -165,7 +165,7 @@ fn an_operation_looks_as_clients_expect() {
             .unwrap()
             .join("\n");
         assert!(
-            plan.contains("operations_by_graph") && !plan.contains("TEMP B-TREE"),
+            plan.contains("operations_by_graph") && !plan.contains("TEMP B-TREE FOR ORDER BY"),
             "{plan}"
         );
         let page = list::page(&db, &statement).await.unwrap();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::events::{NewEvent, insert};
 use crate::executions::tests::{database, scope};
-use windlass_core::db::NativeDb;
+use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::{Request, Timestamp, params};
 

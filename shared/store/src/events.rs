@@ -14,7 +14,7 @@ pub use list::{EventQuery, Kinds, delete, list};
 pub use report::{NewEvent, insert};
 
 use crate::executions::Execution;
-use crate::json_text;
+use crate::pieces::batches;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -76,7 +76,7 @@ pub async fn insert_all(
     events: &[EngineEvent],
     now: Timestamp,
 ) -> Result<()> {
-    for chunk in events.chunks(4000) {
+    for batch in batches(events) {
         tx.execute(
             "insert into events (execution_key, list_key, is_log, timestamp, event_type, message,
                  node_instance_id, node_name, operation, source_id, target_id, error_causes)
@@ -94,7 +94,7 @@ pub async fn insert_all(
                 execution.visibility,
                 &execution.tenant_name,
                 now.millis(),
-                json_text(chunk)?,
+                batch?,
             ],
         )
         .await?;

@@ -20,6 +20,7 @@ pub mod nodes;
 pub mod operations;
 pub mod overview;
 pub mod permissions;
+pub mod pieces;
 mod plan_parts;
 pub mod queue;
 pub mod resource;

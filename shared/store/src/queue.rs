@@ -15,6 +15,7 @@ pub use lease::{Leased, Room, lease};
 pub use work::Work;
 
 use crate::json_text;
+use crate::pieces::batches;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use windlass_core::db::{Db, Tx};
@@ -95,9 +96,6 @@ pub async fn push(
 /// Makes many pieces of work of one kind due. One that is there already starts over: its attempts
 /// and its lease are forgotten.
 pub async fn push_all(db: &impl Db, work: Work, items: &[Due], now: Timestamp) -> Result<()> {
-    if items.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "insert into queue (kind, subject, not_before, created_at, waits, tenant_name)
          select ?1, value ->> 'subject', value ->> 'not_before', ?3, ?4, {}
@@ -106,20 +104,20 @@ pub async fn push_all(db: &impl Db, work: Work, items: &[Due], now: Timestamp) -
              failures = 0, lease_until = null, lease_holder = null, last_error = null",
         tenant_of(work, "value ->> 'subject'")
     );
-    let values = params![work, json_text(items)?, now, work.waits()];
-    db.execute(&sql, values).await
+    for batch in batches(items) {
+        db.execute(&sql, params![work, batch?, now, work.waits()])
+            .await?;
+    }
+    Ok(())
 }
 
 /// Removes work of one kind, leased or not.
 pub async fn remove_all(db: &impl Db, work: Work, subjects: &[&str]) -> Result<()> {
-    if subjects.is_empty() {
-        return Ok(());
+    let sql = "delete from queue where kind = ?1 and subject in (select value from json_each(?2))";
+    for batch in batches(subjects) {
+        db.execute(sql, params![work, batch?]).await?;
     }
-    db.execute(
-        "delete from queue where kind = ?1 and subject in (select value from json_each(?2))",
-        params![work, json_text(subjects)?],
-    )
-    .await
+    Ok(())
 }
 
 /// Whether a row is due that nobody holds: a read, so that idle ticks do not lock writers out.

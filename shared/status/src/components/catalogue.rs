@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, params};
 use windlass_store::audit;
+use windlass_store::pieces::{self, batches};
 
 /// A component as the catalogue has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,17 +94,11 @@ struct ChangedComponent {
 /// nothing.
 pub async fn replace(db: &impl Db, scope: &Scope, entries: &[Entry]) -> Result<Changes> {
     db.transaction(async |tx| {
-        let stored: Vec<ComponentRow> = tx
-            .first_json(
-                "select json_group_array(json_object('id', id, 'name', name,
-                     'attributes_key', attributes_key, 'attributes', attributes,
-                     'position', position,
-                     'is_retired', json(iif(retired_at is null, 'false', 'true'))))
-                 from status_components",
-                &[],
-            )
-            .await?
-            .unwrap_or_default();
+        let sql = "select json_object('id', id, 'name', name, 'attributes_key', attributes_key,
+                       'attributes', attributes, 'position', position,
+                       'is_retired', json(iif(retired_at is null, 'false', 'true'))) as item
+                   from status_components";
+        let stored: Vec<ComponentRow> = pieces::read(tx, sql, &[]).await?;
         let mut changes = Changes::default();
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         let mut known: HashMap<(String, String), &ComponentRow> = stored
@@ -160,24 +155,24 @@ async fn write(
     changed: &[ChangedComponent],
     gone: &[i64],
 ) -> Result<usize> {
-    if !new.is_empty() {
+    for batch in batches(new) {
         tx.execute(
             "insert into status_components
                  (name, attributes, attributes_key, region, category, position, created_at)
              select value ->> 'name', value ->> 'attributes', value ->> 'attributes_key',
                  value ->> 'region', value ->> 'category', value ->> 'position', ?2
              from json_each(?1) order by key",
-            params![&json!(new), now],
+            params![batch?, now],
         )
         .await?;
     }
-    if !changed.is_empty() {
+    for batch in batches(changed) {
         tx.execute(
             "update status_components
              set attributes = e.value ->> 'attributes', position = e.value ->> 'position',
                  retired_at = null
              from json_each(?1) e where status_components.id = e.value ->> 'id'",
-            params![&json!(changed)],
+            params![batch?],
         )
         .await?;
     }
@@ -206,17 +201,12 @@ async fn write(
 
 /// The components of the catalogue in its order, as a JSON list of names with attributes.
 pub async fn list_json(db: &impl Db) -> Result<String> {
-    let row = db
-        .first(
-            "select json_group_array(json_object('name', c.name, 'attributes', json((
-                 select json_group_object(a.value ->> 'name', a.value ->> 'value')
-                 from json_each(c.attributes) a))))
-             from (select name, attributes from status_components where retired_at is null
-                 order by position, id) c",
-            &[],
-        )
-        .await?;
-    row.map_or_else(|| Ok("[]".into()), |row| row.text(0).map(str::to_owned))
+    let sql = "select json_quote(json_object('name', c.name, 'attributes', json((
+                   select json_group_object(a.value ->> 'name', a.value ->> 'value')
+                   from json_each(c.attributes) a))) || '') as item
+               from status_components c where retired_at is null order by position, id";
+    let components: Vec<String> = pieces::read(db, sql, &[]).await?;
+    Ok(format!("[{}]", components.join(",")))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
-use windlass_store::audit;
+use windlass_store::{audit, pieces};
 
 const JSON: &str = Component::JSON;
 
@@ -15,13 +15,11 @@ const MOST: i64 = 10_000;
 /// The components in the order of the catalogue, as a JSON list.
 pub async fn list_json(db: &impl Db) -> Result<String> {
     let sql = format!(
-        "select '[' || coalesce(group_concat(body, ','), '') || ']' from (
-             select {JSON} as body from status_components c
-             where c.retired_at is null order by c.position, c.id)"
+        "select json_quote({JSON} || '') as item from status_components c
+         where c.retired_at is null order by c.position, c.id"
     );
-    let row = db.first(&sql, &[]).await?;
-    let row = row.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-    row.text(0).map(str::to_owned)
+    let components: Vec<String> = pieces::read(db, &sql, &[]).await?;
+    Ok(format!("[{}]", components.join(",")))
 }
 
 /// A component as JSON.

@@ -3,6 +3,7 @@
 use super::visibility::{EFFECTIVE_MAINTENANCE, visible};
 use windlass_core::db::Db;
 use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_store::pieces;
 
 /// An event of `status_incidents i` as JSON in the shape of the monitors' API: times to the minute,
 /// the latest update first. It shows 50 of them: where thousands of components join one incident,
@@ -45,20 +46,17 @@ pub struct Window {
 pub async fn list_json(db: &impl Db, scope: &Scope, window: &Window) -> Result<String> {
     let visible = visible(scope);
     let sql = format!(
-        "select '[' || coalesce(group_concat(body, ','), '') || ']' from (
-             select {JSON} as body from (
-                 select * from status_incidents i where i.kind <> 'info' and {visible}
-                     and (?1 is null or ?1 = case i.kind
-                         when 'incident' then i.ended_at is null
-                         else {EFFECTIVE_MAINTENANCE} and i.started_at <= ?2
-                             and (i.ended_at is null or i.ended_at > ?2) end)
-                 order by i.id desc limit ?3 offset ?4) i
-             order by i.id)"
+        "select json_quote({JSON} || '') as item from (
+             select * from status_incidents i where i.kind <> 'info' and {visible}
+                 and (?1 is null or ?1 = case i.kind
+                     when 'incident' then i.ended_at is null
+                     else {EFFECTIVE_MAINTENANCE} and i.started_at <= ?2
+                         and (i.ended_at is null or i.ended_at > ?2) end)
+             order by i.id desc limit ?3 offset ?4) i
+         order by i.id"
     );
     let (active, now) = window.active.unzip();
-    let row = db
-        .first(&sql, params![active, now, window.limit, window.offset])
-        .await?;
-    let row = row.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-    row.text(0).map(str::to_owned)
+    let values = params![active, now, window.limit, window.offset];
+    let incidents: Vec<String> = pieces::read(db, &sql, values).await?;
+    Ok(format!("[{}]", incidents.join(",")))
 }

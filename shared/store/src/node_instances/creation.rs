@@ -8,10 +8,8 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, ids, params};
 
 use crate::deployments::Owner;
+use crate::pieces::batches;
 use crate::{audit, json_text};
-
-/// How many instances go into one statement.
-const BATCH: usize = 2000;
 
 /// An instance to be stored.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -89,8 +87,7 @@ pub async fn insert_many(
 ) -> Result<()> {
     rename_taken(tx, owner, &mut instances).await?;
     number(tx, owner, &mut instances).await?;
-    for batch in instances.chunks(BATCH) {
-        let rows: Vec<Row> = batch.iter().map(Row::of).collect();
+    for batch in batches(instances.iter().map(Row::of)) {
         tx.execute(
             "insert into node_instances (deployment_key, deployment_id, tenant_name, created_by,
                  visibility, id, node_id, host_id, \"index\", relationships, scaling_groups,
@@ -100,7 +97,7 @@ pub async fn insert_many(
                  i.value -> 'scaling_groups', i.value -> 'runtime_properties'
              from json_each(?1) i order by i.key",
             params![
-                json_text(&rows)?,
+                batch?,
                 owner.key,
                 &owner.id,
                 &owner.tenant_name,

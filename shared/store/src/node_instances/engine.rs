@@ -9,6 +9,7 @@ use windlass_core::{Result, Timestamp, params};
 
 use crate::executions::Execution;
 use crate::json_text;
+use crate::pieces::{self, batches};
 
 /// The operations of a JSON object that have an implementation, or one of the names in `?2`.
 /// Short names are left out: each stands for a full one.
@@ -29,7 +30,7 @@ pub async fn nodes_for_engine<T: DeserializeOwned>(
     named_operations: &[&str],
 ) -> Result<Vec<T>> {
     let sql = format!(
-        "select coalesce(json_group_array(json_object(
+        "select json_object(
              'id', id, 'types', json(type_hierarchy),
              'operations', {operations},
              'relationships', json((
@@ -39,17 +40,14 @@ pub async fn nodes_for_engine<T: DeserializeOwned>(
                      'source_operations', {source}, 'target_operations', {target}))
                  from json_each(relationships) r)),
              'install_agent', properties -> '$.install_agent',
-             'install_method', properties -> '$.agent_config.install_method')), '[]')
-         from (select * from whole_nodes where deployment_key = ?1 order by key)",
+             'install_method', properties -> '$.agent_config.install_method') as item
+         from whole_nodes where deployment_key = ?1 order by key",
         operations = implemented("operations"),
         source = implemented("coalesce(r.value -> '$.source_operations', '{}')"),
         target = implemented("coalesce(r.value -> '$.target_operations', '{}')"),
     );
     let named = Value::from(named_operations);
-    Ok(db
-        .first_json(&sql, params![execution.deployment_key, &named])
-        .await?
-        .unwrap_or_default())
+    pieces::read(db, &sql, params![execution.deployment_key, &named]).await
 }
 
 /// The instances of an execution's deployment as the engine plans with them: a list of objects with `id`,
@@ -58,13 +56,10 @@ pub async fn for_engine<T: DeserializeOwned>(
     db: &impl Db,
     execution: &Execution,
 ) -> Result<Vec<T>> {
-    let sql = "select coalesce(json_group_array(json_object('id', id, 'node_id', node_id,
-                   'host_id', host_id, 'state', state, 'relationships', json(relationships))), '[]')
-               from (select * from node_instances where deployment_key = ?1 order by key)";
-    Ok(db
-        .first_json(sql, params![execution.deployment_key])
-        .await?
-        .unwrap_or_default())
+    let sql = "select json_object('id', id, 'node_id', node_id, 'host_id', host_id,
+                   'state', state, 'relationships', json(relationships)) as item
+               from node_instances where deployment_key = ?1 order by key";
+    pieces::read(db, sql, params![execution.deployment_key]).await
 }
 
 /// The instances of a deployment with all that functions may ask for.
@@ -72,24 +67,20 @@ pub async fn for_evaluation<T: DeserializeOwned>(
     db: &impl Db,
     deployment_key: i64,
 ) -> Result<Vec<T>> {
-    let sql = "select coalesce(json_group_array(json_object('id', id, 'node_id', node_id,
-                   'host_id', host_id, 'index', \"index\", 'state', state,
+    let sql = "select json_object('id', id, 'node_id', node_id, 'host_id', host_id,
+                   'index', \"index\", 'state', state,
                    'relationships', json(relationships), 'scaling_groups', json(scaling_groups),
-                   'runtime_properties', json(runtime_properties))), '[]')
-               from (select * from node_instances where deployment_key = ?1 order by key)";
-    Ok(db
-        .first_json(sql, params![deployment_key])
-        .await?
-        .unwrap_or_default())
+                   'runtime_properties', json(runtime_properties)) as item
+               from node_instances where deployment_key = ?1 order by key";
+    pieces::read(db, sql, params![deployment_key]).await
 }
 
 /// The properties of a deployment's nodes, by node.
 pub async fn node_properties(db: &impl Db, deployment_key: i64) -> Result<HashMap<String, Value>> {
-    let sql = "select json_group_object(id, json(properties)) from nodes where deployment_key = ?1";
-    Ok(db
-        .first_json(sql, params![deployment_key])
-        .await?
-        .unwrap_or_default())
+    let sql = "select json_array(id, json(properties)) as item
+               from nodes where deployment_key = ?1";
+    let rows = pieces::read(db, sql, params![deployment_key]).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The states that occur among the instances of an execution's deployment.
@@ -117,13 +108,11 @@ pub async fn runtime_properties(
     execution: &Execution,
     ids: &[&str],
 ) -> Result<HashMap<String, Map<String, Value>>> {
-    let sql = "select coalesce(json_group_object(id, json(runtime_properties)), '{}')
+    let sql = "select json_array(id, json(runtime_properties)) as item
                from node_instances
                where tenant_name = ?1 and id in (select value from json_each(?2))";
-    Ok(db
-        .first_json(sql, params![&execution.tenant_name, json_text(ids)?])
-        .await?
-        .unwrap_or_default())
+    let rows = pieces::read(db, sql, params![&execution.tenant_name, json_text(ids)?]).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// What happened to an instance since it was read. One that was started or configured keeps a mark
@@ -177,8 +166,8 @@ pub async fn update_all(
 ) -> Result<()> {
     let mark = serde_json::json!({ "ok": true, "result": null, "task": null, "timestamp": now });
     let tenant = execution.tenant_name.as_str();
-    for chunk in changes.chunks(4000) {
-        tx.execute(UPDATE_ALL, params![tenant, json_text(chunk)?, &mark])
+    for batch in batches(changes) {
+        tx.execute(UPDATE_ALL, params![tenant, batch?, &mark])
             .await?;
     }
     Ok(())

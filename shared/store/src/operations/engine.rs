@@ -6,15 +6,12 @@
 use crate::executions::{Execution, Status};
 use crate::json_text;
 use crate::operations::OperationState;
+use crate::pieces::{self, batches};
 use crate::tasks_graphs::TasksGraph;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, params};
-
-/// How many operations go into one statement: its parameter stays below a few megabytes, whatever
-/// the size of the graph.
-const BATCH: usize = 4000;
 
 /// An operation that the engine makes.
 #[derive(Debug, Serialize)]
@@ -48,7 +45,7 @@ pub async fn insert_all(
     operations: &[EngineOperation<'_>],
     now: Timestamp,
 ) -> Result<()> {
-    for chunk in operations.chunks(BATCH) {
+    for batch in batches(operations) {
         tx.execute(
             "insert into operations (tasks_graph_key, tasks_graph_id, execution_key, tenant_name,
                  created_by, visibility, created_at, id, name, type, state, containing_subgraph,
@@ -65,7 +62,7 @@ pub async fn insert_all(
                 &execution.created_by,
                 execution.visibility,
                 now,
-                json_text(chunk)?,
+                batch?,
             ],
         )
         .await?;
@@ -99,19 +96,16 @@ pub struct OpenOperation {
 /// The operations of a graph that have not ended, in the order they were made.
 pub async fn open_of_graph(db: &impl Db, graph: &TasksGraph) -> Result<Vec<OpenOperation>> {
     let sql = format!(
-        "select json_group_array(json_object('id', id, 'name', name, 'type', type, 'state', state,
+        "select json_object('id', id, 'name', name, 'type', type, 'state', state,
              'containing_subgraph', containing_subgraph, 'queue', queue,
              'dependencies', json(dependencies), 'parameters', case type
                  when 'RemoteWorkflowTask' then {CALL}
                  when 'SubgraphTask' then {SUBGRAPH}
-                 else parameters -> '$.task_kwargs' end))
-         from (select * from operations where tasks_graph_key = ?1 and state in {} order by key)",
+                 else parameters -> '$.task_kwargs' end) as item
+         from operations where tasks_graph_key = ?1 and state in {} order by key",
         OperationState::sql_list(|state| !state.has_ended())
     );
-    Ok(db
-        .first_json(&sql, params![graph.key])
-        .await?
-        .unwrap_or_default())
+    pieces::read(db, &sql, params![graph.key]).await
 }
 
 /// What the engine needs of a call besides its inputs.
@@ -157,7 +151,7 @@ pub async fn update_all(
     changes: &[OperationChange<'_>],
     now: Timestamp,
 ) -> Result<()> {
-    for chunk in changes.chunks(BATCH) {
+    for batch in batches(changes) {
         tx.execute(
             "update operations set state = change.value ->> 'state', updated_at = ?2,
                  parameters = case
@@ -171,7 +165,7 @@ pub async fn update_all(
                                  parameters ->> '$.current_retries'),
                          '$.error', change.value ->> 'error') end
              from json_each(?1) as change where operations.id = change.value ->> 'id'",
-            params![json_text(chunk)?, now],
+            params![batch?, now],
         )
         .await?;
     }
@@ -180,15 +174,12 @@ pub async fn update_all(
 
 /// Remembers of operations that others have taken their place for good: a resume leaves them.
 pub async fn give_up(tx: &impl Tx, ids: &[&str]) -> Result<()> {
-    if ids.is_empty() {
-        return Ok(());
+    let sql = "update operations set parameters = json_set(parameters, '$.given_up', json('true'))
+               where id in (select value from json_each(?1))";
+    for batch in batches(ids) {
+        tx.execute(sql, params![batch?]).await?;
     }
-    tx.execute(
-        "update operations set parameters = json_set(parameters, '$.given_up', json('true'))
-         where id in (select value from json_each(?1))",
-        params![json_text(ids)?],
-    )
-    .await
+    Ok(())
 }
 
 /// A call that is about to run, with all that is needed for it.
@@ -283,18 +274,15 @@ pub struct NewDependencies<'a> {
 
 /// Adds dependencies to operations.
 pub async fn add_dependencies(tx: &impl Tx, items: &[NewDependencies<'_>]) -> Result<()> {
-    if items.is_empty() {
-        return Ok(());
+    let sql = "update operations set dependencies = (
+                   select json_group_array(value) from (
+                       select value from json_each(operations.dependencies)
+                       union all select value from json_each(item.value -> 'dependencies')))
+               from json_each(?1) as item where operations.id = item.value ->> 'id'";
+    for batch in batches(items) {
+        tx.execute(sql, params![batch?]).await?;
     }
-    tx.execute(
-        "update operations set dependencies = (
-             select json_group_array(value) from (
-                 select value from json_each(operations.dependencies)
-                 union all select value from json_each(item.value -> 'dependencies')))
-         from json_each(?1) as item where operations.id = item.value ->> 'id'",
-        params![json_text(items)?],
-    )
-    .await
+    Ok(())
 }
 
 /// A call that is on its way or waits for another try.

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::limits;
 use crate::request::parse_bool;
 use crate::time::Timestamp;
 use serde_json::{Map, Value};
@@ -79,9 +80,15 @@ impl Body {
     /// The body of a request.
     ///
     /// # Errors
-    /// 415 and 400 for what is no JSON object.
+    /// 415 and 400 for what is no JSON object, 413 for a value that is larger than what is kept as one.
     pub fn of(ctx: &Context<impl Db>) -> Result<Self> {
-        ctx.json_object().map(Self::from)
+        let object = ctx.json_object()?;
+        if ctx.request.body.len() > limits::VALUE_BYTES {
+            for (name, value) in &object {
+                limits::check_size(name, value)?;
+            }
+        }
+        Ok(Self::from(object))
     }
 
     /// An object inside a body; `what` names it in the refusal of anything else.

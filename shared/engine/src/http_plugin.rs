@@ -7,6 +7,7 @@
 use crate::step::{CallError, Outcome};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use windlass_core::limits;
 use windlass_core::outbound::address;
 use windlass_core::outbound::{OutboundRequest, OutboundResponse};
 
@@ -267,6 +268,9 @@ pub fn conclude(exchange: &Exchange, answer: Result<OutboundResponse, String>) -
                     "{method} {shown_url}: the answer has no `{pointer}`"
                 ));
             };
+            if let Err(error) = limits::check_bytes(&format!("`{pointer}`"), found) {
+                return failed(format!("{method} {shown_url}: {}", error.message()));
+            }
             runtime_properties.insert(name.clone(), found.clone());
         }
     }
@@ -361,6 +365,11 @@ mod tests {
             (
                 json!({ "runtime_properties": { "a": "/b" } }),
                 answer(200, "<html>"),
+                false,
+            ),
+            (
+                json!({ "runtime_properties": { "a": "/b" } }),
+                answer(200, &json!({ "b": "x".repeat(600_000) }).to_string()),
                 false,
             ),
             (json!({}), Err("connection refused".into()), false),

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{COMMON, Field, Resource, Search, concat};
-use windlass_core::{Error, Result, Scope, Visibility, params};
+use windlass_core::{Error, Kind, Result, Scope, Visibility, limits, params};
 
 use crate::audit;
 use crate::deployments::Owner;
@@ -128,8 +128,10 @@ pub struct Counts {
 /// Stores the nodes of a new deployment, whose record in the audit trail tells of them.
 ///
 /// # Errors
-/// 409 for a name that the deployment has already.
+/// 409 for a name that the deployment has already, 413 for properties or operations that are too large
+/// to be kept.
 pub async fn insert_many(tx: &impl Tx, owner: &Owner, nodes: &[NewNode]) -> Result<()> {
+    nodes.iter().try_for_each(demand_small)?;
     let mut texts = Texts::default();
     let parts: Vec<[Option<usize>; PARTS.len()]> =
         nodes.iter().map(|node| texts.places(node)).collect();
@@ -137,12 +139,35 @@ pub async fn insert_many(tx: &impl Tx, owner: &Owner, nodes: &[NewNode]) -> Resu
     let mut batch = Batch::default();
     for (node, parts) in nodes.iter().zip(parts) {
         let keys = parts.map(|place| place.and_then(|place| keys.get(place)));
-        batch.add(node, keys);
-        if batch.rows.len() > BATCH_BYTES {
+        if batch.rows.len() + node.properties.len() > BATCH_BYTES {
             std::mem::take(&mut batch).insert(tx, owner).await?;
         }
+        batch.add(node, keys);
     }
     batch.insert(tx, owner).await
+}
+
+/// Refuses a node with more in one of its columns than is kept as one value.
+fn demand_small(node: &NewNode) -> Result<()> {
+    for (what, text) in [
+        ("properties", node.properties.as_str()),
+        ("operations", &node.operations),
+        ("relationships", &node.relationships),
+        ("plugins", &node.plugins),
+    ] {
+        if text.len() > limits::VALUE_BYTES {
+            return Err(Error::new(
+                Kind::PayloadTooLarge,
+                format!(
+                    "The {what} of the node `{}` have {} bytes, more than the allowed {}",
+                    node.id,
+                    text.len(),
+                    limits::VALUE_BYTES
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Adds nodes to a deployment that was there before.

@@ -52,7 +52,8 @@ pub async fn get(ctx: &Context<impl KeptDb>) -> Result<Response> {
 pub async fn update(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::BlueprintUpload)?;
     let id = ctx.path("blueprint_id");
-    let params = Body::of(ctx)?;
+    // Without the limit of one value: a plan is kept in pieces.
+    let params = Body::from(ctx.json_object()?);
     if params.is_empty() {
         return Err(Error::illegal_action(
             "Update a blueprint request must include at least one parameter to update",

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 use std::rc::Rc;
-use windlass_core::Result;
 use windlass_core::db::{Tx, Value};
+use windlass_core::{Result, limits};
 
 use super::workflows;
 use crate::plan_parts;
@@ -50,6 +50,9 @@ fn part_text(name: &str, value: &Json) -> Option<String> {
 }
 
 /// The columns of these parts of a plan and their values. Stores the parts that are new.
+///
+/// # Errors
+/// 413 for a part that is larger than what is kept as one value.
 pub(super) async fn columns(
     tx: &impl Tx,
     plan: &Map<String, Json>,
@@ -59,6 +62,7 @@ pub(super) async fn columns(
     // The columns of parts, and where their texts are.
     let mut named = Vec::new();
     for (name, value) in plan {
+        limits::check_bytes(name, value)?;
         match part_column(name) {
             Some(column) => match part_text(name, value) {
                 Some(text) => {

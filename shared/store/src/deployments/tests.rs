@@ -58,6 +58,26 @@ async fn insert(db: &NativeDb, scope: &Scope, new: &NewDeployment) -> Result<Own
         .await
 }
 
+#[test]
+fn a_part_of_a_plan_that_is_too_large_for_a_row_is_refused_by_name() {
+    pollster::block_on(async {
+        let (db, scope) = harbour().await;
+        for name in ["inputs", "outputs", "groups"] {
+            let mut large = new("large");
+            let value = json!({ "x": "y".repeat(600_000) });
+            large.plan.insert(name.into(), value);
+            let refusal = insert(&db, &scope, &large).await.unwrap_err();
+            let text = format!("{name} has 600008 bytes");
+            assert!(refusal.message().starts_with(&text), "{refusal:?}");
+        }
+        assert!(
+            !is_taken(&db, &scope, "large", Visibility::Tenant)
+                .await
+                .unwrap()
+        );
+    });
+}
+
 async fn instances(db: &NativeDb, owner: &Owner, states: &[&str]) {
     db.execute(
         "delete from node_instances where deployment_key = ?1",

@@ -164,12 +164,12 @@ fn an_instance_is_unavailable_until_a_check_went_well() {
 fn large_deployments_are_stored_in_batches() {
     pollster::block_on(async {
         let (db, _, owner) = deployment().await;
-        let operations: Rc<str> = format!("{{\"x\": \"{}\"}}", "y".repeat(1 << 20)).into();
+        let operations: Rc<str> = format!("{{\"x\": \"{}\"}}", "y".repeat(500_000)).into();
         let mut nodes: Vec<NewNode> = (0..5)
             .map(|n| node(&format!("n{n}"), &operations))
             .collect();
         for node in &mut nodes {
-            node.properties = format!("{{\"x\": \"{}\"}}", "z".repeat(3 << 20));
+            node.properties = format!("{{\"x\": \"{}\"}}", "z".repeat(500_000));
         }
         insert_many(&db, &owner, &nodes).await.unwrap();
         let row = db
@@ -180,9 +180,27 @@ fn large_deployments_are_stored_in_batches() {
             .await;
         let row = row.unwrap().unwrap();
         assert_eq!(
-            (row.integer(0).unwrap(), row.integer(1).unwrap() > 1 << 20),
+            (row.integer(0).unwrap(), row.integer(1).unwrap() > 500_000),
             (5, true)
         );
+    });
+}
+
+#[test]
+fn what_is_too_large_for_a_row_is_refused_by_name() {
+    pollster::block_on(async {
+        let (db, _, owner) = deployment().await;
+        let large: Rc<str> = format!("{{\"x\": \"{}\"}}", "y".repeat(600_000)).into();
+        let mut properties = node("crane", &"{}".into());
+        properties.properties = large.to_string();
+        let operations = node("crane", &large);
+        for (node, what) in [(properties, "properties"), (operations, "operations")] {
+            let refusal = insert_many(&db, &owner, &[node]).await.unwrap_err();
+            let text = format!("The {what} of the node `crane` have 600009 bytes");
+            assert!(refusal.message().starts_with(&text), "{refusal:?}");
+        }
+        let nodes = db.first("select count(*) from nodes", &[]).await.unwrap();
+        assert_eq!(nodes.unwrap().integer(0).unwrap(), 0);
     });
 }
 

@@ -6,7 +6,12 @@ use rusqlite::{Connection, config::DbConfig, types::ValueRef};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A database file (or one in memory) opened by this process.
+/// The largest value that a statement may take or answer, in bytes: servers of libSQL take no more, and
+/// whatever is larger has to go in pieces.
+const LARGEST: usize = 1 << 20;
+
+/// A database file (or one in memory) opened by this process. A value of more than a megabyte that goes
+/// into it or comes out ends the test.
 #[derive(Clone)]
 pub struct NativeDb {
     connection: Rc<RefCell<Connection>>,
@@ -57,6 +62,7 @@ impl NativeDb {
 
 /// Runs one statement on a connection and reads all of its rows.
 fn run(connection: &RefCell<Connection>, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+    demand_small(parameters, sql);
     let connection = connection.borrow();
     let run = || -> rusqlite::Result<Vec<Row>> {
         let mut statement = connection.prepare_cached(sql)?;
@@ -87,11 +93,23 @@ fn run(connection: &RefCell<Connection>, sql: &str, parameters: &[Value]) -> Res
                     ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
                 });
             }
+            demand_small(&values, sql);
             answer.push(Row(values));
         }
         Ok(answer)
     };
     run().map_err(|error| failure(&error.to_string(), sql))
+}
+
+fn demand_small(values: &[Value], sql: &str) {
+    for value in values {
+        let bytes = match value {
+            Value::Text(text) => text.len(),
+            Value::Blob(bytes) => bytes.len(),
+            _ => 0,
+        };
+        assert!(bytes <= LARGEST, "a value of {bytes} bytes: {sql}");
+    }
 }
 
 impl Db for NativeDb {

@@ -137,8 +137,10 @@ fn plans_of_an_older_schema_are_shown_as_before() {
         db.execute("delete from blueprint_plan_pieces", &[])
             .await
             .unwrap();
-        let both = "update blueprint_plans set plan = ?1";
-        db.execute(both, &[SqlValue::Text(full)]).await.unwrap();
+        let (half, rest) = full.split_at(full.floor_char_boundary(full.len() / 2));
+        let both = "update blueprint_plans set plan = ?1 || ?2";
+        let halves = [half, rest].map(|text| SqlValue::Text(text.to_owned()));
+        db.execute(both, &halves).await.unwrap();
         let schema = include_str!("../../../../../shared/store/schema/014_plan_pieces.sql");
         let moves = schema.split_once("insert into").unwrap().1;
         for statement in format!("insert into{moves}").split(';') {

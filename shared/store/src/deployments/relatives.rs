@@ -12,20 +12,18 @@ use windlass_core::{Error, Kind, Result, Scope, params};
 use super::Owner;
 use super::row::OWNER_RECORD;
 use crate::labels::{self, CONSUMER_ID, Label, OBJECT_PARENT};
+use crate::pieces;
 
 /// The children of a deployment.
 pub async fn children(db: &impl Db, parent: &Owner) -> Result<Vec<Owner>> {
     let sql = format!(
-        "select coalesce(json_group_array({OWNER_RECORD}), '[]') from (
+        "select {OWNER_RECORD} as item from (
              select c.* from deployment_labels l
              cross join deployments c on c.key = l.deployment_key
              where l.key = '{OBJECT_PARENT}' and l.value = ?2 and c.tenant_name = ?1
              order by c.key) d"
     );
-    let children = db
-        .first_json(&sql, params![&parent.tenant_name, &parent.id])
-        .await?;
-    Ok(children.unwrap_or_default())
+    pieces::read(db, &sql, params![&parent.tenant_name, &parent.id]).await
 }
 
 /// Whether the deployment `id` is below `ancestor`, or is it.

@@ -4,7 +4,7 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, params};
 
 use super::{DEPLOYMENT, Owner, executions};
-use crate::audit;
+use crate::{audit, pieces};
 
 /// Deletes a deployment with its labels, nodes, instances and executions, which take their events along.
 pub async fn delete(tx: &impl Tx, scope: &Scope, deployment: &Owner) -> Result<()> {
@@ -37,13 +37,8 @@ async fn remove(tx: &impl Tx, deployment: &Owner) -> Result<()> {
 
 /// The ids of node instances that run, or may.
 pub async fn live_instances(db: &impl Db, deployment: &Owner) -> Result<Vec<String>> {
-    let ids = db
-        .first_json(
-            "select json_group_array(id) from (select id from node_instances
-             where deployment_key = ?1 and state not in ('uninitialized', 'deleted')
-             order by key)",
-            params![deployment.key],
-        )
-        .await?;
-    Ok(ids.unwrap_or_default())
+    let sql = "select json_quote(id) as item from node_instances
+               where deployment_key = ?1 and state not in ('uninitialized', 'deleted')
+               order by key";
+    pieces::read(db, sql, params![deployment.key]).await
 }

@@ -6,9 +6,9 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 
 use super::OperationState;
-use crate::audit;
 use crate::deployments::Owner;
 use crate::executions::Status;
+use crate::{audit, pieces};
 
 /// Where an operation is declared: at a node, or at one of its relationships.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ pub async fn set_inputs(
         parameters: Value,
     }
     let sql = format!(
-        "select json_group_array(json_object('key', key, 'parameters', json(parameters)))
+        "select json_object('key', key, 'parameters', json(parameters)) as item
          from operations
          where execution_key in (
                  select key from executions where deployment_key = ?1 and status in {executions})
@@ -112,8 +112,7 @@ pub async fn set_inputs(
            and parameters ->> '$.task_kwargs.kwargs.__cloudify_context.operation.name' = ?3"
     );
     let about = params![deployment.key, &declared.node_id, &declared.operation];
-    let again: Option<Vec<Again>> = tx.first_json(&sql, about).await?;
-    let again = again.unwrap_or_default();
+    let again: Vec<Again> = pieces::read(tx, &sql, about).await?;
     let count = again.len();
     for Again {
         key,

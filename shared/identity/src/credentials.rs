@@ -5,6 +5,24 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use windlass_core::{Error, Result, ids};
 
+/// How many characters a password may have.
+const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=256;
+
+/// Refuses a password that is too short or too long.
+///
+/// # Errors
+/// 400, with the lengths.
+pub fn check_password(password: &str) -> Result<()> {
+    if PASSWORD_LENGTH.contains(&password.chars().count()) {
+        return Ok(());
+    }
+    Err(Error::bad_parameters(format!(
+        "The password must have {} to {} characters",
+        PASSWORD_LENGTH.start(),
+        PASSWORD_LENGTH.end()
+    )))
+}
+
 /// Hashes a password with argon2id (19 MiB, 2 passes: the first choice of OWASP's table), in PHC form.
 pub fn hash_password(password: &str) -> Result<String> {
     let salt = SaltString::encode_b64(&ids::random_bytes::<16>()).map_err(Error::internal)?;

@@ -17,9 +17,6 @@ use windlass_store::users::{
     USERS_WITH_HASH,
 };
 
-/// How many characters a password may have.
-const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 5..=256;
-
 windlass_core::named_enum! {
     /// What may become of whether a user is active.
     enum Action {
@@ -127,7 +124,7 @@ async fn new_user<'b>(
     let [created_at, first_login_at, last_login_at] = times.map(|key| body.zoned_time(key));
     let (created_at, first_login_at, last_login_at) =
         (created_at?, first_login_at?, last_login_at?);
-    check_password(password)?;
+    credentials::check_password(password)?;
     ids::check("username", username)?;
     let role = body::role(body)?.unwrap_or(DEFAULT_ROLE);
     demand_role(&ctx.db, scope, role, RoleType::System).await?;
@@ -177,7 +174,7 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         demand_role(&ctx.db, &scope, role, RoleType::System).await?;
     }
     if let Some(password) = password {
-        check_password(password)?;
+        credentials::check_password(password)?;
         users::find(&ctx.db, &scope, username).await?;
     }
     let changes = Changes {
@@ -246,17 +243,6 @@ pub async fn unlock(ctx: &Context<impl Db>) -> Result<Response> {
 
 fn is_self(ctx: &Context<impl Db>, username: &str) -> Result<bool> {
     Ok(ctx.caller()?.username.eq_ignore_ascii_case(username))
-}
-
-fn check_password(password: &str) -> Result<()> {
-    if PASSWORD_LENGTH.contains(&password.chars().count()) {
-        return Ok(());
-    }
-    Err(Error::bad_parameters(format!(
-        "The password must have {} to {} characters",
-        PASSWORD_LENGTH.start(),
-        PASSWORD_LENGTH.end()
-    )))
 }
 
 /// A hash made elsewhere, as `_include_hash` shows them.

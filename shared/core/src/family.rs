@@ -1,4 +1,4 @@
-//! Families: five APIs over one identity, each with its own error body and headers.
+//! Families: six APIs over one identity, each with its own error body and headers.
 //!
 //! Handlers and store know none of this. Whatever differs between the families in how a failure
 //! looks is decided here, in the last step before the response leaves.
@@ -13,6 +13,8 @@ pub enum Family {
     Conductor,
     /// OpenStack Adjutant v1.
     Adjutant,
+    /// OpenStack Keystone v3: how Adjutant's clients log in.
+    Keystone,
     /// Opsera v1 (pipelines, registry, logs) and v2 (directory).
     Opsera,
     /// Status Dashboard v1: what monitors post, and the public page.
@@ -37,6 +39,7 @@ impl Family {
             }
             Self::Adjutant if !error.fields().is_empty() => json!({ "errors": per_field(error) }),
             Self::Adjutant => json!({ "errors": [message] }),
+            Self::Keystone => keystone(error, message),
             Self::Opsera => {
                 let mut body = Map::new();
                 body.insert("status".into(), "failed".into());
@@ -55,6 +58,16 @@ impl Family {
     fn message(self, error: &Error) -> &str {
         match (self, error.kind()) {
             (Self::Adjutant, Kind::Unauthorized) => "Credentials incorrect or none given.",
+            // With an extra it says what the client may do instead, and nothing of the caller.
+            (Self::Keystone, Kind::Unauthorized) if error.extras().is_empty() => {
+                "The request you have made requires authentication."
+            }
+            (Self::Keystone, Kind::MethodNotAllowed) => {
+                "The method is not allowed for the requested URL."
+            }
+            (Self::Keystone, Kind::Internal) => {
+                "An unexpected error prevented the server from fulfilling your request."
+            }
             (Self::Opsera, Kind::Unauthorized) => "Unauthorized",
             (Self::Opsera, Kind::Forbidden) => "Forbidden",
             (Self::Opsera | Self::StatusDashboard | Self::StatusDashboardV2, Kind::Internal) => {
@@ -74,12 +87,24 @@ impl Family {
         match self {
             Self::Conductor => "Basic realm=\"Windlass\", charset=\"UTF-8\"",
             Self::Adjutant => "Keystone",
+            Self::Keystone => "Keystone uri=\"/v3\"",
             Self::Opsera => "Bearer",
             Self::StatusDashboard | Self::StatusDashboardV2 => {
                 "Bearer realm=\"Authentication Required\""
             }
         }
     }
+}
+
+/// The one key of a failure's body, with the status twice.
+fn keystone(error: &Error, message: &str) -> Value {
+    let (status, _) = error.kind().wire();
+    let mut body = Map::new();
+    body.insert("code".into(), status.into());
+    body.insert("message".into(), message.into());
+    body.insert("title".into(), reason(status).into());
+    body.extend(error.extras().clone());
+    json!({ "error": body })
 }
 
 /// Monitors' clients compare these bodies as a whole, so what the original leaves out is left out.
@@ -168,6 +193,17 @@ mod tests {
                 json!({ "errors": ["Credentials incorrect or none given."] }),
             ),
             (
+                Family::Keystone,
+                &unauthorized,
+                json!({ "error": { "code": 401, "message": "The request you have made requires authentication.", "title": "Unauthorized" } }),
+            ),
+            (
+                Family::Keystone,
+                &Error::unauthorized("another way")
+                    .extra("identity", json!({ "methods": ["token"] })),
+                json!({ "error": { "code": 401, "message": "User unauthorized: another way", "title": "Unauthorized", "identity": { "methods": ["token"] } } }),
+            ),
+            (
                 Family::Opsera,
                 &unauthorized,
                 json!({ "status": "failed", "message": "Unauthorized" }),
@@ -222,6 +258,7 @@ mod tests {
         for family in [
             Family::Conductor,
             Family::Adjutant,
+            Family::Keystone,
             Family::Opsera,
             Family::StatusDashboard,
         ] {

@@ -55,6 +55,15 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Where the client reached the application, as `https://host:port`: what the server in front of
+    /// the component says. The client may have sent such a header itself, so the last one counts.
+    pub fn origin(&self) -> Option<String> {
+        let mut headers = self.headers.iter().rev();
+        let (_, url) = headers.find(|(name, _)| name == "spin-full-url")?;
+        let url = url.parse::<http::Uri>().ok()?;
+        Some(format!("{}://{}", url.scheme()?, url.authority()?))
+    }
+
     /// The first value of a query parameter.
     pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query
@@ -182,6 +191,31 @@ mod tests {
             .query_bool("force")
             .unwrap_err();
         assert_eq!(refusal.message(), "force must be <true/false>, got 1");
+    }
+
+    #[test]
+    fn the_server_says_where_it_was_reached() {
+        for (urls, want) in [
+            (
+                &["http://harbour.example:3000/v3?a=b"][..],
+                Some("http://harbour.example:3000"),
+            ),
+            (&["https://[::1]/"], Some("https://[::1]")),
+            (
+                &["http://of.the.client/", "http://true.example/v3"],
+                Some("http://true.example"),
+            ),
+            (&["/v3"], None),
+            (&["http:///v3"], None),
+            (&[], None),
+        ] {
+            let request = urls
+                .iter()
+                .fold(Request::new(Method::GET, "/v3"), |request, url| {
+                    request.header("spin-full-url", url)
+                });
+            assert_eq!(request.origin().as_deref(), want, "{urls:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ crate::named_enum! {
     pub enum TokenScope {
         /// Conductor's API.
         Conductor = "conductor",
-        /// Adjutant's API.
+        /// Adjutant's API, and Keystone's, by which its clients log in.
         Adjutant = "adjutant",
         /// All of Opsera's API, except what asks for [`Self::SecurityLogs`] alone.
         Api = "api",
@@ -31,7 +31,7 @@ impl TokenScope {
     pub const fn of_family(family: Family) -> &'static [Self] {
         match family {
             Family::Conductor => &[Self::Conductor],
-            Family::Adjutant => &[Self::Adjutant],
+            Family::Adjutant | Family::Keystone => &[Self::Adjutant],
             Family::Opsera => &[Self::Api, Self::Pipeline, Self::SecurityLogs],
             Family::StatusDashboard | Family::StatusDashboardV2 => &[Self::StatusDashboard],
         }

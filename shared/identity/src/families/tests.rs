@@ -326,12 +326,18 @@ fn every_refusal_is_in_the_envelope_of_its_family() {
             .unwrap();
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdGFja21vbiI6InByb2JlIiwiZXhwIjo5OTk5OTk5OTk5fQ.";
         let made_up = "ctok-abcdefghij-0123456789012345678901234567890123456789";
-        let nobody: [(Family, u16, Value); 4] = [
+        let nobody: [(Family, u16, Value); 5] = [
             (Family::Conductor, 401, Value::Null),
             (
                 Family::Adjutant,
                 401,
                 serde_json::json!({ "errors": ["Credentials incorrect or none given."] }),
+            ),
+            (
+                Family::Keystone,
+                401,
+                serde_json::json!({ "error": { "code": 401, "title": "Unauthorized",
+                    "message": "The request you have made requires authentication." } }),
             ),
             (
                 Family::Opsera,
@@ -358,7 +364,7 @@ fn every_refusal_is_in_the_envelope_of_its_family() {
                 let bearer = format!("Bearer {token}");
                 let header = match family {
                     Family::Conductor => ("authentication-token", token),
-                    Family::Adjutant => ("x-auth-token", token),
+                    Family::Adjutant | Family::Keystone => ("x-auth-token", token),
                     Family::Opsera | Family::StatusDashboard | Family::StatusDashboardV2 => {
                         ("authorization", bearer.as_str())
                     }

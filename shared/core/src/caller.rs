@@ -20,6 +20,8 @@ pub enum AuthMethod {
     Basic,
     /// A user's token.
     Token(UserToken),
+    /// A session that Keystone's API gave. Its key is one of another table than that of tokens.
+    Session(UserToken),
     /// The signed claim of a monitor, who is no user.
     Monitor,
     /// The token of a running execution, acting as its creator.
@@ -31,15 +33,15 @@ impl AuthMethod {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Basic => "http_basic",
-            Self::Token(_) | Self::Monitor => "token",
+            Self::Token(_) | Self::Session(_) | Self::Monitor => "token",
             Self::ExecutionToken => "execution_token",
         }
     }
 
-    /// What the credential may be used for; only a token can be restricted.
+    /// What the credential may be used for; only tokens and sessions can be restricted.
     pub const fn scopes(self) -> TokenScopes {
         match self {
-            Self::Token(token) => token.scopes,
+            Self::Token(token) | Self::Session(token) => token.scopes,
             _ => TokenScopes::UNRESTRICTED,
         }
     }
@@ -48,7 +50,7 @@ impl AuthMethod {
     pub const fn token(self) -> Option<UserToken> {
         match self {
             Self::Token(token) => Some(token),
-            Self::Basic | Self::Monitor | Self::ExecutionToken => None,
+            Self::Basic | Self::Session(_) | Self::Monitor | Self::ExecutionToken => None,
         }
     }
 
@@ -57,7 +59,7 @@ impl AuthMethod {
         match self {
             Self::Basic => true,
             Self::Token(token) => token.until.is_none() && !token.scopes.is_restricted(),
-            Self::Monitor | Self::ExecutionToken => false,
+            Self::Session(_) | Self::Monitor | Self::ExecutionToken => false,
         }
     }
 }

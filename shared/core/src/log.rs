@@ -44,7 +44,8 @@ pub fn line(level: Level, text: &str, fields: impl IntoIterator<Item = (&'static
 /// The text with only the ids of the tokens in it: clients that take a value for an id send it
 /// where it does not belong, in paths, and refusals repeat it.
 pub fn without_tokens(text: &str) -> Cow<'_, str> {
-    const PREFIX: &str = "ctok-";
+    // Users' tokens are `ctok-..`, sessions `stok-..`.
+    const PREFIX: &str = "tok-";
     if !text.contains(PREFIX) {
         return text.into();
     }
@@ -86,7 +87,7 @@ mod tests {
                 "/tokens/ctok-abcdefghij-0123456789",
                 "/tokens/ctok-abcdefghij-***",
             ),
-            ("a ctok-a-b, ctok-c-d!", "a ctok-a-***, ctok-c-***!"),
+            ("a ctok-a-b, stok-c-d!", "a ctok-a-***, stok-c-***!"),
             (
                 "Could not find token ctok-abc",
                 "Could not find token ctok-abc",

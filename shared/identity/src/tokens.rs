@@ -136,10 +136,17 @@ impl NewToken<'_> {
     /// Makes it no more than what its maker shows as proof. The shorter end wins.
     ///
     /// # Errors
-    /// 403 for an execution, whose end nobody knows yet, and for scopes that the proof has not.
+    /// 403 for an execution, whose end nobody knows yet, for a session, which is no row of this table,
+    /// and for scopes that the proof has not.
     fn limit_to(&mut self, proof: AuthMethod) -> Result<()> {
-        if proof == AuthMethod::ExecutionToken {
-            return Err(Error::forbidden("An execution cannot create tokens"));
+        match proof {
+            AuthMethod::ExecutionToken => {
+                return Err(Error::forbidden("An execution cannot create tokens"));
+            }
+            AuthMethod::Session(_) => {
+                return Err(Error::forbidden("A session cannot create tokens"));
+            }
+            AuthMethod::Basic | AuthMethod::Token(_) | AuthMethod::Monitor => {}
         }
         if !self.scopes.is_within(proof.scopes()) {
             return Err(Error::forbidden(
@@ -220,7 +227,7 @@ async fn signed(scope: &Scope, id: &str, token: &mut NewToken<'_>) -> Result<Str
 /// Removes a token and all that were made with it. They stop working with the next request.
 ///
 /// # Errors
-/// 403 for a token with scopes, unless it deletes itself, and for an execution.
+/// 403 for a token with scopes, unless it deletes itself, for an execution and for a session.
 pub async fn delete(tx: &impl Tx, scope: &Scope, token: &Token) -> Result<()> {
     #[derive(Deserialize)]
     struct Going {
@@ -241,6 +248,9 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, token: &Token) -> Result<()> {
     match scope.caller()?.method {
         AuthMethod::ExecutionToken => {
             return Err(Error::forbidden("An execution cannot delete tokens"));
+        }
+        AuthMethod::Session(_) => {
+            return Err(Error::forbidden("A session cannot delete tokens"));
         }
         AuthMethod::Token(held) if held.scopes.is_restricted() && Some(held.key) != key => {
             return Err(Error::forbidden("A token with scopes deletes only itself"));

@@ -24,7 +24,7 @@ pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
     let value = match scope.caller()?.method {
         AuthMethod::Basic => Some(tokens::implicit(&ctx.db, &scope).await?),
         AuthMethod::Token(_) => shown.map(str::to_owned),
-        AuthMethod::ExecutionToken | AuthMethod::Monitor => None,
+        AuthMethod::ExecutionToken | AuthMethod::Session(_) | AuthMethod::Monitor => None,
     };
     let mut body: Map<String, Value> =
         serde_json::from_slice(&page.respond(&query).body).map_err(Error::internal)?;

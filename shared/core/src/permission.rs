@@ -201,6 +201,7 @@ permissions! {
     TenantUpdateGroup = "tenant_update_group",
     TenantUpdateUser = "tenant_update_user",
     TokenGet = "token_get",
+    TokenValidate = "token_validate",
     UserCreate = "user_create",
     UserDelete = "user_delete",
     UserGet = "user_get",

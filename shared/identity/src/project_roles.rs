@@ -1,7 +1,7 @@
 //! Adjutant's roles: what a caller is in a project, which is what Adjutant calls a tenant.
 //!
 //! Adjutant knows four: `admin` of everything, `project_admin` and `project_mod` who look after the
-//! members of a project, and `member`. They follow from the roles a user has already. Who may only
+//! members of a project, and `member`. Other services of a cloud know `service`, which one of them is. They follow from the roles a user has already. Who may only
 //! read or run things is no `project_mod`: a moderator invites members, who may do more.
 
 use serde_json::{Value, json};
@@ -17,26 +17,30 @@ pub const PROJECT_ADMIN: &str = "project_admin";
 pub const PROJECT_MOD: &str = "project_mod";
 /// Is in a project.
 pub const MEMBER: &str = "member";
+/// Asks whose session a token is, for a service of its own.
+pub const SERVICE: &str = "service";
+
+/// The roles in a project of whoever has this role in the tenant, strongest first.
+pub fn of_tenant_role(role: &str) -> &'static [&'static str] {
+    match role {
+        "manager" => &[PROJECT_ADMIN, MEMBER],
+        PROJECT_MOD => &[PROJECT_MOD, MEMBER],
+        SERVICE => &[SERVICE, MEMBER],
+        _ => &[MEMBER],
+    }
+}
 
 /// The roles in a project (nothing: in none), strongest first.
 pub fn of(caller: &Caller, project: Option<&str>) -> Vec<&'static str> {
     let membership = project.and_then(|project| caller.tenants.get(project));
-    let holds = |role: &str| {
-        membership.is_some_and(|membership| membership.roles.iter().any(|held| held == role))
-    };
+    let held = membership.map_or(&[][..], |membership| membership.roles.as_slice());
+    let holds = |role: &&str| held.iter().any(|held| of_tenant_role(held).contains(role));
     let mut roles = Vec::new();
     if caller.is_admin() {
         roles.push(ADMIN);
     }
-    if holds("manager") {
-        roles.push(PROJECT_ADMIN);
-    }
-    if holds(PROJECT_MOD) {
-        roles.push(PROJECT_MOD);
-    }
-    if membership.is_some() {
-        roles.push(MEMBER);
-    }
+    let of_project = [PROJECT_ADMIN, PROJECT_MOD, SERVICE, MEMBER];
+    roles.extend(of_project.into_iter().filter(holds));
     roles
 }
 
@@ -111,6 +115,7 @@ mod tests {
                 &["project_admin", "member"],
             ),
             (7, "default", &["user"], &["member"]),
+            (7, "default", &["service"], &["service", "member"]),
             (7, "default", &["operations"], &["member"]),
             (7, "default", &["viewer"], &["member"]),
             (7, "default", &[], &[]),

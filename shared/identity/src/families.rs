@@ -1,6 +1,7 @@
-//! Finding the caller for Adjutant, Opsera and the Status Dashboard, by one header.
+//! Finding the caller for Adjutant, Keystone, Opsera and the Status Dashboard, by one header.
 //!
-//! All of them take the tokens that users make for themselves. The Status Dashboard also takes tokens
+//! All of them take the tokens that users make for themselves. Adjutant and Keystone also take the sessions
+//! that Keystone's API gives. The Status Dashboard also takes tokens
 //! that its monitors sign, and names with passwords. Clients of these families cannot name a tenant
 //! as Conductor's do. A request that names none is about the token's tenant, or about the only one
 //! that its user is in.
@@ -13,6 +14,7 @@ use super::{
 use crate::jwt::{self, Refusal};
 use serde_json::Value;
 use std::rc::Rc;
+use windlass_core::caller::AuthMethod;
 use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::token_scope::TokenScope;
@@ -37,7 +39,10 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
     };
     let recalled = match offer {
         Offer::Token(_) => memory.recall(),
-        Offer::Basic(header) => recalled_password(db, &memory, header, &attempts).await?,
+        Offer::Basic(header) => {
+            let login = || Login::read(header, &attempts);
+            recalled_password(db, &memory, login, &attempts).await?
+        }
     };
     if let Some(known) = recalled {
         return Ok(known);
@@ -92,7 +97,7 @@ fn is_status_dashboard(family: Family) -> bool {
 
 /// The proof in the family's header. Opsera's clients send a token without a scheme.
 fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
-    if family == Family::Adjutant {
+    if matches!(family, Family::Adjutant | Family::Keystone) {
         // What Adjutant's client sends where it was told to use none.
         let token = single(request, "x-auth-token")?.filter(|token| *token != "notused");
         if token.is_some_and(|token| !token.trim().is_empty()) {
@@ -167,8 +172,11 @@ fn is_name(text: &str) -> bool {
         && !text.chars().any(char::is_control)
 }
 
-/// The tenant of somebody who is in one.
-fn only_tenant(caller: &Caller) -> Option<String> {
+/// The tenant of somebody who is in one. A session that is about none was asked for as such.
+pub(crate) fn only_tenant(caller: &Caller) -> Option<String> {
+    if matches!(caller.method, AuthMethod::Session(_)) {
+        return None;
+    }
     let mut names = caller.tenants.keys();
     match (names.next(), names.next()) {
         (Some(name), None) => Some(name.clone()),

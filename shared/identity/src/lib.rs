@@ -17,6 +17,7 @@ mod memory;
 mod passwords;
 pub mod project_roles;
 pub mod recovery;
+pub mod sessions;
 pub mod tokens;
 mod user_tokens;
 mod verified;
@@ -169,7 +170,10 @@ async fn first_of(
         let [kind, value] = proof.parts();
         let memory = attempts.memory_of(kind, value, tenant);
         let recalled = match proof {
-            Proof::Basic { header } => recalled_password(db, &memory, header, attempts).await?,
+            Proof::Basic { header } => {
+                let login = || Login::read(header, attempts);
+                recalled_password(db, &memory, login, attempts).await?
+            }
             Proof::Token { .. } | Proof::ExecutionToken { .. } => memory.recall(),
         };
         if let Some(known) = recalled {
@@ -210,17 +214,17 @@ async fn first_of(
 }
 
 /// Whom this instance remembers by name and password, unless the address is held off by now.
-async fn recalled_password(
+async fn recalled_password<'r>(
     db: &impl Db,
     memory: &Memory,
-    header: &str,
+    login: impl FnOnce() -> Login<'r>,
     attempts: &Attempts,
 ) -> Result<Option<Identified>> {
     let known = memory.recall();
     if known.is_none() || attempts.are_none() {
         return Ok(known);
     }
-    let counts = passwords::still_counts(db, &Login::read(header, attempts)).await?;
+    let counts = passwords::still_counts(db, &login()).await?;
     Ok(known.filter(|_| counts))
 }
 
@@ -236,7 +240,7 @@ async fn tenant_header(db: &impl Db, name: &str) -> Result<TenantHeader> {
     })
 }
 
-/// The user of a token, if it is a user's, and one that counts in this family.
+/// The user of a token or a session, if it is a user's, and one that counts in this family.
 async fn by_user_token(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
     let found = user_tokens::find(db, value).await?;
     if let Some(found) = &found {

@@ -1,10 +1,10 @@
 //! Recognising users' tokens: what a value says, and whether its row still agrees.
 //!
 //! A token is `ctok-<id>-<secret>`, or a JWT that names its row. Both count only while there is the
-//! row, so both are taken back by deleting it.
+//! row, so both are taken back by deleting it. What looks like a session is one or nothing.
 
 use super::attempts::EXPIRED;
-use super::{Recognised, caller, is_stale, passwords};
+use super::{Recognised, caller, is_stale, passwords, sessions};
 use crate::jwt;
 use serde::Deserialize;
 use windlass_core::caller::{AuthMethod, UserToken};
@@ -20,8 +20,11 @@ struct Claimed {
     digest: String,
 }
 
-/// The user of a token, or nothing when the text may be an execution's token instead.
+/// The user of a token or a session, or nothing when the text may be an execution's token instead.
 pub async fn find(db: &impl Db, value: &str) -> Result<Option<Recognised>> {
+    if sessions::is_shaped(value) {
+        return sessions::recognise(db, value).await.map(Some);
+    }
     let Some(claimed) = read(value) else {
         return Ok(None);
     };

@@ -1,7 +1,7 @@
-//! What is looked after now and then, whoever ticks: executions that stand still, and blobs that are
-//! nobody's.
+//! What is looked after now and then, whoever ticks: executions that stand still, blobs that are
+//! nobody's, and sessions that have expired.
 //!
-//! Each instance does it with its first tick and then by its own clock, so no row has to say when. Both
+//! Each instance does it with its first tick and then by its own clock, so no row has to say when. All
 //! are reads where there is nothing to do, and doing them once too often harms nobody.
 
 use std::cell::Cell;
@@ -13,6 +13,9 @@ const SWEEP_EVERY: i64 = 60_000;
 
 /// The same for blobs, which are given an hour anyway.
 const BLOBS_EVERY: i64 = 300_000;
+
+/// The same for sessions. A sweep removes two thousand at most, so that is a thousand a second.
+const SESSIONS_EVERY: i64 = 2_000;
 
 /// When a chore was done the last time.
 struct Chore {
@@ -41,6 +44,7 @@ impl Chore {
 thread_local! {
     static SWEEP: Chore = const { Chore::every(SWEEP_EVERY) };
     static BLOBS: Chore = const { Chore::every(BLOBS_EVERY) };
+    static SESSIONS: Chore = const { Chore::every(SESSIONS_EVERY) };
 }
 
 /// Does what it is time for. What goes wrong with it keeps nobody from ticking.
@@ -54,6 +58,11 @@ pub async fn run(db: &impl Db, now: Timestamp) {
         && let Err(error) = windlass_store::blobs::sweep(db, now).await
     {
         log::error("blobs that are nobody's were not removed", &error);
+    }
+    if SESSIONS.with(|chore| chore.is_due(now))
+        && let Err(error) = windlass_identity::sessions::sweep(db, now).await
+    {
+        log::error("sessions that have expired were not removed", &error);
     }
 }
 

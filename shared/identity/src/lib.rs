@@ -12,6 +12,7 @@ mod directory;
 mod execution_tokens;
 mod families;
 pub mod jwt;
+pub mod keystone;
 pub mod ldap;
 mod memory;
 mod passwords;

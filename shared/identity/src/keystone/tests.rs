@@ -6,6 +6,7 @@ use windlass_core::caller::{AuthMethod, Reach};
 use windlass_core::db::{Db as _, NativeDb};
 use windlass_core::{Caller, Scope, params, platform};
 
+mod lists;
 mod login;
 
 /// Ann manages the harbour and reads in the quay, Bob is in the harbour alone, and so is Eve by her

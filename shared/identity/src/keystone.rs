@@ -5,11 +5,13 @@
 //! those of [`project_roles`](crate::project_roles), which follow from what somebody is in the system
 //! and in a tenant.
 
+mod assignments;
 mod groups;
 mod login;
 mod projects;
 mod users;
 
+pub use assignments::{Assignment, Filter, MOST_ASSIGNMENTS, Place, assignments};
 pub use groups::{group, groups, groups_of};
 pub use login::{Login, Proof, UserName, Wanted, by_password, prove};
 pub use projects::{project, projects, projects_of};

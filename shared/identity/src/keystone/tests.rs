@@ -6,6 +6,7 @@ use windlass_core::caller::{AuthMethod, Reach};
 use windlass_core::db::{Db as _, NativeDb};
 use windlass_core::{Caller, Scope, params, platform};
 
+mod assignments;
 mod lists;
 mod login;
 

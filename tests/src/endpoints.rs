@@ -10,7 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 const COLUMNS: &str = "id\tfamily\tstate\tmethod\tpath\tpermission\ttouches\tbody\tsuccess\tanswer";
-const FAMILIES: [&str; 5] = ["conductor", "adjutant", "opsera", "status", "internal"];
+const FAMILIES: [&str; 6] = [
+    "conductor",
+    "adjutant",
+    "keystone",
+    "opsera",
+    "status",
+    "internal",
+];
 const METHODS: [&str; 5] = ["GET", "PUT", "POST", "PATCH", "DELETE"];
 /// What forms bring: a blueprint without anything.
 const SMALLEST: &str = "tosca_definitions_version: cloudify_dsl_1_4\n";
@@ -295,6 +302,12 @@ impl Endpoint {
                 body["message"].is_string() || body["errMsg"].is_string() || has_fields
             }
             "adjutant" => body["errors"].is_array() || body["errors"].is_object(),
+            "keystone" => {
+                let told = &body["error"];
+                told["code"] == answer.status
+                    && told["message"].is_string()
+                    && told["title"].is_string()
+            }
             "opsera" => body["message"].is_string() && body["status"] == "failed",
             _ => {
                 let has_code = body["error_code"].is_string();
@@ -325,8 +338,8 @@ impl Permission {
             "public" => return Self::Public,
             "login" => return Self::Login,
             "administrator" => return Self::Administrator,
-            // The status page's people hold permissions, too.
-            _ if family == "status" && !OWN_WORDS.contains(&text) => {}
+            // These hold permissions, too.
+            _ if ["status", "keystone"].contains(&family) && !OWN_WORDS.contains(&text) => {}
             _ if family != "conductor" => {
                 assert!(OWN_WORDS.contains(&text), "permission `{text}`: {line}");
                 return Self::Own(text.into());

@@ -1,6 +1,7 @@
 //! Stories of the handlers, on the native database.
 
 mod bodies;
+mod looking_around;
 mod passwords;
 mod tokens;
 

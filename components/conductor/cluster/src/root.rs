@@ -4,8 +4,9 @@ use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Context, Response, Result};
 
-/// `GET /`: a program that asks for JSON learns what this is and where to go on. Everybody else is led
-/// to the status page. It is open to all and tells nothing about what is stored or running.
+/// `GET /`: a program that asks for JSON learns what this is and where to go on, and one of OpenStack's
+/// where it logs in. Everybody else is led to the status page. It is open to all and tells nothing about
+/// what is stored or running.
 pub async fn root(ctx: &Context<impl Db>) -> Result<Response> {
     let accept = ctx.request.get_header("accept").unwrap_or_default();
     if !accept.to_ascii_lowercase().contains("application/json") {
@@ -23,7 +24,13 @@ pub async fn root(ctx: &Context<impl Db>) -> Result<Response> {
             "status": "/api/v3.1/status",
             "metrics": "/metrics",
             "status_page": "/status",
+            "keystone": "/v3",
         },
+        "versions": { "values": [{
+            "id": "v3.14",
+            "status": "stable",
+            "links": [{ "rel": "self", "href": "/v3/" }],
+        }] },
         "documentation": "docs/api.md in the sources",
     }))?;
     Ok(about.header("vary", "accept"))

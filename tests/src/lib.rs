@@ -37,4 +37,4 @@ pub use serde_json::{Value, json};
 pub use stored::Stored;
 pub use things::Things;
 pub use together::{at_once, demand_none};
-pub use windlass::{Options, Stopped, TICK_HEADER, Windlass, repository};
+pub use windlass::{Options, PASSWORD, Stopped, TICK_HEADER, Windlass, repository};

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The password of every user in a story.
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 const TICK_TOKEN: &str = "the token of the stories' tick";
 /// What the scheduler shows to the application's own endpoints.
 pub const TICK_HEADER: (&str, &str) = ("x-windlass-tick-token", TICK_TOKEN);

@@ -36,6 +36,10 @@ const LENGTHS: (usize, usize) = (10, 40);
 /// How long a signed token lives when nobody says how long, in seconds. It always has an end.
 const SIGNED_LIFETIME: i64 = 30 * 24 * 3600;
 
+/// How many tokens may be made one with another. SQLite removes what hangs together a thousand levels deep
+/// and no further: with a longer chain its user could not be deleted.
+const LONGEST_CHAIN: i64 = 100;
+
 /// Tokens as lists show them.
 pub static TOKENS: Resource = Resource {
     name: "Token",
@@ -165,10 +169,11 @@ impl NewToken<'_> {
 ///
 /// # Errors
 /// 403 for a tenant that does not exist, or that the caller is not in; for more scopes than the
-/// caller's own token has; for an execution.
+/// caller's own token has; for an execution; for the last token of a long chain.
 pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Result<Value> {
     let id = ids::random_text(LENGTHS.0);
     token.limit_to(scope.caller()?.method)?;
+    demand_short_chain(tx, scope).await?;
     if let Some(tenant) = token.tenant {
         demand_tenant(tx, scope, tenant).await?;
     }
@@ -189,6 +194,30 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, mut token: NewToken<'_>) -> Res
         fields.insert("value".into(), value.into());
     }
     Ok(shown)
+}
+
+/// Refuses a caller whose token is the last of as many as may be made one with another.
+async fn demand_short_chain(db: &impl Db, scope: &Scope) -> Result<()> {
+    let Some(held) = scope.caller()?.method.token() else {
+        return Ok(());
+    };
+    let row = db
+        .first(
+            "with recursive makers (made_with, number) as (
+                 select made_with, 1 from tokens where key = ?1
+                 union all select t.made_with, m.number + 1
+                     from makers m join tokens t on t.key = m.made_with where m.number < ?2)
+             select max(number) from makers",
+            params![held.key, LONGEST_CHAIN],
+        )
+        .await?;
+    let length = row.map(|row| row.optional_integer(0)).transpose()?;
+    if length.flatten().is_none_or(|length| length < LONGEST_CHAIN) {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "This token is the last of {LONGEST_CHAIN} that were made one with another: use the password to make more"
+    )))
 }
 
 /// Refuses a tenant that the caller is not in: the token would be refused at its first use.

@@ -252,6 +252,41 @@ fn a_token_makes_no_more_than_itself_and_an_execution_makes_none() {
     });
 }
 
+/// SQLite removes a thousand levels of what hangs together. With a longer chain of tokens a user could
+/// not be deleted.
+#[test]
+fn tokens_that_were_made_one_with_another_can_be_taken_back() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let ann = scope(7, "ann", "default");
+        let mut maker = ann.clone();
+        let mut made = 0;
+        let refusal = loop {
+            if let Err(refusal) = make(&db, &maker, NewToken::default()).await {
+                break refusal;
+            }
+            made += 1;
+            assert!(made <= 1000, "nobody ends this chain");
+            let row = db.first("select max(key) from tokens", &[]).await;
+            let shown = UserToken {
+                key: row.unwrap().unwrap().integer(0).unwrap(),
+                ..UserToken::default()
+            };
+            maker = by_token(&ann, shown);
+        };
+        assert_eq!(made, LONGEST_CHAIN);
+        assert_eq!(
+            refusal.message(),
+            "This token is the last of 100 that were made one with another: use the password to make more"
+        );
+        db.execute("delete from users where id = 7", &[])
+            .await
+            .unwrap();
+        let left = db.first("select count(*) from tokens", &[]).await;
+        assert_eq!(left.unwrap().unwrap().integer(0).unwrap(), 0);
+    });
+}
+
 #[test]
 fn lookups_of_tokens_follow_indexes() {
     pollster::block_on(async {

@@ -33,8 +33,10 @@ pub struct Mail {
     pub html: String,
     /// When it was written.
     pub date: Timestamp,
-    /// Where a POST ends the subscription.
-    pub unsubscribe_url: String,
+    /// Where a POST ends the subscription, if it is about one.
+    pub unsubscribe_url: Option<String>,
+    /// More headers.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// Sends a mail in the operator's way.
@@ -75,12 +77,13 @@ pub async fn send(mail: &Mail, settings: &Settings, outbound: &impl Outbound) ->
 
 /// The headers beside those that every mail has.
 fn headers(mail: &Mail) -> Vec<(&'static str, String)> {
-    let mut headers = vec![
-        ("List-Unsubscribe", format!("<{}>", mail.unsubscribe_url)),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()),
-        // Out-of-office answers are not wanted.
-        ("Auto-Submitted", "auto-generated".into()),
-    ];
+    // Out-of-office answers are not wanted.
+    let mut headers = vec![("Auto-Submitted", "auto-generated".into())];
+    if let Some(url) = &mail.unsubscribe_url {
+        headers.push(("List-Unsubscribe", format!("<{url}>")));
+        headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
+    }
+    headers.extend(mail.headers.iter().cloned());
     if let Some(thread) = &mail.thread {
         headers.push(("In-Reply-To", format!("<{thread}>")));
         headers.push(("References", format!("<{thread}>")));
@@ -275,7 +278,8 @@ mod tests {
             text: "Text\r\n.\r\nMore".into(),
             html: "<p>Text</p>".into(),
             date: Timestamp::from_millis(0),
-            unsubscribe_url: "https://status.example.com/u?token=1\r\nX-Evil: 1".into(),
+            unsubscribe_url: Some("https://status.example.com/u?token=1\r\nX-Evil: 1".into()),
+            headers: vec![("X-Task", "1\r\nX-Evil: 2".into())],
         };
         let message = message(&mail, Some("Status"), "status@example.com").unwrap();
         let message = String::from_utf8(message).unwrap();

@@ -52,7 +52,8 @@ pub fn confirmation(subscription: &Subscription, secret: &Secret, settings: &Set
         text,
         html: page(&html),
         date: subscription.requested_at,
-        unsubscribe_url: unsubscribe,
+        unsubscribe_url: Some(unsubscribe),
+        headers: Vec::new(),
     }
 }
 
@@ -78,7 +79,8 @@ pub fn notice(
         text,
         html,
         date: date.unwrap_or_else(|_| Timestamp::from_millis(0)),
-        unsubscribe_url: unsubscribe,
+        unsubscribe_url: Some(unsubscribe),
+        headers: Vec::new(),
     }
 }
 

@@ -72,8 +72,21 @@ pub static DEPLOYMENT_LABELS: Counts = Counts::of_tenant(
     &["key", "value"],
 );
 
+/// Tasks of Adjutant, by type and by what became of them.
+pub static ADJUTANT_TASKS: Counts = Counts::of_all(
+    "adjutant_tasks",
+    "adjutant_tasks",
+    &["task_type", "standing"],
+);
+/// Notifications of Adjutant.
+pub static ADJUTANT_NOTIFICATIONS: Counts = Counts::of_all(
+    "adjutant_notifications",
+    "adjutant_notifications",
+    &["acknowledged", "error"],
+);
+
 /// Everything that is counted.
-pub static ALL: [&Counts; 16] = [
+pub static ALL: [&Counts; 18] = [
     &BLUEPRINTS,
     &DEPLOYMENTS,
     &DEPLOYMENTS_OF_BLUEPRINT,
@@ -90,6 +103,8 @@ pub static ALL: [&Counts; 16] = [
     &ALL_TOKENS,
     &BLUEPRINT_LABELS,
     &DEPLOYMENT_LABELS,
+    &ADJUTANT_TASKS,
+    &ADJUTANT_NOTIFICATIONS,
 ];
 
 /// A number that is not what counting answers.

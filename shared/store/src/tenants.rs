@@ -2,13 +2,18 @@
 
 mod members;
 
-pub use members::{Member, MemberKind, add_member, find_member, remove_member, set_member_role};
+pub use members::{
+    Member, MemberKind, add_member, find_member, remove_member, roles_of_user, set_member_role,
+};
 
 use crate::audit;
 use crate::counts;
 use windlass_core::db::{Db, Tx};
 use windlass_core::list::{Field, ListQuery, Page, Resource, Search};
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
+
+/// Names that paths of the API need for themselves, so that no tenant can have them.
+pub const RESERVED: [&str; 2] = ["users", "user-groups"];
 
 /// The tenant that the application is set up with.
 pub const DEFAULT_TENANT: &str = "default_tenant";
@@ -162,6 +167,19 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, name: &str) -> Result<()> {
     audit::insert(tx, scope, "tenant_create", "Tenant", name).await
 }
 
+/// Puts a tenant below another one.
+pub async fn set_parent(
+    tx: &impl Tx,
+    scope: &Scope,
+    tenant: &Tenant,
+    parent: &Tenant,
+) -> Result<()> {
+    let sql = "update tenants set parent_name = ?2 where name = ?1";
+    let values = params![tenant.name.as_str(), parent.name.as_str()];
+    tx.execute(sql, values).await?;
+    audit::insert(tx, scope, "tenant_set_parent", "Tenant", &tenant.name).await
+}
+
 /// Removes a tenant that has nothing and nobody left. Its events went with its executions: whoever makes
 /// a tenant of the same name reads none of them.
 ///
@@ -180,7 +198,9 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
             "select json_quote('users') where exists
                  (select 1 from tenant_users where tenant_name = ?1)
              union all select json_quote('user-groups') where exists
-                 (select 1 from tenant_groups where tenant_name = ?1)",
+                 (select 1 from tenant_groups where tenant_name = ?1)
+             union all select json_quote('tenants below it') where exists
+                 (select 1 from tenants where parent_name = ?1)",
             params![name],
         )
         .await?;

@@ -2,10 +2,12 @@
 //!
 //! There is always an active administrator. Whatever would take away the last one is refused.
 
+mod contact;
 mod fields;
 pub mod locks;
 pub mod logins;
 
+pub use contact::{Contact, contact_named, contact_numbered, contacts_at, set_email};
 pub use fields::{BY_NAME, DETAILED_USERS, DETAILED_USERS_WITH_HASH, USERS, USERS_WITH_HASH};
 
 use crate::{audit, tenants};

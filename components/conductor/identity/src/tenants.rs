@@ -4,10 +4,7 @@ use crate::answers::{plain_or_detailed, show};
 use windlass_core::db::Db;
 use windlass_core::list::Resource;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Scope, ids};
-use windlass_store::tenants::{self, BY_NAME, DETAILED_TENANTS, TENANTS};
-
-/// Names that paths below `/tenants` need for themselves.
-const RESERVED: [&str; 2] = ["users", "user-groups"];
+use windlass_store::tenants::{self, BY_NAME, DETAILED_TENANTS, RESERVED, TENANTS};
 
 /// The fields that an answer shows.
 pub fn resource(ctx: &Context<impl Db>) -> Result<&'static Resource> {

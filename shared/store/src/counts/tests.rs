@@ -45,7 +45,7 @@ impl Dice {
 }
 
 /// The statements that one step of a history may be. `{c}` and the like are rolled for each.
-const STEPS: [&str; 33] = [
+const STEPS: [&str; 38] = [
     "insert or ignore into blueprint_labels (blueprint_key, key, value, created_at, created_by)
      select key, 'k{n}', '{v}', '', '{c}' from blueprints where id = 'b{m}'",
     "insert or ignore into deployment_labels (deployment_key, key, value, created_at, created_by)
@@ -75,6 +75,12 @@ const STEPS: [&str; 33] = [
     "insert or ignore into tokens (id, user_id, secret_hash, created_at, is_implicit)
      select 't{n}', id, '', '', {bit} from users where username = 'u{m}'",
     "insert or ignore into tenants (name, created_at) values ('x{n}', '')",
+    "insert or ignore into adjutant_tasks (uuid, task_type, hash_key, created_on) values ('a{n}', '{w}', '', '')",
+    "insert or ignore into adjutant_notifications (uuid, task_key, notes, error, created_on)
+     select 'o{n}' || key, key, '{}', {bit}, '' from adjutant_tasks where uuid = 'a{m}'",
+    "update adjutant_tasks set standing = {bit} where uuid = 'a{n}'",
+    "update adjutant_notifications set acknowledged = {bit} where key % 3 = {bit}",
+    "delete from adjutant_tasks where uuid = 'a{n}'",
     "insert into sites (name, tenant_name, created_by, visibility, created_at) values ('s{n}', '{t}', '{c}', '{v}', '')
      on conflict (tenant_name, name) do update set visibility = excluded.visibility, created_by = excluded.created_by",
     "update blueprints set visibility = '{v}' where id = 'b{n}'",

@@ -73,7 +73,23 @@ pub async fn find_member(
     })
 }
 
+/// The roles that a user has in tenants, by themselves and through groups.
+pub async fn roles_of_user(db: &impl Db, _scope: &Scope, user_id: i64) -> Result<Vec<String>> {
+    db.json_rows(
+        "select json_quote(role) from (select role from tenant_users where user_id = ?1
+             union select g.role from group_users m join tenant_groups g on g.group_id = m.group_id
+                 where m.user_id = ?1)",
+        params![user_id],
+    )
+    .await
+}
+
 impl Member {
+    /// What it is in the tenant by itself, if it is in it.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
     /// Refuses one who is not in the tenant.
     fn demand_present(&self) -> Result<()> {
         if self.role.is_some() {

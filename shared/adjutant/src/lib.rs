@@ -1,0 +1,17 @@
+//! Adjutant: what people ask for, what administrators approve, and what becomes of it.
+//!
+//! A *task* is one request: a new project, an invitation, a forgotten password. Its *actions* say what
+//! is done, in their order, in three steps: prepared when it is asked for, approved by an
+//! administrator or by themselves, and submitted with the *token* that was mailed to somebody.
+//! *Notifications* tell administrators what needs them.
+//!
+//! Everything an action does is in the same database as its task, so each step of a task is one
+//! transaction: a crash leaves all of a step or nothing of it, and no step needs to be mended.
+
+pub mod fields;
+pub mod people;
+pub mod roles;
+pub mod submissions;
+pub mod task_type;
+
+pub use task_type::TaskType;

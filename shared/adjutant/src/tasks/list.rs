@@ -1,0 +1,77 @@
+//! Tasks as answers show them: one, a page of them, and the latest for the status.
+
+use super::{not_found, plain_id, project_of};
+use crate::filters::{self, Filter, Listed, Page, Root};
+use crate::notifications;
+use crate::wire::{boolean_sql, time_sql};
+use windlass_core::db::Db;
+use windlass_core::{Error, Result, Scope, params};
+
+/// A row as answers show it. From which address somebody asked is for administrators.
+fn item_sql(with_address: bool) -> String {
+    let address = if with_address { "t.ip_address" } else { "null" };
+    format!(
+        "json_object('uuid', t.uuid, 'ip_address', {address},
+             'keystone_user', json(t.keystone_user), 'project_id', t.project_id,
+             'approved_by', json(t.approved_by),
+             'actions', json((select json_group_array(json_object('action_name', a.action_name,
+                     'data', json(a.action_data), 'valid', {}))
+                 from (select * from adjutant_actions where task_key = t.key order by position) a)),
+             'task_type', t.task_type, 'task_notes', json(t.task_notes),
+             'action_notes', json(t.action_notes), 'cancelled', {}, 'approved', {},
+             'completed', {}, 'created_on', {}, 'approved_on', {}, 'completed_on', {})",
+        boolean_sql("a.valid"),
+        boolean_sql("t.cancelled"),
+        boolean_sql("t.approved"),
+        boolean_sql("t.completed"),
+        time_sql("t.created_on"),
+        time_sql("t.approved_on"),
+        time_sql("t.completed_on")
+    )
+}
+
+/// One page of tasks, newest first, for who sees all projects.
+pub async fn list(db: &impl Db, scope: &Scope, filter: &Filter, listed: Listed) -> Result<Page> {
+    filters::page(db, scope, Root::Tasks, &item_sql(true), filter, listed).await
+}
+
+/// One task as JSON text, if the scope sees it.
+///
+/// # Errors
+/// 404 when it does not.
+pub async fn show(db: &impl Db, scope: &Scope, id: &str) -> Result<String> {
+    let project = project_of(scope);
+    let sql = format!(
+        "select {} from adjutant_tasks t where t.uuid = ?1 and (?2 is null or t.project_id = ?2)",
+        item_sql(project.is_none())
+    );
+    let row = db.first(&sql, params![plain_id(id), project]).await?;
+    row.ok_or_else(not_found)?.text(0).map(str::to_owned)
+}
+
+/// The most error notifications of the status.
+const MOST_ERRORS: i64 = 1000;
+
+/// What an administrator looks at first, as JSON text: errors that nobody has acknowledged, the newest
+/// task that is not done, and the one that was done last.
+pub async fn status(db: &impl Db, scope: &Scope) -> Result<String> {
+    filters::demand_all(scope)?;
+    let sql = format!(
+        "select json_object(
+             'error_notifications', json((select json_group_array(json(item)) from (
+                 select {note} as item from adjutant_notifications n
+                 join adjutant_tasks t on t.key = n.task_key
+                 where n.error = 1 and n.acknowledged = 0
+                 order by n.created_on desc, n.key desc limit ?1))),
+             'last_created_task', json(coalesce((select {task} from adjutant_tasks t
+                 where t.completed = 0 order by t.created_on desc, t.key desc limit 1), 'null')),
+             'last_completed_task', json(coalesce((select {task} from adjutant_tasks t
+                 where t.completed = 1 order by t.completed_on desc, t.key desc limit 1), 'null')))",
+        note = notifications::item_sql(),
+        task = item_sql(true)
+    );
+    let row = db.first(&sql, params![MOST_ERRORS]).await?;
+    row.ok_or_else(|| Error::internal("the status is one row"))?
+        .text(0)
+        .map(str::to_owned)
+}

@@ -1,0 +1,113 @@
+//! Regular expressions: rows are looked at one after the other, newest first, under limits.
+
+use super::{Condition, Root};
+use std::time::{Duration, Instant};
+use windlass_core::db::{Db, Row, Value};
+use windlass_core::{Error, Result};
+use windlass_pattern::Pattern;
+
+/// The most rows that a search looks at.
+const MOST_ROWS: usize = 20_000;
+
+/// How long a search may take.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// How many steps one text may take.
+const STEPS: u32 = 20_000;
+
+/// How many rows are read at once.
+const BATCH: usize = 500;
+
+/// A regular expression and what it is looked for in.
+#[derive(Debug)]
+pub(super) struct Search {
+    /// The path of the filter, for refusals.
+    pub path: String,
+    /// An expression: the texts, as a list in JSON.
+    pub texts: String,
+    /// What is looked for.
+    pub pattern: Pattern,
+}
+
+impl Search {
+    fn matches(&self, texts: &[Option<String>]) -> Result<bool> {
+        for text in texts.iter().flatten() {
+            match self.pattern.matches_within(text, STEPS) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(_) => return Err(self.refuse("the regular expression takes too many steps")),
+            }
+        }
+        Ok(false)
+    }
+
+    fn refuse(&self, why: &str) -> Error {
+        let path: String = self.path.chars().take(200).collect();
+        Error::bad_parameters(format!("{path}: {why}"))
+    }
+}
+
+/// The keys of the rows in which every search finds something, newest first.
+///
+/// # Errors
+/// 400 where that would take too long.
+pub(super) async fn keys(
+    db: &impl Db,
+    root: Root,
+    conditions: &[Condition],
+    searches: &[Search],
+) -> Result<Vec<i64>> {
+    let begun = Instant::now();
+    let (_, alias) = root.table();
+    let texts: Vec<&str> = searches
+        .iter()
+        .map(|search| search.texts.as_str())
+        .collect();
+    let (mut found, mut last, mut seen) = (Vec::new(), None::<(String, i64)>, 0);
+    loop {
+        let mut all = conditions.to_vec();
+        if let Some((time, key)) = &last {
+            let before = format!("({alias}.created_on, {alias}.key) < ({{}}, {{}})");
+            all.push(Condition::new(
+                before,
+                [time.as_str().into(), (*key).into()],
+            ));
+        }
+        let (condition, values) = super::page::joined(&all);
+        let sql = format!(
+            "select {alias}.key, {alias}.created_on, {} from {} where {condition}
+             order by {alias}.created_on desc, {alias}.key desc limit {BATCH}",
+            texts.join(", "),
+            root.rows()
+        );
+        let rows = db.query(&sql, &values).await?;
+        for row in &rows {
+            if all_match(row, searches)? {
+                found.push(row.integer(0)?);
+            }
+        }
+        let Some(row) = rows.last().filter(|_| rows.len() == BATCH) else {
+            return Ok(found);
+        };
+        last = Some((row.text(1)?.to_owned(), row.integer(0)?));
+        seen += rows.len();
+        if (seen >= MOST_ROWS || begun.elapsed() > LONGEST)
+            && let Some(search) = searches.first()
+        {
+            let why = "too many rows would have to be searched, add other conditions";
+            return Err(search.refuse(why));
+        }
+    }
+}
+
+fn all_match(row: &Row, searches: &[Search]) -> Result<bool> {
+    for (place, search) in searches.iter().enumerate() {
+        if matches!(row.0.get(place + 2), Some(Value::Null)) {
+            return Ok(false);
+        }
+        if !search.matches(&row.json::<Vec<Option<String>>>(place + 2)?)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

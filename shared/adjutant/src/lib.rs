@@ -8,10 +8,27 @@
 //! Everything an action does is in the same database as its task, so each step of a task is one
 //! transaction: a crash leaves all of a step or nothing of it, and no step needs to be mended.
 
+pub mod actions;
 pub mod fields;
+pub mod filters;
+pub mod lifecycle;
+pub mod mails;
+pub mod members;
+pub mod notifications;
 pub mod people;
+pub mod quotas;
 pub mod roles;
+pub mod settings;
 pub mod submissions;
 pub mod task_type;
+pub mod tasks;
+pub mod tokens;
+mod wire;
 
+#[cfg(test)]
+mod testing;
+
+pub use actions::ActionKind;
+pub use lifecycle::Submission;
+pub use settings::Settings;
 pub use task_type::TaskType;

@@ -65,6 +65,8 @@ fn tenant_of(work: Work, subject: &str) -> String {
         | Work::StatusConfirmation
         | Work::StatusSubscriptionExpiry
         | Work::StatusRun => return "''".into(),
+        // Who asks for an account is in no tenant yet.
+        Work::AdjutantPreparation | Work::AdjutantMail => return "''".into(),
     };
     table.map_or("''".into(), |table| {
         format!("coalesce((select tenant_name from {table} = {subject}), '')")

@@ -5,6 +5,7 @@
 
 use crate::platform::{Network, SystemClock};
 use crate::uploads;
+use windlass_adjutant::{lifecycle, mails};
 use windlass_core::db::Db;
 use windlass_core::outbound::Clock;
 use windlass_core::{Error, Result, log};
@@ -47,6 +48,12 @@ impl<D: Db> Dispatch<D> for Workers {
             Work::StatusDelivery => Run::beside(async move {
                 notices::deliver(db, &Network, &SystemClock, holder, &row).await
             }),
+            Work::AdjutantPreparation => {
+                Run::here(async move { lifecycle::prepare_queued(db, holder, &row, now()).await })
+            }
+            Work::AdjutantMail => Run::beside(async move {
+                mails::deliver(db, &Network, &SystemClock, holder, &row).await
+            }),
         }
     }
 
@@ -62,12 +69,14 @@ impl<D: Db> Dispatch<D> for Workers {
                 tell(row, why);
                 notices::give_up_delivery(db, holder, row, why, now).await
             }
+            Work::AdjutantMail => mails::give_up(db, holder, row, why, now).await,
             // What is left undone shows in no row of its own, so the log is all that tells of it.
             Work::StatusMaintenance
             | Work::StatusNotification
             | Work::StatusRun
             | Work::StatusSubscriptionExpiry
-            | Work::StatusConfirmation => {
+            | Work::StatusConfirmation
+            | Work::AdjutantPreparation => {
                 tell(row, why);
                 queue::finish(db, holder, &[row.key]).await.map(drop)
             }

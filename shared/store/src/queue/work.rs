@@ -32,11 +32,16 @@ pub enum Work {
     /// An execution of a deployment that a component of the status page follows has ended. Subject:
     /// the execution's id and the time. A trigger queues it.
     StatusRun,
+    /// A task of Adjutant that a stranger asked for is to be looked at, after they were answered.
+    /// Subject: the task's id.
+    AdjutantPreparation,
+    /// A mail about a task of Adjutant is to be sent. Subject: the mail's id.
+    AdjutantMail,
 }
 
 impl Work {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Execution,
         Self::Operation,
         Self::OperationTimeout,
@@ -47,6 +52,8 @@ impl Work {
         Self::StatusConfirmation,
         Self::StatusSubscriptionExpiry,
         Self::StatusRun,
+        Self::AdjutantPreparation,
+        Self::AdjutantMail,
     ];
 
     /// The word in the database. Rows outlive the version that wrote them, so a word never changes.
@@ -62,6 +69,8 @@ impl Work {
             Self::StatusConfirmation => "status_confirmation",
             Self::StatusSubscriptionExpiry => "status_subscription_expiry",
             Self::StatusRun => "status_run",
+            Self::AdjutantPreparation => "adjutant_preparation",
+            Self::AdjutantMail => "adjutant_mail",
         }
     }
 
@@ -72,13 +81,15 @@ impl Work {
             Self::Operation
             | Self::BlueprintUpload
             | Self::StatusDelivery
-            | Self::StatusConfirmation => true,
+            | Self::StatusConfirmation
+            | Self::AdjutantMail => true,
             Self::Execution
             | Self::OperationTimeout
             | Self::StatusMaintenance
             | Self::StatusNotification
             | Self::StatusSubscriptionExpiry
-            | Self::StatusRun => false,
+            | Self::StatusRun
+            | Self::AdjutantPreparation => false,
         }
     }
 

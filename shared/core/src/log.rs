@@ -42,8 +42,38 @@ pub fn line(level: Level, text: &str, fields: impl IntoIterator<Item = (&'static
 }
 
 /// The text with only the ids of the tokens in it: clients that take a value for an id send it
-/// where it does not belong, in paths, and refusals repeat it.
+/// where it does not belong, in paths, and refusals repeat it. Adjutant's tokens are a part of paths
+/// and have no id.
 pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    const PLACES: [&str; 3] = ["/v1/tokens/", "/v1/token/", "/account/token/"];
+    match PLACES.iter().find(|place| text.contains(**place)) {
+        Some(place) => without_ids(&without_segment(text, place))
+            .into_owned()
+            .into(),
+        None => without_ids(text),
+    }
+}
+
+/// The text without what follows a part of a path.
+fn without_segment(text: &str, place: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(place) {
+        shown.push_str(before);
+        shown.push_str(place);
+        let end = after
+            .find(|c: char| !c.is_ascii_alphanumeric() && !"-_%.~".contains(c))
+            .unwrap_or(after.len());
+        let (segment, after) = after.split_at(end);
+        if !segment.is_empty() {
+            shown.push_str("***");
+        }
+        rest = after;
+    }
+    shown + rest
+}
+
+fn without_ids(text: &str) -> Cow<'_, str> {
     // Users' tokens are `ctok-..`, sessions `stok-..`.
     const PREFIX: &str = "tok-";
     if !text.contains(PREFIX) {
@@ -92,6 +122,10 @@ mod tests {
                 "Could not find token ctok-abc",
                 "Could not find token ctok-abc",
             ),
+            ("/v1/tokens/0123456789abcdef", "/v1/tokens/***"),
+            ("no `/v1/token/0123/x` here", "no `/v1/token/***/x` here"),
+            ("/account/token/0123-45", "/account/token/***"),
+            ("/v1/tokens/", "/v1/tokens/"),
             ("nothing here", "nothing here"),
             ("ctok-a-", "ctok-a-***"),
         ] {

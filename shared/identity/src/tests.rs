@@ -48,6 +48,23 @@ fn the_first_administrator_is_made_once() {
 }
 
 #[test]
+fn users_may_be_called_by_their_address() {
+    pollster::block_on(async {
+        let (db, _) = fresh().await;
+        let hash = credentials::hash_password("hoist away").unwrap();
+        for name in ["ann@example.com", "9lives@example.com", "9lives"] {
+            let sql = "insert into users (username, password_hash, role, created_at)
+                       values (?1, ?2, 'default', '')";
+            let values = params![name, hash.as_str()];
+            db.execute(sql, values).await.unwrap();
+            let header = basic(name, "hoist away");
+            let found = login(&db, &[("authorization", &header)]).await;
+            assert_eq!(found.is_ok(), name.contains('@'), "{name}");
+        }
+    });
+}
+
+#[test]
 fn refusals_name_what_was_wrong_and_nothing_else() {
     pollster::block_on(async {
         let (db, password) = fresh().await;

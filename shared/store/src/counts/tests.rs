@@ -194,7 +194,7 @@ fn the_numbers_are_the_truth_after_any_changes() {
     pollster::block_on(async {
         let mut seen = BTreeSet::new();
         for seed in 1..=8 {
-            let db = after(400, seed).await;
+            let db = after(500, seed).await;
             assert_eq!(audit(&db).await.unwrap(), [], "seed {seed}");
             let kept = "select distinct counts from row_counts";
             for row in db.query(kept, &[]).await.unwrap() {
@@ -370,6 +370,9 @@ fn totals_from_the_numbers_search_for_them() {
 fn a_database_of_before_is_counted_once() {
     pollster::block_on(async {
         let db = after(400, 13).await;
+        // Tables that came later were counted from their first row on.
+        let later = "delete from adjutant_tasks";
+        db.execute(later, &[]).await.unwrap();
         db.execute("delete from row_counts", &[]).await.unwrap();
         // Events have been counted again since, by the migration that split them.
         let fills = migrations::named("counts")

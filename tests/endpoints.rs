@@ -13,6 +13,8 @@
     reason = "a test fails by a panic"
 )]
 
+#[path = "endpoints/adjutant.rs"]
+mod adjutant;
 #[path = "endpoints/keystone.rs"]
 mod keystone;
 #[path = "endpoints/status.rs"]
@@ -65,7 +67,7 @@ fn every_endpoint_answers_exactly_those_who_may() {
         match row.family.as_str() {
             "conductor" => stage.try_everybody(&row, &mut wrong),
             // These have tests of their own.
-            "keystone" | "status" | "internal" => {}
+            "adjutant" | "keystone" | "status" | "internal" => {}
             family => wrong.push(format!("{}: nobody here calls as {family} does", row.id)),
         }
     }

@@ -102,7 +102,7 @@ fn no_body_of_the_status_dashboard_breaks_anything() {
         .into()
     };
     let first = Body::value("the first event".into(), &body);
-    let answer = send(&windlass, opened, &value, &first);
+    let answer = send(&windlass, "", opened, &value, &first);
     assert_eq!(answer.status, 200, "{}", shown(&answer));
     try_all(&windlass, &rows, &value);
 }
@@ -121,6 +121,99 @@ fn no_body_of_keystone_breaks_anything() {
         }
         .into()
     });
+}
+
+#[test]
+fn no_body_of_adjutant_breaks_anything() {
+    let windlass = windlass();
+    let people = Adjutant::set(&windlass);
+    let value = |name: &str| -> String {
+        match name {
+            "email" => "zoe@example.com",
+            "uuid" => &people.task,
+            "token" => &people.token,
+            "note" => &people.note,
+            "user_id" => &people.member,
+            "size" => "small",
+            _ => panic!("no value for {{{name}}}"),
+        }
+        .into()
+    };
+    // What needs a task that was approved, and what needs one that was not.
+    let mut rows = with_bodies("adjutant");
+    let is_update = |row: &Endpoint| row.method == "PUT" && row.path.contains("/tasks/");
+    rows.retain(|row| !is_update(row));
+    try_all_as(&windlass, &people.admin, &rows, &value);
+    let mut rows = with_bodies("adjutant");
+    rows.retain(is_update);
+    let value = |name: &str| match name {
+        "uuid" => people.open_task.clone(),
+        _ => value(name),
+    };
+    try_all_as(&windlass, &people.admin, &rows, &value);
+}
+
+/// What bodies of Adjutant name.
+struct Adjutant {
+    /// The administrator's token.
+    admin: String,
+    /// A task that was approved and waits for its token.
+    task: String,
+    token: String,
+    /// One that nobody has looked at, and the notification of it.
+    open_task: String,
+    note: String,
+    /// Somebody in `harbour` who is less than the administrator's project role.
+    member: String,
+}
+
+impl Adjutant {
+    fn set(windlass: &Windlass) -> Self {
+        windlass.passer_by().get("/v1").expect(200);
+        let _ = windlass.user("member").with_role_in("viewer", "harbour");
+        let database = windlass.open_database();
+        let text = |sql: &str| -> String {
+            database
+                .query_row(sql, [], |row| row.get(0))
+                .expect("a text")
+        };
+        database
+            .execute_batch(
+                "insert into tenant_users (tenant_name, user_id, role) values ('harbour', 0, 'manager');
+                 delete from tenant_users where tenant_name = 'default_tenant';
+                 update users set email = 'root@example.com' where id = 0;",
+            )
+            .expect("the administrator has a row");
+        let token_of_admin = windlass.admin().own_token();
+        let admin = windlass.passer_by().with_bearer(&token_of_admin);
+        for (email, project) in [("bob@example.com", "mole"), ("eve@example.com", "jetty")] {
+            let body = json!({ "email": email, "project_name": project });
+            admin.post("/v1/openstack/sign-up", body).expect(202);
+        }
+        let tasks = admin.get("/v1/tasks").expect(200);
+        let id = |place: usize| {
+            tasks["tasks"][place]["uuid"]
+                .as_str()
+                .expect("an id")
+                .to_owned()
+        };
+        let (open_task, task) = (id(0), id(1));
+        let approved = json!({ "approved": true });
+        admin
+            .post(&format!("/v1/tasks/{task}"), approved)
+            .expect(200);
+        let tokens = admin.get("/v1/tokens").expect(200);
+        let token = tokens["tokens"][0]["token"].as_str().expect("a token");
+        windlass.run_pending_work();
+        Self {
+            task,
+            token: token.to_owned(),
+            open_task,
+            note: text("select uuid from adjutant_notifications where error = 0 limit 1"),
+            member: text("select cast(id as text) from users where username = 'member'"),
+            admin: token_of_admin,
+        }
+    }
 }
 
 #[test]
@@ -145,6 +238,11 @@ fn with_bodies(family: &str) -> Vec<Endpoint> {
 
 /// Tries every row with every bad body, and then with its own.
 fn try_all(windlass: &Windlass, rows: &[Endpoint], value: &dyn Fn(&str) -> String) {
+    try_all_as(windlass, "", rows, value);
+}
+
+/// The same as whoever has this token, in the families that take one.
+fn try_all_as(windlass: &Windlass, token: &str, rows: &[Endpoint], value: &dyn Fn(&str) -> String) {
     let mut wrong = Vec::new();
     for row in rows {
         let value = |name: &str| match row.names_new() {
@@ -153,7 +251,7 @@ fn try_all(windlass: &Windlass, rows: &[Endpoint], value: &dyn Fn(&str) -> Strin
         };
         let mut stored = Stored::look(windlass);
         for bad in bad_bodies(row, &value) {
-            let answer = send(windlass, row, &value, &bad);
+            let answer = send(windlass, token, row, &value, &bad);
             let as_everywhere = bad.is_refused_as_everywhere(row, &answer);
             if as_everywhere && (row.success.contains(&answer.status) || stays_visible(&answer)) {
                 windlass.run_pending_work();
@@ -169,7 +267,7 @@ fn try_all(windlass: &Windlass, rows: &[Endpoint], value: &dyn Fn(&str) -> Strin
         }
         let own = row.filled_body(&value).expect("these have one");
         let own = Body::unusable("its own body", own);
-        let answer = send(windlass, row, &value, &own);
+        let answer = send(windlass, token, row, &value, &own);
         let is_right = match needs_more(row) {
             true => row.is_refusal(&answer),
             false => row.success.contains(&answer.status),
@@ -201,15 +299,18 @@ fn needs_more(row: &Endpoint) -> bool {
     NEEDS_MORE.iter().any(|(id, _)| *id == row.id)
 }
 
-/// A blueprint that cannot be used is kept, so that its state tells why.
+/// A blueprint that cannot be used is kept, so that its state tells why, and so is a task that cannot
+/// be done.
 fn stays_visible(answer: &Answer) -> bool {
     let text = String::from_utf8_lossy(&answer.body);
     text.contains("\"error_code\":\"invalid_blueprint_error\"")
+        || text.contains("\"actions invalid\"")
 }
 
 /// A row's request with another body, from somebody who may send it.
 fn send(
     windlass: &Windlass,
+    token: &str,
     row: &Endpoint,
     value: &dyn Fn(&str) -> String,
     sent: &Body,
@@ -219,6 +320,7 @@ fn send(
     let caller = match (row.family.as_str(), row.id.as_str()) {
         ("internal", _) => nobody,
         ("status", "status.01") => nobody.with_bearer(&monitor),
+        ("adjutant", _) => nobody.with_bearer(token),
         _ => windlass.admin(),
     };
     let mut request = row.request_with(caller, value, Some(sent.body.clone()));
@@ -241,8 +343,8 @@ fn send(
         return answer;
     }
     // Who asks too often is told so whatever is asked: here that is forgotten.
-    let forget = "delete from status_subscription_requests";
-    let forgotten = windlass.open_database().execute(forget, []);
+    let forget = "delete from status_subscription_requests; delete from adjutant_submissions;";
+    let forgotten = windlass.open_database().execute_batch(forget);
     forgotten.expect("requests are rows");
     windlass.send(&request)
 }

@@ -266,9 +266,11 @@ impl Endpoint {
         (self.operation() == "get").then(|| (self.resource().to_owned(), name.to_owned()))
     }
 
-    /// Whether it is about what belongs to a tenant.
+    /// Whether it is about what belongs to a tenant and Conductor's clients make. What Adjutant's ask for is
+    /// made in several steps, and its own stories ask for it from another project.
     pub fn is_of_tenants(&self) -> bool {
-        matches!(self.touches, Touches::Tenant | Touches::Tenants)
+        let is_of_tenant = matches!(self.touches, Touches::Tenant | Touches::Tenants);
+        is_of_tenant && self.family != "adjutant"
     }
 
     /// The parameter whose thing this row makes: `site_name` for `sites.create`, because of the path of
@@ -301,7 +303,12 @@ impl Endpoint {
                 let has_fields = body["code"] == answer.status && body["errors"].is_object();
                 body["message"].is_string() || body["errMsg"].is_string() || has_fields
             }
-            "adjutant" => body["errors"].is_array() || body["errors"].is_object(),
+            // Some refusals have the field's name instead of `errors`, as in the original.
+            "adjutant" => {
+                let bare = ["acknowledged", "notifications", "ERROR"];
+                let is_bare = bare.iter().any(|name| body[name].is_array());
+                body["errors"].is_array() || body["errors"].is_object() || is_bare
+            }
             "keystone" => {
                 let told = &body["error"];
                 told["code"] == answer.status

@@ -82,7 +82,7 @@ pub(crate) fn extra_template(
 ) -> std::result::Result<Option<Template>, serde_json::Error> {
     let found = settings.of_action(of, ActionKind::SendAdditionalEmail, stage);
     let found = found.filter(|value| !value.is_null());
-    found.map(|value| Template::deserialize(value)).transpose()
+    found.map(Template::deserialize).transpose()
 }
 
 /// The addresses that the actions of a task name.

@@ -42,6 +42,16 @@ impl Submission<'_> {
     }
 }
 
+impl TaskType {
+    /// Refuses a request whose fields are missing or wrong, before anything is kept of it.
+    ///
+    /// # Errors
+    /// 400 for each of them.
+    pub fn check(self, settings: &Settings, body: &Map<String, Value>) -> Result<()> {
+        read(settings, self, body).map(drop)
+    }
+}
+
 /// Reads the fields of all actions of a type of tasks.
 fn read(settings: &Settings, of: TaskType, body: &Map<String, Value>) -> Result<Vec<Action>> {
     let (mut actions, mut wrong) = (Vec::new(), Vec::new());

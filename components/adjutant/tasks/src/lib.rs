@@ -1,7 +1,9 @@
 //! Adjutant: tasks, tokens and notifications, and the requests that create tasks.
 //!
-//! Paths stand in the singular and in the plural where the original's versions differ.
+//! Paths stand in the singular and in the plural where the original's versions differ. What is below
+//! `/account` are pages.
 
+mod account;
 mod asked;
 mod body;
 mod discovery;
@@ -69,5 +71,13 @@ windlass_core::component! {
         GET "/v1/openstack/roles" => roles::list;
         GET "/v1/openstack/quotas" => quotas::get;
         POST "/v1/openstack/quotas" => quotas::update;
+
+        GET "/account/style.css" => account::style;
+        GET "/account/sign-up" => account::sign_up_form;
+        POST "/account/sign-up" => account::sign_up;
+        GET "/account/password" => account::password_form;
+        POST "/account/password" => account::password;
+        GET "/account/token/{token}" => account::token_form;
+        POST "/account/token/{token}" => account::token;
     }
 }

@@ -62,8 +62,8 @@ fn judge(
     refusal: Option<u16>,
     wrong: &mut Vec<String>,
 ) {
-    let forget = "delete from adjutant_submissions";
-    let forgotten = windlass.open_database().execute(forget, []);
+    let forget = "delete from adjutant_submissions; delete from failed_logins;";
+    let forgotten = windlass.open_database().execute_batch(forget);
     forgotten.expect("requests are rows");
     let answer = windlass.send(&row.request(caller, &nothing_of(row)));
     let is_right = match refusal {

@@ -22,7 +22,8 @@ use windlass_core::{Error, Kind, Result, Scope, Timestamp, log};
 /// What is answered when a token went out. The original said `created token` with status 202 for a while.
 pub const CREATED_TOKEN: &str = "Created Token.";
 
-const COMPLETED: &str = "Task completed successfully.";
+/// What is answered when a task needed no token.
+pub const COMPLETED: &str = "Task completed successfully.";
 
 /// What came of a step: it is stored in both cases.
 pub(crate) enum Outcome {

@@ -4,6 +4,8 @@
 //! are those of the service `windlass`.
 
 use crate::settings::{Amounts, QuotaSettings};
+use crate::task_type::TaskType;
+use crate::wire::{boolean_sql, time_sql};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -188,20 +190,19 @@ fn distance(quota: &Amounts, size: &Amounts) -> f64 {
 
 /// The open and finished quota tasks of a project, newest first, five at most.
 pub async fn tasks_of(db: &impl Db, _scope: &Scope, project: &str) -> Result<Vec<Value>> {
-    let rows: Vec<Value> = db
-        .json_rows(
-            "select json_object('id', t.uuid, 'regions', json(a.action_data -> 'regions'),
-                 'size', a.action_data ->> 'size',
-                 'request_user', t.keystone_user ->> 'username', 'task_created', t.created_on,
-                 'valid', json(iif(a.valid, 'true', 'false')),
-                 'status', iif(t.completed, 'Completed', 'Awaiting Approval'))
-             from adjutant_tasks t join adjutant_actions a on a.task_key = t.key and a.position = 0
-             where t.task_type = 'update_quota' and t.cancelled = 0 and t.project_id = ?1
-             order by t.created_on desc, t.key desc limit 5",
-            params![project],
-        )
-        .await?;
-    Ok(rows)
+    let sql = format!(
+        "select json_object('id', t.uuid, 'regions', json(a.action_data -> 'regions'),
+             'size', a.action_data ->> 'size', 'request_user', t.keystone_user ->> 'username',
+             'task_created', {}, 'valid', {},
+             'status', iif(t.completed, 'Completed', 'Awaiting Approval'))
+         from adjutant_tasks t join adjutant_actions a on a.task_key = t.key and a.position = 0
+         where t.task_type = ?2 and t.cancelled = 0 and t.project_id = ?1
+         order by t.created_on desc, t.key desc limit 5",
+        time_sql("t.created_on"),
+        boolean_sql("a.valid")
+    );
+    db.json_rows(&sql, params![project, TaskType::UpdateQuota])
+        .await
 }
 
 /// What a project has, may have and could have in some regions, as clients show it.

@@ -118,6 +118,15 @@ create table tenant_quotas (
     primary key (tenant_name, region, service, resource)
 ) without rowid;
 
+-- A tenant may be made anew by somebody else, who must not read the tasks of the one before; nor must
+-- invitations to that lead into this.
+create trigger tenants_deleted_with_tasks after delete on tenants begin
+    delete from adjutant_tokens where task_key in (select key from adjutant_tasks where project_id = old.name);
+    update adjutant_tasks set cancelled = iif(completed, cancelled, 1),
+        standing = iif(completed, standing, standing | 4), project_id = null
+    where project_id = old.name;
+end;
+
 -- What is different from the settings that Adjutant begins with.
 insert into config (scope, name, value, schema, is_editable, admin_only)
 values ('adjutant', 'adjutant_settings', '{}', '{"type": "object"}', 1, 1);

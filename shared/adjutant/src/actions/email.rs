@@ -30,7 +30,10 @@ pub(super) async fn approve(run: &mut Run<'_, impl Tx>, action: &mut Action) -> 
 
 /// The user who is meant, if the address can be theirs.
 async fn look(run: &mut Run<'_, impl Tx>, action: &Action) -> Result<Option<Contact>> {
-    let Some(found) = people::by_id(run.tx, run.scope, action.text("user_id")).await? else {
+    let found = people::by_id(run.tx, run.scope, action.text("user_id")).await?;
+    // Who asked, and nobody who was given the number since.
+    let name = run.task.submitter("username");
+    let Some(found) = found.filter(|found| found.user.username == name) else {
         run.note(KIND, "Unable to find target user.");
         return Ok(None);
     };

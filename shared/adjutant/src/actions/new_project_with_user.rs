@@ -198,6 +198,8 @@ pub(super) async fn submit(
         action.made("user_id").unwrap_or_default(),
     )
     .await?;
+    // The number may have been given to somebody else since.
+    let user = user.filter(|found| found.user.username.eq_ignore_ascii_case(&name));
     let (Some(found), Some(hash)) = (user, &submitted.password_hash) else {
         action.valid = false;
         return Ok(());

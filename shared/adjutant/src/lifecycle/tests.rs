@@ -505,3 +505,65 @@ fn a_token_that_has_expired_is_gone() {
         );
     });
 }
+
+#[test]
+fn a_token_is_of_no_use_for_who_was_given_the_number_of_a_user() {
+    run(async {
+        let world = World::new().await;
+        world.sign_up().await.unwrap();
+        world.approve().await.unwrap();
+        let token = world.token().await.unwrap();
+        let gone = "delete from users where username = 'bob@example.com'";
+        world.db.execute(gone, &[]).await.unwrap();
+        let zoe = world
+            .db
+            .transaction(async |tx| {
+                crate::people::make_user(tx, &Scope::engine(), "zoe", "zoe@example.com").await
+            })
+            .await
+            .unwrap();
+        let number = "select cache ->> 'user_id' from adjutant_actions where position = 0";
+        assert_eq!(world.text(number).await, zoe.id.to_string());
+        let refusal = world
+            .submit(&token, json!({ "password": "correct horse" }))
+            .await;
+        assert_eq!(refusal.unwrap_err().message(), "actions invalid");
+        let hash = "select password_hash from users where username = 'zoe'";
+        assert!(!verify_password("correct horse", &world.text(hash).await));
+    });
+}
+
+#[test]
+fn invitations_end_with_their_project() {
+    run(async {
+        let world = World::new().await;
+        let ann = world.ann().await;
+        let body = json!({
+            "email": "eve@example.com", "roles": ["member"], "project_id": "harbour",
+            "domain_id": "default",
+        });
+        world
+            .ask(TaskType::InviteUserToProject, body, Some(&ann))
+            .await
+            .unwrap();
+        let token = world.token().await.unwrap();
+        for sql in [
+            "delete from tenant_users",
+            "delete from tenants where name = 'harbour'",
+            "insert into tenants (name, created_at) values ('harbour', '')",
+        ] {
+            world.db.execute(sql, &[]).await.unwrap();
+        }
+        let task = world.task().await;
+        assert!(task.cancelled && task.project_id.is_none(), "{task:?}");
+        let refusal = world
+            .submit(&token, json!({ "password": "correct horse" }))
+            .await;
+        assert_eq!(refusal.unwrap_err().kind(), Kind::NotFound);
+        let shown = tasks::show(&world.db, &ann.scope, &task.uuid).await;
+        assert_eq!(shown.unwrap_err().kind(), Kind::NotFound);
+        let kept =
+            "select sum(rows) from row_counts where counts = 'adjutant_tasks' and second & 4";
+        assert_eq!(world.number(kept).await, 1);
+    });
+}

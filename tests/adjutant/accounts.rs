@@ -191,11 +191,16 @@ fn roles_and_quotas_change_at_once_and_addresses_with_a_mail() {
     bob.get(&ann).expect(404);
 
     let size = |size: &str| json!({ "size": size, "regions": null });
-    bob.post("/v1/openstack/quotas/", size("medium"))
-        .expect(202);
+    let done = bob
+        .post("/v1/openstack/quotas/", size("medium"))
+        .expect(200);
+    assert_eq!(done, json!({ "notes": ["Task completed successfully."] }));
+    bob.post("/v1/openstack/quotas/", size("large")).expect(202);
     let quotas = bob.get("/v1/openstack/quotas/").expect(200);
     assert_eq!(quotas["regions"][0]["current_quota_size"], "medium");
-    assert_eq!(quotas["active_quota_tasks"][0]["status"], "Completed");
+    let tasks = &quotas["active_quota_tasks"];
+    assert_eq!(tasks[0]["status"], "Awaiting Approval");
+    assert_eq!(tasks[1]["status"], "Completed");
     let refusal = bob.get("/v1/openstack/quotas?regions=Mars").expect(400);
     assert_eq!(refusal, json!({ "ERROR": ["Region: Mars is not valid"] }));
 

@@ -85,12 +85,15 @@ class Accounts(AdjutantStory):
         self.anybody.tokens.submit(self.mailed_token("ann@example.com", 2), {"password": "another horse"})
         conductor = self.windlass.client(username="ann@example.com", password="another horse", tenant="jetty")
         self.assertEqual(len(conductor.blueprints.list()), 0)
+        self.admin.users.password_force_reset("ann@example.com")
+        self.anybody.tokens.submit(self.mailed_token("ann@example.com", 3), {"password": "a third horse"})
 
     def test_a_quota_is_shown_and_changed(self):
         tim = self.newcomer("tim@example.com", "buoy")
         quota = tim.quota.get()
         self.assertEqual(quota["regions"][0]["current_quota_size"], "small")
-        tim.quota.update("medium")
+        self.assertEqual(tim.quota.update("medium").status_code, 200)
+        self.assertEqual(tim.quota.update("large").status_code, 202)
         quota = tim.quota.get()
         self.assertEqual(quota["regions"][0]["current_quota_size"], "medium")
 

@@ -33,7 +33,8 @@ pub async fn create_account(ctx: &Context<impl Db>, mut body: Map<String, Value>
     of.check(&settings, &body)?;
     count(ctx, &settings).await?;
     let asker = gate::anybody(ctx).ok();
-    create(ctx, &settings, of, &body, asker.as_ref()).await
+    let created = create(ctx, &settings, of, &body, asker.as_ref()).await;
+    created.map(drop)
 }
 
 /// `POST /openstack/users`: somebody else in the project.
@@ -84,6 +85,25 @@ pub async fn forget_password(ctx: &Context<impl Db>, body: &Map<String, Value>) 
     lifecycle::create_later(&ctx.db, &by, &submission).await?;
     platform::nudge();
     Ok(())
+}
+
+/// `POST /openstack/users/password-set`: an administrator has somebody choose another password.
+pub async fn set_password(ctx: &Context<impl Db>) -> Result<Response> {
+    let asker = gate::admin(ctx)?;
+    let mut body = body::object(ctx)?;
+    // What client 1.6.0 makes of its arguments is an object inside of the field.
+    if let Some(Value::Object(inner)) = body.get("email") {
+        body = inner.clone();
+    }
+    let settings = Settings::load(&ctx.db).await?;
+    ask(
+        ctx,
+        &settings,
+        TaskType::ResetUserPassword,
+        &body,
+        Some(&asker),
+    )
+    .await
 }
 
 /// `POST /openstack/users/email-update`: another address for the caller.
@@ -150,7 +170,7 @@ async fn count(ctx: &Context<impl Db>, settings: &Settings) -> Result<()> {
 }
 
 /// Creates a task of what was asked for, and says so.
-pub async fn ask(
+async fn ask(
     ctx: &Context<impl Db>,
     settings: &Settings,
     of: TaskType,
@@ -161,13 +181,14 @@ pub async fn ask(
     notes(202, CREATED)
 }
 
-async fn create(
+/// Creates a task of what was asked for. Answers how far it came.
+pub async fn create(
     ctx: &Context<impl Db>,
     settings: &Settings,
     of: TaskType,
     body: &Map<String, Value>,
     asker: Option<&Asker>,
-) -> Result<()> {
+) -> Result<&'static str> {
     let (public, fresh) = (Scope::public(), Fresh::new().await?);
     let by = By {
         scope: asker.map_or(&public, |asker| &asker.scope),
@@ -183,7 +204,7 @@ async fn create(
         project: asker.and_then(|asker| asker.project.as_deref()),
         address: address.as_deref(),
     };
-    lifecycle::create(&ctx.db, &by, &submission).await?;
+    let came_to = lifecycle::create(&ctx.db, &by, &submission).await?;
     platform::nudge();
-    Ok(())
+    Ok(came_to)
 }

@@ -56,6 +56,7 @@ windlass_core::component! {
         POST "/v1/actions/InviteUser" => asked::invite;
         POST "/v1/openstack/users/password-reset" => asked::reset_password;
         POST "/v1/actions/ResetPassword" => asked::reset_password;
+        POST "/v1/openstack/users/password-set" => asked::set_password;
         POST "/v1/openstack/users/email-update" => asked::update_email;
         POST "/v1/openstack/email-update" => asked::update_email;
         POST "/v1/actions/UpdateEmail" => asked::update_email;

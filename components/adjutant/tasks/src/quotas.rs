@@ -1,9 +1,10 @@
 //! `/openstack/quotas`: how much the project of the request may have.
 
-use crate::asked::ask;
-use crate::body::{self, bare_refusal};
+use crate::asked::create;
+use crate::body::{self, bare_refusal, notes};
 use crate::gate;
 use serde_json::{Value, json};
+use windlass_adjutant::lifecycle::COMPLETED;
 use windlass_adjutant::{Settings, TaskType, quotas};
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result};
@@ -55,5 +56,10 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
         }
         Some(_) => {}
     }
-    ask(ctx, &settings, TaskType::UpdateQuota, &body, Some(&asker)).await
+    // Clients read the status: whether it was done at once, or waits for an administrator.
+    let of = TaskType::UpdateQuota;
+    match create(ctx, &settings, of, &body, Some(&asker)).await? {
+        COMPLETED => notes(200, COMPLETED),
+        _ => notes(202, "task created"),
+    }
 }

@@ -37,7 +37,7 @@ create index adjutant_tasks_by_project on adjutant_tasks (project_id, created_on
 create index adjutant_tasks_by_approval on adjutant_tasks (approved, created_on, key);
 create index adjutant_tasks_by_completion on adjutant_tasks (completed, created_on, key);
 create index adjutant_tasks_by_cancellation on adjutant_tasks (cancelled, created_on, key);
-create index adjutant_tasks_completed_on on adjutant_tasks (completed_on, key) where completed = 1;
+create index adjutant_tasks_by_end on adjutant_tasks (completed, completed_on, key);
 create index adjutant_tasks_open on adjutant_tasks (hash_key) where completed = 0 and cancelled = 0;
 
 create table adjutant_actions (

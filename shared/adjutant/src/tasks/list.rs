@@ -56,22 +56,61 @@ const MOST_ERRORS: i64 = 1000;
 /// task that is not done, and the one that was done last.
 pub async fn status(db: &impl Db, scope: &Scope) -> Result<String> {
     filters::demand_all(scope)?;
-    let sql = format!(
-        "select json_object(
-             'error_notifications', json((select json_group_array(json(item)) from (
-                 select {note} as item from adjutant_notifications n
-                 join adjutant_tasks t on t.key = n.task_key
-                 where n.error = 1 and n.acknowledged = 0
-                 order by n.created_on desc, n.key desc limit ?1))),
-             'last_created_task', json(coalesce((select {task} from adjutant_tasks t
-                 where t.completed = 0 order by t.created_on desc, t.key desc limit 1), 'null')),
-             'last_completed_task', json(coalesce((select {task} from adjutant_tasks t
-                 where t.completed = 1 order by t.completed_on desc, t.key desc limit 1), 'null')))",
-        note = notifications::item_sql(),
-        task = item_sql(true)
-    );
-    let row = db.first(&sql, params![MOST_ERRORS]).await?;
+    let row = db.first(&status_sql(), params![MOST_ERRORS]).await?;
     row.ok_or_else(|| Error::internal("the status is one row"))?
         .text(0)
         .map(str::to_owned)
+}
+
+/// Which rows it is about is found first: making the JSON of all tasks to keep one took seconds.
+fn status_sql() -> String {
+    format!(
+        "select json_object(
+             'error_notifications', json((select json_group_array(json(item)) from (
+                 select {note} as item from (
+                     select key from adjutant_notifications where error = 1 and acknowledged = 0
+                     order by created_on desc, key desc limit ?1) p
+                 cross join adjutant_notifications n on n.key = p.key
+                 join adjutant_tasks t on t.key = n.task_key
+                 order by n.created_on desc, n.key desc))),
+             'last_created_task', json(coalesce((select {task} from adjutant_tasks t where t.key = (
+                 select key from adjutant_tasks where completed = 0
+                 order by created_on desc, key desc limit 1)), 'null')),
+             'last_completed_task', json(coalesce((select {task} from adjutant_tasks t where t.key = (
+                 select key from adjutant_tasks where completed = 1
+                 order by completed_on desc, key desc limit 1)), 'null')))",
+        note = notifications::item_sql(),
+        task = item_sql(true)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+
+    #[test]
+    fn the_status_follows_an_index_to_each_of_its_rows() {
+        pollster::block_on(async {
+            let world = World::new().await;
+            let plan = world.db.plan(&status_sql(), params![MOST_ERRORS]).await;
+            let plan = plan.unwrap();
+            for index in [
+                "adjutant_notifications_errors (error=? AND acknowledged=?)",
+                "adjutant_tasks_by_completion (completed=?)",
+                "adjutant_tasks_by_end (completed=?)",
+            ] {
+                let uses = plan.iter().any(|line| line.contains(index));
+                assert!(uses, "{index}: {plan:#?}");
+            }
+            let scans: Vec<_> = plan
+                .iter()
+                .filter(|line| line.starts_with("SCAN adj"))
+                .collect();
+            assert!(scans.is_empty(), "{plan:#?}");
+            // Only the thousand notifications of the answer are sorted.
+            let sorts = plan.iter().filter(|line| line.contains("TEMP B-TREE"));
+            assert!(sorts.count() <= 1, "{plan:#?}");
+        });
+    }
 }

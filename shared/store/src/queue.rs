@@ -48,6 +48,8 @@ pub(crate) const fn subject_of(work: Work) -> Option<&'static str> {
         Work::StatusConfirmation | Work::StatusSubscriptionExpiry => {
             "status_subscriptions where id"
         }
+        Work::AdjutantPreparation => "adjutant_tasks where uuid",
+        Work::AdjutantMail => "adjutant_mails where id",
         Work::StatusRun => return None,
     })
 }

@@ -22,7 +22,7 @@ use std::process::Command;
 use std::sync::Arc;
 use windlass_core::Scope;
 use windlass_core::db::Value;
-use windlass_core::list::{ListQuery, Paging, Statement};
+use windlass_core::list::{ListQuery, Paging};
 use windlass_store::blueprints;
 use windlass_store::deployments::DEPLOYMENT;
 
@@ -93,14 +93,17 @@ pub fn serve(arguments: &[String]) -> Result<()> {
                 "/status",
                 get(async || json("{\"status\": \"OK\"}".to_owned())),
             )
-            .route("/page", get(async move || answer(&page_file, &page, 1)))
+            .route(
+                "/page",
+                get(async move || answer(&page_file, (&page.sql, &page.parameters), 1)),
+            )
             .route(
                 "/narrow",
-                get(async move || answer(&narrow_file, &narrow, 1)),
+                get(async move || answer(&narrow_file, (&narrow.sql, &narrow.parameters), 1)),
             )
             .route(
                 "/record",
-                get(async move || answer(&record_file, &record, 0)),
+                get(async move || answer(&record_file, (&record.sql, &record.parameters), 0)),
             );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("Serving http://{}", listener.local_addr()?);
@@ -120,21 +123,21 @@ thread_local! {
     static CONNECTION: RefCell<Option<Connection>> = const { RefCell::new(None) };
 }
 
-fn answer(database: &str, statement: &Statement, column: usize) -> Response {
+fn answer(database: &str, statement: (&str, &[Value]), column: usize) -> Response {
     match run(database, statement, column) {
         Ok(text) => json(text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
     }
 }
 
-fn run(database: &str, statement: &Statement, column: usize) -> Result<String> {
+fn run(database: &str, (sql, parameters): (&str, &[Value]), column: usize) -> Result<String> {
     CONNECTION.with_borrow_mut(|connection| {
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(open(database)?),
         };
-        let mut prepared = connection.prepare_cached(&statement.sql)?;
-        for (index, value) in statement.parameters.iter().enumerate() {
+        let mut prepared = connection.prepare_cached(sql)?;
+        for (index, value) in parameters.iter().enumerate() {
             let value = match value {
                 Value::Null => ValueRef::Null,
                 Value::Integer(number) => ValueRef::Integer(*number),

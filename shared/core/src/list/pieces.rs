@@ -1,8 +1,8 @@
 //! Pages in pieces: servers of SQLite take no value of more than a megabyte, and a client that reads
 //! slowly must not keep a large page in memory.
 //!
-//! One statement answers the total and, while they fit into one value, the items. A larger page is
-//! answered by the keys of its items, as many together as make a piece; the pieces are read one after
+//! One statement answers the total and, while they fit into one value, the items. Of a larger page a
+//! second one tells the keys, as many together as make a piece; the pieces are read one after
 //! the other, while the answer is sent. What was deleted or hidden in the meantime is not in it.
 
 use super::page::{Page, Paging, too_large};
@@ -14,13 +14,16 @@ use crate::limits::{PAGE_BYTES, PIECE};
 use crate::response::{NextPart, Parts, Response};
 use std::vec;
 
-/// The statement of a page, and the one that reads some of its items.
+/// The statement of a page, and those for one that is large.
 #[derive(Clone, Debug, Default)]
 pub struct PageStatement {
     /// The text, with numbered parameters.
     pub sql: String,
     /// The parameters' values.
     pub parameters: Vec<Value>,
+    /// The keys of the items by pieces, with the same parameters.
+    pieces: String,
+    /// Reads some items by their keys.
     piece: Statement,
 }
 
@@ -29,25 +32,26 @@ impl Statement {
     /// their order, as `k` (their keys) and `item` (their JSON). `items` answers the item of the row `t`,
     /// from `from`, where `t` is what `key` names; only those of `visible` are shown.
     ///
-    /// The first row is the total, the items, how many bytes they have and how many they are; no items
-    /// when they have more than a piece. Then rows of pieces follow: number and keys, each with its
-    /// place.
+    /// The one row is the total, the items, how many bytes they have and how many they are; no items
+    /// when they have more than a piece. What tells the pieces apart is not a part of it: preparing and
+    /// running that would take five times as long as the page.
     pub fn into_page(self, total: &str, rows: &str, piece: Self) -> PageStatement {
         let sql = format!(
-            "with page_rows as materialized ({rows}), page_size as (\
-             select coalesce(sum(octet_length(item)), 0) as bytes, count(*) as shown from page_rows) \
+            "with page_rows as materialized ({rows}) \
              select {total}, iif(bytes > {PIECE}, null, '[' || (\
              select coalesce(group_concat(item, ', '), '') from page_rows) || ']'), bytes, shown \
-             from page_size \
-             union all select piece, group_concat(place || ' ' || k), null, null from (\
+             from (select coalesce(sum(octet_length(item)), 0) as bytes, count(*) as shown from page_rows)",
+        );
+        let pieces = format!(
+            "select piece, group_concat(place || ' ' || k) from (\
              select k, row_number() over () as place, \
              sum(octet_length(item)) over (rows unbounded preceding) / {PIECE} as piece \
-             from page_rows where (select bytes from page_size) between {PIECE} + 1 and {PAGE_BYTES}) \
-             group by piece",
+             from ({rows})) group by piece",
         );
         PageStatement {
             sql,
             parameters: self.parameters,
+            pieces,
             piece,
         }
     }
@@ -75,27 +79,30 @@ struct Begun {
 }
 
 async fn begin(db: &impl Db, statement: &PageStatement) -> Result<Begun> {
-    let rows = db.query(&statement.sql, &statement.parameters).await?;
-    let mut rows = rows.into_iter();
-    let row = rows.next();
+    let row = db.first(&statement.sql, &statement.parameters).await?;
     let row = row.ok_or_else(|| Error::internal("a page answers one row"))?;
     let (total, bytes, shown) = (row.integer(0)?, row.integer(2)?, row.integer(3)?);
     if bytes > PAGE_BYTES {
         return Err(too_large(bytes, shown));
     }
-    let items = match row.0.into_iter().nth(1) {
-        Some(Value::Text(items)) => Some(items),
-        Some(Value::Null) => None,
+    let (items, pieces) = match row.0.into_iter().nth(1) {
+        Some(Value::Text(items)) => (Some(items), Vec::new()),
+        Some(Value::Null) => (None, pieces(db, statement).await?),
         other => return Err(Error::internal(format!("a page is text, not {other:?}"))),
     };
-    let mut pieces = rows.map(|row| keys(&row)).collect::<Result<Vec<_>>>()?;
-    pieces.sort_unstable_by_key(|(number, _)| *number);
-    let pieces = pieces.into_iter().map(|(_, keys)| keys).collect();
     Ok(Begun {
         total,
         items,
         pieces,
     })
+}
+
+/// The keys of a large page's items, piece by piece.
+async fn pieces(db: &impl Db, statement: &PageStatement) -> Result<Vec<String>> {
+    let rows = db.query(&statement.pieces, &statement.parameters).await?;
+    let mut pieces = rows.iter().map(keys).collect::<Result<Vec<_>>>()?;
+    pieces.sort_unstable_by_key(|(number, _)| *number);
+    Ok(pieces.into_iter().map(|(_, keys)| keys).collect())
 }
 
 /// Number and keys of a piece. Grouping does not promise to keep the order, so each key says its place.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope, Timestamp, params, platform};
+use windlass_core::{Error, Result, Scope, Timestamp, log, params, platform};
 
 /// What waits in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -80,38 +80,74 @@ pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
     })
 }
 
-/// Whether the database answers, and in the shape that this build expects.
-pub async fn database_answers(db: &impl Db) -> bool {
-    let row = db
-        .first("select coalesce(max(version), 0) from schema_versions", &[])
-        .await;
-    matches!(row, Ok(Some(row)) if row.integer(0).is_ok_and(|version| version >= crate::migrations::latest()))
+/// Whether the database can be worked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can be read and written.
+    Ready,
+    /// It can be read, and there is no room for more.
+    Full,
+    /// It does not answer, or not in the shape that this build expects.
+    Failing,
 }
 
 /// So many bytes must fit for the database to count as having room.
 const ROOM: i64 = 512 << 10;
+/// How long what was found out about room is believed, in milliseconds.
+const BELIEVED: u64 = 3_000;
 
-/// Whether the database can take more. It writes and takes back a row, then writes one as it is: the first
-/// notices a limit of the database, the second a disk that is full. A database that is busy or does
-/// not answer in time has room, as far as this can tell.
-pub async fn has_room(db: &impl Db) -> bool {
+/// Whether the database can be worked with now. That costs a read; once in three seconds, whoever asks
+/// first finds out whether there is still room, for everybody.
+pub async fn readiness(db: &impl Db, now: Timestamp) -> Readiness {
+    #[derive(Deserialize)]
+    struct Known {
+        version: i64,
+        looked_at: i64,
+        has_room: i64,
+    }
+    let sql = "select json_object('version', (select max(version) from schema_versions),
+             'looked_at', looked_at, 'has_room', has_room) from disk_room";
+    let known = match db.first_json::<Known>(sql, &[]).await {
+        Ok(Some(known)) if known.version >= crate::migrations::latest() => known,
+        Ok(_) | Err(_) => return Readiness::Failing,
+    };
+    let mut has_room = known.has_room == 1;
+    if known.looked_at.abs_diff(now.millis()) >= BELIEVED {
+        let looking = look(db, known.looked_at, now, has_room);
+        // One that is busy or does not answer in time is as it was, as far as this can tell.
+        let found = platform::in_time(Duration::from_secs(2), looking).await;
+        has_room = found.unwrap_or(has_room);
+    }
+    if has_room {
+        Readiness::Ready
+    } else {
+        Readiness::Full
+    }
+}
+
+/// Whether the database can take more. The first one to come writes the time over the old one, which
+/// notices a disk that is full; then a row that is taken back, which notices a limit of the database.
+async fn look(db: &impl Db, looked_at: i64, now: Timestamp, known: bool) -> bool {
+    let claim = "update disk_room set looked_at = ?2 where looked_at = ?1 returning 1";
+    match db.first(claim, params![looked_at, now.millis()]).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return known,
+        Err(error) => return known && !error.is_out_of_room(),
+    }
     let growing = db.transaction(async |tx| {
         let row =
             "insert into loose_blobs (id, chunks, touched_at) values (hex(zeroblob(?1)), 0, 0)";
         tx.execute(row, params![ROOM / 2]).await?;
         Err::<(), _>(Error::internal("taken back"))
     });
-    let trying = async {
-        if growing.await.is_err_and(|error| error.is_out_of_room()) {
-            return false;
+    let has_room = !growing.await.is_err_and(|error| error.is_out_of_room());
+    if has_room != known {
+        let update = "update disk_room set has_room = ?1";
+        if let Err(error) = db.execute(update, params![i64::from(has_room)]).await {
+            log::error("what was found out about room is not kept", &error);
         }
-        let same = "update schema_versions set version = version where version = ?1";
-        let written = db.execute(same, params![crate::migrations::latest()]).await;
-        !written.is_err_and(|error| error.is_out_of_room())
-    };
-    platform::in_time(Duration::from_secs(2), trying)
-        .await
-        .unwrap_or(true)
+    }
+    has_room
 }
 
 #[cfg(test)]

@@ -4,12 +4,10 @@
 //! the name of its counterpart; its description says what it is.
 
 use serde_json::{Map, Value, json};
-use std::cell::Cell;
-use std::time::{Duration, Instant};
 use windlass_core::db::Db;
 use windlass_core::list::{Field, Fields};
 use windlass_core::{Context, Permission, Response, Result, Scope, Timestamp};
-use windlass_store::overview;
+use windlass_store::overview::{self, Readiness};
 
 /// How long due work may wait before the scheduler counts as not running, in milliseconds: it
 /// ticks every second, so this is thirty that failed.
@@ -26,32 +24,12 @@ struct Service {
     works: bool,
 }
 
-thread_local! {
-    static ROOM: Cell<Option<(Instant, bool)>> = const { Cell::new(None) };
-}
-
-/// How long an instance believes what it found out about room: to find out is a write.
-const LOOK: Duration = Duration::from_secs(3);
-
-async fn has_room(db: &impl Db) -> bool {
-    if let Some((looked, room)) = ROOM.get()
-        && looked.elapsed() < LOOK
-    {
-        return room;
-    }
-    let room = overview::has_room(db).await;
-    ROOM.set(Some((Instant::now(), room)));
-    room
-}
-
 /// `GET /ok`: for load balancers, open to everybody. Where nothing can be stored any more it is a 503.
 pub async fn ok(ctx: &Context<impl Db>) -> Result<Response> {
-    let (status, word) = if !overview::database_answers(&ctx.db).await {
-        (500, "\"FAIL\"")
-    } else if !has_room(&ctx.db).await {
-        (503, "\"FAIL\"")
-    } else {
-        (200, "\"OK\"")
+    let (status, word) = match overview::readiness(&ctx.db, Timestamp::now()).await {
+        Readiness::Ready => (200, "\"OK\""),
+        Readiness::Full => (503, "\"FAIL\""),
+        Readiness::Failing => (500, "\"FAIL\""),
     };
     Ok(Response::json_text(status, word))
 }
@@ -96,7 +74,8 @@ const DATABASE: &str = "PostgreSQL";
 
 /// Looks at every part.
 async fn services(db: &impl Db, scope: &Scope) -> [Service; 4] {
-    let queue = overview::queue(db, scope, Timestamp::now()).await;
+    let now = Timestamp::now();
+    let queue = overview::queue(db, scope, now).await;
     [
         Service {
             name: "Manager Rest-Service",
@@ -108,7 +87,7 @@ async fn services(db: &impl Db, scope: &Scope) -> [Service; 4] {
             name: DATABASE,
             unit: "windlass-store",
             description: "The SQLite database: it answers, has this build's schema, and room for more",
-            works: overview::database_answers(db).await && has_room(db).await,
+            works: overview::readiness(db, now).await == Readiness::Ready,
         },
         Service {
             name: "Management Worker",

@@ -62,32 +62,54 @@ fn counts_name_every_status() {
 }
 
 #[test]
-fn a_database_of_an_older_build_does_not_count_as_answering() {
+fn a_database_of_an_older_build_fails() {
     pollster::block_on(async {
+        let now = Timestamp::from_millis(100_000);
         let db = fresh().await;
-        assert!(database_answers(&db).await);
+        assert_eq!(readiness(&db, now).await, Readiness::Ready);
         db.execute("delete from schema_versions", &[])
             .await
             .unwrap();
-        assert!(!database_answers(&db).await);
-        assert!(!database_answers(&NativeDb::in_memory()).await);
+        assert_eq!(readiness(&db, now).await, Readiness::Failing);
+        let empty = NativeDb::in_memory();
+        assert_eq!(readiness(&empty, now).await, Readiness::Failing);
     });
 }
 
 #[test]
-fn a_database_that_may_not_grow_has_no_room_and_looking_leaves_nothing() {
+fn a_database_that_may_not_grow_is_full_and_looking_leaves_nothing() {
     pollster::block_on(async {
         let db = fresh().await;
-        assert!(has_room(&db).await);
+        let at = Timestamp::from_millis;
+        assert_eq!(readiness(&db, at(100_000)).await, Readiness::Ready);
         let pages = db.first("pragma page_count", &[]).await.unwrap().unwrap();
         let bound = format!("pragma max_page_count = {}", pages.integer(0).unwrap());
-        db.execute(&bound, &[]).await.unwrap();
-        assert!(!has_room(&db).await);
-        db.execute("pragma max_page_count = 4294967294", &[])
-            .await
-            .unwrap();
-        assert!(has_room(&db).await);
+        let unbound = "pragma max_page_count = 4294967294";
+        for (millis, limit, is) in [
+            // What was found out is believed for three seconds, whoever asks.
+            (102_900, &*bound, Readiness::Ready),
+            (103_000, &bound, Readiness::Full),
+            (104_000, unbound, Readiness::Full),
+            (106_000, unbound, Readiness::Ready),
+            // A clock that was set back.
+            (50_000, &bound, Readiness::Full),
+        ] {
+            db.execute(limit, &[]).await.unwrap();
+            assert_eq!(readiness(&db, at(millis)).await, is, "{millis}");
+        }
         let left = db.first("select count(*) from loose_blobs", &[]).await;
         assert_eq!(left.unwrap().unwrap().integer(0).unwrap(), 0);
+    });
+}
+
+#[test]
+fn who_asks_while_another_looks_believes_what_is_known() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let now = Timestamp::from_millis(100_000);
+        assert_eq!(readiness(&db, now).await, Readiness::Ready);
+        for known in [true, false] {
+            assert_eq!(look(&db, 0, now, known).await, known);
+        }
     });
 }

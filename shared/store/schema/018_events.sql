@@ -11,7 +11,7 @@ alter table events rename to events_of_before;
 create table events (
     storage_id integer primary key autoincrement,
     execution_key integer not null references executions (key),
-    -- The `tenants.id` in whose list the row is; 0 for what is global, which is in everybody's.
+    -- The `tenants.id` in whose list the row is, from 0 on; -1 for what is global, which is in everybody's.
     list_key integer not null,
     -- 1 for a `cloudify_log`, 0 for a `cloudify_event`.
     is_log integer not null check (is_log in (0, 1)),
@@ -37,7 +37,7 @@ create table events (
 insert into events
     select storage_id, execution_key, list_key, is_log, at, nullif(reported_at, at), event_type, level, logger, message,
         operation, node_instance_id, node_name, source_id, target_id, message_code, error_causes, manager_name, agent_name
-    from (select e.*, x.key as execution_key, iif(x.visibility = 'global', 0, t.id) as list_key,
+    from (select e.*, x.key as execution_key, iif(x.visibility = 'global', -1, t.id) as list_key,
             e.type = 'cloudify_log' as is_log,
             cast(round((coalesce(julianday(e.timestamp), 2440587.5) - 2440587.5) * 86400000) as integer) as at,
             cast(round((julianday(e.reported_timestamp) - 2440587.5) * 86400000) as integer) as reported_at
@@ -81,7 +81,7 @@ create trigger events_recounted after update of tenant_name, visibility, created
     insert into row_counts select 'events', old.tenant_name, is_log, list_key, old.visibility, iif(old.visibility = 'private', old.created_by, ''), -count(*)
     from events where execution_key = old.key group by is_log, list_key
     on conflict do update set rows = rows + excluded.rows;
-    update events set list_key = iif(new.visibility = 'global', 0, (select id from tenants where name = new.tenant_name))
+    update events set list_key = iif(new.visibility = 'global', -1, (select id from tenants where name = new.tenant_name))
     where execution_key = new.key;
     insert into row_counts select 'events', new.tenant_name, is_log, list_key, new.visibility, iif(new.visibility = 'private', new.created_by, ''), count(*)
     from events where execution_key = new.key group by is_log, list_key

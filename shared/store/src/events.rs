@@ -80,7 +80,7 @@ pub async fn insert_all(
         tx.execute(
             "insert into events (execution_key, list_key, is_log, timestamp, event_type, message,
                  node_instance_id, node_name, operation, source_id, target_id, error_causes)
-             select ?1, iif(?2 = 'global', 0, (select id from tenants where name = ?3)), 0, ?4,
+             select ?1, iif(?2 = 'global', -1, (select id from tenants where name = ?3)), 0, ?4,
                  event.value ->> 'event_type', event.value ->> 'message',
                  event.value ->> 'node_instance_id',
                  case when event.value ->> 'node_instance_id' is not null then (

@@ -68,7 +68,7 @@ const STEPS: [&str; 38] = [
     "insert or ignore into executions (id, tenant_name, created_by, visibility, created_at, deployment_key, workflow_id, status, is_system_workflow)
      select 'e{n}' || key, tenant_name, created_by, visibility, '', key, '{w}', 'pending', {bit} from deployments where id = 'd{m}'",
     "insert into events (execution_key, list_key, is_log, timestamp)
-     select x.key, iif(x.visibility = 'global', 0, t.id), {bit}, 0 from executions x join tenants t on t.name = x.tenant_name",
+     select x.key, iif(x.visibility = 'global', -1, t.id), {bit}, 0 from executions x join tenants t on t.name = x.tenant_name",
     "insert or ignore into sites (name, tenant_name, created_by, visibility, created_at) values ('s{n}', '{t}', '{c}', '{v}', '')",
     "insert or ignore into users (username, password_hash, role, created_at) values ('u{n}', '', 'default', '')",
     "insert or ignore into user_groups (name, role, created_at) values ('g{n}', 'default', '')",

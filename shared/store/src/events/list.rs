@@ -144,9 +144,9 @@ fn parts(scope: &Scope, query: &EventQuery, statement: &mut Statement) -> Vec<St
     let lists: &[&str] = match scope.reach() {
         Reach::Tenant(_) => &[
             "t.list_key = (select id from tenants where name = ?1)",
-            "t.list_key = 0",
+            "t.list_key = -1",
         ],
-        Reach::Nowhere => &["t.list_key = 0"],
+        Reach::Nowhere => &["t.list_key = -1"],
         // No endpoint lists the events of several tenants: these would be sorted.
         Reach::Tenants(_) | Reach::Everywhere => &["1", "1"],
     };

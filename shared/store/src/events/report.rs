@@ -91,7 +91,7 @@ pub async fn insert(tx: &impl Tx, execution: &Execution, events: &[NewEvent]) ->
         "insert into events (execution_key, list_key, is_log, timestamp, reported_timestamp,
              event_type, level, logger, message, message_code, error_causes, operation,
              node_instance_id, node_name, source_id, target_id, manager_name, agent_name)
-         select ?1, iif(?2 = 'global', 0, (select id from tenants where name = ?3)),
+         select ?1, iif(?2 = 'global', -1, (select id from tenants where name = ?3)),
              e.value ->> 'is_log', e.value ->> 'timestamp',
              nullif(e.value ->> 'reported_timestamp', e.value ->> 'timestamp'),
              e.value ->> 'event_type', e.value ->> 'level', e.value ->> 'logger',

@@ -237,6 +237,24 @@ fn rows_of_other_tenants_are_seen_only_when_they_are_global() {
 }
 
 #[test]
+fn what_is_global_is_in_no_tenants_list() {
+    pollster::block_on(async {
+        let db = events().await;
+        for sql in [
+            "insert into tenants (id, name, created_at) values (0, 'default_tenant', '')",
+            "update executions set visibility = 'global' where id = 'e1'",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        report(&db, "e1", &[NewEvent::event("task_started", String::new())]).await;
+        let sql = "select json_array(count(*), count(t.id)) from whole_events e
+                   left join tenants t on t.id = e.list_key where e.visibility = 'global'";
+        let of_tenants: serde_json::Value = db.first_json(sql, &[]).await.unwrap().unwrap();
+        assert_eq!(of_tenants, serde_json::json!([5, 0]));
+    });
+}
+
+#[test]
 fn unusable_parameters_are_refused() {
     let long = format!("message={}", "a".repeat(1001));
     for (text, refusal) in [

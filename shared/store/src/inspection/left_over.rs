@@ -97,17 +97,20 @@ pub(super) async fn queue(
     Ok(())
 }
 
-/// How many rows name each part, and what the triggers have counted: rows with the part's key and the difference.
+/// How many rows name each part, and what the triggers have counted: rows with the part's key and the
+/// difference. A row that names a part twice counts once.
 const USES: &str = "select part, sum(named) - sum(kept) as off from (
         select part_key as part, 0 as named, uses as kept from plan_part_uses
         union all select part, count(*), 0 from (
             select distinct d.key, 0 as is_node, p.value as part from deployments d, json_each(json_array(
                 d.description_part, d.outputs_part, d.capabilities_part, d.groups_part,
                 d.policy_types_part, d.policy_triggers_part, d.scaling_groups_part, d.resource_tags_part)) p
+            where p.value is not null
             union select d.key, 0, p.value from deployments d, json_each(d.workflow_parts) p
             union select n.key, 1, p.value from nodes n, json_each(json_array(n.type_hierarchy_part,
                 n.operations_part, n.relationships_part, n.plugins_part, n.plugins_to_install_part)) p
-        ) where part is not null group by part)
+            where p.value is not null
+        ) group by part)
     group by part having off <> 0";
 
 /// Parts that no row names or that are counted wrongly, and rows that name parts which are not there.

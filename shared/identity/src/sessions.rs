@@ -9,6 +9,7 @@
 //! [small pieces](sweep).
 
 use crate::attempts::EXPIRED;
+use crate::project_roles::{self, ADMIN};
 use crate::{Recognised, caller};
 use serde::Deserialize;
 use serde_json::json;
@@ -89,6 +90,22 @@ pub struct Session {
 }
 
 impl Session {
+    /// What a user, as they are now, is in what the session is about. Nothing where it is about nothing.
+    pub fn roles(&self, user: &Caller) -> Vec<&'static str> {
+        match self.extent {
+            Extent::Unscoped => Vec::new(),
+            Extent::Project => project_roles::of(user, self.tenant.as_deref()),
+            Extent::Domain | Extent::System if user.is_admin() => vec![ADMIN],
+            Extent::Domain | Extent::System => Vec::new(),
+        }
+    }
+
+    /// Whether a user, as they are now, may still have the session: whoever has left what it is about
+    /// may not.
+    pub fn suits(&self, user: &Caller) -> bool {
+        self.extent == Extent::Unscoped || !self.roles(user).is_empty()
+    }
+
     /// The names of the session, and of the first one of its chain if that is another: they may stand
     /// in logs.
     pub fn audit_ids(&self) -> Vec<String> {
@@ -178,6 +195,9 @@ pub(crate) async fn recognise(db: &impl Db, value: &str) -> Result<Recognised> {
         scopes: TokenScopes::only([TokenScope::Adjutant]),
     });
     let caller = caller(db, session.user_id, method, None).await?;
+    if !session.suits(&caller) {
+        return Err(Error::unauthorized(EXPIRED));
+    }
     Ok(Recognised {
         caller,
         until,

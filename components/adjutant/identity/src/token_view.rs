@@ -4,7 +4,6 @@ use crate::catalog::catalog;
 use serde_json::{Map, Value, json};
 use windlass_core::{Caller, Timestamp};
 use windlass_identity::keystone::{DOMAIN_ID, DOMAIN_NAME};
-use windlass_identity::project_roles::{self, ADMIN};
 use windlass_identity::sessions::{Extent, Session};
 
 /// Where the application is, and whether the catalog is wanted.
@@ -32,8 +31,7 @@ pub fn token(session: &Session, user: &Caller, shape: &Shape) -> Option<Value> {
     token.insert("audit_ids".into(), json!(session.audit_ids()));
     token.insert("expires_at".into(), with_micros(session.expires_at));
     token.insert("issued_at".into(), with_micros(session.created_at));
-    let roles = roles(session, user);
-    if roles.is_empty() && session.extent != Extent::Unscoped {
+    if !session.suits(user) {
         return None;
     }
     match session.extent {
@@ -52,20 +50,12 @@ pub fn token(session: &Session, user: &Caller, shape: &Shape) -> Option<Value> {
         }
     }
     let role = |name: &&str| json!({ "id": name, "name": name });
+    let roles = session.roles(user);
     token.insert("roles".into(), roles.iter().map(role).collect());
     if shape.has_catalog {
         token.insert("catalog".into(), catalog(&shape.base));
     }
     Some(json!({ "token": token }))
-}
-
-/// The user's roles in what the session is about, as they are now.
-fn roles(session: &Session, user: &Caller) -> Vec<&'static str> {
-    match session.extent {
-        Extent::Unscoped => Vec::new(),
-        Extent::Project => project_roles::of(user, session.tenant.as_deref()),
-        Extent::Domain | Extent::System => user.is_admin().then_some(ADMIN).into_iter().collect(),
-    }
 }
 
 /// A time as Keystone writes it.

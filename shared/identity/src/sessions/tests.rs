@@ -319,6 +319,33 @@ fn a_session_goes_with_what_was_shown_for_it() {
 }
 
 #[test]
+fn who_has_left_what_a_session_is_about_has_none() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let shown = async |value: &str| {
+            let found = call(&db, Family::Adjutant, "x-auth-token", value).await;
+            found.is_ok()
+        };
+        let (value, session) = given(&db, 8, Some("harbour")).await;
+        let (free, _) = given(&db, 8, None).await;
+        let password = Shown::Password(None);
+        let admin = user(&db, 0).await;
+        let of_system = insert(&db, &admin, &password, Extent::System, None).await;
+        let (of_system, _) = of_system.unwrap();
+        assert!(shown(&value).await && shown(&free).await && shown(&of_system).await);
+        assert_eq!(session.roles(&user(&db, 8).await), ["member"]);
+        let sql = "delete from tenant_users where user_id = 8";
+        db.execute(sql, &[]).await.unwrap();
+        assert!(!shown(&value).await && shown(&free).await);
+        assert!(!session.suits(&user(&db, 8).await));
+        let ann = user(&db, 7).await;
+        let of_domain = insert(&db, &ann, &password, Extent::Domain, None).await;
+        let (of_domain, _) = of_domain.unwrap();
+        assert!(!shown(&of_domain).await, "she is no administrator");
+    });
+}
+
+#[test]
 fn giving_a_session_leaves_no_audit_row_and_forgets_nobody() {
     pollster::block_on(async {
         let db = fresh().await;

@@ -139,8 +139,10 @@ fn an_instance_whose_operation_fails_for_good_is_installed_again_as_often_as_the
     });
     let windlass = with_private();
     let admin = windlass.admin();
-    let setting = "/config/workflow.subgraph_retries";
-    admin.put(setting, json!({ "value": 1 })).expect(200);
+    for (setting, value) in [("task_retries", 0), ("subgraph_retries", 1)] {
+        let path = format!("/config/workflow.{setting}");
+        admin.put(&path, json!({ "value": value })).expect(200);
+    }
     let execution = install(&windlass, &recorder, "max_retries: 0");
     assert_eq!(execution["status"], "terminated", "{execution}");
     assert_eq!(

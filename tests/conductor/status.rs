@@ -29,7 +29,8 @@ fn a_client_of_the_premium_edition_learns_that_no_license_is_needed() {
 #[test]
 fn a_license_is_kept_as_its_file_says_and_changes_nothing() {
     let windlass = Windlass::start();
-    let (admin, user) = (windlass.admin(), windlass.user("ann"));
+    let admin = windlass.admin();
+    let user = windlass.user("ann").in_tenant("harbour");
     let file = "license:\n  customer_id: Harbour\n  expiration_date: 11/24/2018\n  \
                 license_edition: Spire\n  trial: true\n  cloudify_version: 7.0.5\n  \
                 capabilities: [HA]\nsignature: !!binary |\n  aGFyYm91cg==\n";

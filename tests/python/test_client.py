@@ -18,6 +18,19 @@ from samples import CRANE, LIGHTHOUSE
 from windlass import Recorder, Story, folder_with, messages, tar_gz, zipped
 
 
+LICENSE = """
+license:
+  customer_id: Harbour
+  expiration_date: 11/24/2018
+  license_edition: Premium
+  trial: false
+  cloudify_version: 7.0.5
+  capabilities: [HA]
+signature: !!binary |
+  aGFyYm91cg==
+"""
+
+
 class TheManager(Story):
     def test_version_and_status_are_those_of_a_manager(self):
         self.assertEqual(self.client.manager.get_version()["version"], "7.0.5")
@@ -38,6 +51,21 @@ class TheManager(Story):
         self.client.tokens.delete(token.id)
         with self.assertRaises(UserUnauthorizedError):
             bearer.manager.get_status()
+
+    def test_a_license_is_uploaded_listed_and_removed(self):
+        client = self.client.license
+        client.check()
+        folder = folder_with({"license.yaml": LICENSE})
+        self.addCleanup(shutil.rmtree, folder)
+        uploaded = client.upload(os.path.join(folder, "license.yaml"))
+        self.assertEqual(uploaded["customer_id"], "Harbour")
+        (listed,) = client.list()
+        self.assertEqual(listed.capabilities, ["HA"])
+        self.assertEqual(listed.expiration_date, "2018-11-24T00:00:00.000Z")
+        self.assertTrue(listed.expired)
+        client.check()
+        client.delete()
+        self.assertEqual(len(client.list()), 0)
 
 
 class Blueprints(Story):

@@ -3,7 +3,8 @@
 use super::Attribute;
 use crate::events::{monitor_list, visible};
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope, params};
+use windlass_core::{Result, Scope, params};
+use windlass_store::pieces;
 
 /// Which components a list shows, in the order of their numbers.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +28,8 @@ pub async fn list_with_incidents(
         "(instr(c.name, ?1) = 1 or ?1 = '') order by c.id limit ?2 offset ?3",
     );
     let values = params![window.prefix, window.limit, window.offset];
-    let row = db.first(&sql, values).await?;
-    let row = row.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-    Ok(format!("[{}]", row.text(0)?))
+    let components: Vec<String> = pieces::read(db, &sql, values).await?;
+    Ok(format!("[{}]", components.join(",")))
 }
 
 /// The first component of this name with this attribute, in the same shape; nothing when there is none.
@@ -47,18 +47,17 @@ pub async fn find_with_incidents(
              order by o.id limit 1)",
     );
     let values = params![name, attribute.name.as_str(), attribute.value.as_str()];
-    let row = db.first(&sql, values).await?;
-    let row = row.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
-    Ok(Some(row.text(0)?.to_owned()).filter(|text| !text.is_empty()))
+    let found: Vec<String> = pieces::read(db, &sql, values).await?;
+    Ok(found.into_iter().next())
 }
 
-/// The statement for components that fulfil a condition: their JSON, joined by commas, with the last
-/// 200 incidents of each. An incident is written once, however many components it is on.
+/// The statement for components that fulfil a condition: their JSON as texts, with the last 200
+/// incidents of each. An incident is written once, however many components it is on.
 fn with_incidents(scope: &Scope, condition: &str) -> String {
     format!(
         "with told (id, body) as materialized (
              select i.id, {} from status_incidents i where i.kind <> 'info' and {})
-         select coalesce(group_concat(body, ','), '') from (
+         select json_quote(body) as item from (
              select '{{\"attributes\":' || c.attributes || ',\"id\":' || c.id || ',\"incidents\":['
                  || coalesce((select group_concat(body, ',') from (
                         select t.body from status_incident_components l join told t on t.id = l.incident_id

@@ -10,7 +10,8 @@ use super::visibility::{EFFECTIVE_MAINTENANCE, is_insider, visible};
 use crate::Page;
 use serde_json::Value as Json;
 use windlass_core::db::{Db, Value};
-use windlass_core::{Result, Scope, Timestamp, params};
+use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_store::pieces;
 
 /// The updates of `status_incidents i` as JSON, the oldest first; each is called by its place.
 const UPDATES: &str = "select json_group_array(json_object('id', place, 'status', status,
@@ -121,7 +122,16 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Page> {
     let (sql, values) = list_statement(scope, filter, limit, offset, now);
-    Page::read(db, &sql, &values).await
+    let events: Vec<String> = pieces::read(db, &sql, &values).await?;
+    let (condition, _) = filter.condition(scope);
+    // All parameters have to be in a statement.
+    let sql = format!("select count(*), ?1, ?2, ?3 from status_incidents i where {condition}");
+    let row = db.first(&sql, &values).await?;
+    let row = row.ok_or_else(|| Error::internal("a count is one row"))?;
+    Ok(Page {
+        items: format!("[{}]", events.join(",")),
+        total: row.integer(0)?,
+    })
 }
 
 pub(super) fn list_statement(
@@ -135,10 +145,9 @@ pub(super) fn list_statement(
     let mut values: Vec<Value> = vec![limit.into(), offset.into(), now.into()];
     values.extend(own);
     let sql = format!(
-        "select (select '[' || coalesce(group_concat(body, ','), '') || ']' from (
-                 select {} as body from status_incidents i where {condition}
-                 order by i.started_at desc, i.id desc limit ?1 offset ?2)),
-             (select count(*) from status_incidents i where {condition}), ?3",
+        "select json_quote({} || '') as item from status_incidents i
+         where {condition} and ?3 is not null
+         order by i.started_at desc, i.id desc limit ?1 offset ?2",
         json(scope)
     );
     (sql, values)

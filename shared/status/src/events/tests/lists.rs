@@ -156,3 +156,29 @@ fn pages_follow_an_index() {
         }
     });
 }
+
+#[test]
+fn a_list_of_much_is_read_in_pieces_in_its_order() {
+    pollster::block_on(async {
+        let stage = Stage::set().await;
+        let sql = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 1000)
+             insert into status_incidents (kind, title, description, impact, started_at, is_system,
+                 status, created_at, created_by, updated_at)
+             select 'incident', 'Volumes are slow', printf('%.*c', 1400, 'x'), 1,
+                 strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + n, 'unixepoch'), 0, 'detected', '',
+                 'ann', '' from n";
+        stage.db.execute(sql, &[]).await.unwrap();
+        let (scope, filter) = (Scope::public(), Filter::default());
+        let page = super::super::list::list(&stage.db, &scope, &filter, 1000, 0, stage.now).await;
+        let page = page.unwrap();
+        assert_eq!(page.total, 1000);
+        assert!(page.items.len() > 1 << 20, "{}", page.items.len());
+        let events: Vec<Json> = serde_json::from_str(&page.items).unwrap();
+        let starts: Vec<&str> = events
+            .iter()
+            .filter_map(|event| event["start_date"].as_str())
+            .collect();
+        assert_eq!(starts.len(), 1000);
+        assert!(starts.is_sorted_by(|a, b| a > b), "the newest first");
+    });
+}

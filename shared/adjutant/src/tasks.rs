@@ -1,8 +1,10 @@
 //! Tasks and their actions: the tables `adjutant_tasks` and `adjutant_actions`.
 
+mod junk;
 mod list;
 mod row;
 
+pub use junk::forget_junk;
 pub use list::{list, show, status};
 pub use row::{Action, State, Task};
 

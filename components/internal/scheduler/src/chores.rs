@@ -1,5 +1,5 @@
 //! What is looked after now and then, whoever ticks: executions that stand still, blobs that are
-//! nobody's, and sessions that have expired.
+//! nobody's, sessions that have expired, and forgotten passwords that nobody had.
 //!
 //! Each instance does it with its first tick and then by its own clock, so no row has to say when. All
 //! are reads where there is nothing to do, and doing them once too often harms nobody.
@@ -16,6 +16,9 @@ const BLOBS_EVERY: i64 = 300_000;
 
 /// The same for sessions. A sweep removes two thousand at most, so that is a thousand a second.
 const SESSIONS_EVERY: i64 = 2_000;
+
+/// The same for requests that came to nothing, which are kept for a month.
+const JUNK_EVERY: i64 = 3_600_000;
 
 /// When a chore was done the last time.
 struct Chore {
@@ -45,6 +48,7 @@ thread_local! {
     static SWEEP: Chore = const { Chore::every(SWEEP_EVERY) };
     static BLOBS: Chore = const { Chore::every(BLOBS_EVERY) };
     static SESSIONS: Chore = const { Chore::every(SESSIONS_EVERY) };
+    static JUNK: Chore = const { Chore::every(JUNK_EVERY) };
 }
 
 /// Does what it is time for. What goes wrong with it keeps nobody from ticking.
@@ -63,6 +67,11 @@ pub async fn run(db: &impl Db, now: Timestamp) {
         && let Err(error) = windlass_identity::sessions::sweep(db, now).await
     {
         log::error("sessions that have expired were not removed", &error);
+    }
+    if JUNK.with(|chore| chore.is_due(now))
+        && let Err(error) = windlass_adjutant::tasks::forget_junk(db, now).await
+    {
+        log::error("requests that came to nothing were not removed", &error);
     }
 }
 

@@ -222,3 +222,38 @@ fn roles_and_quotas_change_at_once_and_addresses_with_a_mail() {
     let users = bob.get("/v1/openstack/users").expect(200);
     assert_eq!(users["users"][0]["email"], "robert@example.com");
 }
+
+#[test]
+fn a_project_has_no_more_than_its_quota() {
+    let office = Office::open();
+    office.newcomer("bob@example.com", "pier");
+    let bob = office
+        .windlass
+        .user("bob@example.com")
+        .with_password("correct horse")
+        .naming_tenant("pier");
+    let limit =
+        "update tenant_quotas set quota = 1 where tenant_name = 'pier' and service = 'windlass'";
+    let database = office.windlass.open_database();
+    database.execute(limit, []).expect("quotas are rows");
+    crate::samples::deployed(bob, "crane");
+    let refused = bob.upload(
+        "winch",
+        "winch.yaml",
+        &[("winch.yaml", crate::samples::CRANE)],
+    );
+    let text = refused.refused(403, "forbidden_error");
+    assert!(text.contains("it may have 1 blueprints at most"), "{text}");
+    let body = json!({ "blueprint_id": "crane" });
+    bob.put("/deployments/winch", body)
+        .refused(403, "forbidden_error");
+    bob.execute("crane", "install");
+    office.windlass.run_pending_work();
+    let none = "update tenant_quotas set quota = 0 where resource = 'executions'";
+    database.execute(none, []).expect("quotas are rows");
+    let body = json!({ "deployment_id": "crane", "workflow_id": "uninstall" });
+    let text = bob
+        .post("/executions", body)
+        .refused(403, "forbidden_error");
+    assert!(text.contains("it may have 0 executions at most"), "{text}");
+}

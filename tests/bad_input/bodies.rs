@@ -11,7 +11,10 @@ use windlass_tests::{
 };
 
 /// Rows whose own body cannot succeed here, and why.
-const NEEDS_MORE: [(&str, &str); 1] = [("nodes.update", "only a deployment's update may")];
+const NEEDS_MORE: [(&str, &str); 2] = [
+    ("nodes.update", "only a deployment's update may"),
+    ("adjutant.23_set", "nobody has the address"),
+];
 /// More than any body may have.
 const TEN_MEGABYTES: usize = 10 << 20;
 

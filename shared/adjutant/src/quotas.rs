@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, params};
 use windlass_store::audit;
+use windlass_store::quotas::used;
 
 /// What a quota is called that is none of the sizes.
 pub const CUSTOM: &str = "custom";
@@ -99,7 +100,7 @@ pub async fn set(
 /// What a project has of what is limited. Of services that are not here it has nothing.
 pub async fn usage(
     db: &impl Db,
-    _scope: &Scope,
+    scope: &Scope,
     settings: &QuotaSettings,
     project: &str,
 ) -> Result<Amounts> {
@@ -108,13 +109,7 @@ pub async fn usage(
         resources.values_mut().for_each(|used| *used = 0);
     }
     if let Some(own) = amounts.get_mut("windlass") {
-        let sql = "select json_object(
-            'blueprints', (select count(*) from blueprints where tenant_name = ?1),
-            'deployments', (select count(*) from deployments where tenant_name = ?1),
-            'executions', (select count(*) from executions where tenant_name = ?1
-                and status in ('pending', 'started', 'queued', 'scheduled')))";
-        let used: Option<BTreeMap<String, i64>> = db.first_json(sql, params![project]).await?;
-        for (name, count) in used.unwrap_or_default() {
+        for (name, count) in used(db, scope, project).await? {
             if let Some(known) = own.get_mut(&name) {
                 *known = count;
             }

@@ -16,6 +16,7 @@ use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, DeploymentToRun, Execution, Status};
 use windlass_store::node_instances;
 use windlass_store::queue::{self, Work};
+use windlass_store::quotas::{self, Limited};
 
 /// The workflows that others who use a deployment would suffer from.
 const DISRUPTIVE: [&str; 4] = ["stop", "uninstall", "update", "heal"];
@@ -81,6 +82,7 @@ pub async fn start(
     demand_independent(tx, &deployment, &execution).await?;
     let waits = must_wait(tx, &execution, may_wait).await?;
     demand_available(tx, &execution, &workflow).await?;
+    quotas::demand_room(tx, &execution.tenant_name, Limited::Executions).await?;
     if waits {
         // The parameters are merged again when it starts.
         execution.status = Status::Queued;

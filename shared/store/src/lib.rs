@@ -23,6 +23,7 @@ pub mod permissions;
 pub mod pieces;
 mod plan_parts;
 pub mod queue;
+pub mod quotas;
 pub mod resource;
 pub mod search;
 pub mod sites;

@@ -9,6 +9,7 @@ use crate::audit;
 use crate::blobs;
 use crate::executions::Status;
 use crate::labels::{self, Label, LabelOwner, Labelled};
+use crate::quotas::{self, Limited};
 use serde_json::{Map, Value};
 use windlass_core::db::{Db, Tx, Value as SqlValue};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, ids, params, visibility};
@@ -174,6 +175,10 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, upload: &Upload) -> Result<()> 
     let replaced = demand_free(tx, scope, &upload.id, upload.visibility).await?;
     if let Some(old) = replaced {
         removal::remove(tx, &old).await?;
+    }
+    // What is only looked at does not stay.
+    if upload.found.state != State::Validating {
+        quotas::demand_room(tx, scope.tenant(), Limited::Blueprints).await?;
     }
     let now = Timestamp::now();
     let created_by = upload.created_by.as_deref().unwrap_or(scope.username());

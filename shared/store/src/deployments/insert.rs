@@ -7,6 +7,7 @@ use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
 use super::{DEPLOYMENT, Owner, plan_columns};
 use crate::audit;
+use crate::quotas::{self, Limited};
 
 /// What a new deployment is stored with.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,7 @@ pub struct NewDeployment {
 /// # Errors
 /// 409 when somebody else was faster with the id.
 pub async fn insert(tx: &impl Tx, scope: &Scope, new: &NewDeployment) -> Result<Owner> {
+    quotas::demand_room(tx, scope.tenant(), Limited::Deployments).await?;
     let created_by = new.created_by.as_deref().unwrap_or(scope.username());
     let created_at = new.created_at.unwrap_or_else(Timestamp::now);
     let mut parameters = params![

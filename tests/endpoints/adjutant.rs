@@ -3,8 +3,11 @@
 use super::{json, nothing_of, shown};
 use windlass_tests::{Caller, Endpoint, Permission, Windlass, demand_none};
 
+/// A role in a tenant, and the tenant.
+type Membership = Option<(&'static str, &'static str)>;
+
 /// Those who have a user: name, role in the system, and role in a tenant.
-const PEOPLE: [(&str, &str, Option<(&str, &str)>); 8] = [
+const PEOPLE: [(&str, &str, Membership); 8] = [
     ("viewer", "default", Some(("viewer", "harbour"))),
     ("user", "default", Some(("user", "harbour"))),
     ("operator", "default", Some(("operations", "harbour"))),

@@ -61,6 +61,8 @@ fn asker(ctx: &Context<impl Db>, any_of: &[&str]) -> Result<Asker> {
         project_roles::demand(caller, project, any_of)?;
     }
     let roles = project_roles::of(caller, project);
+    // Nobody asks for something in the name of a project that they are not in.
+    let project = project.filter(|_| !roles.is_empty());
     let scope = Scope::of(
         caller.clone(),
         reach(&roles, project),

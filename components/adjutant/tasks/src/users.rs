@@ -4,7 +4,7 @@ use crate::gate;
 use serde_json::json;
 use windlass_adjutant::{lifecycle, members};
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result};
+use windlass_core::{Context, Kind, Response, Result};
 
 /// `GET /openstack/users`: members, and open invitations.
 pub async fn list(ctx: &Context<impl Db>) -> Result<Response> {
@@ -41,13 +41,14 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
         lifecycle::cancel(&ctx.db, &asker.scope, id).await?;
         return ctx.ok("Cancelled pending invite task!");
     }
-    if members::show(&ctx.db, &asker.scope, project, id)
-        .await
-        .is_ok()
-    {
-        let text = "Revoking keystone users not implemented. Try removing all roles instead.";
-        return Response::json(501, &json!({ "errors": [text] }));
+    let shown = members::show(&ctx.db, &asker.scope, project, id).await;
+    if let Err(error) = shown {
+        return match error.kind() {
+            // The original's clients know this refusal as a text alone.
+            Kind::NotFound => Response::json(404, &"Not found."),
+            _ => Err(error),
+        };
     }
-    // The original's clients know this refusal as a text alone.
-    Response::json(404, &"Not found.")
+    let text = "Revoking keystone users not implemented. Try removing all roles instead.";
+    Response::json(501, &json!({ "errors": [text] }))
 }

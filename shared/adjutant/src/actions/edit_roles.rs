@@ -8,6 +8,7 @@ use crate::roles::{self, Left};
 use crate::tasks::{Action, State};
 use windlass_core::db::Tx;
 use windlass_core::{Result, python};
+use windlass_identity::project_roles::ADMIN;
 use windlass_store::users::Contact;
 
 const KIND: ActionKind = ActionKind::EditUserRoles;
@@ -42,6 +43,13 @@ async fn look(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<Option<
         run.note(KIND, "No user present with user_id");
         return Ok(None);
     };
+    // Who is not in the project is invited, and agrees. A number alone must not tell who that is.
+    let tenant_role = people::tenant_role(run.tx, run.scope, &project, &found.user).await?;
+    let is_admin = run.task.submitter_roles().iter().any(|role| role == ADMIN);
+    if tenant_role.is_none() && !is_admin {
+        run.note(KIND, "No user present with user_id");
+        return Ok(None);
+    }
     let held = people::roles_in(run.tx, run.scope, &project, &found.user).await?;
     let asked = action.list("roles");
     if !run.may_manage(&held) || !run.may_manage(&asked) {
@@ -49,7 +57,6 @@ async fn look(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<Option<
         return Ok(None);
     }
     run.note(KIND, "All user roles are manageable.");
-    let tenant_role = people::tenant_role(run.tx, run.scope, &project, &found.user).await?;
     let tenant_role = tenant_role.as_deref();
     let (changes, text) = if action.flag("remove") {
         match roles::without(tenant_role, &asked) {

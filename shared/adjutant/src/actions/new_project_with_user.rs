@@ -117,28 +117,28 @@ async fn user(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<bool> {
 
 pub(super) async fn approve(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<()> {
     let project = action.text("project_name").to_owned();
-    if action.made("project_id").is_some() {
+    let is_new = action.made("project_id").is_none();
+    let has_user = action.made("user_id").is_some();
+    // Both are looked at before either is made: a project without its user would stay for good.
+    action.valid =
+        (!is_new || place(run, action).await?) && (has_user || user(run, action).await?);
+    if !action.valid {
+        return Ok(());
+    }
+    if !is_new {
         run.note(KIND, "Project already created.");
     } else {
-        action.valid = place(run, action).await?;
-        if !action.valid {
-            return Ok(());
-        }
         let parent = action.optional_text("parent_id");
         people::make_project(run.tx, run.scope, &project, parent).await?;
         run.note(KIND, format!("New project '{project}' created."));
         action.cache.insert("project_id".into(), json!(project));
     }
     run.made.project = Some(project.clone());
-    if action.made("user_id").is_some() {
+    if has_user {
         run.note(KIND, "User already setup.");
         return Ok(());
     }
-    action.valid = user(run, action).await?;
-    if action.valid {
-        set_up(run, action, &project).await?;
-    }
-    Ok(())
+    set_up(run, action, &project).await
 }
 
 /// Makes the user, or lets them in, and gives them their roles.

@@ -44,8 +44,11 @@ pub(super) fn read_roles(fields: &mut Fields<'_>) {
 
 pub(super) async fn prepare(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<()> {
     action.valid = look(run, action).await?.is_some();
-    action.auto_approve = Some(true);
-    run.note(KIND, "Auto approve set to True.");
+    // Whom an administrator has shut out, an administrator lets in again.
+    let is_shut_out = action.valid && action.state == State::Disabled;
+    action.auto_approve = Some(!is_shut_out);
+    let shown = if is_shut_out { "False" } else { "True" };
+    run.note(KIND, format!("Auto approve set to {shown}."));
     Ok(())
 }
 
@@ -111,6 +114,10 @@ async fn known(
         if people::are_elsewhere(run.tx, run.scope).await? {
             let text = "Identity backend does not support user editing, cannot renable user.";
             return run.refuse(KIND, text);
+        }
+        // As with a forgotten password: their mailbox must not be the way into everything.
+        if found.is_administrator {
+            return run.refuse(KIND, "Cannot enable users with blacklisted roles.");
         }
         (action.need_token, action.state) = (true, State::Disabled);
         let text = format!("Existing disabled user '{name}' with matching email.");

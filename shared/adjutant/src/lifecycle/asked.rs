@@ -9,6 +9,7 @@ use crate::tokens::{self, Fresh};
 use serde_json::{Map, Value, json};
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, hashing};
+use windlass_identity::project_roles::ADMIN;
 use windlass_store::queue::{self, Leased, Work};
 
 /// What somebody asks for.
@@ -208,7 +209,7 @@ pub async fn update<D: Db>(
     let outcome = guarded(
         db,
         async |tx| {
-            let mut task = match changeable(tx, by, id, body).await? {
+            let mut task = match changeable(tx, by, id, body, editor_roles).await? {
                 Ok(task) => task,
                 Err(refusal) => return Ok(Outcome::Refused(refusal)),
             };
@@ -238,10 +239,20 @@ async fn changeable(
     by: &By<'_>,
     id: &str,
     body: &Map<String, Value>,
+    editor_roles: &[String],
 ) -> Result<Result<Task>> {
     let Some(mut task) = tasks::find(tx, by.scope, id).await? else {
         return Ok(Err(tasks::not_found()));
     };
+    // What leads to somebody's account is changed by them, whoever looks after the project.
+    let is_personal = matches!(
+        task.task_type,
+        TaskType::UpdateUserEmail | TaskType::ResetUserPassword
+    );
+    let is_own = by.scope.caller()?.user_id.to_string() == task.submitter("user_id");
+    if is_personal && !is_own && !editor_roles.iter().any(|role| role == ADMIN) {
+        return Ok(Err(tasks::not_found()));
+    }
     if let Err(refusal) = task.demand_open() {
         return Ok(Err(refusal));
     }

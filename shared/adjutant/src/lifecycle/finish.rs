@@ -41,6 +41,10 @@ pub async fn approve<D: Db>(db: &D, by: &By<'_>, id: &str, who: &Value) -> Resul
             let Some(mut task) = tasks::find(tx, by.scope, id).await? else {
                 return Ok(());
             };
+            // It may have been called off, or finished, since the step was taken back.
+            if task.demand_open().is_err() {
+                return Ok(());
+            }
             mark_approved(&mut task, who.clone(), by.now);
             tasks::save(tx, by.scope, &task, "task_approve").await?;
             tell_failure(tx, &task, what, "approving", by.now).await

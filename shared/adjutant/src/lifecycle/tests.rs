@@ -3,6 +3,8 @@ use crate::task_type::TaskType;
 use crate::testing::{World, object};
 use windlass_identity::credentials::verify_password;
 
+mod ways_in;
+
 fn run(work: impl Future<Output = ()>) {
     pollster::block_on(work);
 }
@@ -347,7 +349,6 @@ fn roles_are_given_and_taken_at_once() {
             (json!(["project_admin"]), false, Some("manager")),
             (json!(["project_admin"]), true, Some("user")),
             (json!(["member"]), true, None),
-            (json!(["member"]), false, Some("user")),
         ] {
             let body = json!({
                 "user_id": id, "project_id": "harbour", "roles": roles, "remove": remove,

@@ -224,6 +224,14 @@ pub enum Shown {
     Session(Box<Session>),
 }
 
+/// Whether a session was given for the password alone, and not for a token or another session.
+pub async fn is_of_password(db: &impl Db, key: i64) -> Result<bool> {
+    let sql = "select 1 from sessions
+         where key = ?1 and token_key is null and parent_key is null";
+    let row = db.first(sql, params![key]).await?;
+    Ok(row.is_some())
+}
+
 impl Shown {
     /// When the new session ends.
     fn end(&self, now: Timestamp) -> Timestamp {

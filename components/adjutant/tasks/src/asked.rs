@@ -7,9 +7,10 @@ use windlass_adjutant::lifecycle::{self, By};
 use windlass_adjutant::people::DOMAIN;
 use windlass_adjutant::tokens::Fresh;
 use windlass_adjutant::{Settings, Submission, TaskType, submissions};
+use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
-use windlass_core::{Context, Response, Result, Scope, Timestamp, platform};
-use windlass_identity::client_address;
+use windlass_core::{Context, Error, Response, Result, Scope, Timestamp, platform};
+use windlass_identity::{client_address, sessions};
 
 const CREATED: &str = "task created";
 
@@ -106,9 +107,22 @@ pub async fn set_password(ctx: &Context<impl Db>) -> Result<Response> {
     .await
 }
 
-/// `POST /openstack/users/email-update`: another address for the caller.
+/// `POST /openstack/users/email-update`: another address for the caller. Whoever has it can have another
+/// password, so it takes what stands for the whole account: what speaks for it for a while only, or for
+/// some purposes, must not become it.
+///
+/// # Errors
+/// 403 for a token with scopes or an end, and for a session that was not given for the password.
 pub async fn update_email(ctx: &Context<impl Db>) -> Result<Response> {
     let asker = gate::anybody(ctx)?;
+    let is_whole = match ctx.caller()?.method {
+        AuthMethod::Session(session) => sessions::is_of_password(&ctx.db, session.key).await?,
+        method => method.is_unlimited(),
+    };
+    if !is_whole {
+        let text = "Log in with the password: this token cannot change the address.";
+        return Err(Error::forbidden(text));
+    }
     let mut body = body::object(ctx)?;
     body.insert("user_id".into(), json!(asker.user_id()));
     let settings = Settings::load(&ctx.db).await?;

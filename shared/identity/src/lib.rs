@@ -121,12 +121,14 @@ impl<'r> Proof<'r> {
     }
 }
 
-/// Whether a header holds a name and a password, and the name is one that a user can have: it begins with
-/// a letter, or it is an address.
+/// Whether a header holds a name and a password, and the name is one that a user can have.
 fn names_somebody(header: &str) -> bool {
-    credentials::basic(header).is_some_and(|(name, _)| {
-        name.contains('@') || name.starts_with(|first: char| first.is_ascii_alphabetic())
-    })
+    credentials::basic(header).is_some_and(|(name, _)| is_possible(&name))
+}
+
+/// Whether somebody can have this name, here or in a directory: it begins with a letter, or it is an address.
+fn is_possible(name: &str) -> bool {
+    name.contains('@') || name.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
 /// The value of a header that decides who calls, or in which tenant. It may be given only once: a

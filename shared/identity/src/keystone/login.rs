@@ -10,14 +10,14 @@ use crate::passwords;
 use crate::project_roles;
 use crate::sessions::{self, Extent, Method, Shown};
 use crate::user_tokens;
-use crate::{Recognised, recalled_password};
+use crate::{Recognised, is_possible, recalled_password};
 use serde::Deserialize;
 use std::rc::Rc;
 use windlass_core::caller::AuthMethod;
 use windlass_core::context::{Identified, TenantHeader};
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::token_scope::TokenScope;
-use windlass_core::{Caller, Error, Family, Kind, Request, Result, Scope};
+use windlass_core::{Caller, Error, Family, Kind, Request, Result, Scope, params};
 use windlass_store::tenants;
 
 /// Whom a password is for.
@@ -69,6 +69,22 @@ pub struct Login {
     pub shown: Shown,
     /// The tenant that it is about, if it is about one.
     tenant: Option<String>,
+}
+
+impl Login {
+    /// Refuses a password that was changed, or whose user was shut out, since it was verified: that takes
+    /// a while, and the old one must not win.
+    ///
+    /// # Errors
+    /// 401.
+    pub async fn demand_current(&self, tx: &impl Tx) -> Result<()> {
+        let Shown::Password(Some(epoch)) = self.shown else {
+            return Ok(());
+        };
+        let sql = "select 1 from users where id = ?1 and active and session_epoch = ?2";
+        let row = tx.first(sql, params![self.caller.user_id, epoch]).await?;
+        row.map(drop).ok_or_else(refusal)
+    }
 }
 
 fn refusal() -> Error {
@@ -160,11 +176,6 @@ async fn account(db: &impl Db, user: &UserName<'_>) -> Result<Option<Account>> {
          from users where {column} = ?1"
     );
     db.first_json(&sql, &[value]).await
-}
-
-/// Whether somebody can have this name, here or in a directory.
-fn is_possible(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
 /// The name to verify for somebody without an account: a directory may know it. Else it is one that

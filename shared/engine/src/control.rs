@@ -10,6 +10,7 @@ use windlass_core::{Error, Kind, Result, Scope, Timestamp};
 use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, Execution, Status, deployment_status};
 use windlass_store::queue::{self, Work};
+use windlass_store::quotas::{self, Limited};
 use windlass_store::{operations, tasks_graphs};
 
 /// What may be asked of an execution after its start.
@@ -173,6 +174,9 @@ impl Wish<'_> {
                 execution.id,
                 was.name()
             )));
+        }
+        if was.has_ended() {
+            quotas::demand_room(tx, &execution.tenant_name, Limited::Executions).await?;
         }
         let again = wait_no_longer(tx, &execution, also_running, self.now).await?;
         execution.finished_operations = (execution.finished_operations - again).max(0);

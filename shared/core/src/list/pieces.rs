@@ -278,20 +278,25 @@ impl<D: Db> Parts for Items<D> {
 impl<D: Db> Items<D> {
     async fn part(&mut self) -> Result<Option<Vec<u8>>> {
         let mut part = self.before.take().unwrap_or_default();
-        match self.rest.left.next() {
-            Some(keys) => {
-                let piece = read(&self.rest.db, &self.rest.piece, keys).await?;
-                if !piece.is_empty() {
-                    part.push_str(std::mem::replace(&mut self.separator, ", "));
-                    part.push_str(&piece);
+        loop {
+            match self.rest.left.next() {
+                Some(keys) => {
+                    let piece = read(&self.rest.db, &self.rest.piece, keys).await?;
+                    if !piece.is_empty() {
+                        part.push_str(std::mem::replace(&mut self.separator, ", "));
+                        part.push_str(&piece);
+                    }
                 }
+                None => match self.after.take() {
+                    Some(after) => part.push_str(&after),
+                    None => return Ok(None),
+                },
             }
-            None => match self.after.take() {
-                Some(after) => part.push_str(&after),
-                None => return Ok(None),
-            },
+            // One that is empty, since all of it is gone, would be taken for the end.
+            if !part.is_empty() {
+                return Ok(Some(part.into_bytes()));
+            }
         }
-        Ok(Some(part.into_bytes()))
     }
 }
 

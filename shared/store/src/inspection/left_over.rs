@@ -3,9 +3,10 @@
 //! What may be on its way is left alone: only what has been nobody's, or due, for much longer than
 //! anything takes is told.
 
-use super::Finding;
+use super::{Finding, PATIENCE};
 use crate::blobs;
 use crate::queue::{self, Work};
+use std::time::Instant;
 use windlass_core::db::{Db, Tx, Value};
 use windlass_core::{Result, Timestamp, params};
 
@@ -44,7 +45,9 @@ pub(super) async fn blobs(
     let left = names(db, old, params![now.millis() - AGE]).await?;
     if !left.is_empty() {
         let mut is_mended = mends;
-        while is_mended && blobs::sweep(db, now).await? > 0 {}
+        // What is left after a while is said to be left; another call goes on.
+        let begun = Instant::now();
+        while is_mended && begun.elapsed() < PATIENCE && blobs::sweep(db, now).await? > 0 {}
         is_mended &= names(db, old, params![now.millis() - AGE])
             .await?
             .is_empty();
@@ -99,7 +102,8 @@ pub(super) async fn queue(
 
 /// How many rows name each part, and what the triggers have counted: rows with the part's key and the
 /// difference. A row that names a part twice counts once.
-const USES: &str = "select part, sum(named) - sum(kept) as off from (
+const USES: &str = "select part, sum(named) - sum(kept) as off,
+        exists (select 1 from plan_parts where key = part) as is_there from (
         select part_key as part, 0 as named, uses as kept from plan_part_uses
         union all select part, count(*), 0 from (
             select distinct d.key, 0 as is_node, p.value as part from deployments d, json_each(json_array(
@@ -119,9 +123,14 @@ pub(super) async fn plan_parts(
     mends: bool,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    let mut told = Vec::new();
+    let (mut told, mut missing) = (Vec::new(), Vec::new());
     for row in db.query(USES, &[]).await? {
-        let (part, off) = (row.integer(0)?, row.integer(1)?);
+        let (part, off, is_there) = (row.integer(0)?, row.integer(1)?, row.integer(2)? == 1);
+        // A number would be right again, and what it counts would still be lost.
+        if off > 0 && !is_there {
+            missing.push(part.to_string());
+            continue;
+        }
         if mends {
             let sql = "insert into plan_part_uses (part_key, uses) values (?1, ?2)
                        on conflict (part_key) do update set uses = uses + excluded.uses";
@@ -147,10 +156,12 @@ pub(super) async fn plan_parts(
             is_mended: mends,
         });
     }
-    let missing = "select u.part_key || '' from plan_part_uses u
+    let counted = "select u.part_key || '' from plan_part_uses u
                    where u.uses > 0 and not exists (select 1 from plan_parts p where p.key = u.part_key)";
-    let mut missing = names(db, missing, &[]).await?;
-    missing.retain(|part| !told.contains(part));
+    let counted = names(db, counted, &[]).await?;
+    let is_new = |part: &String| !told.contains(part) && !missing.contains(part);
+    let counted: Vec<String> = counted.into_iter().filter(is_new).collect();
+    missing.extend(counted);
     if !missing.is_empty() {
         findings.push(Finding {
             text: format!("parts of plans: named, but not there: {}", few(&missing)),

@@ -156,3 +156,20 @@ fn an_inspection_of_many_tenants_goes_on_where_it_stopped() {
         assert_eq!(texts(&db, false).await, [""; 0]);
     });
 }
+
+#[test]
+fn a_part_that_is_named_and_gone_is_no_matter_of_numbers() {
+    pollster::block_on(async {
+        let db = harbour().await;
+        for sql in [
+            "delete from plan_part_uses where part_key = 2",
+            "delete from plan_parts where key = 2",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        for mends in [false, true, true] {
+            let told = ["parts of plans: named, but not there: 2"];
+            assert_eq!(texts(&db, mends).await, told);
+        }
+    });
+}

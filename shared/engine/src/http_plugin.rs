@@ -273,6 +273,10 @@ pub fn conclude(exchange: &Exchange, answer: Result<OutboundResponse, String>) -
             }
             runtime_properties.insert(name.clone(), found.clone());
         }
+        let all = Value::from(runtime_properties.clone());
+        if let Err(error) = limits::check_bytes("what is kept of the answer", &all) {
+            return failed(format!("{method} {shown_url}: {}", error.message()));
+        }
     }
     Outcome::Succeeded {
         result: json!(status),

@@ -1,5 +1,6 @@
 //! The audit trail: who changed what, when, in the transaction that changed it.
 
+use crate::pieces::batches;
 use windlass_core::db::Tx;
 use windlass_core::{Result, Scope, Timestamp, params};
 
@@ -25,19 +26,22 @@ pub async fn insert_each(
     target_ids: &[&str],
 ) -> Result<()> {
     let tenant = Some(scope.tenant()).filter(|tenant| !tenant.is_empty());
-    tx.execute(
-        "insert into audit_log
+    for batch in batches(target_ids) {
+        tx.execute(
+            "insert into audit_log
              (created_at, username, tenant_name, action, target_type, target_id, request_id)
          select ?1, ?2, ?3, ?4, ?5, value, ?6 from json_each(?7)",
-        params![
-            Timestamp::now(),
-            scope.username(),
-            tenant,
-            action,
-            target_type,
-            scope.request_id(),
-            &serde_json::Value::from(target_ids)
-        ],
-    )
-    .await
+            params![
+                Timestamp::now(),
+                scope.username(),
+                tenant,
+                action,
+                target_type,
+                scope.request_id(),
+                batch?
+            ],
+        )
+        .await?;
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use windlass_core::Body;
 use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::{Field, ListQuery};
-use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids};
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, ids, limits};
 use windlass_deployment::environment;
 use windlass_store::deployments;
 use windlass_store::node_instances::{self as instances, NODE_INSTANCE, NewInstance, Record};
@@ -102,6 +102,9 @@ impl Change {
         body.object("runtime_properties")?;
         body.object("system_properties")?;
         body.objects("relationships")?;
+        if let Some(relationships) = body.get("relationships") {
+            limits::check_bytes("relationships", relationships)?;
+        }
         Ok(Self {
             version,
             state: body.text("state")?.map(str::to_owned),

@@ -5,7 +5,7 @@ use crate::effects::{self, Outcome};
 use serde_json::Value;
 use windlass_core::Body;
 use windlass_core::db::{Db, KeptDb};
-use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids};
+use windlass_core::{Context, Error, Permission, Response, Result, Timestamp, ids, limits};
 use windlass_store::operations::{self, Declared, NewOperation, OPERATIONS};
 use windlass_store::{deployments, executions, tasks_graphs};
 
@@ -176,7 +176,9 @@ fn relationship(body: &Body) -> Result<Option<(usize, &str)>> {
 }
 
 fn required_list(body: &Body, name: &str) -> Result<Vec<Value>> {
-    body.list(name)?
-        .cloned()
-        .ok_or_else(|| Error::missing(name))
+    let list = body.list(name)?.ok_or_else(|| Error::missing(name))?;
+    if let Some(whole) = body.get(name) {
+        limits::check_bytes(name, whole)?;
+    }
+    Ok(list.clone())
 }

@@ -1,6 +1,7 @@
 //! Events and logs that clients report about an execution.
 
 use crate::executions::Execution;
+use crate::pieces::batches;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use windlass_core::db::Tx;
@@ -84,11 +85,12 @@ fn millis<S: Serializer>(time: &Timestamp, serializer: S) -> std::result::Result
     serializer.serialize_i64(time.millis())
 }
 
-/// Inserts the rows of one execution in their order, as one statement. They belong to whom the
+/// Inserts the rows of one execution in their order. They belong to whom the
 /// execution belongs to.
 pub async fn insert(tx: &impl Tx, execution: &Execution, events: &[NewEvent]) -> Result<()> {
-    tx.execute(
-        "insert into events (execution_key, list_key, is_log, timestamp, reported_timestamp,
+    for batch in batches(events) {
+        tx.execute(
+            "insert into events (execution_key, list_key, is_log, timestamp, reported_timestamp,
              event_type, level, logger, message, message_code, error_causes, operation,
              node_instance_id, node_name, source_id, target_id, manager_name, agent_name)
          select ?1, iif(?2 = 'global', -1, (select id from tenants where name = ?3)),
@@ -102,12 +104,14 @@ pub async fn insert(tx: &impl Tx, execution: &Execution, events: &[NewEvent]) ->
              e.value ->> 'source_id', e.value ->> 'target_id', e.value ->> 'manager_name',
              e.value ->> 'agent_name'
          from json_each(?4) e",
-        params![
-            execution.key,
-            execution.visibility,
-            &execution.tenant_name,
-            crate::json_text(events)?
-        ],
-    )
-    .await
+            params![
+                execution.key,
+                execution.visibility,
+                &execution.tenant_name,
+                batch?
+            ],
+        )
+        .await?;
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use windlass_core::list::ListQuery;
 use windlass_core::{Result, Scope, Timestamp};
 
 use super::{EXECUTIONS, Status};
+use crate::pieces::batches;
 
 /// Which of the ended executions that match a query are to be removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,13 +59,15 @@ pub async fn delete(
     if ids.is_empty() {
         return Ok(0);
     }
-    let names = Value::from(&serde_json::Value::from(ids.as_slice()));
-    for sql in [
-        "update deployments set latest_execution = null
-         where latest_execution in (select value from json_each(?1))",
-        "delete from executions where id in (select value from json_each(?1))",
-    ] {
-        tx.execute(sql, std::slice::from_ref(&names)).await?;
+    for batch in batches(&ids) {
+        let names = Value::from(batch?);
+        for sql in [
+            "update deployments set latest_execution = null
+             where latest_execution in (select value from json_each(?1))",
+            "delete from executions where id in (select value from json_each(?1))",
+        ] {
+            tx.execute(sql, std::slice::from_ref(&names)).await?;
+        }
     }
     crate::audit::insert_each(tx, scope, "execution_delete", "Execution", &ids).await?;
     Ok(ids.len())

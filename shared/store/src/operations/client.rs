@@ -1,10 +1,11 @@
 //! Operations that clients make and change themselves: workflows that run outside keep their books
 //! here. The numbers of operations of the execution follow every change.
 
+use crate::audit;
 use crate::executions::Execution;
 use crate::operations::OperationState;
+use crate::pieces::batches;
 use crate::tasks_graphs::{TasksGraph, taken};
-use crate::{audit, json_text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_core::db::{Db, Tx};
@@ -107,9 +108,14 @@ pub(crate) async fn insert(
     graph: &TasksGraph,
     operations: &[NewOperation],
 ) -> Result<()> {
-    let inserted = tx
-        .execute(
-            "insert into operations (id, tasks_graph_key, tasks_graph_id, execution_key, name,
+    let ids: Vec<&str> = operations
+        .iter()
+        .map(|operation| operation.id.as_str())
+        .collect();
+    for batch in batches(operations) {
+        let inserted = tx
+            .execute(
+                "insert into operations (id, tasks_graph_key, tasks_graph_id, execution_key, name,
                  type, state, containing_subgraph, dependencies, parameters, tenant_name,
                  created_by, visibility, created_at)
              select o.value ->> 'id', ?1, ?2, ?3, o.value ->> 'name', o.value ->> 'type',
@@ -117,22 +123,19 @@ pub(crate) async fn insert(
                  o.value -> 'dependencies', o.value -> 'parameters', ?4, ?5, ?6,
                  o.value ->> 'created_at'
              from json_each(?7) o",
-            params![
-                graph.key,
-                &graph.id,
-                execution.key,
-                &execution.tenant_name,
-                &execution.created_by,
-                execution.visibility,
-                json_text(operations)?
-            ],
-        )
-        .await;
-    let ids: Vec<&str> = operations
-        .iter()
-        .map(|operation| operation.id.as_str())
-        .collect();
-    inserted.map_err(|error| taken(error, "operation", &ids.join(", ")))?;
+                params![
+                    graph.key,
+                    &graph.id,
+                    execution.key,
+                    &execution.tenant_name,
+                    &execution.created_by,
+                    execution.visibility,
+                    batch?
+                ],
+            )
+            .await;
+        inserted.map_err(|error| taken(error, "operation", &ids.join(", ")))?;
+    }
     let (mut total, mut finished) = (0, 0);
     for operation in operations.iter().filter(|new| new.kind != NOTHING) {
         total += 1;

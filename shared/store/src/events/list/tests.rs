@@ -477,3 +477,16 @@ fn what_is_reported_belongs_to_its_execution() {
         assert_eq!(storage_ids(&db, &scope("bob", "harbour"), "").await.1, 0);
     });
 }
+
+#[test]
+fn a_report_may_be_larger_than_what_is_kept_as_one_value() {
+    pollster::block_on(async {
+        let db = events().await;
+        let rows: Vec<NewEvent> = (0..150)
+            .map(|_| NewEvent::event("task_started", "x".repeat(10_000)))
+            .collect();
+        report(&db, "e1", &rows).await;
+        let count = db.first("select count(*) from events", &[]).await;
+        assert_eq!(count.unwrap().unwrap().integer(0).unwrap(), 156);
+    });
+}

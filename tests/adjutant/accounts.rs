@@ -205,6 +205,19 @@ fn roles_and_quotas_change_at_once_and_addresses_with_a_mail() {
     assert_eq!(refusal, json!({ "ERROR": ["Region: Mars is not valid"] }));
 
     let body = json!({ "new_email": "robert@example.com" });
+    // Whoever has the address can have another password: a token for an hour is not enough.
+    let himself = office
+        .windlass
+        .user("bob@example.com")
+        .with_password("correct horse");
+    let short = himself.post("/api/v3.1/tokens", json!({ "expiration_date": "+1h" }));
+    let short = short.expect(200);
+    let short = short["value"].as_str().expect("a token");
+    office
+        .anybody()
+        .with_bearer(short)
+        .post("/v1/openstack/users/email-update", body.clone())
+        .expect(403);
     bob.post("/v1/openstack/users/email-update", body)
         .expect(202);
     let token = office.mailed_token("robert@example.com");

@@ -99,21 +99,22 @@ const BELIEVED: u64 = 3_000;
 /// Whether the database can be worked with now. That costs a read; once in three seconds, whoever asks
 /// first finds out whether there is still room, for everybody.
 pub async fn readiness(db: &impl Db, now: Timestamp) -> Readiness {
-    #[derive(Deserialize)]
-    struct Known {
-        version: i64,
-        looked_at: i64,
-        has_room: i64,
-    }
-    let sql = "select json_object('version', (select max(version) from schema_versions),
-             'looked_at', looked_at, 'has_room', has_room) from disk_room";
-    let known = match db.first_json::<Known>(sql, &[]).await {
-        Ok(Some(known)) if known.version >= crate::migrations::latest() => known,
+    // Read by everybody who looks whether this works, so by columns.
+    let sql =
+        "select (select max(version) from schema_versions), looked_at, has_room from disk_room";
+    let row = db.first(sql, &[]).await;
+    let known = row.and_then(|row| {
+        let row = row.ok_or_else(|| Error::internal("there is a row about room"))?;
+        Ok([row.integer(0)?, row.integer(1)?, row.integer(2)?])
+    });
+    let (looked_at, mut has_room) = match known {
+        Ok([version, looked_at, has_room]) if version >= crate::migrations::latest() => {
+            (looked_at, has_room == 1)
+        }
         Ok(_) | Err(_) => return Readiness::Failing,
     };
-    let mut has_room = known.has_room == 1;
-    if known.looked_at.abs_diff(now.millis()) >= BELIEVED {
-        let looking = look(db, known.looked_at, now, has_room);
+    if looked_at.abs_diff(now.millis()) >= BELIEVED {
+        let looking = look(db, looked_at, now, has_room);
         // One that is busy or does not answer in time is as it was, as far as this can tell.
         let found = platform::in_time(Duration::from_secs(2), looking).await;
         has_room = found.unwrap_or(has_room);

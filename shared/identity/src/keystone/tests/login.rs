@@ -72,6 +72,44 @@ fn a_password_is_good_for_the_name_or_the_id_of_its_user() {
 }
 
 #[test]
+fn whoever_is_called_by_an_address_logs_in_by_it() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let rename = "update users set username = '4ann@example.com' where id = 7";
+        db.execute(rename, &[]).await.unwrap();
+        let proof = Proof::Password(UserName::Name("4ann@example.com"), "hoist away");
+        let login = prove(&db, &request(), &proof).await.unwrap();
+        assert_eq!(login.caller.user_id, 7);
+    });
+}
+
+#[test]
+fn a_password_that_was_right_counts_until_there_is_another() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let login = prove(&db, &request(), &ann()).await.unwrap();
+        let counts = async || {
+            db.transaction(async |tx| login.demand_current(tx).await)
+                .await
+                .is_ok()
+        };
+        assert!(counts().await);
+        for sql in [
+            "update users set active = 0 where id = 7",
+            "update users set active = 1 where id = 7",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+            assert!(!counts().await, "{sql}");
+        }
+        let login = prove(&db, &request(), &ann()).await.unwrap();
+        let change = "update users set password_hash = 'another' where id = 7";
+        db.execute(change, &[]).await.unwrap();
+        let demand = db.transaction(async |tx| login.demand_current(tx).await);
+        assert_eq!(demand.await.unwrap_err().kind(), Kind::Unauthorized);
+    });
+}
+
+#[test]
 fn who_guesses_is_held_off_here_as_elsewhere() {
     pollster::block_on(async {
         let db = fresh().await;

@@ -4,6 +4,7 @@
 //! in a [`Sent`], which says whether another one makes sense; who queued it decides when.
 
 pub mod mail;
+pub mod markup;
 mod settings;
 mod smtp;
 pub mod webhook;

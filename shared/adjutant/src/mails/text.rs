@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Result, Scope};
 use windlass_delivery::Settings as Delivery;
+use windlass_delivery::markup::escape;
 
 /// The values that a template can name.
 pub(super) type Values = BTreeMap<&'static str, String>;
@@ -104,22 +105,6 @@ pub(super) fn page(body: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"></head>\n\
          <body>\n{body}</body>\n</html>\n"
     )
-}
-
-/// A text as markup shows it.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -229,3 +229,8 @@ fn asker(id: i64, name: &str, role: &str, membership: Option<(&str, &str)>) -> A
 pub(crate) fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
+
+/// An invitation to `harbour`.
+pub(crate) fn invitation(email: &str, roles: Value) -> Value {
+    json!({ "email": email, "roles": roles, "project_id": "harbour", "domain_id": "default" })
+}

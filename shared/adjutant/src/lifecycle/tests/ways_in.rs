@@ -1,6 +1,7 @@
 //! Ways into an account, a project or its members that nobody was to have.
 
 use super::*;
+use crate::testing::invitation;
 use windlass_core::params;
 
 impl World {
@@ -15,12 +16,6 @@ impl World {
     }
 }
 
-fn invitation(email: &str) -> Value {
-    json!({
-        "email": email, "roles": ["member"], "project_id": "harbour", "domain_id": "default",
-    })
-}
-
 #[test]
 fn whom_an_administrator_shut_out_an_administrator_lets_in() {
     run(async {
@@ -29,7 +24,11 @@ fn whom_an_administrator_shut_out_an_administrator_lets_in() {
         let moderator = world.moderator().await;
         let of = TaskType::InviteUserToProject;
         world
-            .ask(of, invitation("eve@example.com"), Some(&moderator))
+            .ask(
+                of,
+                invitation("eve@example.com", json!(["member"])),
+                Some(&moderator),
+            )
             .await
             .unwrap();
         assert!(!world.task().await.approved);
@@ -41,7 +40,11 @@ fn whom_an_administrator_shut_out_an_administrator_lets_in() {
         let promote = "update users set role = 'sys_admin' where username = 'root@example.com'";
         world.db.execute(promote, &[]).await.unwrap();
         let asked = world
-            .ask(of, invitation("root@example.com"), Some(&moderator))
+            .ask(
+                of,
+                invitation("root@example.com", json!(["member"])),
+                Some(&moderator),
+            )
             .await;
         assert_eq!(asked.unwrap_err().message(), "actions invalid");
         assert_eq!(world.token().await, None);

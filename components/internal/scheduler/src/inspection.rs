@@ -48,6 +48,7 @@ mod tests {
     use windlass_core::db::NativeDb;
     use windlass_core::platform::{TICK_TOKEN_KEY, kv};
     use windlass_core::{Family, Request};
+    use windlass_store::queue::{self, Work};
 
     async fn ask(db: &NativeDb, token: &str, body: &Value) -> Result<Value> {
         let mut request = Request::new(http::Method::POST, "/internal/audit-store")
@@ -69,8 +70,12 @@ mod tests {
             let db = NativeDb::in_memory();
             windlass_store::migrations::apply(&db).await.unwrap();
             kv::set(TICK_TOKEN_KEY, b"secret").await.unwrap();
-            let sql = "insert into row_counts values ('sites', 'gone', '', '', 'tenant', '', 3)";
-            db.execute(sql, &[]).await.unwrap();
+            // Work about what has been gone for long.
+            let then = Timestamp::from_millis(0);
+            let push = async |tx: &_| {
+                queue::push(tx, Work::Execution, "gone", &Value::Null, then, then).await
+            };
+            db.transaction(push).await.unwrap();
             assert!(ask(&db, "guess", &json!({})).await.is_err());
             assert!(ask(&db, "secret", &json!({ "step": -1 })).await.is_err());
             let sound = ask(&db, "secret", &json!({})).await.unwrap();

@@ -241,6 +241,20 @@ fn deaths_and_failures_are_counted_apart() {
 }
 
 #[test]
+fn however_often_its_holders_died_a_row_is_due_again_after_four_leases() {
+    pollster::block_on(async {
+        let db = crate::fresh_database().await;
+        rows(&db, Work::Operation, "t", 1).await;
+        let mut at = now();
+        for deaths in 0..20 {
+            let leased = lease(&db, "me", 1, 5000, at).await.unwrap();
+            assert_eq!(leased.len(), 1, "after {deaths} deaths");
+            at = at.plus_seconds(20);
+        }
+    });
+}
+
+#[test]
 fn the_next_row_is_due_when_it_can_be_taken() {
     pollster::block_on(async {
         let db = crate::fresh_database().await;

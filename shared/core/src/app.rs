@@ -1,5 +1,6 @@
 //! From a request to its response: router, caller, handler, family, log line.
 
+use crate::client;
 use crate::context::{Context, Identified};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
@@ -40,6 +41,7 @@ pub async fn handle<I: Identity, D: Db>(
     let begun = Instant::now();
     let head = request.method == http::Method::HEAD;
     let method = request.method.to_string();
+    let address = client::address_of(&request).await;
     let found = match router.find(&request.method, &request.path) {
         Ok(found) if request.body.len() > found.route.body_limit => {
             Err(limits::too_large(found.route.body_limit))
@@ -63,7 +65,7 @@ pub async fn handle<I: Identity, D: Db>(
                 None,
                 &response,
                 begun,
-                &request_id,
+                (&request_id, address),
                 Some(&error),
             );
             return response;
@@ -100,7 +102,7 @@ pub async fn handle<I: Identity, D: Db>(
         Some(&ctx),
         &response,
         begun,
-        &ctx.request_id,
+        (&ctx.request_id, address),
         error.as_ref(),
     );
     if head {
@@ -170,7 +172,7 @@ fn write_line<D: Db>(
     ctx: Option<&Context<D>>,
     response: &Response,
     begun: Instant,
-    request_id: &str,
+    (request_id, address): (&str, Option<String>),
     error: Option<&Error>,
 ) {
     if response.quiet {
@@ -184,6 +186,7 @@ fn write_line<D: Db>(
         ("status", response.status.into()),
         ("micros", micros.into()),
         ("request_id", request_id.into()),
+        ("address", address.into()),
     ];
     if let Some((caller, tenant)) = ctx.and_then(Context::identity_names) {
         fields.push(("caller", caller.username.clone().into()));

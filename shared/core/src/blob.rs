@@ -55,6 +55,14 @@ impl Default for Writer {
 }
 
 impl Writer {
+    /// Writes a blob of this name, which nobody has used.
+    pub fn named(id: String) -> Self {
+        Self {
+            id,
+            ..Self::default()
+        }
+    }
+
     /// The new blob's name.
     pub fn id(&self) -> &str {
         &self.id

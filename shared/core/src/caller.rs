@@ -254,6 +254,32 @@ impl Scope {
         )
     }
 
+    /// For work that a user's blueprint asks for and nobody has permitted yet, such as what a component
+    /// does to another deployment: it sees what everybody in the tenant sees, and what is private of that
+    /// user, and does nothing that takes an administrator or reaches other tenants.
+    pub fn in_name_of(username: &str, tenant: &str) -> Self {
+        let permissions = PermissionSet::all()
+            .without(Permission::Administrators)
+            .without(Permission::CreateGlobalResource)
+            .without(Permission::ExecuteGlobalWorkflow)
+            .without(Permission::ResourceSetGlobal);
+        let caller = Caller {
+            // No user has this number, so none of the first administrator's rights comes with it.
+            user_id: -1,
+            username: username.to_owned(),
+            role: "default".into(),
+            method: AuthMethod::ExecutionToken,
+            system: permissions,
+            tenants: BTreeMap::new(),
+            execution_id: None,
+        };
+        Self::of(
+            Rc::new(caller),
+            Reach::Tenant(tenant.to_owned()),
+            String::new(),
+        )
+    }
+
     /// What a caller who was permitted something may see.
     pub fn of(caller: Rc<Caller>, reach: Reach, request_id: String) -> Self {
         let sees_private = match &reach {
@@ -289,6 +315,20 @@ impl Scope {
             Reach::Tenant(tenant) => tenant,
             _ => "",
         }
+    }
+
+    /// The same caller's scope of one tenant: that of the request, or this one where it may look into
+    /// several. Nothing when it is not among those.
+    pub fn narrowed(&self, tenant: &str) -> Option<Self> {
+        let is_within = match &self.reach {
+            Reach::Tenant(_) => return Some(self.clone()),
+            Reach::Everywhere => true,
+            Reach::Tenants(names) => names.iter().any(|name| name == tenant),
+            Reach::Nowhere => false,
+        };
+        let caller = self.caller.clone().filter(|_| is_within)?;
+        let reach = Reach::Tenant(tenant.to_owned());
+        Some(Self::of(caller, reach, self.request_id.clone()))
     }
 
     /// Which tenants may be looked into.

@@ -218,7 +218,7 @@ async fn beginning(response: &mut Response) -> Result<(Option<u64>, Rest)> {
         let (bytes, is_whole) = made.beginning().await?;
         response.body = bytes;
         if !is_whole {
-            return Ok((None, Rest::Made(made)));
+            return Ok((made.length(), Rest::Made(made)));
         }
     }
     Ok((Some(response.body.len() as u64), Rest::Nothing))

@@ -285,11 +285,12 @@ impl<D: Db> Context<D> {
         status: u16,
     ) -> Result<Response> {
         let include = resource.parse_include(self.request.query_value("_include"))?;
-        let statement = resource.named_statement(scope, include.as_deref(), id);
-        let row = self.db.first(&statement.sql, &statement.parameters).await?;
-        match row.and_then(|row| row.0.into_iter().next()) {
-            Some(Value::Text(body)) => Ok(Response::json_text(status, body)),
-            _ => Err(Error::not_found(resource.name, id)),
+        let named = format!("{} = {{}}", resource.id_sql());
+        let values = vec![id.into()];
+        let item = resource.item(&self.db, scope, include.as_deref(), &named, values);
+        match item.await? {
+            Some(body) => Ok(Response::json_text(status, body)),
+            None => Err(Error::not_found(resource.name, id)),
         }
     }
 
@@ -306,11 +307,11 @@ impl<D: Db> Context<D> {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Response> {
         let include = resource.parse_include(self.request.query_value("_include"))?;
-        let statement = resource.find_statement(scope, include.as_deref(), condition, values);
-        let row = self.db.first(&statement.sql, &statement.parameters).await?;
-        match row.and_then(|row| row.0.into_iter().next()) {
-            Some(Value::Text(body)) => Ok(Response::json_text(200, body)),
-            _ => Err(Error::not_found(resource.name, id)),
+        let values = values.into_iter().collect();
+        let item = resource.item(&self.db, scope, include.as_deref(), condition, values);
+        match item.await? {
+            Some(body) => Ok(Response::json_text(200, body)),
+            None => Err(Error::not_found(resource.name, id)),
         }
     }
 

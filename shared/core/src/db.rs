@@ -38,6 +38,10 @@ pub use spin::{SpinDb, SpinTransaction};
 #[cfg(any(feature = "native", target_arch = "wasm32"))]
 const BEGIN: &str = "begin immediate";
 
+/// What a look at one moment begins with: it takes no lock that a writer waits for.
+#[cfg(any(feature = "native", target_arch = "wasm32"))]
+const BEGIN_READING: &str = "begin";
+
 /// A value of a statement's parameter or of a row.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "SQLite's own storage classes")]
@@ -187,6 +191,12 @@ pub trait Db {
     /// An error of `work`, and dropping the future, roll back. Inside a transaction it joins it.
     async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self::Tx) -> Result<T>) -> Result<T>;
 
+    /// Runs `work`, which only reads, on a connection of its own that sees the database as it was when
+    /// its first statement ran; others write meanwhile. It may take long: nobody waits for it.
+    async fn reading<T>(&self, work: impl AsyncFnOnce(&Self::Tx) -> Result<T>) -> Result<T> {
+        self.transaction(work).await
+    }
+
     /// Runs one statement for its effect.
     async fn execute(&self, sql: &str, parameters: &[Value]) -> Result<()> {
         self.query(sql, parameters).await.map(drop)
@@ -227,7 +237,26 @@ impl<D: Db + Clone + 'static> KeptDb for D {}
 
 /// A transaction under way. Only [`Db::transaction`] hands one out, so whatever takes `&impl Tx`
 /// happens as a whole with what its caller does, or not at all.
-pub trait Tx: Db<Tx = Self> + Sized {}
+#[allow(
+    async_fn_in_trait,
+    reason = "one thread per instance: no future has to be Send"
+)]
+pub trait Tx: Db<Tx = Self> + Sized {
+    /// Runs `work` so that its failure leaves nothing of it, while the transaction may go on: for whoever
+    /// makes something else of a refusal than an error.
+    ///
+    /// # Errors
+    /// Of `work`; of the database when that could not be taken back.
+    async fn attempt<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.execute("savepoint attempt", &[]).await?;
+        let done = work(self).await;
+        if done.is_err() {
+            self.execute("rollback to attempt", &[]).await?;
+        }
+        self.execute("release attempt", &[]).await?;
+        done
+    }
+}
 
 /// The failure of a statement, from the database's own text.
 #[cfg(any(feature = "native", target_arch = "wasm32"))]
@@ -261,6 +290,45 @@ pub(crate) fn failure(text: &str, sql: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "native")]
+    #[test]
+    fn what_was_attempted_and_failed_leaves_nothing_and_what_was_before_it_stays() {
+        pollster::block_on(async {
+            let db = NativeDb::in_memory();
+            db.execute("create table t (x)", &[]).await.unwrap();
+            let insert = async |tx: &NativeTransaction, x: i64| {
+                tx.execute("insert into t values (?1)", &[x.into()]).await
+            };
+            let refused = || Error::conflict("no");
+            db.transaction(async |tx| {
+                insert(tx, 1).await?;
+                let inner = tx.attempt(async |tx| {
+                    insert(tx, 2).await?;
+                    // One inside of another is taken back by itself.
+                    let innermost = tx.attempt(async |tx| {
+                        insert(tx, 3).await?;
+                        Err::<(), _>(refused())
+                    });
+                    assert!(innermost.await.is_err());
+                    insert(tx, 4).await
+                });
+                inner.await?;
+                let failed = tx.attempt(async |tx| {
+                    insert(tx, 5).await?;
+                    tx.attempt(async |tx| insert(tx, 6).await).await?;
+                    Err::<(), _>(refused())
+                });
+                assert!(failed.await.is_err());
+                insert(tx, 7).await
+            })
+            .await
+            .unwrap();
+            let rows = db.query("select x from t order by x", &[]).await.unwrap();
+            let rows: Vec<i64> = rows.iter().map(|row| row.integer(0).unwrap()).collect();
+            assert_eq!(rows, [1, 2, 4, 7]);
+        });
+    }
 
     #[cfg(feature = "native")]
     #[test]

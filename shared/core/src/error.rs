@@ -30,9 +30,12 @@ pub enum Kind {
     DeploymentInputEvaluation,
     DeploymentOutputsEvaluation,
     DeploymentParentNotFound,
+    DeploymentModificationAlreadyEnded,
     DeploymentPluginNotFound,
+    EnteringMaintenanceMode,
     ExistingRunningExecution,
     ExistingStartedDeploymentModification,
+    FailedDependency,
     Forbidden,
     ForbiddenWhileCancelling,
     FunctionsEvaluation,
@@ -41,9 +44,12 @@ pub enum Kind {
     Internal,
     InvalidBlueprint,
     InvalidExceptionStatusUpdate,
+    InvalidFernetTokenFormat,
     InvalidFilterRule,
+    InvalidPlugin,
     InvalidWorkflowAvailabilityRule,
     InvalidYamlFormat,
+    LogBundleAction,
     MaintenanceModeActive,
     MethodNotAllowed,
     MissingRequiredDeploymentInput,
@@ -52,9 +58,12 @@ pub enum Kind {
     NotFound,
     OnlyDeploymentUpdate,
     PayloadTooLarge,
+    PluginInUse,
+    SnapshotAction,
     TooManyRequests,
     Unauthorized,
     UnavailableWorkflow,
+    UnknownAction,
     UnknownDeploymentInput,
     UnknownDeploymentSecret,
     Unavailable,
@@ -86,11 +95,16 @@ impl Kind {
             Self::DeploymentInputEvaluation => (400, "deployment_input_evaluation_error"),
             Self::DeploymentOutputsEvaluation => (400, "deployment_outputs_evaluation_error"),
             Self::DeploymentParentNotFound => (404, "deployment_parent_not_found_error"),
+            Self::DeploymentModificationAlreadyEnded => {
+                (400, "deployment_modification_already_ended_error")
+            }
             Self::DeploymentPluginNotFound => (400, "deployment_plugin_not_found"),
+            Self::EnteringMaintenanceMode => (503, "entering_maintenance_mode"),
             Self::ExistingRunningExecution => (400, "existing_running_execution_error"),
             Self::ExistingStartedDeploymentModification => {
                 (400, "existing_started_deployment_modification_error")
             }
+            Self::FailedDependency => (400, "failed_dependency"),
             Self::Forbidden => (403, "forbidden_error"),
             Self::ForbiddenWhileCancelling => (403, "forbidden_while_cancelling"),
             Self::FunctionsEvaluation => (400, "functions_evaluation_error"),
@@ -99,11 +113,14 @@ impl Kind {
             Self::Internal => (500, "internal_server_error"),
             Self::InvalidBlueprint => (400, "invalid_blueprint_error"),
             Self::InvalidExceptionStatusUpdate => (400, "invalid_exception_status_update"),
+            Self::InvalidFernetTokenFormat => (500, "invalid_fernet_token_format_error"),
             Self::InvalidFilterRule => (400, "invalid_filter_rule"),
+            Self::InvalidPlugin => (400, "invalid_plugin_error"),
             Self::InvalidWorkflowAvailabilityRule => {
                 (400, "invalid_workflow_availability_rule_error")
             }
             Self::InvalidYamlFormat => (400, "invalid_yaml_format"),
+            Self::LogBundleAction => (400, "log_bundle_action_error"),
             Self::MaintenanceModeActive => (503, "maintenance_mode_active"),
             Self::MethodNotAllowed => (405, "method_not_allowed_error"),
             Self::MissingRequiredDeploymentInput => {
@@ -114,9 +131,12 @@ impl Kind {
             Self::NotFound => (404, "not_found_error"),
             Self::OnlyDeploymentUpdate => (403, "only_deployment_update"),
             Self::PayloadTooLarge => (413, "bad_parameters_error"),
+            Self::PluginInUse => (405, "plugin_in_use"),
+            Self::SnapshotAction => (400, "snapshot_action_error"),
             Self::TooManyRequests => (429, "too_many_requests_error"),
             Self::Unauthorized => (401, "unauthorized_error"),
             Self::UnavailableWorkflow => (400, "unavailable_workflow_error"),
+            Self::UnknownAction => (400, "unknown_action"),
             Self::UnknownDeploymentInput => (400, "unknown_deployment_input_error"),
             Self::UnknownDeploymentSecret => (400, "unknown_deployment_secret_error"),
             Self::Unavailable => (503, "service_unavailable_error"),

@@ -8,6 +8,7 @@ pub mod app;
 pub mod blob;
 pub mod body;
 pub mod caller;
+pub mod client;
 #[cfg(target_arch = "wasm32")]
 pub mod component;
 pub mod context;

@@ -11,14 +11,16 @@
 
 mod counts;
 mod fields;
+mod item;
 mod page;
 mod pieces;
 mod query;
 mod search;
 mod sort;
 mod sql;
+mod summary;
 
-pub use counts::{Counts, total_sql};
+pub use counts::{Counts, Kept, TotalOf, total_sql};
 pub use fields::Fields;
 pub use page::{Page, Paging};
 pub use pieces::{OpenPage, PageStatement, open_page, page, page_of_texts};
@@ -26,6 +28,7 @@ pub use query::{ListQuery, Listing, like_pattern};
 pub use search::{IndexedSearch, Search};
 pub use sort::{Sort, SortKey};
 pub use sql::Statement;
+pub use summary::{Summary, SummaryOf};
 
 use crate::error::Result;
 

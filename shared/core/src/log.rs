@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 /// How loud a line is.
@@ -101,14 +103,90 @@ fn without_ids(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// An error line about something that has no request to answer.
+/// How long the same error is not written again, in milliseconds.
+const PEACE: i64 = 60_000;
+
+/// The most errors that are remembered. What is more is written each time.
+const REMEMBERED: usize = 64;
+
+/// An error line about something that has no request to answer. What fails again and again, such as a database
+/// that nobody can write to, is written once a minute by an instance; the next line says how often it
+/// failed in between.
 pub fn error(text: &str, error: &crate::Error) {
-    line(Level::Error, text, [("error", error.for_log().into())]);
+    thread_local! {
+        static SEEN: RefCell<Seen> = const { RefCell::new(Seen(BTreeMap::new())) };
+    }
+    let error = error.for_log();
+    let now = crate::Timestamp::now().millis();
+    let left_out = SEEN.with(|seen| seen.borrow_mut().note(format!("{text}: {error}"), now));
+    match left_out {
+        None => {}
+        Some(0) => line(Level::Error, text, [("error", error.into())]),
+        Some(times) => {
+            let fields = [("error", error.into()), ("left_out", times.into())];
+            line(Level::Error, text, fields);
+        }
+    }
+}
+
+/// When which error was written the last time, and how often it was left out since.
+struct Seen(BTreeMap<String, (i64, u64)>);
+
+impl Seen {
+    /// Whether an error is to be written now: how often it was left out before. A clock that was set back
+    /// leaves nothing out.
+    fn note(&mut self, error: String, now: i64) -> Option<u64> {
+        if let Some((written, left_out)) = self.0.get_mut(&error)
+            && (*written..*written + PEACE).contains(&now)
+        {
+            *left_out += 1;
+            return None;
+        }
+        if self.0.len() >= REMEMBERED {
+            self.0
+                .retain(|_, (written, _)| (*written..*written + PEACE).contains(&now));
+        }
+        let before = self.0.remove(&error).map_or(0, |(_, left_out)| left_out);
+        if self.0.len() < REMEMBERED {
+            self.0.insert(error, (now, 0));
+        }
+        Some(before)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_error_is_written_once_a_minute() {
+        let mut seen = Seen(BTreeMap::new());
+        let mut note = |error: &str, now| seen.note(error.to_owned(), now);
+        for (error, now, want) in [
+            ("disk", 0, Some(0)),
+            ("disk", 1_000, None),
+            ("net", 1_000, Some(0)),
+            ("disk", 59_999, None),
+            ("disk", 60_000, Some(2)),
+            ("disk", 60_001, None),
+            // The clock was set back.
+            ("disk", 5, Some(1)),
+        ] {
+            assert_eq!(note(error, now), want, "{error} {now}");
+        }
+    }
+
+    #[test]
+    fn so_many_errors_are_remembered_and_no_more() {
+        let mut seen = Seen(BTreeMap::new());
+        for number in 0..200 {
+            assert_eq!(seen.note(number.to_string(), 1), Some(0));
+        }
+        assert_eq!(seen.0.len(), REMEMBERED);
+        assert_eq!(seen.note("199".into(), 2), Some(0), "not remembered");
+        assert_eq!(seen.note("new".into(), 70_000), Some(0));
+        assert_eq!(seen.0.len(), 1, "the old ones are forgotten");
+    }
 
     #[test]
     fn a_token_in_a_text_loses_its_secret() {

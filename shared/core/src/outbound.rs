@@ -1,7 +1,9 @@
 //! The network and the clock of work that reaches other servers. Both are given from outside, so
-//! tests have their own. [`address`] says which servers may be reached, [`failure`] why one was not.
+//! tests have their own. [`address`] says which servers may be reached, [`failure`] why one was not, and
+//! [`download`] fetches what a user names by a URL.
 
 pub mod address;
+pub mod download;
 pub mod failure;
 
 pub use crate::platform::{OutboundRequest, OutboundResponse};
@@ -17,6 +19,16 @@ pub trait Outbound {
     /// # Errors
     /// A text for people: not allowed, not reachable, too slow, too large.
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String>;
+}
+
+/// The platform's outbound HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Network;
+
+impl Outbound for Network {
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String> {
+        crate::platform::send(request).await
+    }
 }
 
 /// A clock. Tests have one that they can move.

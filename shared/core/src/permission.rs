@@ -138,6 +138,9 @@ permissions! {
     NodeUpdate = "node_update",
     OperationLease = "operation_lease",
     Operations = "operations",
+    OpseraManage = "opsera_manage",
+    OpseraRead = "opsera_read",
+    OpseraRun = "opsera_run",
     PluginDelete = "plugin_delete",
     PluginDownload = "plugin_download",
     PluginGet = "plugin_get",
@@ -241,6 +244,16 @@ impl PermissionSet {
     /// Every permission there is: what the first administrator holds.
     pub fn all() -> Self {
         Self([u64::MAX; WORDS])
+    }
+
+    /// All of these but one.
+    #[must_use]
+    pub fn without(mut self, permission: Permission) -> Self {
+        let bit = permission as usize;
+        if let Some(word) = self.0.get_mut(bit / 64) {
+            *word &= !(1 << (bit % 64));
+        }
+        self
     }
 
     /// Adds one.

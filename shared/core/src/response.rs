@@ -28,7 +28,12 @@ pub trait Parts {
 
 /// A body that is made while it is sent. Clones are the same body; it can be sent once.
 #[derive(Clone)]
-pub struct MadeBody(Rc<RefCell<Option<Box<dyn Parts>>>>);
+pub struct MadeBody {
+    parts: Rc<RefCell<Option<Box<dyn Parts>>>>,
+    length: Option<u64>,
+    /// Whether its parts come when something happens: then nobody waits for a second one.
+    is_live: bool,
+}
 
 impl fmt::Debug for MadeBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,17 +44,26 @@ impl fmt::Debug for MadeBody {
 impl MadeBody {
     /// A body of these parts.
     pub fn new(parts: impl Parts + 'static) -> Self {
-        Self(Rc::new(RefCell::new(Some(Box::new(parts)))))
+        Self {
+            parts: Rc::new(RefCell::new(Some(Box::new(parts)))),
+            length: None,
+            is_live: false,
+        }
+    }
+
+    /// How many bytes it has, where that is known before it is made.
+    pub fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// The next part, none at the end.
     pub async fn next(&self) -> Result<Option<Vec<u8>>> {
-        let Some(mut parts) = self.0.take() else {
+        let Some(mut parts) = self.parts.take() else {
             return Ok(None);
         };
         let next = parts.next().await?;
         if next.is_some() {
-            self.0.replace(Some(parts));
+            self.parts.replace(Some(parts));
         }
         Ok(next)
     }
@@ -59,6 +73,7 @@ impl MadeBody {
         let mut bytes = Vec::new();
         while bytes.len() < BEGINNING {
             match self.next().await? {
+                Some(part) if self.is_live => return Ok((part, false)),
                 Some(part) => bytes.extend_from_slice(&part),
                 None => return Ok((bytes, true)),
             }
@@ -150,12 +165,37 @@ impl Response {
         }
     }
 
+    /// A response of any content type that is made while it is sent and whose length is known: clients
+    /// that show how far a download is ask for it.
+    pub fn made(status: u16, content_type: &str, length: u64, parts: impl Parts + 'static) -> Self {
+        let body = MadeBody {
+            length: Some(length),
+            ..MadeBody::new(parts)
+        };
+        Self {
+            made: Some(body),
+            ..Self::bytes(status, content_type, Vec::new())
+        }
+    }
+
+    /// A response whose parts come when something happens. Its head leaves with the first.
+    pub fn live(status: u16, content_type: &str, parts: impl Parts + 'static) -> Self {
+        let body = MadeBody {
+            is_live: true,
+            ..MadeBody::new(parts)
+        };
+        Self {
+            made: Some(body),
+            ..Self::bytes(status, content_type, Vec::new())
+        }
+    }
+
     /// The same response without its body, as HEAD is answered.
     #[must_use]
     pub fn without_body(mut self) -> Self {
         let length = match (self.blob.take(), self.made.take()) {
             (Some((_, size)), _) => Some(size),
-            (None, Some(_)) => None,
+            (None, Some(made)) => made.length(),
             (None, None) => Some(self.body.len() as u64),
         };
         self.left_out = Some(LeftOut { length });
@@ -182,6 +222,14 @@ impl Response {
 mod tests {
     use super::*;
 
+    struct NoParts;
+
+    impl Parts for NoParts {
+        fn next(&mut self) -> NextPart<'_> {
+            Box::pin(async { Ok(None) })
+        }
+    }
+
     #[test]
     fn head_is_told_the_length_that_get_would_have() {
         for (response, length) in [
@@ -190,6 +238,7 @@ mod tests {
                 Response::blob(200, "application/gzip", "b", 1 << 30),
                 1 << 30,
             ),
+            (Response::made(200, "application/zip", 9, NoParts), 9),
             (Response::empty(204), 0),
         ] {
             let head = response.without_body();

@@ -51,6 +51,69 @@ pub async fn secret(name: &str) -> Option<String> {
     platform::variable(name).await
 }
 
+/// What is wrong with the value of a variable that is yes or no.
+///
+/// # Errors
+/// A sentence that names the variable and not its value.
+pub async fn check_flag(name: &str) -> Result<(), String> {
+    let value = platform::variable(name).await.unwrap_or_default();
+    match truth(&value) {
+        Some(_) => Ok(()),
+        None => Err(format!("{name} is neither true nor false")),
+    }
+}
+
+/// What is wrong with the value of a variable that is a whole number.
+///
+/// # Errors
+/// As [`check_flag`].
+pub async fn check_number(name: &str, range: RangeInclusive<i64>) -> Result<(), String> {
+    let (least, most) = (range.start(), range.end());
+    match text(name).await.map(|value| value.parse::<i64>()) {
+        Some(Err(_)) => Err(format!("{name} is not a whole number")),
+        Some(Ok(number)) if !range.contains(&number) => {
+            Err(format!("{name} is not within {least} and {most}"))
+        }
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+/// What is wrong with the value of a variable that is a secret: one that is set and short.
+///
+/// # Errors
+/// As [`check_flag`].
+pub async fn check_secret(name: &str, least: usize) -> Result<(), String> {
+    match secret(name).await {
+        Some(value) if !value.is_empty() && value.len() < least => Err(format!(
+            "{name} has {} bytes, it must have {least} or more",
+            value.len()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with the value of a variable that is the URL of a server, without a query.
+///
+/// # Errors
+/// As [`check_flag`].
+pub async fn check_url(name: &str) -> Result<(), String> {
+    let Some(value) = text(name).await else {
+        return Ok(());
+    };
+    let uri: Option<http::Uri> = value.parse().ok();
+    let is_server = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.query().is_none()
+    });
+    match is_server {
+        true => Ok(()),
+        false => Err(format!(
+            "{name} is not the URL of a server: http(s)://HOST[:PORT][/PATH]"
+        )),
+    }
+}
+
 /// What a word for a truth value means.
 fn truth(word: &str) -> Option<bool> {
     match word.trim().to_ascii_lowercase().as_str() {
@@ -144,5 +207,48 @@ mod tests {
                 assert_eq!(secret("a_text").await.as_deref(), as_secret, "{value:?}");
             });
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_the_value() {
+        pollster::block_on(async {
+            for (value, is_good) in [("yes", true), ("", true), ("perhaps", false)] {
+                set_variable("v", value);
+                assert_eq!(check_flag("v").await.is_ok(), is_good, "{value}");
+            }
+            for (value, is_good) in [("5", true), ("", true), ("abc", false), ("0", false)] {
+                set_variable("v", value);
+                assert_eq!(check_number("v", 1..=600).await.is_ok(), is_good, "{value}");
+            }
+            for (value, is_good) in [("", true), ("0123456789", true), ("012345678", false)] {
+                set_variable("v", value);
+                assert_eq!(check_secret("v", 10).await.is_ok(), is_good, "{value}");
+            }
+            for (value, is_good) in [
+                ("", true),
+                ("https://windlass.example", true),
+                ("http://10.0.0.1:3000/windlass", true),
+                ("windlass.example", false),
+                ("ftp://windlass.example", false),
+                ("https://", false),
+                ("https://w.example/?a=b", false),
+            ] {
+                set_variable("v", value);
+                assert_eq!(check_url("v").await.is_ok(), is_good, "{value}");
+            }
+            set_variable("v", "hunter2");
+            for problem in [
+                check_flag("v").await,
+                check_number("v", 1..=2).await,
+                check_secret("v", 32).await,
+                check_url("v").await,
+            ] {
+                let text = problem.unwrap_err();
+                assert!(
+                    text.starts_with("v ") && !text.contains("hunter2"),
+                    "{text}"
+                );
+            }
+        });
     }
 }

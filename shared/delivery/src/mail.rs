@@ -75,6 +75,25 @@ pub async fn send(mail: &Mail, settings: &Settings, outbound: &impl Outbound) ->
     }
 }
 
+/// Whether mail can be handed over as the operator has set it up. An HTTP service is not asked: every
+/// request to it is a mail.
+///
+/// # Errors
+/// Why not, in a sentence without secrets.
+pub async fn reach(settings: &Settings) -> Result<(), String> {
+    if mailbox(&settings.from).is_none() {
+        return Err("mail_from is not an address".to_owned());
+    }
+    match settings.mail.as_ref().map_err(Clone::clone)? {
+        MailServer::Smtp { host, port, login } => {
+            let login = login.as_ref();
+            let login = login.map(|(user, password)| (user.as_str(), password.as_str()));
+            smtp::greet(host, *port, login, &settings.host()).await
+        }
+        MailServer::Http { .. } => Ok(()),
+    }
+}
+
 /// The headers beside those that every mail has.
 fn headers(mail: &Mail) -> Vec<(&'static str, String)> {
     // Out-of-office answers are not wanted.

@@ -55,6 +55,26 @@ pub async fn send(
     }
 }
 
+/// Whether the relay would take messages: connects, logs in and leaves.
+///
+/// # Errors
+/// Why not, in a sentence.
+pub async fn greet(
+    host: &str,
+    port: u16,
+    login: Option<(&str, &str)>,
+    own_name: &str,
+) -> Result<(), String> {
+    match enter(host, port, login, own_name).await {
+        Ok(mut session) => {
+            let _ = session.write(b"QUIT\r\n").await;
+            Ok(())
+        }
+        Err(Sent::Later(why, _) | Sent::Never(why) | Sent::Gone(why)) => Err(why),
+        Err(Sent::Delivered) => Ok(()),
+    }
+}
+
 async fn talk(
     host: &str,
     port: u16,
@@ -62,6 +82,28 @@ async fn talk(
     own_name: &str,
     envelope: &Envelope<'_>,
 ) -> Result<(), Sent> {
+    let mut session = enter(host, port, login, own_name).await?;
+    let relay = session.relay();
+    session
+        .step(&format!("MAIL FROM:<{}>", envelope.from))
+        .await?;
+    session.step(&format!("RCPT TO:<{}>", envelope.to)).await?;
+    session.step("DATA").await?;
+    session.write(&stuffed(envelope.message)).await?;
+    let reply = session.reply().await?;
+    conclude(&relay, &reply)?;
+    // It has the message; how it says goodbye does not matter.
+    let _ = session.write(b"QUIT\r\n").await;
+    Ok(())
+}
+
+/// Connects, greets and logs in.
+async fn enter(
+    host: &str,
+    port: u16,
+    login: Option<(&str, &str)>,
+    own_name: &str,
+) -> Result<Session, Sent> {
     let connection = tcp::connect(host, port, TIMEOUT).await;
     let mut session = Session {
         connection: connection.map_err(later)?,
@@ -96,17 +138,7 @@ async fn talk(
         let secret = engine.encode(format!("\0{user}\0{password}"));
         demand(session.command(&format!("AUTH PLAIN {secret}")).await?)?;
     }
-    session
-        .step(&format!("MAIL FROM:<{}>", envelope.from))
-        .await?;
-    session.step(&format!("RCPT TO:<{}>", envelope.to)).await?;
-    session.step("DATA").await?;
-    session.write(&stuffed(envelope.message)).await?;
-    let reply = session.reply().await?;
-    conclude(&relay, &reply)?;
-    // It has the message; how it says goodbye does not matter.
-    let _ = session.write(b"QUIT\r\n").await;
-    Ok(())
+    Ok(session)
 }
 
 struct Session {

@@ -11,7 +11,7 @@
 
 use super::slots::{Slot, Slots};
 use super::trouble::Trouble;
-use super::{BEGIN, Row, Value, failure};
+use super::{Row, Value, failure};
 use crate::error::{Error, Kind, Result};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -83,9 +83,9 @@ impl<D: Driver> Connections<D> {
         Ok(rows)
     }
 
-    /// Begins a transaction, on a connection of its own.
-    pub(super) async fn begin(self: &Rc<Self>) -> Result<Leased<D>> {
-        let (_, leased) = self.attempt(&self.transactions, BEGIN, &[]).await?;
+    /// Begins a transaction with a statement that does, on a connection of its own.
+    pub(super) async fn begin(self: &Rc<Self>, begin: &str) -> Result<Leased<D>> {
+        let (_, leased) = self.attempt(&self.transactions, begin, &[]).await?;
         Ok(leased)
     }
 

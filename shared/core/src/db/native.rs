@@ -1,6 +1,6 @@
 //! The database on native SQLite: for tests of the SQL, which is only checked when it runs.
 
-use super::{BEGIN, Db, Row, Tx, Value, failure};
+use super::{BEGIN, BEGIN_READING, Db, Row, Tx, Value, failure};
 use crate::error::Result;
 use rusqlite::{Connection, config::DbConfig, types::ValueRef};
 use std::cell::RefCell;
@@ -41,6 +41,8 @@ impl NativeDb {
             .pragma_update(None, "foreign_keys", true)
             .expect("a pragma of every SQLite");
         // As the embedded host has it: a plan serves for all values of its parameters.
+        // As many as the embedded host keeps: to prepare a statement takes longer than to run it.
+        connection.set_prepared_statement_cache_capacity(128);
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .expect("a setting of every SQLite");
@@ -123,15 +125,33 @@ impl Db for NativeDb {
         &self,
         work: impl AsyncFnOnce(&NativeTransaction) -> Result<T>,
     ) -> Result<T> {
+        self.between(BEGIN, work).await
+    }
+
+    async fn reading<T>(
+        &self,
+        work: impl AsyncFnOnce(&NativeTransaction) -> Result<T>,
+    ) -> Result<T> {
+        self.between(BEGIN_READING, work).await
+    }
+}
+
+impl NativeDb {
+    async fn between<T>(
+        &self,
+        begin: &str,
+        work: impl AsyncFnOnce(&NativeTransaction) -> Result<T>,
+    ) -> Result<T> {
         let transaction = NativeTransaction {
             connection: self.connection.clone(),
         };
-        self.execute(BEGIN, &[]).await?;
-        match work(&transaction).await {
-            Ok(value) => {
-                self.execute("commit", &[]).await?;
-                Ok(value)
-            }
+        self.execute(begin, &[]).await?;
+        let done = match work(&transaction).await {
+            Ok(value) => self.execute("commit", &[]).await.map(|()| value),
+            failed => failed,
+        };
+        match done {
+            Ok(value) => Ok(value),
             Err(error) => {
                 // Some failures, such as a full disk, have rolled back by themselves.
                 let _ = self.execute("rollback", &[]).await;

@@ -5,7 +5,7 @@
 //! which rolls it back.
 
 use super::connections::{Connections, Driver, Leased};
-use super::{Db, Row, Tx, Value};
+use super::{BEGIN, BEGIN_READING, Db, Row, Tx, Value};
 use crate::error::Result;
 use spin_sdk::sqlite::{Connection, Error as SpinError, Value as SpinValue};
 use std::rc::Rc;
@@ -81,14 +81,26 @@ impl Db for SpinDb {
         &self,
         work: impl AsyncFnOnce(&SpinTransaction) -> Result<T>,
     ) -> Result<T> {
-        let connections = CONNECTIONS.with(Rc::clone);
-        let transaction = SpinTransaction(connections.begin().await?);
-        match work(&transaction).await {
-            Ok(value) => transaction.0.commit().await.map(|()| value),
-            Err(error) => {
-                transaction.0.roll_back().await;
-                Err(error)
-            }
+        between(BEGIN, work).await
+    }
+
+    async fn reading<T>(&self, work: impl AsyncFnOnce(&SpinTransaction) -> Result<T>) -> Result<T> {
+        between(BEGIN_READING, work).await
+    }
+}
+
+/// Runs work between `begin` and `commit`.
+async fn between<T>(
+    begin: &'static str,
+    work: impl AsyncFnOnce(&SpinTransaction) -> Result<T>,
+) -> Result<T> {
+    let connections = CONNECTIONS.with(Rc::clone);
+    let transaction = SpinTransaction(connections.begin(begin).await?);
+    match work(&transaction).await {
+        Ok(value) => transaction.0.commit().await.map(|()| value),
+        Err(error) => {
+            transaction.0.roll_back().await;
+            Err(error)
         }
     }
 }

@@ -81,7 +81,9 @@ impl Trouble {
     pub(super) fn may_be_sent_again(self, sql: &str) -> bool {
         match self {
             Self::Gone => true,
-            Self::Interrupted | Self::Broken => only_reads(sql) || sql == super::BEGIN,
+            Self::Interrupted | Self::Broken => {
+                only_reads(sql) || [super::BEGIN, super::BEGIN_READING].contains(&sql)
+            }
             Self::Statement | Self::Busy | Self::Full => false,
         }
     }

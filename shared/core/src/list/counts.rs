@@ -8,7 +8,8 @@
 //!
 //! [`Scope`]: crate::Scope
 
-use super::ListQuery;
+use super::{ListQuery, Statement};
+use crate::db::Value;
 
 /// Numbers that triggers keep about the rows of a table.
 ///
@@ -59,7 +60,7 @@ impl Counts {
 
     /// Whether the numbers can be summed up under this condition: it is about nothing else than
     /// what they are kept by. The columns of a condition are those written with the alias `t`.
-    fn answers(&self, condition: &str) -> bool {
+    pub(super) fn answers(&self, condition: &str) -> bool {
         columns(condition).all(|column| {
             self.by.contains(&column)
                 || (self.of_tenant && matches!(column, "tenant_name" | "visibility"))
@@ -144,6 +145,69 @@ impl Counts {
              {visibility} as visibility, {creator} as created_by, count(*) as rows \
              from {table} t where {condition} group by 1, 2, 3, 4, 5, 6"
         )
+    }
+}
+
+/// A sum of numbers that are kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The numbers.
+    pub counts: &'static Counts,
+    /// Which of them, with `{}` for each of the values.
+    pub condition: String,
+    /// The values.
+    pub values: Vec<Value>,
+}
+
+impl Kept {
+    /// The expression of the sum, over the parts of what the caller sees.
+    fn sql(&self, statement: &mut Statement, parts: &[String]) -> String {
+        let condition = super::sql::fill(statement, &self.condition, &self.values);
+        let table = self.counts.table_sql();
+        let sums: Vec<String> = parts
+            .iter()
+            .map(|part| {
+                format!(
+                    "(select coalesce(sum(t.rows), 0) from {table} t where {part} and {condition})"
+                )
+            })
+            .collect();
+        sums.join(" + ")
+    }
+}
+
+/// A total that is kept about another table: of a list under one condition.
+#[derive(Clone, Debug)]
+pub struct TotalOf {
+    /// The sum.
+    pub kept: Kept,
+    /// Two sums that are equal where each row of the list is in [`Self::kept`] once. Where they are not, the
+    /// rows are counted.
+    pub if_equal: Option<(Kept, Kept)>,
+    /// Whether it is all others that the list has.
+    pub is_complement: bool,
+}
+
+impl TotalOf {
+    /// The expression of the total. `parts` are those of what the caller sees, `all` is the total without any
+    /// condition, and `counted` is what counting answers.
+    pub(super) fn sql(
+        &self,
+        statement: &mut Statement,
+        parts: &[String],
+        (all, counted): (&str, &str),
+    ) -> String {
+        let sum = self.kept.sql(statement, parts);
+        let total = match self.is_complement {
+            true => format!("{all} - ({sum})"),
+            false => sum,
+        };
+        let Some((one, other)) = &self.if_equal else {
+            return total;
+        };
+        let one = one.sql(statement, parts);
+        let other = other.sql(statement, parts);
+        format!("(case when {one} = {other} then {total} else {counted} end)")
     }
 }
 

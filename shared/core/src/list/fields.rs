@@ -1,8 +1,10 @@
 //! The fields of an answer: their names, `_include`, and the refusal of unknown ones.
 
 use super::{Field, FieldKind, Resource};
+use crate::db::Row;
 use crate::error::{Error, Kind, Result};
 use crate::python;
+use std::fmt::Write as _;
 
 /// The fields of an answer, in its order. Answers that no statement makes have fields too.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,14 @@ impl Fields {
             None => object_sql(self.0.iter()),
         }
     }
+
+    /// These fields, or all, each as a column.
+    pub fn columns(self, include: Option<&[&'static Field]>) -> Columns {
+        Columns(match include {
+            Some(fields) => fields.to_vec(),
+            None => self.0.iter().collect(),
+        })
+    }
 }
 
 impl From<&Resource> for Fields {
@@ -83,26 +93,55 @@ fn names(text: Option<&str>) -> Option<Vec<&str>> {
 fn object_sql(fields: impl Iterator<Item = &'static Field>) -> String {
     let mut sql = String::from("json_object(");
     for (index, field) in fields.enumerate() {
-        if index > 0 {
-            sql.push_str(", ");
-        }
-        sql.push('\'');
-        sql.push_str(field.name);
-        sql.push_str("', ");
-        match field.kind {
-            FieldKind::Text | FieldKind::Integer | FieldKind::Real => sql.push_str(field.sql),
-            FieldKind::Boolean => {
-                sql.push_str("json(case ");
-                sql.push_str(field.sql);
-                sql.push_str(" when 1 then 'true' when 0 then 'false' end)");
-            }
-            FieldKind::Json => {
-                sql.push_str("json(");
-                sql.push_str(field.sql);
-                sql.push(')');
-            }
-        }
+        let separator = if index > 0 { ", " } else { "" };
+        let _ = write!(sql, "{separator}'{}', {}", field.name, value_sql(field));
     }
     sql.push(')');
     sql
+}
+
+/// The expression of a field, as a function of JSON takes it.
+fn value_sql(field: &Field) -> String {
+    let sql = field.sql;
+    match field.kind {
+        FieldKind::Text | FieldKind::Integer | FieldKind::Real => sql.to_owned(),
+        FieldKind::Boolean => {
+            format!("json(case {sql} when 1 then 'true' when 0 then 'false' end)")
+        }
+        FieldKind::Json => format!("json({sql})"),
+    }
+}
+
+/// The fields of an item as columns of their own, for items that are too large for one value.
+#[derive(Clone, Debug)]
+pub struct Columns(Vec<&'static Field>);
+
+impl Columns {
+    /// The fields, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// What a statement selects: each field as JSON text.
+    pub fn sql(&self) -> String {
+        let columns = self.0.iter();
+        let columns: Vec<String> = columns
+            .map(|field| format!("json_quote({})", value_sql(field)))
+            .collect();
+        columns.join(", ")
+    }
+
+    /// The item that a row of these columns is, as `json_object(..)` would write it.
+    ///
+    /// # Errors
+    /// Internal, for a row of other columns.
+    pub fn object(&self, row: &Row) -> Result<String> {
+        let mut object = String::from("{");
+        for (index, field) in self.0.iter().enumerate() {
+            let separator = if index > 0 { "," } else { "" };
+            let _ = write!(object, "{separator}\"{}\":{}", field.name, row.text(index)?);
+        }
+        object.push('}');
+        Ok(object)
+    }
 }

@@ -5,6 +5,7 @@
 //! second one tells the keys, as many together as make a piece; the pieces are read one after
 //! the other, while the answer is sent. What was deleted or hidden in the meantime is not in it.
 
+use super::fields::Columns;
 use super::page::{Page, Paging, too_large};
 use super::{ListQuery, Resource, Statement};
 use crate::caller::Scope;
@@ -24,7 +25,50 @@ pub struct PageStatement {
     /// The keys of the items by pieces, with the same parameters.
     pieces: String,
     /// Reads some items by their keys.
-    piece: Statement,
+    piece: Piece,
+}
+
+/// How the items of a piece are read.
+#[derive(Clone, Debug, Default)]
+struct Piece {
+    /// Many items as one text.
+    items: Statement,
+    /// A single one, which may be larger than a piece.
+    single: Option<Single>,
+}
+
+/// How a single item is read by its columns. The statement is written when it is needed, which is
+/// seldom.
+#[derive(Clone, Debug)]
+pub(super) struct Single {
+    pub columns: Columns,
+    pub from: &'static str,
+    pub visible: String,
+    /// Of the visibility. The list of keys is the one after them.
+    pub parameters: Vec<Value>,
+}
+
+impl Single {
+    fn statement(&self, keys: String) -> Statement {
+        let mut parameters = self.parameters.clone();
+        parameters.push(keys.into());
+        let sql = format!(
+            "select {} from {} where t.key = (select value from json_each(?{})) and {}",
+            self.columns.sql(),
+            self.from,
+            parameters.len(),
+            self.visible
+        );
+        Statement { sql, parameters }
+    }
+}
+
+impl PageStatement {
+    /// Lets a piece of a single item be read by columns.
+    pub(super) fn with_single(mut self, single: Single) -> Self {
+        self.piece.single = Some(single);
+        self
+    }
 }
 
 impl Statement {
@@ -52,7 +96,10 @@ impl Statement {
             sql,
             parameters: self.parameters,
             pieces,
-            piece,
+            piece: Piece {
+                items: piece,
+                single: None,
+            },
         }
     }
 
@@ -122,12 +169,22 @@ fn keys(row: &Row) -> Result<(i64, String)> {
     Ok((row.integer(0)?, format!("[{}]", keys.join(","))))
 }
 
-async fn read(db: &impl Db, piece: &Statement, keys: String) -> Result<String> {
-    let mut parameters = piece.parameters.clone();
-    parameters.push(keys.into());
-    let row = db.first(&piece.sql, &parameters).await?;
-    let row = row.ok_or_else(|| Error::internal("a piece answers one row"))?;
-    row.text(0).map(str::to_owned)
+/// The items with these keys, separated by commas. One that is gone in the meantime is left out.
+async fn read(db: &impl Db, piece: &Piece, keys: String) -> Result<String> {
+    match &piece.single {
+        Some(single) if !keys.contains(',') => {
+            let Statement { sql, parameters } = single.statement(keys);
+            let row = db.first(&sql, &parameters).await?;
+            row.map_or_else(|| Ok(String::new()), |row| single.columns.object(&row))
+        }
+        _ => {
+            let mut parameters = piece.items.parameters.clone();
+            parameters.push(keys.into());
+            let row = db.first(&piece.items.sql, &parameters).await?;
+            let row = row.ok_or_else(|| Error::internal("a piece answers one row"))?;
+            row.text(0).map(str::to_owned)
+        }
+    }
 }
 
 /// Runs the statement of a page, and reads all of it into memory.
@@ -184,7 +241,7 @@ pub struct OpenPage<D> {
 /// Where the items of an open page come from.
 struct Rest<D> {
     db: D,
-    piece: Statement,
+    piece: Piece,
     left: vec::IntoIter<String>,
 }
 
@@ -227,6 +284,13 @@ impl Resource {
 }
 
 impl<D: KeptDb> OpenPage<D> {
+    /// The page of a list with filter rules: how many items there are to see without them.
+    #[must_use]
+    pub fn of_all(mut self, visible: i64) -> Self {
+        self.page.filtered = Some(visible - self.page.total);
+        self
+    }
+
     /// The list envelope of Conductor.
     pub fn respond(self, paging: impl Into<Paging>) -> Response {
         let paging = paging.into();

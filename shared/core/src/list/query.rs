@@ -1,7 +1,9 @@
 //! The parameters of a list, read and checked before any SQL runs.
 
 use super::search::trigrams;
-use super::{Field, FieldKind, Fields, IndexedSearch, Paging, Resource, Search, Sort, SortKey};
+use super::{
+    Field, FieldKind, Fields, IndexedSearch, Paging, Resource, Search, Sort, SortKey, TotalOf,
+};
 use crate::db::Value;
 use crate::error::{Error, Kind, Result};
 use crate::limits;
@@ -209,6 +211,8 @@ pub struct ListQuery {
     pub search: Option<IndexedSearch>,
     /// The only keys there may be, as a JSON list; see [`Self::narrowed`].
     pub among: Option<Value>,
+    /// The total, where a number is kept about the only condition.
+    pub total: Option<TotalOf>,
     /// The order; creation when empty.
     pub sort: Vec<Sort>,
     /// Which part of the list.
@@ -231,6 +235,7 @@ impl ListQuery {
             conditions: Vec::new(),
             search: None,
             among: None,
+            total: None,
             sort: Vec::new(),
             paging: Paging {
                 size: limits::PAGE_SIZE,

@@ -3,9 +3,11 @@
 //! What a caller sees comes from [`Scope::parts`], each of which follows an index: SQLite merges
 //! ordered parts along their indexes and stops at the page's end.
 
+use super::pieces::Single;
 use super::{Field, ListQuery, PageStatement, Resource, total_sql};
 use crate::caller::Scope;
-use crate::db::Value;
+use crate::db::{Db, Value};
+use crate::error::Result;
 use crate::limits;
 use std::fmt::Write as _;
 
@@ -55,11 +57,11 @@ impl Resource {
             false => Statement::default(),
         };
         let own = statement.conditions(query);
-        let parts: Vec<String> = match self.of_tenant {
+        let seen: Vec<String> = match self.of_tenant {
             true => scope.parts("t", &mut statement),
             false => vec!["1".to_owned()],
         };
-        let parts: Vec<String> = parts.iter().map(|part| format!("{part}{own}")).collect();
+        let parts: Vec<String> = seen.iter().map(|part| format!("{part}{own}")).collect();
         // The few rows that a search may find are looked up; no index is walked along for them.
         let from = match &query.among {
             Some(keys) => format!(
@@ -69,7 +71,14 @@ impl Resource {
             ),
             None => self.table.to_owned(),
         };
-        let total = total_sql(&from, self.counts, query, &parts);
+        let counted = total_sql(&from, self.counts, query, &parts);
+        let total = match &query.total {
+            Some(total) if query.among.is_none() && query.conditions.len() == 1 => {
+                let all = total_sql(self.table, self.counts, &ListQuery::everything(), &seen);
+                total.sql(&mut statement, &seen, (&all, &counted))
+            }
+            _ => counted,
+        };
         let [limit, offset] = query.paging.limit_and_offset(limits::PAGE_SIZE);
         let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
 
@@ -97,8 +106,28 @@ impl Resource {
             table = self.table,
         );
         let (piece, visible) = self.seen(scope);
+        let single = Single {
+            columns: self.fields().columns(query.include.as_deref()),
+            from: self.table,
+            visible: visible.clone(),
+            parameters: piece.parameters.clone(),
+        };
         let piece = piece.piece(&object, self.table, "t.key", &visible);
-        statement.into_page(&total, &rows, piece)
+        statement
+            .into_page(&total, &rows, piece)
+            .with_single(single)
+    }
+
+    /// How many items a query is about.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn total(&self, db: &impl Db, scope: &Scope, query: &ListQuery) -> Result<i64> {
+        let mut none = query.clone();
+        none.include = Some(Vec::new());
+        none.paging.all_results = false;
+        none.paging.size = 0;
+        Ok(self.page(db, scope, &none).await?.total)
     }
 
     /// An empty statement, and the condition of what a caller sees. Of a table that no tenant owns that
@@ -132,6 +161,17 @@ impl Resource {
         condition: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> Statement {
+        self.selected(scope, &self.object_sql(include), condition, values)
+    }
+
+    /// As [`Self::find_statement`], with another list of what is selected.
+    pub(super) fn selected(
+        &self,
+        scope: &Scope,
+        columns: &str,
+        condition: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Statement {
         let (mut statement, visible) = self.seen(scope);
         let condition = fill(
             &mut statement,
@@ -144,8 +184,7 @@ impl Resource {
             " limit 1"
         };
         statement.sql = format!(
-            "select {} from {} where ({condition}) and {visible}{order}",
-            self.object_sql(include),
+            "select {columns} from {} where ({condition}) and {visible}{order}",
             self.table
         );
         statement

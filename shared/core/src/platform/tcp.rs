@@ -12,7 +12,42 @@ mod imp;
 mod imp;
 
 use crate::outbound::failure::Failure;
+use std::net::IpAddr;
 use std::time::Duration;
+use windlass_address::Place;
+
+/// Who says where a connection leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A setting of the operator's.
+    Operator,
+    /// Somebody whose names are judged by the addresses that they lead to; whether private ones may be called.
+    User {
+        /// Whether private addresses may be called.
+        allow_private: bool,
+    },
+}
+
+impl By {
+    /// Whether a connection to an address may be made.
+    ///
+    /// # Errors
+    /// [`Failure::PrivateAddress`].
+    fn judge(self, address: IpAddr) -> Result<(), Failure> {
+        let is_fine = match self {
+            Self::Operator
+            | Self::User {
+                allow_private: true,
+            } => true,
+            Self::User { .. } => Place::of(address) == Place::Public,
+        };
+        if is_fine {
+            Ok(())
+        } else {
+            Err(Failure::PrivateAddress)
+        }
+    }
+}
 
 /// An open connection. Dropping it closes it.
 pub struct Connection {
@@ -28,8 +63,21 @@ pub struct Connection {
 /// A sentence with what went wrong and where: the name is unknown, the platform does not allow it,
 /// nobody listens, it took too long.
 pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, String> {
+    connect_by(By::Operator, host, port, timeout).await
+}
+
+/// The same, with each address that a name leads to judged by who says where to connect to.
+///
+/// # Errors
+/// As [`connect`], and for an address that is not called.
+pub async fn connect_by(
+    by: By,
+    host: &str,
+    port: u16,
+    timeout: Duration,
+) -> Result<Connection, String> {
     let server = format!("{host}:{port}");
-    match imp::connect(host, port, timeout).await {
+    match imp::connect(host, port, timeout, by).await {
         Ok(inner) => Ok(Connection { inner, server }),
         Err(failure) => Err(sentence(&failure, &server)),
     }
@@ -107,6 +155,22 @@ mod tests {
             assert_eq!(answer, b"ping");
         });
         echo.join().unwrap();
+    }
+
+    #[test]
+    fn a_name_that_leads_to_a_private_address_is_judged_by_that() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        pollster::block_on(async {
+            for (allow_private, is_connected) in [(false, false), (true, true)] {
+                let by = By::User { allow_private };
+                let connection = connect_by(by, "localhost", port, SECOND).await;
+                assert_eq!(connection.is_ok(), is_connected);
+                if let Err(text) = connection {
+                    assert!(text.contains("private"), "{text}");
+                }
+            }
+        });
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::db::BEGIN;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
@@ -120,7 +121,7 @@ fn a_busy_database_is_waited_for_with_a_bound() {
 fn a_transaction_begins_again_but_is_never_continued_elsewhere() {
     let (script, database) = scripted(&[LOCKED, RESET, Ok(()), RESET]);
     pollster::block_on(async {
-        let transaction = database.begin().await.unwrap();
+        let transaction = database.begin(BEGIN).await.unwrap();
         let error = transaction.query("delete from x", &[]).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable);
         transaction.roll_back().await;
@@ -144,9 +145,9 @@ fn a_transaction_begins_again_but_is_never_continued_elsewhere() {
 #[test]
 fn a_commit_waits_for_readers_and_a_lost_one_says_that_nobody_knows() {
     let (_, database) = scripted(&[Ok(()), LOCKED, LOCKED, Ok(())]);
-    pollster::block_on(async { database.begin().await.unwrap().commit().await }).unwrap();
+    pollster::block_on(async { database.begin(BEGIN).await.unwrap().commit().await }).unwrap();
     let (script, database) = scripted(&[Ok(()), RESET]);
-    let error = pollster::block_on(async { database.begin().await.unwrap().commit().await });
+    let error = pollster::block_on(async { database.begin(BEGIN).await.unwrap().commit().await });
     assert_eq!(error.unwrap_err().message(), UNKNOWN);
     assert_eq!(script.open.get(), 0, "it is not used again");
 }

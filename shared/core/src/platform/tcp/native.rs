@@ -1,6 +1,6 @@
 //! Blocking sockets of the standard library: what native tests connect with.
 
-use super::bare;
+use super::{By, bare};
 use crate::outbound::failure::Failure;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -13,10 +13,19 @@ pub struct Connection {
     stream: TcpStream,
 }
 
-pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, Failure> {
+pub async fn connect(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+    by: By,
+) -> Result<Connection, Failure> {
     let mut last = Failure::UnknownName;
     let addresses = (bare(host), port).to_socket_addrs();
     for address in addresses.map_err(|_| Failure::UnknownName)? {
+        if let Err(refused) = by.judge(address.ip()) {
+            last = refused;
+            continue;
+        }
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => {
                 stream.set_read_timeout(Some(timeout)).map_err(failure)?;

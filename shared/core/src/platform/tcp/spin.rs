@@ -1,6 +1,6 @@
 //! WASI 0.3 sockets. A connection is two streams of bytes, each with a future that tells why it ended.
 
-use super::bare;
+use super::{By, bare};
 use crate::log;
 use crate::outbound::failure::Failure;
 use futures_util::future::{Either, select};
@@ -28,8 +28,13 @@ pub struct Connection {
     timeout: Duration,
 }
 
-pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connection, Failure> {
-    let socket = within(timeout, open(bare(host), port)).await?;
+pub async fn connect(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+    by: By,
+) -> Result<Connection, Failure> {
+    let socket = within(timeout, open(bare(host), port, by)).await?;
     let (writer, outgoing) = wasip3::wit_stream::new();
     let sent = socket.send(outgoing);
     let (reader, received) = socket.receive();
@@ -44,7 +49,7 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Connect
 }
 
 /// A connected socket: the addresses of a name are tried in their order.
-async fn open(host: &str, port: u16) -> Result<TcpSocket, Failure> {
+async fn open(host: &str, port: u16, by: By) -> Result<TcpSocket, Failure> {
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
         Err(_) => resolve_addresses(host.to_owned())
@@ -56,6 +61,10 @@ async fn open(host: &str, port: u16) -> Result<TcpSocket, Failure> {
     };
     let mut last = Failure::UnknownName;
     for address in addresses {
+        if let Err(refused) = by.judge(address) {
+            last = refused;
+            continue;
+        }
         let (family, remote) = to_wasi(address, port);
         let socket = TcpSocket::create(family).map_err(|code| failure(&code))?;
         match socket.connect(remote).await {

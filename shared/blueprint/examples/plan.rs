@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use windlass_blueprint::archive::Tree;
 use windlass_blueprint::{
     Error, Imported, Importer, Plan, UploadedPlugin, built_in_types, instantiate, parse,
@@ -84,17 +85,25 @@ fn tree(files: &Files) -> Tree {
 
 impl Importer for Case {
     fn plugins(&self, name: &str) -> Vec<UploadedPlugin> {
-        let named = self.plugins.iter().filter(|plugin| plugin.name == name);
+        let places = self.plugins.iter().enumerate();
+        let named = places.filter(|(_, plugin)| plugin.name == name);
         named
-            .map(|plugin| UploadedPlugin {
+            .map(|(place, plugin)| UploadedPlugin {
+                id: place.to_string(),
                 version: plugin.version.clone(),
                 distribution: plugin.distribution.clone(),
-                files: plugin.files.clone().into_iter().collect(),
+                files: plugin.files.keys().cloned().collect(),
                 labels: plugin.labels.clone(),
                 blueprint_labels: plugin.blueprint_labels.clone(),
                 resource_tags: plugin.resource_tags.clone(),
             })
             .collect()
+    }
+
+    fn plugin_file(&self, plugin: &UploadedPlugin, file: &str) -> Option<Rc<str>> {
+        let place: usize = plugin.id.parse().ok()?;
+        let text = self.plugins.get(place)?.files.get(file)?;
+        Some(text.as_str().into())
     }
 
     fn blueprint(&self, id: &str) -> Option<Imported> {

@@ -6,14 +6,16 @@
 //! the data that comes out of the decompressor, so an archive that claims to be small is refused as
 //! early as one that says how large it is.
 
+mod content;
 mod guard;
 mod names;
 mod tree;
 mod unpack;
 
+pub use content::{Content, content};
 pub use names::{is_left_by_macos, tar_name, zip_name};
 pub use tree::Tree;
-pub use unpack::{tar_reader, unpack, unpack_from};
+pub use unpack::{tar_reader, unpack, unpack_counted, unpack_from};
 
 use std::fmt;
 

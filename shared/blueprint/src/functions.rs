@@ -17,7 +17,9 @@ mod validate;
 pub use evaluate::evaluate;
 pub(crate) use known::Known;
 pub(crate) use names::uses;
-pub use names::{Function, Kind, Needs, function_of, has_functions, needs, secret_names};
+pub use names::{
+    Function, Kind, Needs, function_of, has_functions, needs, secret_names, uses_secrets,
+};
 pub(crate) use path::Path;
 pub(crate) use scan::{Scope, scan, secrets};
 pub(crate) use validate::{requirements, validate};
@@ -43,6 +45,10 @@ pub trait Lookup {
     /// The value of a secret of the tenant.
     fn secret(&self, _name: &str) -> Option<Value> {
         None
+    }
+    /// Whether there is a secret of this name whose value may not be read here.
+    fn is_hidden_secret(&self, _name: &str) -> bool {
+        false
     }
     /// Whether there is a deployment of this id that may be asked for its capabilities.
     fn has_deployment(&self, _id: &str) -> bool {

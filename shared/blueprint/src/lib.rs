@@ -30,7 +30,9 @@ pub use instances::{
     InstanceRelationship, Modification, NodeInstance, ScalingGroupInstance, Wanted, instantiate,
     modify,
 };
-pub use parser::{Imported, Importer, NoImports, UploadedPlugin, built_in_types, parse};
+pub use parser::{
+    Imported, Importer, NoImports, UploadedPlugin, built_in_file, built_in_types, parse,
+};
 pub use plan::{DeploymentPlan, Fields, Operations, Part, Plan};
 
 /// Reads a YAML text that is not a blueprint, with the same limits. An empty text is null.

@@ -25,6 +25,7 @@ mod version;
 use crate::archive::Tree;
 use crate::error::{Error, Result};
 use crate::functions;
+use crate::operations::HTTP_PLUGIN;
 use crate::plan::Plan;
 use crate::yaml::Node;
 use data_types::DataTypes;
@@ -32,6 +33,7 @@ use indexmap::IndexMap;
 use schema::{key, since};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use types::Family;
 use version::Version;
 
@@ -50,13 +52,15 @@ pub struct Imported {
 /// An uploaded plugin, with what `plugin:<name>` needs to know about it.
 #[derive(Debug, Clone, Default)]
 pub struct UploadedPlugin {
+    /// What it is called among all plugins, whatever their names and versions.
+    pub id: String,
     /// The version of its package, such as `2.1.0`.
     pub version: String,
     /// The distribution that it is for, such as `centos`. Without one it fits everywhere.
     pub distribution: Option<String>,
-    /// Names and texts of its YAML files. There is one file for each version of the language
+    /// The names of its YAML files. There is one file for each version of the language
     /// (`plugin_1_4.yaml`), or one for all versions (`plugin.yaml`).
-    pub files: Vec<(String, String)>,
+    pub files: Vec<String>,
     /// Labels that a deployment gets when its blueprint imports the plugin: `{"key": ["value",
     /// ..]}`, or null.
     pub labels: Value,
@@ -71,6 +75,8 @@ pub trait Importer {
     /// All uploaded plugins of this package name. The parser chooses among them by version and
     /// distribution.
     fn plugins(&self, name: &str) -> Vec<UploadedPlugin>;
+    /// The text of one of the YAML files of the plugin that was chosen.
+    fn plugin_file(&self, plugin: &UploadedPlugin, file: &str) -> Option<Rc<str>>;
     /// The uploaded blueprint that `blueprint:<id>` names.
     fn blueprint(&self, id: &str) -> Option<Imported>;
 }
@@ -83,6 +89,9 @@ impl Importer for NoImports {
     fn plugins(&self, _name: &str) -> Vec<UploadedPlugin> {
         Vec::new()
     }
+    fn plugin_file(&self, _plugin: &UploadedPlugin, _file: &str) -> Option<Rc<str>> {
+        None
+    }
     fn blueprint(&self, _id: &str) -> Option<Imported> {
         None
     }
@@ -91,6 +100,25 @@ impl Importer for NoImports {
 /// The built-in types as a version of the language has them. The version is written as in `1_4`.
 pub fn built_in_types(version: &str) -> Value {
     builtin::current(Version::numbered(version)).to_value()
+}
+
+/// The built-in types as a file for other programs that know the language: `types_1_4.yaml` for one version
+/// of it, `types.yaml` in a form that all of them read. The control plane's own plugin is in it, which such
+/// programs would miss. Other files are none.
+pub fn built_in_file(name: &str) -> Option<Value> {
+    let version = name.strip_prefix("types")?.strip_suffix(".yaml")?;
+    let version = match version {
+        "" => Version::OLDEST,
+        suffix if Version::is_suffix(suffix) => Version::numbered(suffix.get(1..)?),
+        _ => return None,
+    };
+    let mut types = builtin::current(version).to_value();
+    let plugin = json!({ "executor": "central_deployment_agent", "install": false });
+    types
+        .get_mut("plugins")?
+        .as_object_mut()?
+        .insert(HTTP_PLUGIN.to_owned(), plugin);
+    Some(types)
 }
 
 /// Reads a blueprint: the main file and everything that it imports become a plan.

@@ -4,10 +4,12 @@
 //! megabytes for a few thousand nodes. In memory these parts are shared. [`Plan::to_stored`] also
 //! writes them once, and `serde` writes the full form that clients expect.
 
+mod shared;
+
 use indexmap::IndexMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use shared::{Pool, Source, Stored, Table};
 use std::sync::Arc;
 
 /// Operations by name. Most nodes have the operations of their type, so each operation is kept
@@ -122,25 +124,6 @@ impl Part {
             Self::Relationships(items) => items.iter().map(|item| item.store(table)).collect(),
         }
     }
-}
-
-fn operations(value: Value, source: &mut impl Source) -> Operations {
-    let Value::Object(map) = value else {
-        return Operations::new();
-    };
-    map.into_iter()
-        .map(|(name, value)| (name, source.shared(value)))
-        .collect()
-}
-
-fn interfaces(value: Value, source: &mut impl Source) -> IndexMap<String, Operations> {
-    let Value::Object(map) = value else {
-        return IndexMap::new();
-    };
-    map.into_iter()
-        .filter(|(_, value)| value.is_object())
-        .map(|(name, value)| (name, operations(value, source)))
-        .collect()
 }
 
 impl Serialize for Part {
@@ -279,111 +262,6 @@ impl Fields {
     }
 }
 
-/// The source of shared values while a plan is read.
-trait Source: Sized {
-    fn shared(&mut self, value: Value) -> Arc<Value>;
-
-    fn operations(&mut self, value: Value) -> Arc<Operations> {
-        Arc::new(operations(value, self))
-    }
-
-    fn interfaces(&mut self, value: Value) -> Arc<IndexMap<String, Operations>> {
-        Arc::new(interfaces(value, self))
-    }
-}
-
-/// For a full plan: equal values are kept once.
-#[derive(Default)]
-struct Pool(HashMap<String, Arc<Value>>);
-
-impl Source for Pool {
-    fn shared(&mut self, value: Value) -> Arc<Value> {
-        let text = value.to_string();
-        self.0
-            .entry(text)
-            .or_insert_with(|| Arc::new(value))
-            .clone()
-    }
-}
-
-/// For a stored plan: shared values are numbers in a list. Nodes of a type have the same number for
-/// all of their operations; in older plans each node has the list of them.
-#[derive(Default)]
-struct Stored {
-    values: Vec<Arc<Value>>,
-    operations: HashMap<u64, Arc<Operations>>,
-    interfaces: HashMap<u64, Arc<IndexMap<String, Operations>>>,
-}
-
-impl Source for Stored {
-    fn shared(&mut self, value: Value) -> Arc<Value> {
-        let place = value.as_u64().and_then(|place| usize::try_from(place).ok());
-        place
-            .and_then(|place| self.values.get(place))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    fn operations(&mut self, value: Value) -> Arc<Operations> {
-        let Some(place) = value.as_u64() else {
-            return Arc::new(operations(value, self));
-        };
-        if let Some(known) = self.operations.get(&place) {
-            return known.clone();
-        }
-        let list = (*self.shared(value)).clone();
-        let read = Arc::new(operations(list, self));
-        self.operations.insert(place, read.clone());
-        read
-    }
-
-    fn interfaces(&mut self, value: Value) -> Arc<IndexMap<String, Operations>> {
-        let Some(place) = value.as_u64() else {
-            return Arc::new(interfaces(value, self));
-        };
-        if let Some(known) = self.interfaces.get(&place) {
-            return known.clone();
-        }
-        let list = (*self.shared(value)).clone();
-        let read = Arc::new(interfaces(list, self));
-        self.interfaces.insert(place, read.clone());
-        read
-    }
-}
-
-/// Collects the shared values of a plan, to store each of them once.
-#[derive(Default)]
-struct Table {
-    values: Vec<Value>,
-    by_address: HashMap<usize, Value>,
-    /// Keeps the values of `by_address` alive, so that no address is used twice.
-    kept: Vec<Arc<Value>>,
-    by_text: HashMap<String, usize>,
-}
-
-impl Table {
-    fn place(&mut self, value: &Arc<Value>) -> Value {
-        let address = Arc::as_ptr(value) as usize;
-        if let Some(place) = self.by_address.get(&address) {
-            return place.clone();
-        }
-        let place = self.place_own((**value).clone());
-        self.by_address.insert(address, place.clone());
-        self.kept.push(value.clone());
-        place
-    }
-
-    /// The place of a value that has no address by which it could be known.
-    fn place_own(&mut self, value: Value) -> Value {
-        let values = &mut self.values;
-        let place = *self.by_text.entry(value.to_string()).or_insert_with(|| {
-            values.push(value);
-            values.len() - 1
-        });
-        json!(place)
-    }
-}
-
 /// The meaning of a blueprint. It serialises to the plan that clients see.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
@@ -409,6 +287,26 @@ impl Plan {
     /// The node of this name.
     pub fn node(&self, name: &str) -> Option<&Fields> {
         self.nodes.iter().find(|node| node.name() == name)
+    }
+
+    /// The packages that have to be installed before anything runs, each with its version if one is
+    /// named. A plugin without a package is called by its own name. Some come more than once.
+    pub fn packages(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        const SECTIONS: [&str; 3] = [
+            "deployment_plugins_to_install",
+            "workflow_plugins_to_install",
+            "host_agent_plugins_to_install",
+        ];
+        let sections = SECTIONS.into_iter().map(|name| self.section(name));
+        let plugins = sections.flat_map(|section| section.as_array().into_iter().flatten());
+        plugins
+            .filter(|plugin| plugin["install"].as_bool() == Some(true))
+            .filter_map(|plugin| {
+                let name = plugin["package_name"]
+                    .as_str()
+                    .or(plugin["name"].as_str())?;
+                Some((name, plugin["package_version"].as_str()))
+            })
     }
 
     /// The full JSON that clients see.
@@ -440,7 +338,7 @@ impl Plan {
             .iter()
             .map(|node| node.store(&mut table))
             .collect();
-        json!({ "sections": self.sections, "nodes": nodes, "shared": table.values })
+        json!({ "sections": self.sections, "nodes": nodes, "shared": table.into_values() })
     }
 
     /// Reads the JSON of [`Plan::to_stored`], and also the full JSON.
@@ -449,10 +347,7 @@ impl Plan {
         let Some(Value::Array(shared)) = map.shift_remove("shared") else {
             return Self::from_value(value);
         };
-        let mut shared = Stored {
-            values: shared.into_iter().map(Arc::new).collect(),
-            ..Stored::default()
-        };
+        let mut shared = Stored::new(shared);
         let (Some(Value::Object(sections)), Some(Value::Array(nodes))) =
             (map.shift_remove("sections"), map.shift_remove("nodes"))
         else {

@@ -9,6 +9,7 @@
 )]
 
 use serde_json::{Value, json};
+use std::rc::Rc;
 use windlass_blueprint::archive::Tree;
 use windlass_blueprint::{Error, Imported, Importer, NoImports, Plan, UploadedPlugin, parse};
 
@@ -297,20 +298,24 @@ struct Shelf;
 
 impl Importer for Shelf {
     fn plugins(&self, name: &str) -> Vec<UploadedPlugin> {
-        let text = "plugins: {cloud: {executor: central_deployment_agent, package_name: cloud}}\nnode_types: {cloud.VM: {derived_from: cloudify.nodes.Compute}}\n";
-        let of = |version: &str, text: &str| UploadedPlugin {
+        let of = |version: &str| UploadedPlugin {
             version: version.to_owned(),
-            files: vec![("plugin.yaml".to_owned(), text.to_owned())],
+            files: vec!["plugin.yaml".to_owned()],
             ..UploadedPlugin::default()
         };
         match name {
-            "cloud" => vec![
-                of("1.9", "moon: {}"),
-                of("2.10", text),
-                of("2.9", "moon: {}"),
-            ],
+            "cloud" => vec![of("1.9"), of("2.10"), of("2.9")],
             _ => Vec::new(),
         }
+    }
+    fn plugin_file(&self, plugin: &UploadedPlugin, _file: &str) -> Option<Rc<str>> {
+        let text = match plugin.version.as_str() {
+            "2.10" => {
+                "plugins: {cloud: {executor: central_deployment_agent, package_name: cloud}}\nnode_types: {cloud.VM: {derived_from: cloudify.nodes.Compute}}\n"
+            }
+            _ => "moon: {}",
+        };
+        Some(text.into())
     }
     fn blueprint(&self, id: &str) -> Option<Imported> {
         let text = "tosca_definitions_version: cloudify_dsl_1_4\ninputs: {size: {default: 1}}\nnode_types: {T: {derived_from: cloudify.nodes.Root, properties: {s: {default: {get_input: size}}}}}\nnode_templates: {x: {type: T}}\noutputs: {o: {value: {get_attribute: [x, a]}}}\n";

@@ -3,6 +3,7 @@
 use super::guard::Guarded;
 use super::names::{Names, is_left_by_macos, tar_name, zip_name};
 use super::{ArchiveError, Format, HEAD, Limits, Tree, recognise};
+use std::cell::Cell;
 use std::io::{Cursor, Read, Seek};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -29,21 +30,51 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Tree, ArchiveError> {
 /// The same as [`unpack`] for an archive that is not in memory. From time to time `pause` is
 /// awaited, so other requests can go on. A clone of the reader must have a position of its own.
 pub async fn unpack_from<R: Read + Seek + Clone>(
-    mut source: R,
+    source: R,
     limits: &Limits,
     pause: impl AsyncFn(),
 ) -> Result<Tree, ArchiveError> {
+    let counted = unpack_counted(source, limits, pause).await;
+    counted.map(|(tree, _)| tree)
+}
+
+/// The same as [`unpack_from`], with how many bytes came out of the archive. Of a tar archive those
+/// between the files count as well.
+pub async fn unpack_counted<R: Read + Seek + Clone>(
+    mut source: R,
+    limits: &Limits,
+    pause: impl AsyncFn(),
+) -> Result<(Tree, u64), ArchiveError> {
     let mut head = Vec::with_capacity(HEAD);
     let mut beginning = source.by_ref().take(HEAD as u64);
     beginning.read_to_end(&mut head).map_err(damaged)?;
     source.rewind().map_err(damaged)?;
     let format = recognise(&head).ok_or(ArchiveError::Unrecognised)?;
     let mut unpacking = Unpacking::new(limits, pause);
+    let read = Cell::new(0);
     match tar_reader(source.clone(), format) {
-        Some(reader) => unpacking.read_tar(reader).await?,
+        Some(inner) => {
+            let reader = Box::new(Counted { inner, read: &read });
+            unpacking.read_tar(reader).await?;
+        }
         None => unpacking.read_zip(source).await?,
     }
-    unpacking.finish()
+    let of_files = limits.max_unpacked_bytes.saturating_sub(unpacking.left);
+    Ok((unpacking.finish()?, of_files.max(read.get())))
+}
+
+/// A reader that counts what comes out of it.
+struct Counted<'c, R> {
+    inner: R,
+    read: &'c Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.read.set(self.read.get().saturating_add(length as u64));
+        Ok(length)
+    }
 }
 
 /// Opens the tar archive in an archive of this format. There is none in a zip.

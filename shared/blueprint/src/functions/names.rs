@@ -191,6 +191,11 @@ impl Needs {
     }
 }
 
+/// Whether a function in a value asks for a secret, also for one whose name is a function.
+pub fn uses_secrets(value: &Value) -> bool {
+    uses(value, Function::GetSecret)
+}
+
 /// Whether a value contains this function, at any depth.
 pub(crate) fn uses(value: &Value, wanted: Function) -> bool {
     any_function(value, &mut |function, _| function == wanted)

@@ -309,10 +309,13 @@ impl Running<'_> {
     /// The value of a secret. With a path, the secret is JSON and the path leads into it.
     fn secret(&self, name: &str, path: &[Value]) -> Result<Value> {
         let function = Function::GetSecret;
-        let secret = self
-            .lookup
-            .secret(name)
-            .ok_or_else(|| refuse(function, format!("secret '{name}' was not found")))?;
+        let secret = self.lookup.secret(name).ok_or_else(|| {
+            let why = match self.lookup.is_hidden_secret(name) {
+                true => "is hidden from you",
+                false => "was not found",
+            };
+            refuse(function, format!("secret '{name}' {why}"))
+        })?;
         if path.is_empty() {
             return Ok(secret);
         }

@@ -86,6 +86,7 @@ pub fn modify(
         let index = highest.entry(&one.node_id).or_default();
         *index = one.index.max(*index);
     }
+    let names: HashSet<&str> = plan.plan.nodes.iter().map(Fields::name).collect();
     let mut instances = forest.instances(&plan.plan.nodes)?;
     for instance in &mut instances {
         match known.get(instance.id.as_str()) {
@@ -95,12 +96,8 @@ pub fn modify(
                 instance.relationships = relationships;
             }
             None => {
-                let node = plan
-                    .plan
-                    .nodes
-                    .iter()
-                    .find(|node| node.name() == instance.node_id);
-                let index = highest.entry(node.map_or("", Fields::name)).or_default();
+                let name = names.get(instance.node_id.as_str()).copied();
+                let index = highest.entry(name.unwrap_or_default()).or_default();
                 *index += 1;
                 instance.index = *index;
             }
@@ -167,21 +164,28 @@ impl Before {
             members: HashMap::new(),
             groups: HashSet::new(),
         };
+        let mut seen = HashSet::new();
         for instance in previous {
             for group in &instance.scaling_groups {
                 let members = before.members.entry(group.id.clone()).or_default();
                 members.push(instance.id.clone());
             }
             if let Some(element) = containers.node(&instance.node_id) {
-                before.climb(containers, instance, element);
+                before.climb(containers, instance, element, &mut seen);
             }
         }
         before
     }
 
-    /// Adds an instance below the one around it, and then the groups around it. This ends at the
-    /// instance of a node, which is added on its own.
-    fn climb(&mut self, containers: &Containers<'_>, instance: &NodeInstance, element: usize) {
+    /// Adds an instance below the one around it, and then the groups around it, which several lead to
+    /// and which are added once. This ends at the instance of a node, which is added on its own.
+    fn climb(
+        &mut self,
+        containers: &Containers<'_>,
+        instance: &NodeInstance,
+        element: usize,
+        seen: &mut HashSet<(usize, String)>,
+    ) {
         let mut element = element;
         let mut id = instance.id.clone();
         loop {
@@ -197,8 +201,8 @@ impl Before {
                     Some(_) => containers.container_of(instance),
                 }
             });
-            let below = self.below.entry((element, parent_id.clone())).or_default();
-            if !below.contains(&id) {
+            if seen.insert((element, id.clone())) {
+                let below = self.below.entry((element, parent_id.clone())).or_default();
                 below.push(id);
             }
             match (parent, parent_id) {

@@ -170,7 +170,8 @@ impl<'a> Reader<'a> {
         let (plugin, query) = request.split_once('?').unwrap_or((request, ""));
         let offers = self.importer.plugins(plugin);
         let chosen = plugin_imports::choose(plugin, query, offers)?;
-        let text = plugin_imports::file_for(&chosen, found.version);
+        let name = plugin_imports::file_for(&chosen, found.version);
+        let text = name.and_then(|name| self.importer.plugin_file(&chosen, name));
         let text = text.ok_or_else(|| import.not_found())?;
         let file = self.load(text.as_bytes(), import.target, &import.failed())?;
         let mut file = file.unwrap_or_else(|| Node::empty(self.here()));

@@ -96,17 +96,16 @@ fn decoded(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The YAML text of a plugin for a version of the language. This is the file with the version in
+/// The YAML file of a plugin for a version of the language. This is the file with the version in
 /// its name, or else the first file without a version.
 pub(super) fn file_for(plugin: &UploadedPlugin, version: Version) -> Option<&str> {
     let wanted = format!("{}.yaml", version.number());
-    let mut files = plugin.files.iter();
-    if let [(_, text)] = plugin.files.as_slice() {
-        return Some(text);
+    if let [only] = plugin.files.as_slice() {
+        return Some(only);
     }
-    let fitting = files.find(|(name, _)| name.contains(&wanted));
-    let general = || plugin.files.iter().find(|(name, _)| !has_version(name));
-    fitting.or_else(general).map(|(_, text)| text.as_str())
+    let fitting = plugin.files.iter().find(|name| name.contains(&wanted));
+    let general = || plugin.files.iter().find(|name| !has_version(name));
+    fitting.or_else(general).map(String::as_str)
 }
 
 /// Whether a file name has a version, as in `plugin_1_4.yaml`.

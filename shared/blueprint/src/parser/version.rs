@@ -21,6 +21,7 @@ const NAMES: [&str; 6] = [
 pub(super) const SECTION: &str = "tosca_definitions_version";
 
 impl Version {
+    pub const OLDEST: Self = Self(0);
     pub const NEWEST: Self = Self(NAMES.len() as u32 - 1);
 
     /// The version that a file states, if it states one.

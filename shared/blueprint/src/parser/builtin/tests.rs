@@ -166,3 +166,31 @@ fn a_blueprint_of_every_version_becomes_a_plan() {
         assert_ne!(plan["nodes"][0]["properties"], Value::Object(Map::new()));
     }
 }
+
+#[test]
+fn other_programs_get_the_types_as_a_file() {
+    use crate::built_in_file;
+    let type_of_operation = |types: &Value| {
+        types["workflows"]["execute_operation"]["parameters"]["operation"]["type"].clone()
+    };
+    for (name, expected) in [
+        ("types_1_5.yaml", "operation_name"),
+        ("types_1_4.yaml", "string"),
+        // Every version of the language reads it.
+        ("types.yaml", "string"),
+    ] {
+        let types = built_in_file(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(type_of_operation(&types), expected, "{name}");
+        assert!(types.get("tosca_definitions_version").is_none(), "{name}");
+        assert_eq!(types["plugins"]["windlass-http"]["install"], false);
+    }
+    for name in [
+        "types_1_6.yaml",
+        "types_1_4",
+        "types14.yaml",
+        "older.yaml",
+        "",
+    ] {
+        assert_eq!(built_in_file(name), None, "{name}");
+    }
+}

@@ -17,7 +17,7 @@ pub const ADMIN_PASSWORD_KEY: &str = "core/admin-password";
 /// Makes the administrator, the default tenant and the keys, if there are none.
 pub async fn run(db: &impl Db) -> Result<()> {
     if users::has_first_administrator(db).await? {
-        return Ok(());
+        return keep_tick_token(db).await;
     }
     db.transaction(async |tx| {
         if users::has_first_administrator(tx).await? {
@@ -46,6 +46,19 @@ pub async fn run(db: &impl Db) -> Result<()> {
         // the same password again, a crash after it would have shown none.
         println!("Windlass is ready. Log in as `admin` with the password: {password}");
         Ok(())
+    })
+    .await
+}
+
+/// Makes the tick's token where the operator had set one and does not any more: without any, nothing that
+/// happens by itself would happen.
+pub async fn keep_tick_token(db: &impl Db) -> Result<()> {
+    if platform::tick_token().await?.is_some() {
+        return Ok(());
+    }
+    db.transaction(async |_| {
+        let given = variables::secret("tick_token").await;
+        keep(platform::TICK_TOKEN_KEY, given, 40).await.map(drop)
     })
     .await
 }

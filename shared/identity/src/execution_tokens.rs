@@ -11,6 +11,7 @@ use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Timestamp, hashing, params};
 use windlass_store::executions::Status;
+use windlass_store::operation_leases;
 
 /// How long after its time a scheduled execution may come to say that it begins, in seconds.
 const LATENESS: i64 = 60;
@@ -22,22 +23,10 @@ const LATENESS: i64 = 60;
 /// 401 for a token that no such execution has; 404 for another tenant than the execution's. What that
 /// has is not found, and whether there is such a tenant is not told.
 pub async fn find(db: &impl Db, value: &str, tenant: &str) -> Result<Identified> {
-    #[derive(Deserialize)]
-    struct Execution {
-        id: String,
-        creator: i64,
-        tenant: String,
-    }
-    let sql = format!(
-        "select json_object('id', e.id, 'creator', u.id, 'tenant', e.tenant_name)
-         from executions e join users u on u.username = e.created_by
-         where e.token_hash = ?1 and u.active and (e.status in {}
-             or (e.status = 'scheduled' and e.scheduled_for > ?2 and e.scheduled_for <= ?3))",
-        Status::sql_list(Status::is_active)
-    );
-    let now = Timestamp::now();
-    let values = params![hashing::digest(value), now.plus_seconds(-LATENESS), now];
-    let found: Option<Execution> = db.first_json(&sql, values).await?;
+    let found = match of_execution(db, value).await? {
+        Some(found) => Some(found),
+        None => of_lease(db, value).await?,
+    };
     let execution = found
         .ok_or_else(|| Error::unauthorized("Authentication failed, invalid Execution Token"))?;
     if !tenant.is_empty() && tenant != execution.tenant {
@@ -50,6 +39,37 @@ pub async fn find(db: &impl Db, value: &str, tenant: &str) -> Result<Identified>
         caller: Rc::new(caller),
         tenant: TenantHeader::Known(execution.tenant),
     })
+}
+
+#[derive(Deserialize)]
+struct Execution {
+    id: String,
+    creator: i64,
+    tenant: String,
+}
+
+const EXECUTION: &str = "select json_object('id', e.id, 'creator', u.id, 'tenant', e.tenant_name)
+    from executions e join users u on u.username = e.created_by";
+
+async fn of_execution(db: &impl Db, value: &str) -> Result<Option<Execution>> {
+    let sql = format!(
+        "{EXECUTION} where e.token_hash = ?1 and u.active and (e.status in {}
+             or (e.status = 'scheduled' and e.scheduled_for > ?2 and e.scheduled_for <= ?3))",
+        Status::sql_list(Status::is_active)
+    );
+    let now = Timestamp::now();
+    let values = params![hashing::digest(value), now.plus_seconds(-LATENESS), now];
+    db.first_json(&sql, values).await
+}
+
+/// An operation that a worker runs has a token of its own, for as long as it runs: also once its execution
+/// was cancelled, since what it made by then is worth knowing.
+async fn of_lease(db: &impl Db, value: &str) -> Result<Option<Execution>> {
+    let Some(key) = operation_leases::execution_of_token(db, value).await? else {
+        return Ok(None);
+    };
+    let sql = format!("{EXECUTION} where e.key = ?1 and u.active");
+    db.first_json(&sql, params![key]).await
 }
 
 /// The refusal of a text that is neither kind of token. When it does not even look like one, the

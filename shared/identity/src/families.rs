@@ -1,15 +1,16 @@
 //! Finding the caller for Adjutant, Keystone, Opsera and the Status Dashboard, by one header.
 //!
 //! All of them take the tokens that users make for themselves. Adjutant and Keystone also take the sessions
-//! that Keystone's API gives. The Status Dashboard also takes tokens
-//! that its monitors sign, and names with passwords. Clients of these families cannot name a tenant
+//! that Keystone's API gives, Adjutant and the Status Dashboard names with passwords. The Status Dashboard also
+//! takes tokens that its monitors sign. Clients of these families cannot name a tenant
 //! as Conductor's do. A request that names none is about the token's tenant, or about the only one
 //! that its user is in.
 
 use super::attempts::{Attempts, BASIC};
 use super::passwords::Login;
 use super::{
-    Recognised, by_password, names_somebody, recalled_password, single, tenant_header, user_tokens,
+    Recognised, by_password, names_somebody, note_use, recalled_password, sessions, single,
+    tenant_header, token_uses, user_tokens,
 };
 use crate::jwt::{self, Refusal};
 use serde_json::Value;
@@ -45,6 +46,7 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
         }
     };
     if let Some(known) = recalled {
+        note_use(&known, &request.path);
         return Ok(known);
     }
     attempts.demand_few()?;
@@ -54,7 +56,7 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
         tenant: of_token,
     } = match offer {
         Offer::Token(token) => {
-            let found = by_token(db, family, token).await;
+            let found = by_token(db, family, token, &request.path).await;
             attempts.counted(db, found).await?
         }
         Offer::Basic(header) => {
@@ -63,6 +65,8 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
             found.ok_or_else(|| login.refusal())?
         }
     };
+    demand_own_project(&caller, of_token.as_deref(), tenant)?;
+    demand_roles(db, family, &caller).await?;
     let tenant = match (tenant, of_token) {
         ("", of_token) => of_token
             .or_else(|| only_tenant(&caller))
@@ -73,11 +77,34 @@ pub async fn authenticate(db: &impl Db, family: Family, request: &Request) -> Re
         caller: Rc::new(caller),
         tenant,
     };
+    note_use(&identified, &request.path);
     // A monitor's signature is cheap to verify, and its secret may change at any time.
     if identified.caller.monitor().is_none() {
         memory.keep(identified.clone(), until);
     }
     Ok(identified)
+}
+
+/// Refuses a session for a project that it is not about: what its user is elsewhere does not count, as
+/// everywhere in Keystone. Another session has to be asked for.
+fn demand_own_project(caller: &Caller, of_session: Option<&str>, named: &str) -> Result<()> {
+    let is_session = matches!(caller.method, AuthMethod::Session(_));
+    if !is_session || named.is_empty() || of_session == Some(named) {
+        return Ok(());
+    }
+    Err(Error::forbidden("The token is not about this project."))
+}
+
+/// Refuses to Adjutant a session that was asked to be about nothing. It gives its user no roles anywhere,
+/// administrators neither, and serves to ask for another one. To Adjutant that is nobody.
+async fn demand_roles(db: &impl Db, family: Family, caller: &Caller) -> Result<()> {
+    let AuthMethod::Session(session) = caller.method else {
+        return Ok(());
+    };
+    if family == Family::Adjutant && sessions::is_unscoped(db, session.key).await? {
+        return Err(nothing());
+    }
+    Ok(())
 }
 
 /// What a request offers as proof.
@@ -95,6 +122,12 @@ fn is_status_dashboard(family: Family) -> bool {
     matches!(family, Family::StatusDashboard | Family::StatusDashboardV2)
 }
 
+/// Whether clients may send a name and a password with each request. Adjutant's do with the kind of login
+/// that `openstack` calls `http_basic`; to Keystone a password is shown in the body, for a session.
+fn takes_passwords(family: Family) -> bool {
+    is_status_dashboard(family) || family == Family::Adjutant
+}
+
 /// The proof in the family's header. Opsera's clients send a token without a scheme.
 fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
     if matches!(family, Family::Adjutant | Family::Keystone) {
@@ -107,7 +140,7 @@ fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
     let Some(header) = single(request, "authorization")?.map(str::trim) else {
         return Ok(None);
     };
-    if is_status_dashboard(family) && names_somebody(header) {
+    if takes_passwords(family) && names_somebody(header) {
         return Ok(Some(Offer::Basic(header)));
     }
     let token = match header.split_once(' ') {
@@ -120,7 +153,7 @@ fn offered(family: Family, request: &Request) -> Result<Option<Offer<'_>>> {
         .map(Offer::Token))
 }
 
-async fn by_token(db: &impl Db, family: Family, token: &str) -> Result<Recognised> {
+async fn by_token(db: &impl Db, family: Family, token: &str, path: &str) -> Result<Recognised> {
     if is_status_dashboard(family)
         && let Some(caller) = monitor(token).await
     {
@@ -132,7 +165,11 @@ async fn by_token(db: &impl Db, family: Family, token: &str) -> Result<Recognise
     }
     let found = user_tokens::find(db, token).await?;
     let found = found.ok_or_else(|| Error::unauthorized("Invalid token structure"))?;
-    found.caller.demand_scope(TokenScope::of_family(family))?;
+    if let Err(refusal) = found.caller.demand_scope(TokenScope::of_family(family)) {
+        // It is authentic, so that it was shown here is worth knowing.
+        token_uses::note(&found.caller, found.tenant.as_deref(), path);
+        return Err(refusal);
+    }
     Ok(found)
 }
 

@@ -14,11 +14,13 @@ mod families;
 pub mod jwt;
 pub mod keystone;
 pub mod ldap;
+mod maintenance;
 mod memory;
 mod passwords;
 pub mod project_roles;
 pub mod recovery;
 pub mod sessions;
+pub mod token_uses;
 pub mod tokens;
 mod user_tokens;
 mod verified;
@@ -37,9 +39,9 @@ use windlass_core::token_scope::TokenScope;
 use windlass_core::{Error, Family, Request, Result, Scope, Timestamp, app, params};
 use windlass_store::tenants;
 
-pub use attempts::client_address;
 pub use bootstrap::ADMIN_PASSWORD_KEY;
 use bootstrap::token_signing_key;
+pub use windlass_core::client::address_of as client_address;
 pub use windlass_store::users::locks::FAILED_LOGINS_BEFORE_LOCK;
 
 /// The identity of Conductor's components.
@@ -84,7 +86,7 @@ async fn prepare(db: &impl Db) -> Result<()> {
         && ready.migrations >= windlass_store::migrations::count()
         && ready.administrators > 0
     {
-        return Ok(());
+        return bootstrap::keep_tick_token(db).await;
     }
     windlass_store::migrations::apply(db).await?;
     bootstrap::run(db).await
@@ -159,7 +161,9 @@ async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
     }
     let tenant = single(request, "tenant")?.unwrap_or_default();
     let attempts = Attempts::read(db, request).await?;
-    first_of(db, proofs, tenant, &attempts).await
+    let identified = first_of(db, proofs, (tenant, &request.path), &attempts).await?;
+    maintenance::demand_open(attempts.maintenance, request, &identified)?;
+    Ok(identified)
 }
 
 /// The caller, by the first proof that names somebody. A wrong password leaves a token to speak, as a
@@ -167,7 +171,7 @@ async fn conductor(db: &impl Db, request: &Request) -> Result<Identified> {
 async fn first_of(
     db: &impl Db,
     proofs: Vec<Proof<'_>>,
-    tenant: &str,
+    (tenant, path): (&str, &str),
     attempts: &Attempts,
 ) -> Result<Identified> {
     let mut refusal = Error::unauthorized("No authentication info provided");
@@ -182,6 +186,7 @@ async fn first_of(
             Proof::Token { .. } | Proof::ExecutionToken { .. } => memory.recall(),
         };
         if let Some(known) = recalled {
+            note_use(&known, path);
             return Ok(known);
         }
         attempts.demand_few()?;
@@ -212,10 +217,20 @@ async fn first_of(
             caller: Rc::new(found.caller),
             tenant: tenant_header(db, tenant).await?,
         };
+        note_use(&identified, path);
         memory.keep(identified.clone(), found.until);
         return Ok(identified);
     }
     Err(refusal)
+}
+
+/// Notes the use of a token, in the tenant that the request is about.
+fn note_use(identified: &Identified, path: &str) {
+    let tenant = match &identified.tenant {
+        TenantHeader::Known(name) => Some(name.as_str()),
+        TenantHeader::Absent | TenantHeader::Unknown(_) => None,
+    };
+    token_uses::note(&identified.caller, tenant, path);
 }
 
 /// Whom this instance remembers by name and password, unless the address is held off by now.
@@ -306,23 +321,25 @@ struct Held {
 }
 
 /// A user with all that their roles permit: their own and those of their groups, in the system and
-/// in each tenant.
+/// in each tenant, and what they inherit in tenants below others.
 async fn caller(
     db: &impl Db,
     user_id: i64,
     method: AuthMethod,
     execution_id: Option<String>,
 ) -> Result<Caller> {
+    let inherited = tenants::inherited_by("?1");
     let standing: Option<Standing> = db
         .first_json(
-            "with system_roles (role) as (
+            &format!("with system_roles (role) as (
                  select role from users where id = ?1
                  union select g.role from group_users m join user_groups g on g.id = m.group_id
                      where m.user_id = ?1),
              memberships (tenant_name, role) as (
                  select tenant_name, role from tenant_users where user_id = ?1
                  union select g.tenant_name, g.role from group_users m
-                     join tenant_groups g on g.group_id = m.group_id where m.user_id = ?1)
+                     join tenant_groups g on g.group_id = m.group_id where m.user_id = ?1
+                 union select tenant_name, role from ({inherited}))
              select json_object('username', u.username, 'role', u.role,
                  'system_roles', json((select json_group_array(role) from system_roles)),
                  'memberships', json((select json_group_array(
@@ -330,7 +347,7 @@ async fn caller(
                  'permissions', json((select json_group_array(
                      json_object('role', p.role, 'permission', p.permission)) from permissions p
                   where p.role in (select role from system_roles union select role from memberships))))
-             from users u where u.id = ?1",
+             from users u where u.id = ?1"),
             params![user_id],
         )
         .await?;
@@ -369,6 +386,20 @@ async fn caller(
         tenants,
         execution_id,
     })
+}
+
+/// A user as they are now, for what is done later in their name. Nothing for somebody who is gone or not
+/// active.
+///
+/// # Errors
+/// Of the database.
+pub async fn user_later(db: &impl Db, username: &str) -> Result<Option<Caller>> {
+    let sql = "select id from users where username = ?1 and active = 1";
+    let Some(row) = db.first(sql, params![username]).await? else {
+        return Ok(None);
+    };
+    let method = AuthMethod::ExecutionToken;
+    caller(db, row.integer(0)?, method, None).await.map(Some)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 //! read or run things is no `project_mod`: a moderator invites members, who may do more.
 
 use serde_json::{Value, json};
-use windlass_core::caller::Caller;
+use windlass_core::caller::{AuthMethod, Caller};
+use windlass_core::db::Db;
 use windlass_core::error::{Error, Result};
-use windlass_core::python;
+use windlass_core::{params, python};
 
 /// May do everything in every project.
 pub const ADMIN: &str = "admin";
@@ -42,6 +43,17 @@ pub fn of(caller: &Caller, project: Option<&str>) -> Vec<&'static str> {
     let of_project = [PROJECT_ADMIN, PROJECT_MOD, SERVICE, MEMBER];
     roles.extend(of_project.into_iter().filter(holds));
     roles
+}
+
+/// The roles that a user has in a project now, by themselves or through a group. Nothing for who is not
+/// there any more, or shut out.
+pub async fn now(db: &impl Db, user_id: i64, project: &str) -> Result<Vec<&'static str>> {
+    let sql = "select 1 from users where id = ?1 and active";
+    if db.first(sql, params![user_id]).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let caller = crate::caller(db, user_id, AuthMethod::Basic, None).await?;
+    Ok(of(&caller, Some(project)))
 }
 
 /// Demands one of these roles in a project.

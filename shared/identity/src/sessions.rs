@@ -28,8 +28,8 @@ const SECRET: usize = 40;
 /// What a value begins with.
 const PREFIX: &str = "stok-";
 
-/// How many sessions a chain has at most, of which each was shown for the next. SQLite removes what hangs
-/// together a thousand levels deep and no further, so a longer chain could not be ended.
+/// How many sessions a chain has at most, of which each was shown for the next. All of it is looked for
+/// when the last one is.
 const LONGEST_CHAIN: i64 = 100;
 
 /// How many expired sessions one statement removes.
@@ -124,7 +124,8 @@ fn audit_id(key: i64) -> String {
 #[derive(Deserialize)]
 struct Row {
     secret_hash: String,
-    /// Whether its user has neither another password since then nor been shut out.
+    /// Whether its user has neither another password since then nor been shut out, and its project and all
+    /// that was shown for it are still there.
     is_current: bool,
     session: Session,
 }
@@ -151,22 +152,33 @@ pub fn is_shaped(value: &str) -> bool {
     value.starts_with(PREFIX)
 }
 
+/// A session with what was shown for it, up to a password or a token: nothing of it may be missing.
+const FIND: &str = "
+    with recursive shown (parent_key, token_id, level) as (
+        select parent_key, token_id, 0 from sessions where key = ?1
+        union all
+        select s.parent_key, s.token_id, level + 1
+        from shown join sessions s on s.key = shown.parent_key),
+    first (is_there) as (
+        select parent_key is null
+            and (token_id is null or exists (select 1 from tokens where id = token_id))
+        from shown order by level desc limit 1)
+    select json_object('secret_hash', s.secret_hash,
+        'is_current', json(iif(u.active and u.session_epoch = s.epoch
+            and (select is_there from first)
+            and (s.tenant_name is null or exists (select 1 from tenants where name = s.tenant_name)),
+            'true', 'false')),
+        'session', json_object('key', s.key, 'user_id', s.user_id, 'username', u.username,
+            'methods', json(s.methods), 'extent', s.scope, 'tenant', s.tenant_name,
+            'chain_key', s.chain_key, 'created_at', s.created_at,
+            'expires_at', s.expires_at, 'epoch', s.epoch, 'depth', s.depth))
+    from sessions s join users u on u.id = s.user_id where s.key = ?1";
+
 async fn row(db: &impl Db, value: &str) -> Result<Option<Row>> {
     let Some(claimed) = Claimed::read(value) else {
         return Ok(None);
     };
-    let row: Option<Row> = db
-        .first_json(
-            "select json_object('secret_hash', s.secret_hash,
-                 'is_current', json(iif(u.active and u.session_epoch = s.epoch, 'true', 'false')),
-                 'session', json_object('key', s.key, 'user_id', s.user_id, 'username', u.username,
-                     'methods', json(s.methods), 'extent', s.scope, 'tenant', s.tenant_name,
-                     'chain_key', s.chain_key, 'created_at', s.created_at,
-                     'expires_at', s.expires_at, 'epoch', s.epoch, 'depth', s.depth))
-             from sessions s join users u on u.id = s.user_id where s.key = ?1",
-            params![claimed.key],
-        )
-        .await?;
+    let row: Option<Row> = db.first_json(FIND, params![claimed.key]).await?;
     Ok(row.filter(|row| hashing::same(&row.secret_hash, &claimed.digest)))
 }
 
@@ -227,8 +239,15 @@ pub enum Shown {
 /// Whether a session was given for the password alone, and not for a token or another session.
 pub async fn is_of_password(db: &impl Db, key: i64) -> Result<bool> {
     let sql = "select 1 from sessions
-         where key = ?1 and token_key is null and parent_key is null";
+         where key = ?1 and token_id is null and parent_key is null";
     let row = db.first(sql, params![key]).await?;
+    Ok(row.is_some())
+}
+
+/// Whether a session is about nothing in particular.
+pub(crate) async fn is_unscoped(db: &impl Db, key: i64) -> Result<bool> {
+    let sql = "select 1 from sessions where key = ?1 and scope = ?2";
+    let row = db.first(sql, params![key, Extent::Unscoped]).await?;
     Ok(row.is_some())
 }
 
@@ -318,8 +337,9 @@ pub async fn insert(
     let row = db
         .first(
             "insert into sessions (key, user_id, secret_hash, epoch, methods, scope, tenant_name,
-                 token_key, parent_key, chain_key, created_at, expires_at, depth)
-             select ?1, u.id, ?3, u.session_epoch, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+                 token_id, parent_key, chain_key, created_at, expires_at, depth)
+             select ?1, u.id, ?3, u.session_epoch, ?5, ?6, ?7,
+                 (select id from tokens where key = ?8), ?9, ?10, ?11, ?12, ?13
              from users u
              where u.id = ?2 and u.active and u.session_epoch = coalesce(?4, u.session_epoch)
                  and (?7 is null or exists (select 1 from tenants where name = ?7))
@@ -353,7 +373,8 @@ pub async fn insert(
     Ok((format!("{PREFIX}{}-{secret}", audit_id(key)), session))
 }
 
-/// Ends a session and all that it was shown for. They stop working with the next request.
+/// Ends a session and all that it was shown for. They stop working with the next request; it is one row,
+/// however many they are.
 pub async fn delete(tx: &impl Tx, scope: &Scope, session: &Session) -> Result<()> {
     let sql = "delete from sessions where key = ?1";
     tx.execute(sql, params![session.key]).await?;
@@ -361,9 +382,8 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, session: &Session) -> Result<()
     audit::insert(tx, scope, "revoke_token", "Session", &target).await
 }
 
-/// Removes expired sessions, in pieces that keep nobody else from writing for long. Those of a chain end
-/// together, and the younger go first: a piece takes no others along. Whatever is left is removed the next
-/// time.
+/// Removes expired sessions, in pieces that keep nobody else from writing for long. Whatever is left is
+/// removed the next time.
 pub async fn sweep(db: &impl Db, now: Timestamp) -> Result<()> {
     for _ in 0..PIECES {
         // Looking costs no place among the writers, and mostly there is nothing.

@@ -5,6 +5,8 @@ use windlass_core::http::Method;
 use windlass_core::platform::kv;
 use windlass_core::{Kind, hashing};
 
+mod inherited;
+
 async fn fresh() -> (NativeDb, String) {
     let db = NativeDb::in_memory();
     // Each test has a thread, and so a key-value store, of its own.

@@ -1,14 +1,17 @@
 //! Tenants: who works together, and apart from whom.
 
+pub(crate) mod inherited;
 mod members;
 
+use inherited::heirs_of_sql;
+pub use inherited::{heirs_of, inherited_by};
 pub use members::{
     Member, MemberKind, add_member, find_member, remove_member, roles_of_user, set_member_role,
 };
 
 use crate::audit;
 use crate::counts;
-use windlass_core::db::{Db, Tx};
+use windlass_core::db::{Db, Tx, Value};
 use windlass_core::list::{Field, ListQuery, Page, Resource, Search};
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
 
@@ -41,10 +44,15 @@ static PLAIN: [Field; 7] = fields(
     ),
     Field::integer(
         "users",
-        "(select count(*) from (
+        concat!(
+            "(select count(*) from (
               select m.user_id from tenant_users m where m.tenant_name = t.name
               union select u.user_id from tenant_groups g
-                  join group_users u on u.group_id = g.group_id where g.tenant_name = t.name))",
+                  join group_users u on u.group_id = g.group_id where g.tenant_name = t.name
+              union select user_id from (",
+            heirs_of_sql!("t.name"),
+            ")))"
+        ),
     ),
     Field::json("user_roles", "null"),
 );
@@ -58,15 +66,20 @@ static DETAILED: [Field; 7] = fields(
     ),
     Field::json(
         "users",
-        "(select json_group_object(username, json_object('tenant-role', direct, 'roles', json(roles)))
+        concat!(
+            "(select json_group_object(username, json_object('tenant-role', direct, 'roles', json(roles)))
           from (select u.username, max(r.direct) as direct, json_group_array(r.role) as roles from (
               select user_id, role, max(direct) as direct from (
                   select m.user_id, m.role, m.role as direct from tenant_users m
                       where m.tenant_name = t.name
                   union all select m.user_id, g.role, null from tenant_groups g
-                      join group_users m on m.group_id = g.group_id where g.tenant_name = t.name)
+                      join group_users m on m.group_id = g.group_id where g.tenant_name = t.name
+                  union all select user_id, role, null from (",
+            heirs_of_sql!("t.name"),
+            "))
               group by user_id, role order by user_id, role) r
-          join users u on u.id = r.user_id group by u.id order by u.username))",
+          join users u on u.id = r.user_id group by u.id order by u.username))"
+        ),
     ),
     Field::json(
         "user_roles",
@@ -111,14 +124,22 @@ pub async fn list(
 ) -> Result<Page> {
     let caller = scope.caller()?;
     if !caller.holds(Permission::AllTenants) {
-        query.and(
-            "t.name in (select m.tenant_name from tenant_users m where m.user_id = {}
-                 union select g.tenant_name from group_users m
-                     join tenant_groups g on g.group_id = m.group_id where m.user_id = {})",
-            [caller.user_id.into(), caller.user_id.into()],
-        );
+        query.and(of_user(), [caller.user_id; 3].map(Value::from));
     }
     resource.page(db, scope, &query).await
+}
+
+/// The condition on a tenant `t` that a user is in it: by themselves, through a group, or by a role in a
+/// tenant above. It takes the user's number three times.
+#[must_use]
+pub fn of_user() -> String {
+    format!(
+        "t.name in (select m.tenant_name from tenant_users m where m.user_id = {{}}
+             union select g.tenant_name from group_users m
+                 join tenant_groups g on g.group_id = m.group_id where m.user_id = {{}}
+             union select tenant_name from ({}))",
+        inherited_by("{}")
+    )
 }
 
 /// Whether there is a tenant of this name.
@@ -193,6 +214,7 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
         )));
     }
     let mut left = resources(tx, "tenant_name", name).await?;
+    left.extend(directory(tx, name).await?);
     let members: Vec<String> = tx
         .json_rows(
             "select json_quote('users') where exists
@@ -211,6 +233,10 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
             left.join(", ")
         )));
     }
+    for table in LEFT {
+        let sql = format!("delete from {table} where tenant_name = ?1");
+        tx.execute(&sql, params![name]).await?;
+    }
     tx.execute("delete from tenants where name = ?1", params![name])
         .await?;
     audit::insert(tx, scope, "tenant_delete", "Tenant", name).await
@@ -218,7 +244,44 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, tenant: &Tenant) -> Result<()> 
 
 /// The tables of what a tenant and a user can own. What else has their names belongs to something
 /// in these and goes with it.
-pub(crate) const OWNED: [&str; 4] = ["blueprints", "deployments", "executions", "sites"];
+pub(crate) const OWNED: &[&str] = &[
+    "blueprints",
+    "blueprints_filters",
+    "deployments",
+    "deployments_filters",
+    "deployment_groups",
+    "executions",
+    "execution_schedules",
+    "metrics",
+    "pipelines",
+    "plugins",
+    "secrets",
+    "secrets_providers",
+    "sites",
+    "snapshots",
+    "tools",
+];
+
+/// What a tenant's directory of people and projects is made of, and its tables. Nobody owns a record of it.
+pub(crate) const DIRECTORY: [(&str, &str); 3] = [
+    ("people", "directory_people"),
+    ("projects", "directory_projects"),
+    ("mappings", "directory_mappings"),
+];
+
+/// What the directory of a tenant still has.
+async fn directory(db: &impl Db, name: &str) -> Result<Vec<String>> {
+    let parts = DIRECTORY.map(|(word, table)| {
+        format!(
+            "select json_quote('{word}') where exists (select 1 from {table} where tenant_name = ?1)"
+        )
+    });
+    db.json_rows(&parts.join(" union all "), params![name])
+        .await
+}
+
+/// The tables of what is left of such things and is nobody's to delete.
+const LEFT: [&str; 2] = ["execution_groups", "inter_deployment_dependencies"];
 
 /// The kinds of resources whose `column`, one of `tenant_name` and `created_by`, has this value.
 pub(crate) async fn resources(

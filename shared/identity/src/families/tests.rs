@@ -111,7 +111,7 @@ fn a_token_is_found_in_the_header_of_its_family() {
 }
 
 #[test]
-fn the_status_dashboard_takes_a_name_with_a_password_and_the_others_do_not() {
+fn the_status_dashboard_and_adjutant_take_a_name_with_a_password_and_the_others_do_not() {
     pollster::block_on(async {
         let db = fresh().await;
         let hash = credentials::hash_password("hoist away").unwrap();
@@ -121,11 +121,15 @@ fn the_status_dashboard_takes_a_name_with_a_password_and_the_others_do_not() {
         )
         .await
         .unwrap();
-        let both = [Family::StatusDashboard, Family::StatusDashboardV2];
+        let those = [
+            Family::StatusDashboard,
+            Family::StatusDashboardV2,
+            Family::Adjutant,
+        ];
         // ann:hoist away, ann:guess, nobody:guess, 1ann:guess
         let right = "Basic YW5uOmhvaXN0IGF3YXk=";
         let wrong = "Basic YW5uOmd1ZXNz";
-        for family in both {
+        for family in those {
             let found = call(&db, family, &[("authorization", right)]).await;
             let found = found.unwrap();
             assert_eq!(found.caller.username, "ann");
@@ -135,16 +139,16 @@ fn the_status_dashboard_takes_a_name_with_a_password_and_the_others_do_not() {
                 assert_eq!(refusal.unwrap_err().kind(), Kind::Unauthorized, "{header}");
             }
         }
-        for family in [Family::Adjutant, Family::Opsera] {
+        for family in [Family::Keystone, Family::Opsera] {
             let refusal = call(&db, family, &[("authorization", right)]).await;
             assert!(refusal.is_err(), "{family:?}");
         }
         // One was counted after the last good login; the fifth locks, and forgets what was remembered.
         for _ in 0..4 {
-            let refusal = call(&db, both[0], &[("authorization", wrong)]).await;
+            let refusal = call(&db, those[0], &[("authorization", wrong)]).await;
             assert!(refusal.is_err());
         }
-        for family in both {
+        for family in those {
             let refusal = call(&db, family, &[("authorization", right)]).await;
             assert_eq!(refusal.unwrap_err().kind(), Kind::Unauthorized);
         }
@@ -463,3 +467,4 @@ fn a_header_that_says_who_calls_comes_once() {
 }
 
 mod limits;
+mod of_keystone;

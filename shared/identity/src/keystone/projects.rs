@@ -4,16 +4,12 @@ use super::{Part, Selection, Window, number};
 use serde_json::Value;
 use windlass_core::db::Db;
 use windlass_core::{Permission, Result, Scope, params};
+use windlass_store::tenants;
 
 /// A row as JSON.
 const ITEM: &str = "json_object('id', t.name, 'name', t.name, 'domain_id', 'default',
     'parent_id', 'default', 'is_domain', json('false'), 'enabled', json('true'),
     'description', '', 'tags', json('[]'), 'options', json('{}'))";
-
-/// The tenants of a user, by themselves and through groups.
-const OF_USER: &str = "t.name in (select m.tenant_name from tenant_users m where m.user_id = {}
-    union select g.tenant_name from group_users m
-        join tenant_groups g on g.group_id = m.group_id where m.user_id = {})";
 
 /// The project of an id, if the caller works in all or is in it.
 pub async fn project(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Value>> {
@@ -36,7 +32,7 @@ pub async fn projects(
     let caller = scope.caller()?;
     let mut selection = Selection::new(ITEM, "tenants t", "1");
     if !caller.holds(Permission::AllTenants) {
-        selection.and(OF_USER, caller.user_id);
+        selection.and(&tenants::of_user(), caller.user_id);
     }
     page(db, selection, name, window).await
 }
@@ -50,7 +46,7 @@ pub async fn projects_of(
     window: &Window<'_>,
 ) -> Result<Part> {
     let mut selection = Selection::new(ITEM, "tenants t", "1");
-    selection.and(OF_USER, number(user));
+    selection.and(&tenants::of_user(), number(user));
     page(db, selection, name, window).await
 }
 

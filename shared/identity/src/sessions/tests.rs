@@ -151,7 +151,7 @@ fn a_session_about_nothing_is_not_about_the_only_tenant() {
             (Some("harbour"), TenantHeader::Known("harbour".into())),
         ] {
             let (value, _) = given(&db, 8, tenant).await;
-            let found = call(&db, Family::Adjutant, "x-auth-token", &value).await;
+            let found = call(&db, Family::Keystone, "x-auth-token", &value).await;
             assert_eq!(found.unwrap().tenant, want, "{tenant:?}");
         }
         assert_eq!(only_tenant(&user(&db, 8).await).as_deref(), Some("harbour"));
@@ -160,7 +160,7 @@ fn a_session_about_nothing_is_not_about_the_only_tenant() {
 
 /// Whether a session is good to those who ask, and to who shows it.
 async fn counts(db: &NativeDb, value: &str) -> bool {
-    let shown = call(db, Family::Adjutant, "x-auth-token", value).await;
+    let shown = call(db, Family::Keystone, "x-auth-token", value).await;
     let found = find(db, value).await.unwrap();
     assert_eq!(shown.is_ok(), found.is_some(), "{value}");
     found.is_some()
@@ -216,7 +216,11 @@ fn a_password_that_was_changed_meanwhile_gives_no_session() {
     pollster::block_on(async {
         let db = fresh().await;
         let ann = user(&db, 7).await;
-        let before = Shown::Password(Some(0));
+        let epoch = async || {
+            let row = db.first("select session_epoch from users where id = 7", &[]);
+            row.await.unwrap().unwrap().integer(0).unwrap()
+        };
+        let before = Shown::Password(Some(epoch().await));
         assert!(
             insert(&db, &ann, &before, Extent::Unscoped, None)
                 .await
@@ -226,7 +230,7 @@ fn a_password_that_was_changed_meanwhile_gives_no_session() {
         db.execute(sql, &[]).await.unwrap();
         let refusal = insert(&db, &ann, &before, Extent::Unscoped, None).await;
         assert_eq!(refusal.unwrap_err().kind(), Kind::Unauthorized);
-        let now = Shown::Password(Some(1));
+        let now = Shown::Password(Some(epoch().await));
         assert!(
             insert(&db, &ann, &now, Extent::Unscoped, None)
                 .await
@@ -323,7 +327,7 @@ fn who_has_left_what_a_session_is_about_has_none() {
     pollster::block_on(async {
         let db = fresh().await;
         let shown = async |value: &str| {
-            let found = call(&db, Family::Adjutant, "x-auth-token", value).await;
+            let found = call(&db, Family::Keystone, "x-auth-token", value).await;
             found.is_ok()
         };
         let (value, session) = given(&db, 8, Some("harbour")).await;

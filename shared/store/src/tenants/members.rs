@@ -1,4 +1,5 @@
-//! Who is in a tenant, as what: users, and groups with all of their users.
+//! Who is in a tenant, as what: users, groups with all of their users, and users who are something in
+//! everything below it.
 
 use super::Tenant;
 use crate::{audit, user_groups, users};
@@ -12,6 +13,8 @@ pub enum MemberKind {
     User,
     /// A group, and so each of its users.
     Group,
+    /// A user with a role that counts in every tenant below this one, and not in itself.
+    Heir,
 }
 
 impl MemberKind {
@@ -20,6 +23,7 @@ impl MemberKind {
         match self {
             Self::User => ("tenant_users", "user_id", "user", "TenantUser"),
             Self::Group => ("tenant_groups", "group_id", "group", "TenantGroup"),
+            Self::Heir => ("inherited_roles", "user_id", "heir", "TenantHeir"),
         }
     }
 }
@@ -46,7 +50,7 @@ pub async fn find_member(
     name: &str,
 ) -> Result<Member> {
     let (id, name) = match kind {
-        MemberKind::User => {
+        MemberKind::User | MemberKind::Heir => {
             let user = users::find(db, scope, name).await?;
             (user.id, user.username)
         }
@@ -73,12 +77,13 @@ pub async fn find_member(
     })
 }
 
-/// The roles that a user has in tenants, by themselves and through groups.
+/// The roles that a user has in tenants, by themselves, through groups, and below others.
 pub async fn roles_of_user(db: &impl Db, _scope: &Scope, user_id: i64) -> Result<Vec<String>> {
     db.json_rows(
         "select json_quote(role) from (select role from tenant_users where user_id = ?1
              union select g.role from group_users m join tenant_groups g on g.group_id = m.group_id
-                 where m.user_id = ?1)",
+                 where m.user_id = ?1
+             union select role from inherited_roles where user_id = ?1)",
         params![user_id],
     )
     .await

@@ -150,11 +150,96 @@ fn tenants_are_found_and_listed_along_indexes() {
             .join("\n");
         assert!(plan.contains("tenant_users_by_tenant"), "{plan}");
         assert!(plan.contains("tenant_groups_by_tenant"), "{plan}");
-        // One: whoever is in a tenant through two groups counts once.
+        // Two: whoever is in a tenant through two groups, or from above too, counts once.
         assert_eq!(
             plan.matches("TEMP B-TREE FOR ORDER BY").count(),
-            1,
+            2,
             "{plan}"
         );
+    });
+}
+
+#[test]
+fn what_is_inherited_is_found_by_walking_along_indexes() {
+    pollster::block_on(async {
+        let db = harbour().await;
+        for (sql, indexes) in [
+            (
+                inherited_by("?1"),
+                [
+                    "SEARCH i USING PRIMARY KEY (user_id=?)",
+                    "SEARCH c USING INDEX tenants_by_parent (parent_name=?)",
+                ],
+            ),
+            (
+                heirs_of("?1"),
+                [
+                    "SEARCH i USING COVERING INDEX inherited_roles_by_tenant (tenant_name=?)",
+                    "SEARCH c USING INDEX sqlite_autoindex_tenants_1 (name=?)",
+                ],
+            ),
+        ] {
+            let plan = db.plan(&sql, params!["x"]).await.unwrap().join("; ");
+            for index in indexes {
+                let words = index.replace("COVERING ", "");
+                assert!(
+                    plan.contains(index) || plan.contains(&words),
+                    "{index}: {plan}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn heirs_of_a_tenant_are_in_what_is_below_it() {
+    pollster::block_on(async {
+        let db = harbour().await;
+        let sql = "update tenants set parent_name = 'harbour' where name = 'quay'";
+        db.execute(sql, &[]).await.unwrap();
+        let engine = Scope::engine();
+        let heir = async || {
+            let tenant = find(&db, &engine, "harbour").await.unwrap();
+            find_member(&db, &engine, tenant, MemberKind::Heir, "ann")
+                .await
+                .unwrap()
+        };
+        db.transaction(async |tx| add_member(tx, &engine, &heir().await, "user").await)
+            .await
+            .unwrap();
+        let heirs = format!("select json_quote(role) from ({})", heirs_of("?1"));
+        for (tenant, want) in [("quay", &["user"][..]), ("harbour", &[])] {
+            let roles: Vec<String> = db.json_rows(&heirs, params![tenant]).await.unwrap();
+            assert_eq!(roles, want, "{tenant}");
+        }
+        let names = async || {
+            let page = list(&db, &scope(7, false), &TENANTS, ListQuery::everything()).await;
+            let items: Vec<Value> = page.unwrap().parse().unwrap();
+            items
+                .iter()
+                .map(|item| item["name"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names().await, ["harbour", "quay"]);
+        let quay = one(&db, &DETAILED_TENANTS, "t.name = {}", "quay").await;
+        assert_eq!(
+            quay["users"],
+            json!({ "ann": { "tenant-role": null, "roles": ["user"] } })
+        );
+        assert_eq!(one(&db, &TENANTS, "t.name = {}", "quay").await["users"], 1);
+        let ann = one(&db, &DETAILED_USERS, "t.username = {}", "ann").await;
+        assert_eq!(
+            ann["tenants"],
+            json!({ "harbour": { "tenant-role": "manager", "roles": ["manager"] },
+                    "quay": { "tenant-role": null, "roles": ["user"] } })
+        );
+        assert_eq!(
+            one(&db, &USERS, "t.username = {}", "ann").await["tenants"],
+            2
+        );
+        db.transaction(async |tx| remove_member(tx, &engine, &heir().await).await)
+            .await
+            .unwrap();
+        assert_eq!(names().await, ["harbour"]);
     });
 }

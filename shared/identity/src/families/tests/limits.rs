@@ -90,7 +90,8 @@ fn what_is_no_guess_is_not_counted() {
         assert_eq!(count.unwrap().unwrap().integer(0).unwrap(), 0);
         let plan = db
             .plan(
-                "select coalesce(max(v.version), 0), count(f.at), min(f.at) from identity_version v
+                "select coalesce(max(v.version), 0), count(f.at), min(f.at), max(v.maintenance)
+                 from identity_version v
                  left join failed_logins f on f.address = ?1 and f.at > ?2",
                 params!["192.0.2.7", "2024"],
             )

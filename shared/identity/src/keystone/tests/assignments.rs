@@ -138,6 +138,93 @@ fn assignments_are_told_by_whom_where_and_as_what() {
 }
 
 #[test]
+fn what_is_inherited_is_told_where_it_was_given_or_where_it_counts() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        for sql in [
+            "update tenants set parent_name = 'harbour' where name = 'quay'",
+            "insert into tenants (name, created_at, parent_name) values ('berth', '', 'quay')",
+            "insert into inherited_roles (tenant_name, user_id, role) values ('harbour', 8, 'manager'),
+                 ('quay', 7, 'user')",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        let scope = scope_of(&db, 0).await;
+        let (harbour, berth) = (Place::Project("harbour"), Place::Project("berth"));
+        for (user, place, is_effective, is_inherited, want) in [
+            (
+                None,
+                None,
+                false,
+                true,
+                "bob:member:harbour+ bob:project_admin:harbour+ Ann:member:quay+",
+            ),
+            (Some("7"), None, false, true, "Ann:member:quay+"),
+            (None, Some(berth), false, true, ""),
+            (None, Some(Place::System), false, true, ""),
+            (
+                Some("8"),
+                Some(harbour),
+                false,
+                false,
+                "bob:member:harbour bob:project_mod:harbour bob:member:harbour+ bob:project_admin:harbour+",
+            ),
+            (
+                Some("8"),
+                None,
+                true,
+                false,
+                "bob:member:berth bob:project_admin:berth bob:member:harbour bob:project_mod:harbour \
+              bob:member:quay bob:project_admin:quay",
+            ),
+            (
+                None,
+                Some(berth),
+                true,
+                false,
+                "Ann:member:berth bob:member:berth bob:project_admin:berth",
+            ),
+        ] {
+            let filter = Filter {
+                user,
+                place,
+                is_effective,
+                is_inherited,
+                ..Filter::default()
+            };
+            let (found, _) = assignments(&db, &scope, &filter).await.unwrap();
+            let line = |one: &Assignment| {
+                let (place, mark) = (
+                    one.project.as_deref(),
+                    ["", "+"][usize::from(one.is_inherited)],
+                );
+                format!(
+                    "{}:{}:{}{mark}",
+                    one.name,
+                    one.role,
+                    place.unwrap_or("system")
+                )
+            };
+            let mut told: Vec<String> = found.iter().map(line).collect();
+            let mut want: Vec<&str> = want.split_whitespace().collect();
+            told.sort();
+            want.sort_unstable();
+            assert_eq!(told, want, "{filter:?}");
+        }
+        let everybody = Filter {
+            is_effective: true,
+            ..Filter::default()
+        };
+        let (found, _) = assignments(&db, &scope, &everybody).await.unwrap();
+        assert!(
+            found
+                .iter()
+                .any(|one| one.name == "bob" && one.project.as_deref() == Some("berth"))
+        );
+    });
+}
+
+#[test]
 fn long_lists_of_assignments_end_and_say_so() {
     pollster::block_on(async {
         let db = fresh().await;

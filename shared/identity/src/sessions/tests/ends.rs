@@ -55,75 +55,113 @@ fn a_chain_of_sessions_ends_somewhere_and_can_be_ended() {
 }
 
 #[test]
-fn a_piece_of_expired_sessions_takes_no_others_along() {
+fn what_was_shown_for_many_ends_as_one_row() {
     pollster::block_on(async {
         let db = fresh().await;
-        let (_, first) = given(&db, 7, None).await;
-        let (_, child) = next(&db, &first).await.unwrap();
-        assert_eq!(child.expires_at, first.expires_at);
-        let most = PIECE * i64::try_from(PIECES).unwrap();
-        // One session was shown for thousands of others, and for chains of others.
-        let fill =
-            "insert into sessions (key, user_id, secret_hash, epoch, methods, scope, parent_key,
-                 chain_key, created_at, expires_at)
-             with recursive n (n) as (select 1 union all select n + 1 from n where n < ?1)
-             select n, 7, '', 0, '[]', 'unscoped', iif(n % 2 or n % 100 = 0, ?2, max(n - 2, 2)), ?2,
-                 printf('2024-01-01T00:%06d', n), '2024-01-02' from n";
-        let values = params![most + 100, first.key];
-        db.execute("pragma defer_foreign_keys = on", &[])
-            .await
-            .unwrap();
-        db.execute(
-            "update sessions set created_at = '2024', expires_at = '2024-01-02'",
-            &[],
-        )
-        .await
-        .unwrap();
-        db.execute(fill, values).await.unwrap();
-        let left = async || {
+        let shown = token(&db, None).await;
+        let ann = user(&db, 7).await;
+        let by_token = Shown::Token(Method::Token, shown);
+        let mut values = Vec::new();
+        for _ in 0..50 {
+            let made = insert(&db, &ann, &by_token, Extent::Unscoped, None).await;
+            values.push(made.unwrap());
+        }
+        let (_, first) = values[0].clone();
+        for _ in 0..50 {
+            values.push(next(&db, &first).await.unwrap());
+        }
+        let rows = async || {
             let row = db.first("select count(*) from sessions", &[]).await;
             row.unwrap().unwrap().integer(0).unwrap()
         };
-        assert_eq!(left().await, most + 102);
-        sweep(&db, Timestamp::now()).await.unwrap();
-        assert_eq!(left().await, 102);
-        sweep(&db, Timestamp::now()).await.unwrap();
-        assert_eq!(left().await, 0);
+        // The first is shown for fifty others.
+        let scope = Scope::system("admin", "");
+        let ended = db.transaction(async |tx| delete(tx, &scope, &first).await);
+        ended.await.unwrap();
+        assert_eq!(rows().await, 99, "no other row was touched");
+        for (place, (value, _)) in values.iter().enumerate() {
+            assert_eq!(
+                counts(&db, value).await,
+                (1..50).contains(&place),
+                "{place}"
+            );
+        }
+        let gone = "delete from tokens where key = ?1";
+        db.execute(gone, params![shown.key]).await.unwrap();
+        assert_eq!(rows().await, 99);
+        for (value, _) in &values {
+            assert!(!counts(&db, value).await);
+        }
+        // Another token is given the same number.
+        let other = token(&db, None).await;
+        assert_eq!(other.key, shown.key);
+        for (value, _) in &values {
+            assert!(!counts(&db, value).await);
+        }
+        let later = Timestamp::now().plus_seconds(LIFETIME + 1);
+        sweep(&db, later).await.unwrap();
+        assert_eq!(rows().await, 0);
     });
 }
 
 #[test]
-fn every_way_in_which_a_session_goes_has_its_index() {
+fn a_session_is_found_by_keys_alone() {
     pollster::block_on(async {
         let db = fresh().await;
-        for (sql, index) in [
-            (
-                "select key from sessions where expires_at <= ?1
-                     order by expires_at, created_at desc limit 9",
-                "sessions_by_end",
-            ),
-            (
-                "delete from sessions where user_id = ?1",
-                "sessions_by_user",
-            ),
-            (
-                "delete from sessions where tenant_name = ?1",
-                "sessions_by_tenant",
-            ),
-            (
-                "delete from sessions where token_key = ?1",
-                "sessions_by_token",
-            ),
-            (
-                "delete from sessions where parent_key = ?1",
-                "sessions_by_parent",
-            ),
-        ] {
-            let plan = db.plan(sql, params![1]).await.unwrap().join("; ");
-            assert!(
-                plan.contains(index) && !plan.contains("TEMP"),
-                "{sql}: {plan}"
-            );
+        let plan = db.plan(FIND, params![1]).await.unwrap();
+        let scans: Vec<_> = plan
+            .iter()
+            .filter(|line| line.contains("SCAN") && !line.contains("SCAN shown"))
+            .filter(|line| !line.contains("SCAN first") && !line.contains("CONSTANT"))
+            .collect();
+        assert!(scans.is_empty(), "{plan:?}");
+    });
+}
+
+#[test]
+fn expired_sessions_are_found_by_their_index() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let sql = "select key from sessions where expires_at <= ?1
+             order by expires_at, created_at desc limit 9";
+        let plan = db.plan(sql, params![1]).await.unwrap().join("; ");
+        assert!(
+            plan.contains("sessions_by_end") && !plan.contains("TEMP"),
+            "{plan}"
+        );
+    });
+}
+
+#[test]
+fn who_and_what_is_deleted_leaves_sessions_that_count_for_nobody() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        let mut values = Vec::new();
+        for (user, tenant) in [(7, None), (7, Some("harbour")), (0, Some("harbour"))] {
+            values.push(given(&db, user, tenant).await.0);
         }
+        let counting = async || {
+            let mut counting = Vec::new();
+            for value in &values {
+                counting.push(counts(&db, value).await);
+            }
+            counting
+        };
+        assert_eq!(counting().await, [true, true, true]);
+        db.execute("delete from tenants where name = 'harbour'", &[])
+            .await
+            .unwrap();
+        assert_eq!(counting().await, [true, false, false]);
+        db.execute("delete from users where id = 7", &[])
+            .await
+            .unwrap();
+        assert_eq!(counting().await, [false, false, false]);
+        let rows = db.first("select count(*) from sessions", &[]).await;
+        assert_eq!(rows.unwrap().unwrap().integer(0).unwrap(), 3, "no cascade");
+        // Somebody else is given the same number.
+        let sql = "insert into users (id, username, password_hash, role, created_at)
+             values (7, 'eve', '', 'default', '')";
+        db.execute(sql, &[]).await.unwrap();
+        assert_eq!(counting().await, [false, false, false]);
     });
 }

@@ -1,0 +1,107 @@
+//! Events are forgotten when they are old, if operators want that.
+
+use crate::config;
+use windlass_core::db::Db;
+use windlass_core::{Result, Timestamp, params};
+
+/// The setting of the scope `rest`: for how many days events are kept; 0 for ever.
+const KEPT_SETTING: &str = "event_retention_days";
+
+/// How many are forgotten at a time: a commit of these takes a few milliseconds.
+const AT_ONCE: i64 = 1_000;
+
+/// The oldest rows of each list, by its index.
+const OLD: &str = "select e.storage_id
+     from (select -1 as list_key union all select id from tenants) lists
+     cross join events e on e.list_key = lists.list_key and e.timestamp < ?1 limit ?2";
+
+/// Forgets some events that are older than the setting allows. Answers how many; a read where there are
+/// none.
+pub async fn forget_old(db: &impl Db, now: Timestamp) -> Result<i64> {
+    let days = config::integer(db, KEPT_SETTING).await?.unwrap_or(0);
+    if days <= 0 {
+        return Ok(0);
+    }
+    let before = now.plus_seconds(days.saturating_mul(-86_400)).millis();
+    forget_before(db, before).await
+}
+
+async fn forget_before(db: &impl Db, before: i64) -> Result<i64> {
+    if db.first(OLD, params![before, 1]).await?.is_none() {
+        return Ok(0);
+    }
+    let sql = format!("delete from events where storage_id in ({OLD}) returning storage_id");
+    let rows = db.query(&sql, params![before, AT_ONCE]).await?;
+    Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+}
+
+/// Forgets some of the events of an execution that is to be forgotten. Answers whether there may be
+/// more.
+pub(crate) async fn forget_some_of(db: &impl Db, execution_key: i64) -> Result<bool> {
+    let sql = "delete from events where storage_id in
+         (select storage_id from events where execution_key = ?1 limit ?2) returning storage_id";
+    let rows = db.query(sql, params![execution_key, AT_ONCE]).await?;
+    Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX) >= AT_ONCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executions::tests::database;
+    use windlass_core::db::NativeDb;
+
+    const DAY: i64 = 86_400_000;
+
+    async fn events(db: &NativeDb) -> i64 {
+        let row = db.first("select count(*) from events", &[]).await.unwrap();
+        row.unwrap().integer(0).unwrap()
+    }
+
+    async fn keep(db: &NativeDb, days: i64) {
+        let sql = "update config set value = ?1 where name = 'event_retention_days'";
+        db.execute(sql, params![days.to_string()]).await.unwrap();
+    }
+
+    #[test]
+    fn old_events_are_forgotten_in_pieces() {
+        pollster::block_on(async {
+            let db = database().await;
+            for sql in [
+                "insert into executions (key, id, tenant_name, created_by, visibility, created_at, workflow_id, status)
+                 values (1, 'one', 'harbour', 'ann', 'tenant', '', 'install', 'started'),
+                     (2, 'two', 'quay', 'bob', 'global', '', 'install', 'failed')",
+                "with recursive n (n) as (select 0 union all select n + 1 from n where n < 2999)
+                 insert into events (execution_key, list_key, is_log, timestamp)
+                 select 1 + n % 2, iif(n % 2, -1, (select id from tenants where name = 'harbour')), 0, n / 1500 * 864000000 from n",
+            ] {
+                db.execute(sql, &[]).await.unwrap();
+            }
+            let now = Timestamp::from_millis(11 * DAY);
+            let forget = async || forget_old(&db, now).await.unwrap();
+            assert_eq!(forget().await, 0, "kept for ever");
+            keep(&db, 11).await;
+            assert_eq!(forget().await, 0);
+            keep(&db, 10).await;
+            assert_eq!(
+                (forget().await, forget().await, forget().await),
+                (1000, 500, 0)
+            );
+            assert_eq!(events(&db).await, 1500);
+            assert!(crate::counts::audit(&db).await.unwrap().is_empty());
+            assert!(forget_some_of(&db, 1).await.is_ok_and(|more| !more));
+            assert_eq!(events(&db).await, 750);
+        });
+    }
+
+    /// Looked for every few seconds in the largest of all tables.
+    #[test]
+    fn old_events_are_found_by_an_index() {
+        pollster::block_on(async {
+            let db = database().await;
+            let plan = db.plan(OLD, params![1, 2]).await.unwrap();
+            let wanted =
+                "SEARCH e USING COVERING INDEX events_by_list (list_key=? AND timestamp<?)";
+            assert!(plan.iter().any(|step| step == wanted), "{plan:#?}");
+        });
+    }
+}

@@ -1,5 +1,9 @@
 //! How the application is doing, over all tables: for `/status` and `/metrics`.
 
+mod measures;
+
+pub use measures::{Measure, Measures, QueueOf, measures};
+
 use crate::executions::Status;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,6 +29,8 @@ pub struct Counts {
     pub blueprints: i64,
     /// Deployments of all tenants.
     pub deployments: i64,
+    /// Plugins of all tenants.
+    pub plugins: i64,
     /// Executions of all tenants, by status.
     pub executions: Vec<(String, i64)>,
 }
@@ -42,12 +48,33 @@ pub async fn queue(db: &impl Db, _scope: &Scope, now: Timestamp) -> Result<Queue
     Ok(queue.unwrap_or_default())
 }
 
+/// Notes that a tick of the queue begins. Ticks come every second: once in a while is enough, and an idle
+/// one should not write.
+pub async fn note_tick(db: &impl Db, now: Timestamp) -> Result<()> {
+    let at = last_tick(db).await?;
+    if at.abs_diff(now.millis()) < NOTED_EVERY {
+        return Ok(());
+    }
+    let sql = "update scheduler_ticks set at = ?2 where at = ?1";
+    db.execute(sql, params![at, now.millis()]).await
+}
+
+/// When a tick began last, in milliseconds; 0 when none ever did.
+pub async fn last_tick(db: &impl Db) -> Result<i64> {
+    let row = db.first("select at from scheduler_ticks", &[]).await?;
+    row.map_or(Ok(0), |row| row.integer(0))
+}
+
+/// How often a tick is noted, in milliseconds.
+const NOTED_EVERY: u64 = 10_000;
+
 /// How many blueprints, deployments and executions there are.
 pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
     #[derive(Default, Deserialize)]
     struct Row {
         blueprints: i64,
         deployments: i64,
+        plugins: i64,
         executions: BTreeMap<String, i64>,
     }
     let row: Option<Row> = db
@@ -55,6 +82,7 @@ pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
             "select json_object(
                  'blueprints', (select coalesce(sum(rows), 0) from row_counts where counts = 'blueprints'),
                  'deployments', (select coalesce(sum(rows), 0) from row_counts where counts = 'deployments'),
+                 'plugins', (select coalesce(sum(rows), 0) from row_counts where counts = 'plugins'),
                  'executions', (select json_group_object(status, amount) from (
                      select second as status, sum(rows) as amount from row_counts
                      where counts = 'executions' group by second)))",
@@ -64,6 +92,7 @@ pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
     let Row {
         blueprints,
         deployments,
+        plugins,
         executions: mut found,
     } = row.unwrap_or_default();
     // Also those that no execution has, so that a metric exists before its first event.
@@ -76,6 +105,7 @@ pub async fn counts(db: &impl Db, _scope: &Scope) -> Result<Counts> {
     Ok(Counts {
         blueprints,
         deployments,
+        plugins,
         executions,
     })
 }

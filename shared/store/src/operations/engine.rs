@@ -114,6 +114,10 @@ const CALL: &str = "json_object(
     'total_retries', parameters -> '$.total_retries',
     'retry_interval', parameters -> '$.retry_interval',
     'ignore_failure', parameters -> '$.ignore_failure',
+    'on_success', parameters -> '$.on_success.path',
+    'pause', parameters -> '$.pause',
+    'given_up', parameters -> '$.given_up',
+    'sent_before', parameters -> '$.sent_before',
     'operation', parameters -> '$.task_kwargs.kwargs.__cloudify_context.operation.name',
     'node_id', parameters -> '$.task_kwargs.kwargs.__cloudify_context.node_id',
     'node_name', parameters -> '$.task_kwargs.kwargs.__cloudify_context.node_name',
@@ -182,6 +186,13 @@ pub async fn give_up(tx: &impl Tx, ids: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// The names of a graph's subgraphs that failed.
+pub async fn failed_subgraphs(db: &impl Db, graph: &TasksGraph) -> Result<Vec<String>> {
+    let sql = "select json_quote(name) as item from operations
+               where tasks_graph_key = ?1 and type = 'SubgraphTask' and state = 'failed' order by key";
+    pieces::read(db, sql, params![graph.key]).await
+}
+
 /// A call that is about to run, with all that is needed for it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct DueCall {
@@ -218,6 +229,18 @@ pub async fn find_due(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<D
     rows.iter().map(|row| row.json(0)).collect()
 }
 
+/// Calls of workers that nobody has any more are not on their way, so a resume sends them again. Those
+/// that were given up for others stay ended.
+pub async fn take_back(tx: &impl Tx, ids: &[&str], now: Timestamp) -> Result<()> {
+    let sql = "update operations set updated_at = ?2,
+                   state = iif(coalesce(parameters ->> '$.given_up', 0), 'failed', 'pending')
+               where queue is not null and id in (select value from json_each(?1))";
+    for batch in batches(ids) {
+        tx.execute(sql, params![batch?, now]).await?;
+    }
+    Ok(())
+}
+
 /// The id of the execution that an operation belongs to.
 pub async fn execution_of(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<String>> {
     let sql = format!(
@@ -232,8 +255,10 @@ pub async fn execution_of(db: &impl Db, scope: &Scope, id: &str) -> Result<Optio
 }
 
 /// Puts operations of a graph back to `pending`, for a resume: failed ones whose failure was not
-/// passed over and that were not given up for others, and those that wait for another try; with `also_running` those that were on their
-/// way too. Their tries begin again. Answers how many had ended before.
+/// passed over and that were not given up for others, and those that wait for another try; with
+/// `also_running` those that were on their way too. Their tries begin again, and they keep a mark that
+/// they were sent before, for as long as that is of this resume. Nobody waits any longer for what was given
+/// up and is still on its way. Answers how many had ended before.
 pub async fn reset(
     tx: &impl Tx,
     graph: &TasksGraph,
@@ -243,6 +268,22 @@ pub async fn reset(
     let running = OperationState::sql_list(|state| also_running && state.is_with_a_worker());
     let condition = "tasks_graph_key = ?1 and coalesce(parameters ->> '$.ignore_failure', 0) = 0
          and coalesce(parameters ->> '$.given_up', 0) = 0";
+    tx.execute(
+        "update operations set parameters = json_remove(parameters, '$.sent_before')
+         where tasks_graph_key = ?1 and state = 'pending' and parameters ->> '$.sent_before'",
+        params![graph.key],
+    )
+    .await?;
+    let given_up = tx
+        .query(
+            &format!(
+                "update operations set state = 'failed', updated_at = ?2
+                 where tasks_graph_key = ?1 and parameters ->> '$.given_up' and state in {running}
+                 returning key"
+            ),
+            params![graph.key, now],
+        )
+        .await?;
     let ended = tx
         .first(
             &format!("select count(*) from operations where {condition} and state = 'failed'"),
@@ -253,14 +294,16 @@ pub async fn reset(
     tx.execute(
         &format!(
             "update operations set state = 'pending', updated_at = ?2,
-                 parameters = json_set(parameters, '$.current_retries', 0)
+                 parameters = json_set(parameters, '$.current_retries', 0,
+                     '$.sent_before', json('true'))
              where {condition} and (state in ('failed', 'rescheduled')
                  or type = 'RemoteWorkflowTask' and state in {running})"
         ),
         params![graph.key, now],
     )
     .await?;
-    Ok(ended)
+    let given_up = i64::try_from(given_up.len()).unwrap_or(i64::MAX);
+    Ok(ended - given_up)
 }
 
 /// What an operation has to wait for besides what it waits for already.

@@ -8,10 +8,16 @@
 //! are milliseconds since 1970.
 
 mod list;
+mod live;
 mod report;
+mod retention;
 
+pub(crate) use list::LISTED;
 pub use list::{EventQuery, Kinds, delete, list};
+pub use live::{Followed, News, Standing, Told, ids_after, newest_id, news, standing, told};
 pub use report::{NewEvent, insert};
+pub use retention::forget_old;
+pub(crate) use retention::forget_some_of;
 
 use crate::executions::Execution;
 use crate::pieces::batches;

@@ -31,7 +31,10 @@ macro_rules! time_text {
 }
 
 /// Every field of a row; `event_type` is shown for events only, `level` and `logger` for logs.
-pub(crate) static FIELDS: Fields = Fields(&[
+pub(crate) static FIELDS: Fields = Fields(&LISTED);
+
+/// The same as they are declared.
+pub(crate) static LISTED: [Field; 22] = [
     Field::integer("_storage_id", "t.storage_id"),
     Field::text("type", "iif(t.is_log, 'cloudify_log', 'cloudify_event')"),
     Field::text("event_type", "t.event_type"),
@@ -57,7 +60,7 @@ pub(crate) static FIELDS: Fields = Fields(&[
     Field::text("target_id", "t.target_id"),
     Field::text("manager_name", "t.manager_name"),
     Field::text("agent_name", "t.agent_name"),
-]);
+];
 
 /// The most rows of one page.
 pub const PAGE_SIZE: u64 = 10_000;
@@ -157,7 +160,7 @@ fn parts(scope: &Scope, query: &EventQuery, statement: &mut Statement) -> Vec<St
 }
 
 /// The JSON of a row: an event has no level and no logger, a log no event type.
-fn item_sql(query: &EventQuery) -> String {
+pub(super) fn item_sql(query: &EventQuery) -> String {
     let object = |left_out: &[&str]| {
         let shown: Vec<&'static Field> = match &query.query.include {
             Some(fields) => fields.clone(),

@@ -88,12 +88,17 @@ pub enum Kinds {
 #[derive(Clone, Debug)]
 pub struct EventQuery {
     /// Fields, conditions, order and page, as other lists have them.
-    pub(super) query: ListQuery,
+    pub(in crate::events) query: ListQuery,
     /// Whether so few rows are left that their own index is the way to them.
     pub(super) is_narrow: bool,
 }
 
 impl EventQuery {
+    /// The fields, conditions, order and page.
+    pub(crate) const fn query(&self) -> &ListQuery {
+        &self.query
+    }
+
     /// Reads the parameters of a request for these kinds of rows.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Lists the migrations, so that a new one is a file in `schema/` and nothing else.
 //!
-//! The list is written to `$OUT_DIR/migrations.rs` and included by `src/migrations.rs`. A file name that
-//! does not follow the rule, a gap or a number that is there twice ends the build: migrations that
-//! are skipped or change places would be applied to some databases and not to others.
+//! The list is written to `$OUT_DIR/migrations.rs` and included by `src/migrations.rs`, the statements of
+//! all to `$OUT_DIR/migrations.zlib`: every component carries them. A file name that does not follow the rule, or a number that is there twice, ends the build: migrations that change places
+//! would be applied to some databases and not to others. Numbers may be left out: each is applied by itself.
 
 #![allow(
     clippy::expect_used,
@@ -10,6 +10,7 @@
     reason = "a build that cannot go on ends with a panic"
 )]
 
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use std::path::Path;
 use std::{env, fs, process};
 
@@ -20,8 +21,12 @@ fn main() {
     match in_order(&names) {
         Ok(migrations) => {
             let folder = env::var("OUT_DIR").expect("cargo sets it for build scripts");
-            let file = Path::new(&folder).join("migrations.rs");
-            fs::write(file, list(&migrations)).expect("the output folder is writable");
+            let folder = Path::new(&folder);
+            let (list, statements) = written(&migrations);
+            let packed = compress_to_vec_zlib(statements.as_bytes(), 9);
+            fs::write(folder.join("migrations.rs"), list).expect("the output folder is writable");
+            fs::write(folder.join("migrations.zlib"), packed)
+                .expect("the output folder is writable");
         }
         Err(problem) => {
             eprintln!("shared/store/schema: {problem}");
@@ -46,21 +51,14 @@ pub fn in_order(files: &[String]) -> Result<Vec<(usize, String)>, String> {
         .map(|file| numbered(file))
         .collect::<Result<Vec<_>, _>>()?;
     migrations.sort();
-    for (place, (number, name)) in migrations.iter().enumerate() {
-        let expected = place + 1;
-        let before = place.checked_sub(1).map(|before| &migrations[before]);
-        match before {
-            Some((same, other)) if same == number => {
-                return Err(format!(
-                    "{number:03}_{other}.sql and {number:03}_{name}.sql have the same number; give the newer one the next"
-                ));
-            }
-            _ if *number != expected => {
-                return Err(format!(
-                    "there is no {expected:03}_*.sql before {number:03}_{name}.sql; numbers begin with 001 and have no gaps"
-                ));
-            }
-            _ => {}
+    for pair in migrations.windows(2) {
+        let [(same, other), (number, name)] = pair else {
+            continue;
+        };
+        if same == number {
+            return Err(format!(
+                "{number:03}_{other}.sql and {number:03}_{name}.sql have the same number; give the newer one the next"
+            ));
         }
     }
     Ok(migrations)
@@ -88,16 +86,19 @@ fn numbered(file: &str) -> Result<(usize, String), String> {
     }
 }
 
-/// The list as Rust source. Every component carries it, so lines of comments and indentation stay out.
-fn list(migrations: &[(usize, String)]) -> String {
-    let mut source = String::from("&[\n");
+/// The list as Rust source: number, name and how many bytes of the statements are its own. And the
+/// statements of all, one after another, without comments and indentation.
+fn written(migrations: &[(usize, String)]) -> (String, String) {
+    let mut list = String::from("&[\n");
+    let mut statements = String::new();
     for (number, name) in migrations {
         let file = format!("schema/{number:03}_{name}.sql");
         let text = fs::read_to_string(&file).expect("a migration can be read");
         let text = without_comments(&text);
-        source.push_str(&format!("    ({number}, {name:?}, {text:?}),\n"));
+        list.push_str(&format!("    ({number}, {name:?}, {}),\n", text.len()));
+        statements.push_str(&text);
     }
-    source + "]\n"
+    (list + "]\n", statements)
 }
 
 /// The lines that say something to SQLite.

@@ -6,6 +6,10 @@
 //! before it removes anything; whoever still wants the blob then is refused. What a row let go of is
 //! left to the sweep, too: somebody may be reading it, and nobody does for an hour.
 
+mod incoming;
+
+pub use incoming::{Arrived, Incoming};
+
 use serde::Deserialize;
 use serde_json::json;
 use std::cell::RefCell;
@@ -83,7 +87,15 @@ pub struct NewBlob {
 impl NewBlob {
     /// Begins a blob: from now on a sweep would find it.
     pub async fn begin(db: &impl Db, blobs: &LooseBlobs) -> Result<Self> {
-        let writer = Writer::default();
+        Self::begin_as(db, blobs, Writer::default()).await
+    }
+
+    /// The same for one whose name its rows will know without asking.
+    pub async fn begin_named(db: &impl Db, blobs: &LooseBlobs, id: String) -> Result<Self> {
+        Self::begin_as(db, blobs, Writer::named(id)).await
+    }
+
+    async fn begin_as(db: &impl Db, blobs: &LooseBlobs, writer: Writer) -> Result<Self> {
         blobs.add(writer.id());
         db.execute(
             "insert into loose_blobs (id, chunks, touched_at) values (?1, ?2, ?3)",

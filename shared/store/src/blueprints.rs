@@ -14,7 +14,9 @@ mod upload;
 
 pub use plans::{PIECE, PLACE, PlanText, PlanTexts, has_plan, plan, text_to_show};
 pub use removal::{delete, dependent_deployments, is_imported};
-pub use row::{Archive, Blueprint, exists_elsewhere, find, find_optional, find_own};
+pub use row::{
+    Archive, Blueprint, exists_elsewhere, find, find_optional, find_own, upload_execution,
+};
 pub use state::State;
 pub use under_way::{UnderWay, UploadRest, advance, end, find_under_way, give_up, take_archive};
 pub use update::{

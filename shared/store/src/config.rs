@@ -5,7 +5,7 @@
 
 mod schema;
 
-use crate::audit;
+use crate::{audit, pieces};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_core::db::{Db, Tx};
@@ -158,8 +158,7 @@ async fn read(
     select: &str,
     parameters: &[windlass_core::db::Value],
 ) -> Result<Vec<Setting>> {
-    let sql = format!("select json_group_array(json(item)) from ({select})");
-    Ok(db.first_json(&sql, parameters).await?.unwrap_or_default())
+    pieces::read_few(db, select, parameters).await
 }
 
 /// Gives a setting another value.

@@ -9,6 +9,8 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::list::Counts;
 use windlass_core::{Result, params};
 
+/// Agents.
+pub static AGENTS: Counts = Counts::of_tenant("agents", "agents", &[]);
 /// Blueprints; lists leave hidden ones out.
 pub static BLUEPRINTS: Counts = Counts::of_tenant("blueprints", "blueprints", &["is_hidden"]);
 /// Deployments, by the two statuses that dashboards ask for.
@@ -45,8 +47,40 @@ pub static EVENTS: Counts = Counts::of_tenant(
       from events e join executions x on x.key = e.execution_key)",
     &["is_log", "list_key"],
 );
+/// Updates of deployments, by state.
+pub static DEPLOYMENT_UPDATES: Counts =
+    Counts::of_tenant("deployment_updates", "deployment_updates", &["state"]);
+/// The audit trail.
+pub static AUDIT_LOG: Counts = Counts::of_all("audit_log", "audit_log", &[]);
+/// Metrics.
+pub static METRICS: Counts = Counts::of_tenant("metrics", "metrics", &[]);
+/// Plugins.
+pub static PLUGINS: Counts = Counts::of_tenant("plugins", "plugins", &[]);
+/// Secrets.
+pub static SECRETS: Counts = Counts::of_tenant("secrets", "secrets", &[]);
+/// Execution schedules.
+pub static EXECUTION_SCHEDULES: Counts =
+    Counts::of_tenant("execution_schedules", "execution_schedules", &[]);
 /// Sites.
 pub static SITES: Counts = Counts::of_tenant("sites", "sites", &[]);
+/// Dependencies between deployments.
+pub static INTER_DEPLOYMENT_DEPENDENCIES: Counts = Counts::of_tenant(
+    "inter_deployment_dependencies",
+    "inter_deployment_dependencies",
+    &[],
+);
+/// Groups of deployments.
+pub static DEPLOYMENT_GROUPS: Counts =
+    Counts::of_tenant("deployment_groups", "deployment_groups", &[]);
+/// Groups of executions.
+pub static EXECUTION_GROUPS: Counts =
+    Counts::of_tenant("execution_groups", "execution_groups", &[]);
+/// Modifications of deployments, by status.
+pub static DEPLOYMENT_MODIFICATIONS: Counts = Counts::of_tenant(
+    "deployment_modifications",
+    "deployment_modifications",
+    &["status"],
+);
 /// Tenants.
 pub static TENANTS: Counts = Counts::of_all("tenants", "tenants", &[]);
 /// Users.
@@ -72,6 +106,14 @@ pub static DEPLOYMENT_LABELS: Counts = Counts::of_tenant(
     &["key", "value"],
 );
 
+/// Deployments that have a label of a key, whatever its values.
+pub static DEPLOYMENT_LABEL_KEYS: Counts = Counts::of_tenant(
+    "deployment_label_keys",
+    "(select distinct l.deployment_key, o.tenant_name, o.visibility, o.created_by, l.key
+      from deployment_labels l join deployments o on o.key = l.deployment_key)",
+    &["key"],
+);
+
 /// Tasks of Adjutant, by type and by what became of them.
 pub static ADJUTANT_TASKS: Counts = Counts::of_all(
     "adjutant_tasks",
@@ -85,8 +127,13 @@ pub static ADJUTANT_NOTIFICATIONS: Counts = Counts::of_all(
     &["acknowledged", "error"],
 );
 
+/// Mails of Adjutant, by what became of them.
+pub static ADJUTANT_MAILS: Counts =
+    Counts::of_all("adjutant_mails", "adjutant_mails", &["state", "stage"]);
+
 /// Everything that is counted.
-pub static ALL: [&Counts; 18] = [
+pub static ALL: &[&Counts] = &[
+    &AGENTS,
     &BLUEPRINTS,
     &DEPLOYMENTS,
     &DEPLOYMENTS_OF_BLUEPRINT,
@@ -95,7 +142,17 @@ pub static ALL: [&Counts; 18] = [
     &EXECUTIONS,
     &EXECUTIONS_OF_WORKFLOW,
     &EVENTS,
+    &DEPLOYMENT_UPDATES,
+    &AUDIT_LOG,
+    &METRICS,
+    &PLUGINS,
+    &SECRETS,
+    &EXECUTION_SCHEDULES,
     &SITES,
+    &INTER_DEPLOYMENT_DEPENDENCIES,
+    &DEPLOYMENT_GROUPS,
+    &EXECUTION_GROUPS,
+    &DEPLOYMENT_MODIFICATIONS,
     &TENANTS,
     &USERS,
     &USER_GROUPS,
@@ -103,8 +160,10 @@ pub static ALL: [&Counts; 18] = [
     &ALL_TOKENS,
     &BLUEPRINT_LABELS,
     &DEPLOYMENT_LABELS,
+    &DEPLOYMENT_LABEL_KEYS,
     &ADJUTANT_TASKS,
     &ADJUTANT_NOTIFICATIONS,
+    &ADJUTANT_MAILS,
 ];
 
 /// A number that is not what counting answers.

@@ -62,7 +62,7 @@ enum Step {
 
 /// The steps in their order.
 fn steps() -> impl Iterator<Item = Step> {
-    let counts = counts::ALL.into_iter().map(Step::Counts);
+    let counts = counts::ALL.iter().copied().map(Step::Counts);
     std::iter::once(Step::Tables)
         .chain(counts)
         .chain([Step::Blobs, Step::Queue, Step::PlanParts])

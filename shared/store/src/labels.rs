@@ -1,4 +1,4 @@
-//! Labels of blueprints and deployments: two tables of one shape, so one module.
+//! Labels of blueprints, deployments and their groups: tables of one shape, so one module.
 //!
 //! What a label may be is decided in [`parse`]; what is stored is what it answers. A set of
 //! labels is always replaced as a whole: those that stay keep the time at which they were given.
@@ -11,6 +11,7 @@ pub use parse::{CONSUMER_ID, OBJECT_PARENT, RESERVED, check, check_key, parse};
 
 use crate::blueprints::Blueprint;
 use crate::deployments::{Deployment, Owner};
+use crate::pieces;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use windlass_core::db::{Db, Tx};
@@ -72,17 +73,26 @@ impl Label {
     }
 }
 
-/// A row that has labels: a blueprint or deployment that was found, or was just made.
+/// A row that has labels: a blueprint, deployment or group that was found, or was just made.
 #[derive(Clone, Copy, Debug)]
 pub struct Labelled {
-    owner: LabelOwner,
+    /// The table of the labels, and its column for their owner.
+    table: &'static str,
+    column: &'static str,
     key: i64,
 }
 
 impl Labelled {
     /// The row of this key. Other crates have to find the row first.
     pub(crate) const fn new(owner: LabelOwner, key: i64) -> Self {
-        Self { owner, key }
+        let (table, column, _) = owner.tables();
+        Self { table, column, key }
+    }
+
+    /// The deployment group of this key, whose labels nobody lists by themselves.
+    pub(crate) const fn group(key: i64) -> Self {
+        let (table, column) = ("deployment_group_labels", "group_key");
+        Self { table, column, key }
     }
 }
 
@@ -115,13 +125,12 @@ pub async fn find_oldest_first(db: &impl Db, of: impl Into<Labelled>) -> Result<
 }
 
 async fn ordered(db: &impl Db, of: Labelled, order: &'static str) -> Result<Vec<Label>> {
-    let (table, column, _) = of.owner.tables();
+    let Labelled { table, column, .. } = of;
     let sql = format!(
-        "select json_group_array(json_object('key', key, 'value', value)) from
-             (select key, value from {table} where {column} = ?1 order by {order})"
+        "select json_object('key', key, 'value', value) as item
+         from {table} where {column} = ?1 order by {order}"
     );
-    let labels = db.first_json(&sql, params![of.key]).await?;
-    Ok(labels.unwrap_or_default())
+    pieces::read_few(db, &sql, params![of.key]).await
 }
 
 /// Makes these the labels of one row: missing ones go, present ones keep their `created_at`.
@@ -133,13 +142,13 @@ pub async fn replace(
     labels: &[Label],
 ) -> Result<()> {
     let of = of.into();
-    let (table, column, _) = of.owner.tables();
+    let Labelled { table, column, .. } = of;
     let sql = format!(
         "delete from {table} where {column} = ?1 and (key <> ?3 or ?4)
              and (key, value) not in
                  (select value ->> '$.key', value ->> '$.value' from json_each(?2))"
     );
-    let is_blueprint = of.owner == LabelOwner::Blueprint;
+    let is_blueprint = table == LabelOwner::Blueprint.tables().0;
     tx.execute(
         &sql,
         params![of.key, &json!(labels), CONSUMER_ID, is_blueprint],
@@ -161,7 +170,7 @@ pub async fn add(
         return Ok(());
     }
     let to = to.into();
-    let (table, column, _) = to.owner.tables();
+    let Labelled { table, column, .. } = to;
     let sql = format!(
         "insert or ignore into {table} ({column}, key, value, created_at, created_by)
          select ?1, value ->> '$.key', value ->> '$.value', ?3, ?4 from json_each(?2)"
@@ -176,7 +185,7 @@ pub async fn add(
 /// Removes labels from one row. Those it does not have are no error.
 pub async fn remove(tx: &impl Tx, from: impl Into<Labelled>, labels: &[Label]) -> Result<()> {
     let from = from.into();
-    let (table, column, _) = from.owner.tables();
+    let Labelled { table, column, .. } = from;
     let sql = format!(
         "delete from {table} where {column} = ?1 and (key, value) in
              (select value ->> '$.key', value ->> '$.value' from json_each(?2))"

@@ -14,6 +14,10 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::list::{COMMON, Field, Resource, Search, concat};
 use windlass_core::{Error, Kind, Result, Scope, Visibility, limits, params};
 
+mod scaling;
+
+pub use scaling::{NewNumbers, for_scaling, save_numbers};
+
 use crate::audit;
 use crate::deployments::Owner;
 use crate::plan_parts::{self, part_sql};
@@ -355,6 +359,28 @@ pub async fn save(
     audit::insert(tx, scope, "node_update", NODE.name, &node.id).await
 }
 
+/// Sets how many instances of a node there are to be, but for the number over all scaling groups, which
+/// moves along. The record of the change that it is a part of tells of it.
+pub async fn set_counts(tx: &impl Tx, node: &Node, counts: Counts) -> Result<()> {
+    tx.execute(
+        "update nodes set number_of_instances = ?2,
+             actual_planned_number_of_instances = iif(planned_number_of_instances = 0, 0,
+                 actual_planned_number_of_instances / planned_number_of_instances * ?3),
+             planned_number_of_instances = ?3, deploy_number_of_instances = ?4,
+             min_number_of_instances = ?5, max_number_of_instances = ?6
+         where key = ?1",
+        params![
+            node.key,
+            counts.number,
+            counts.planned,
+            counts.deploy,
+            counts.min,
+            counts.max
+        ],
+    )
+    .await
+}
+
 /// Deletes a node. Its instances go with their own calls.
 pub async fn delete(tx: &impl Tx, scope: &Scope, node: &Node) -> Result<()> {
     tx.execute("delete from nodes where key = ?1", params![node.key])
@@ -362,7 +388,7 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, node: &Node) -> Result<()> {
     audit::insert(tx, scope, "node_delete", NODE.name, &node.id).await
 }
 
-/// Gives a deployment's nodes and instances its visibility.
+/// Gives a deployment's nodes, instances and modifications its visibility.
 pub(crate) async fn set_visibility(
     tx: &impl Tx,
     owner: &Owner,
@@ -371,11 +397,16 @@ pub(crate) async fn set_visibility(
     for sql in [
         "update nodes set visibility = ?2 where deployment_key = ?1",
         "update node_instances set visibility = ?2 where deployment_key = ?1",
+        "update deployment_modifications set visibility = ?2 where deployment_key = ?1",
     ] {
         tx.execute(sql, params![owner.key, visibility]).await?;
     }
     Ok(())
 }
+
+mod rewriting;
+
+pub use rewriting::{check, of_deployment, remove, rewrite, set_relationships};
 
 #[cfg(test)]
 pub(crate) mod tests;

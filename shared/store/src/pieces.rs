@@ -3,10 +3,9 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fmt::Write as _;
-use windlass_core::Result;
 use windlass_core::db::{Db, Value};
 use windlass_core::limits::PIECE;
+use windlass_core::{Error, Result};
 
 /// Rows as lists for `json_each`, in their order: each has no more bytes than a piece, unless a single
 /// row has. A row that cannot be written as JSON is an error in its place.
@@ -81,12 +80,10 @@ pub async fn read<T: DeserializeOwned>(
     select: &str,
     parameters: &[Value],
 ) -> Result<Vec<T>> {
-    let mut sql =
-        String::from("select '[' || group_concat('[' || place || ',' || item || ']') || ']'");
     // Grouping does not promise to keep an order, so each row says its place.
-    let _ = write!(
-        sql,
-        " from (select item, row_number() over () as place, \
+    let sql = format!(
+        "select '[' || group_concat('[' || place || ',' || item || ']') || ']' \
+         from (select item, row_number() over () as place, \
          sum(octet_length(item)) over (rows unbounded preceding) / {PIECE} as piece \
          from ({select})) group by piece"
     );
@@ -97,6 +94,81 @@ pub async fn read<T: DeserializeOwned>(
     }
     placed.sort_by_key(|(place, _)| *place);
     Ok(placed.into_iter().map(|(_, item)| item).collect())
+}
+
+/// As [`read`], of what nearly always fits into one piece: quicker then, and slower when it does not.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_few<T: DeserializeOwned>(
+    db: &impl Db,
+    select: &str,
+    parameters: &[Value],
+) -> Result<Vec<T>> {
+    match one_text(db, select, parameters).await? {
+        Some(list) => serde_json::from_str(&list).map_err(Error::internal),
+        None => read(db, select, parameters).await,
+    }
+}
+
+/// As [`read_list`], with a number that the same statement reads: how many there are in all.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_counted_list(
+    db: &impl Db,
+    select: &str,
+    total: &str,
+    parameters: &[Value],
+) -> Result<(i64, String)> {
+    let sql = one_text_sql(select, &format!(", ({total})"));
+    let row = db.first(&sql, parameters).await?;
+    let row = row.ok_or_else(|| Error::internal("an aggregate answers one row"))?;
+    let count = row.integer(1)?;
+    match row.optional_text(0)? {
+        Some(list) => Ok((count, list.to_owned())),
+        None => Ok((count, listed(db, select, parameters).await?)),
+    }
+}
+
+/// As [`read_few`], as the text of a JSON list.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_list(db: &impl Db, select: &str, parameters: &[Value]) -> Result<String> {
+    match one_text(db, select, parameters).await? {
+        Some(list) => Ok(list),
+        None => listed(db, select, parameters).await,
+    }
+}
+
+async fn listed(db: &impl Db, select: &str, parameters: &[Value]) -> Result<String> {
+    let mut list = String::from("[");
+    for row in db.query(select, parameters).await? {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(row.text(0)?);
+    }
+    list.push(']');
+    Ok(list)
+}
+
+fn one_text_sql(select: &str, more: &str) -> String {
+    format!(
+        "with found (item) as materialized ({select}) \
+         select iif((select sum(octet_length(item)) from found) > {PIECE}, null, \
+         '[' || coalesce((select group_concat(item, ',') from found), '') || ']'){more}"
+    )
+}
+
+/// The rows as one list, unless they are more than a piece.
+async fn one_text(db: &impl Db, select: &str, parameters: &[Value]) -> Result<Option<String>> {
+    let row = db.first(&one_text_sql(select, ""), parameters).await?;
+    match row.and_then(|row| row.0.into_iter().next()) {
+        Some(Value::Text(list)) => Ok(Some(list)),
+        _ => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +210,11 @@ mod tests {
                 let rows: Vec<(i64, String)> = read(&db, &select, &[]).await.unwrap();
                 let keys: Vec<i64> = rows.iter().map(|(key, _)| *key).collect();
                 assert_eq!(keys, (1..=count).rev().collect::<Vec<_>>());
+                let few: Vec<(i64, String)> = read_few(&db, &select, &[]).await.unwrap();
+                assert_eq!(few, rows);
+                let list = read_list(&db, &select, &[]).await.unwrap();
+                let list: Vec<(i64, String)> = serde_json::from_str(&list).unwrap();
+                assert_eq!(list, rows);
             }
         });
     }

@@ -5,12 +5,10 @@
 
 use std::collections::HashMap;
 use windlass_core::db::{Db, Tx};
+use windlass_core::limits::PIECE;
 use windlass_core::{Error, Result, hashing, params};
 
-use crate::json_text;
-
-/// How many bytes of parts go into one statement.
-const BATCH_BYTES: usize = 512 << 10;
+use crate::pieces;
 
 /// The expression of a part: `part_sql!("t", "outputs")` is its text, null where there is none.
 macro_rules! part_sql {
@@ -74,26 +72,28 @@ pub(crate) async fn keep(tx: &impl Tx, texts: &[&str]) -> Result<Vec<i64>> {
 
 /// The keys of those that are there, by hash.
 async fn find(db: &impl Db, hashes: impl Iterator<Item = &String>) -> Result<HashMap<String, i64>> {
-    let hashes: Vec<&String> = hashes.collect();
     let sql = "select json_group_object(p.hash, p.key)
                from json_each(?1) w cross join plan_parts p on p.hash = w.value";
-    let found = db.first_json(sql, params![json_text(&hashes)?]).await?;
-    Ok(found.unwrap_or_default())
+    let mut keys = HashMap::new();
+    for batch in pieces::batches(hashes) {
+        let found: Option<HashMap<String, i64>> = db.first_json(sql, params![batch?]).await?;
+        keys.extend(found.unwrap_or_default());
+    }
+    Ok(keys)
 }
 
-async fn insert(tx: &impl Tx, mut parts: &[(&String, &str)]) -> Result<()> {
-    while !parts.is_empty() {
-        let mut bytes = 0;
-        let fits = parts.iter().take_while(|(_, text)| {
-            bytes += text.len();
-            bytes <= BATCH_BYTES
-        });
-        // One that is larger than all that fits goes alone.
-        let (now, later) = parts.split_at(fits.count().max(1));
-        let sql = "insert into plan_parts (hash, text)
-                   select value ->> 0, value ->> 1 from json_each(?1)";
-        tx.execute(sql, params![json_text(now)?]).await?;
-        parts = later;
+async fn insert(tx: &impl Tx, parts: &[(&String, &str)]) -> Result<()> {
+    // What is large goes as it is: inside of a list its quotes and backslashes would double it.
+    let is_large = |part: &&(&String, &str)| part.1.len() > PIECE as usize / 4;
+    let (large, small): (Vec<_>, Vec<_>) = parts.iter().copied().partition(|part| is_large(&part));
+    let sql = "insert into plan_parts (hash, text)
+               select value ->> 0, value ->> 1 from json_each(?1)";
+    for batch in pieces::batches(small) {
+        tx.execute(sql, params![batch?]).await?;
+    }
+    for (hash, text) in large {
+        let sql = "insert into plan_parts (hash, text) values (?1, ?2)";
+        tx.execute(sql, params![hash.as_str(), text]).await?;
     }
     Ok(())
 }

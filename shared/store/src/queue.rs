@@ -40,17 +40,21 @@ fn as_millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S:
 /// None for a subject that says more than a key.
 pub(crate) const fn subject_of(work: Work) -> Option<&'static str> {
     Some(match work {
-        Work::Execution => "executions where id",
-        Work::Operation | Work::OperationTimeout => "operations where id",
+        Work::Execution | Work::Snapshot => "executions where id",
+        Work::ExecutionSchedule => "execution_schedules where key",
+        Work::Operation | Work::OperationTimeout | Work::Component => "operations where id",
         Work::BlueprintUpload => "blueprints where key",
         Work::StatusMaintenance | Work::StatusNotification => "status_incidents where id",
         Work::StatusDelivery => "status_deliveries where id",
         Work::StatusConfirmation | Work::StatusSubscriptionExpiry => {
             "status_subscriptions where id"
         }
-        Work::AdjutantPreparation => "adjutant_tasks where uuid",
+        Work::StatusProbe => "status_probes where id",
+        Work::AdjutantPreparation | Work::AdjutantDeployment => "adjutant_tasks where uuid",
         Work::AdjutantMail => "adjutant_mails where id",
-        Work::StatusRun => return None,
+        Work::PipelineStep => "pipeline_steps where id",
+        Work::PipelineSchedule => "pipelines where id",
+        Work::StatusRun | Work::Dequeue => return None,
     })
 }
 
@@ -58,17 +62,30 @@ pub(crate) const fn subject_of(work: Work) -> Option<&'static str> {
 /// whole application, such as everything about its status page.
 fn tenant_of(work: Work, subject: &str) -> String {
     let table = match work {
-        Work::Execution | Work::Operation | Work::OperationTimeout | Work::BlueprintUpload => {
-            subject_of(work)
+        Work::Execution
+        | Work::Snapshot
+        | Work::ExecutionSchedule
+        | Work::Operation
+        | Work::OperationTimeout
+        | Work::BlueprintUpload
+        | Work::Component
+        | Work::PipelineSchedule => subject_of(work),
+        Work::PipelineStep => {
+            Some("pipeline_steps s join pipeline_runs r on r.key = s.run_key where s.id")
         }
         Work::StatusMaintenance
         | Work::StatusNotification
         | Work::StatusDelivery
         | Work::StatusConfirmation
         | Work::StatusSubscriptionExpiry
+        | Work::StatusProbe
         | Work::StatusRun => return "''".into(),
         // Who asks for an account is in no tenant yet.
-        Work::AdjutantPreparation | Work::AdjutantMail => return "''".into(),
+        Work::AdjutantPreparation | Work::AdjutantMail | Work::AdjutantDeployment => {
+            return "''".into();
+        }
+        // Whoever waits longest is next, in whatever tenant.
+        Work::Dequeue => return "''".into(),
     };
     table.map_or("''".into(), |table| {
         format!("coalesce((select tenant_name from {table} = {subject}), '')")

@@ -14,7 +14,7 @@ windlass_core::named_enum! {
         Blueprints = "blueprints",
         /// Deployments.
         Deployments = "deployments",
-        /// Executions that have not ended, but those of system workflows.
+        /// Executions that have not ended, but those of system workflows and of uploads.
         Executions = "executions",
     }
 }
@@ -34,7 +34,10 @@ impl Limited {
             Self::Executions => {
                 "(select coalesce(sum(rows), 0) from row_counts
                   where counts = 'executions' and tenant_name = ?1 and first = 0
-                      and second not in ('terminated', 'failed', 'cancelled'))"
+                      and second not in ('terminated', 'failed', 'cancelled'))
+                  - (select count(*) from executions indexed by executions_uploading
+                  where tenant_name = ?1 and workflow_id = 'upload_blueprint'
+                      and status not in ('terminated', 'failed', 'cancelled'))"
             }
         }
     }
@@ -57,6 +60,14 @@ pub async fn used(db: &impl Db, _scope: &Scope, tenant: &str) -> Result<BTreeMap
 /// # Errors
 /// 403, naming the limit.
 pub async fn demand_room(tx: &impl Tx, tenant: &str, of: Limited) -> Result<()> {
+    demand_room_for(tx, tenant, of, 1).await
+}
+
+/// The same for several more at once.
+///
+/// # Errors
+/// As [`demand_room`].
+pub async fn demand_room_for(tx: &impl Tx, tenant: &str, of: Limited, more: usize) -> Result<()> {
     let sql = format!(
         "select quota, {} from tenant_quotas
          where tenant_name = ?1 and service = 'windlass' and resource = ?2 and quota >= 0
@@ -67,7 +78,7 @@ pub async fn demand_room(tx: &impl Tx, tenant: &str, of: Limited) -> Result<()> 
         return Ok(());
     };
     let (most, used) = (row.integer(0)?, row.integer(1)?);
-    if used < most {
+    if used.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)) <= most {
         return Ok(());
     }
     Err(Error::forbidden(format!(
@@ -128,6 +139,23 @@ mod tests {
             let ended = "update executions set status = 'terminated'";
             db.execute(ended, &[]).await.unwrap();
             assert!(room(Limited::Executions).await.is_ok());
+            let upload = "insert into executions (id, tenant_name, created_by, visibility, created_at,
+                     workflow_id, status)
+                 values ('u', 'default_tenant', 'admin', 'tenant', '', 'upload_blueprint', 'started')";
+            db.execute(upload, &[]).await.unwrap();
+            assert!(room(Limited::Executions).await.is_ok(), "uploads are none");
+            let plan = db
+                .plan(
+                    &format!("select {}", Limited::Executions.used()),
+                    params!["default_tenant"],
+                )
+                .await
+                .unwrap()
+                .join("; ");
+            assert!(
+                plan.contains("executions_uploading (tenant_name=?)"),
+                "{plan}"
+            );
             let unlimited = "update tenant_quotas set quota = -1";
             db.execute(unlimited, &[]).await.unwrap();
             assert!(room(Limited::Blueprints).await.is_ok());

@@ -9,7 +9,7 @@ mod origin;
 
 pub use origin::{Origin, created_at};
 
-use crate::audit;
+use crate::audit::{self, Operation};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use windlass_core::db::{Db, Tx, Value};
@@ -139,6 +139,21 @@ pub async fn insert<T: TenantRow>(
     action: Permission,
 ) -> Result<()> {
     new.visibility.demand_permitted(scope)?;
+    insert_of::<T>(tx, scope, new, columns, action).await
+}
+
+/// The same for what belongs to something else and is seen by no more people than that: whoever may work
+/// on what is global need not be one who may make something global.
+///
+/// # Errors
+/// 409 when the id is in use.
+pub(crate) async fn insert_of<T: TenantRow>(
+    tx: &impl Tx,
+    scope: &Scope,
+    new: &New,
+    columns: &[(&'static str, Value)],
+    action: Permission,
+) -> Result<()> {
     if is_taken::<T>(tx, scope, &new.id, new.visibility).await? {
         return Err(already_exists::<T>(scope, &new.id));
     }
@@ -160,7 +175,8 @@ pub async fn insert<T: TenantRow>(
     }
     let sql = format!("insert into {table} ({names}) values ({numbers})");
     tx.execute(&sql, &values).await?;
-    audit::insert(tx, scope, action.name(), T::RESOURCE.name, &new.id).await
+    let (name, operation) = (T::RESOURCE.name, Operation::Create);
+    audit::insert_as(tx, scope, operation, action.name(), name, &new.id).await
 }
 
 fn already_exists<T: TenantRow>(scope: &Scope, id: &str) -> Error {
@@ -211,7 +227,7 @@ pub async fn save<T: TenantRow>(
     }
     let sql = format!("update {table} set {settings} where key = ?1");
     tx.execute(&sql, &values).await?;
-    record(tx, scope, row, action).await
+    record(tx, scope, row, Operation::Update, action).await
 }
 
 /// Demands that a row may be seen by as many as `next` says; `id` is the one it has then.
@@ -251,7 +267,7 @@ pub async fn delete<T: TenantRow>(
 ) -> Result<()> {
     let sql = format!("delete from {} where key = ?1", names::<T>().0);
     tx.execute(&sql, params![row.head().key]).await?;
-    record(tx, scope, row, action).await
+    record(tx, scope, row, Operation::Delete, action).await
 }
 
 /// Notes in the audit trail what was done to a row.
@@ -259,7 +275,9 @@ async fn record<T: TenantRow>(
     tx: &impl Tx,
     scope: &Scope,
     row: &T,
+    operation: Operation,
     action: Permission,
 ) -> Result<()> {
-    audit::insert(tx, scope, action.name(), T::RESOURCE.name, &row.head().id).await
+    let (name, id) = (T::RESOURCE.name, &row.head().id);
+    audit::insert_as(tx, scope, operation, action.name(), name, id).await
 }

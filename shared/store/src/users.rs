@@ -203,12 +203,15 @@ pub async fn unlock(tx: &impl Tx, scope: &Scope, user: &User) -> Result<()> {
     audit::insert(tx, scope, "user_unlock", "User", &user.username).await
 }
 
+/// Whether pipelines that others made run as a user, by the clock and by pushes.
+pub(crate) const RUNS_PIPELINES: &str = "select 1 from pipelines where runs_as = ?1 limit 1";
+
 /// Removes a user with their memberships and tokens. Somebody who gets the name later must not
 /// find anything of theirs, so a user who owns resources stays.
 ///
 /// # Errors
 /// 400 for the last active administrator; 409 for the first one, for the caller and for a user who
-/// owns resources.
+/// owns resources or in whose name pipelines run.
 pub async fn delete(tx: &impl Tx, scope: &Scope, user: &User) -> Result<()> {
     demand_another_administrator(tx, user, "Cannot delete").await?;
     let refuse = |why: &str| {
@@ -226,6 +229,12 @@ pub async fn delete(tx: &impl Tx, scope: &Scope, user: &User) -> Result<()> {
     let owned = tenants::resources(tx, "created_by", &user.username).await?;
     if !owned.is_empty() {
         return refuse(&format!("it still owns {}", owned.join(", ")));
+    }
+    let runs = tx
+        .first(RUNS_PIPELINES, params![user.username.as_str()])
+        .await?;
+    if runs.is_some() {
+        return refuse("pipelines still run in its name");
     }
     tx.execute("delete from users where id = ?1", params![user.id])
         .await?;

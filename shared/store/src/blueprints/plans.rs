@@ -9,6 +9,8 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, params};
 
 use super::Blueprint;
+use crate::pieces::batches;
+use crate::plugins::Package;
 
 /// The most bytes of a plan in one value; what is larger is stored in pieces.
 pub const PIECE: usize = 512 << 10;
@@ -22,6 +24,8 @@ pub struct PlanTexts {
     pub stored: String,
     /// The blueprints it imports.
     pub imports: Vec<String>,
+    /// The packages that it wants installed.
+    pub packages: Vec<Package>,
 }
 
 /// What stands in the JSON of a blueprint for its plan: this, the row's key, and a quotation mark. No
@@ -45,6 +49,7 @@ pub(super) async fn save(tx: &impl Tx, key: i64, plan: &PlanTexts) -> Result<()>
     for sql in [
         "delete from blueprint_plan_pieces where blueprint_key = ?1",
         "delete from blueprint_imports where blueprint_key = ?1",
+        "delete from blueprint_plugins where blueprint_key = ?1",
     ] {
         tx.execute(sql, params![key]).await?;
     }
@@ -58,15 +63,25 @@ pub(super) async fn save(tx: &impl Tx, key: i64, plan: &PlanTexts) -> Result<()>
             .await?;
         }
     }
-    if plan.imports.is_empty() {
-        return Ok(());
+    if !plan.imports.is_empty() {
+        tx.execute(
+            "insert or ignore into blueprint_imports (blueprint_key, imported_id)
+             select ?1, value from json_each(?2)",
+            params![key, &json!(plan.imports)],
+        )
+        .await?;
     }
-    tx.execute(
-        "insert or ignore into blueprint_imports (blueprint_key, imported_id)
-         select ?1, value from json_each(?2)",
-        params![key, &json!(plan.imports)],
-    )
-    .await
+    for packages in batches(&plan.packages) {
+        // One without a version is in use by no plugin in particular.
+        tx.execute(
+            "insert or ignore into blueprint_plugins (blueprint_key, package_name, package_version)
+             select ?1, value ->> 'name', value ->> 'version' from json_each(?2)
+             where value ->> 'version' is not null",
+            params![key, packages?],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// The pieces of a text; none of one that fits into its row.

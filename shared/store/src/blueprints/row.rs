@@ -52,6 +52,13 @@ pub(super) const RECORD: &str = "json_object('key', b.key, 'id', b.id,
             'size', b.archive_size, 'sha256', b.archive_sha256))))";
 
 /// The statement of [`find`]: their tenant's own before a global one of another.
+/// The id of the execution that uploaded a blueprint.
+pub async fn upload_execution(db: &impl Db, blueprint: &Blueprint) -> Result<Option<String>> {
+    let sql = "select upload_execution from blueprints where key = ?1";
+    let row = db.first(sql, params![blueprint.key]).await?;
+    row.map_or(Ok(None), |row| Ok(row.optional_text(0)?.map(str::to_owned)))
+}
+
 pub(super) fn find_sql() -> String {
     format!(
         "select {RECORD} from blueprints b where b.id = ?4 and {} \

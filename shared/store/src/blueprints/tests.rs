@@ -66,6 +66,7 @@ fn found(state: State) -> Found {
             full: Some(json!({ "nodes": [] }).to_string()),
             stored: json!({ "sections": {}, "nodes": [], "shared": [] }).to_string(),
             imports: vec!["base".into()],
+            packages: Vec::new(),
         }),
         labels: vec![Label::new("own", "yes")],
     }

@@ -10,6 +10,9 @@ use crate::executions::Status;
 /// The workflow that makes a deployment's environment.
 pub const CREATE_WORKFLOW: &str = "create_deployment_environment";
 
+/// The workflow that takes a deployment away.
+pub const DELETE_WORKFLOW: &str = "delete_deployment_environment";
+
 /// The workflows that update a deployment.
 const UPDATES: [&str; 2] = ["update", "csys_new_deployment_update"];
 
@@ -35,14 +38,20 @@ pub async fn is_failed_creation(db: &impl Db, deployment: &Owner) -> Result<bool
     Ok(matches!(all.as_slice(), [one] if is_failed(one)))
 }
 
-/// The ids of executions that keep a deployment from being deleted.
-pub async fn unfinished_executions(db: &impl Db, deployment: &Owner) -> Result<Vec<String>> {
+/// The ids of executions that keep a deployment from being deleted. `besides` is one that deletes it.
+pub async fn unfinished_executions(
+    db: &impl Db,
+    deployment: &Owner,
+    besides: Option<&str>,
+) -> Result<Vec<String>> {
     let sql = format!(
         "select json_group_array(id) from (select id from executions
-         where deployment_key = ?1 and status in {} order by key)",
+         where deployment_key = ?1 and id is not ?2 and status in {} order by key)",
         Status::sql_list(Status::is_in_progress)
     );
-    let ids = db.first_json(&sql, params![deployment.key]).await?;
+    let ids = db
+        .first_json(&sql, params![deployment.key, besides])
+        .await?;
     Ok(ids.unwrap_or_default())
 }
 

@@ -91,8 +91,17 @@ static HEAD: [Field; 30] = [
         "coalesce((select l.value from deployment_labels l
              where l.deployment_key = t.key and l.key = 'csys-env-type'), '')",
     ),
-    // Groups of deployments have no table yet.
-    Field::json("deployment_groups", "'[]'"),
+    // Private groups of others are not told.
+    Field::json(
+        "deployment_groups",
+        "(select json_group_array(id) from (select g.id from deployment_group_members m
+             cross join deployment_groups g on g.key = m.group_key
+             where m.deployment_key = t.key
+                 and (g.visibility <> 'private' or g.created_by = ?2 or ?3)
+                 and (g.visibility = 'global' or g.tenant_name = ?1 or ?1 = '*'
+                     or ?1 = '' and t.visibility <> 'global')
+             order by g.key))",
+    ),
     Field::boolean(
         "has_sub_deployments",
         concat!("exists (select 1 ", children!(), ")"),

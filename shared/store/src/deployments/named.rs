@@ -3,7 +3,7 @@
 //! The nodes of a type share their operations and types as parts of plans, so these are read once
 //! for each part and not for each node.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use windlass_core::db::Db;
 use windlass_core::{Result, params};
 
@@ -47,6 +47,17 @@ pub async fn scaling_groups(db: &impl Db, owner: &Owner) -> Result<Vec<String>> 
         ") g where d.key = ?1"
     );
     texts(db, sql, params![owner.key]).await
+}
+
+/// The deployment's scaling groups as its plan has them, by name, with their present numbers.
+pub async fn scaling_groups_of(db: &impl Db, owner: &Owner) -> Result<Map<String, Json>> {
+    let sql = concat!(
+        "select ",
+        object_part_sql!("d", "scaling_groups"),
+        " from deployments d where d.key = ?1"
+    );
+    let found = db.first_json(sql, params![owner.key]).await?;
+    Ok(found.unwrap_or_default())
 }
 
 async fn texts(

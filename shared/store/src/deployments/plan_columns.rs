@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 use std::rc::Rc;
-use windlass_core::db::{Tx, Value};
-use windlass_core::{Result, limits};
+use windlass_core::db::{Db, Tx, Value};
+use windlass_core::{Error, Result, limits, params};
 
-use super::workflows;
-use crate::plan_parts;
+use super::{Owner, workflows};
+use crate::plan_parts::{self, WORKFLOWS, object_part_sql, part_sql};
 
 /// What comes from the plan. All but `description` is JSON. In `workflows`, `is_available` is the
 /// set of [`super::SITUATIONS`] in which it is true, a bit for each.
@@ -89,4 +89,39 @@ pub(super) async fn columns(
         columns.push(("workflow_parts", (&workflows).into()));
     }
     Ok(columns)
+}
+
+/// What a deployment has of its plan, by the names in [`PLAN_COLUMNS`]; its workflows as they are shown
+/// now.
+pub async fn plan_of(db: &impl Db, owner: &Owner) -> Result<Map<String, Json>> {
+    let expressions = [
+        ("inputs", "t.inputs"),
+        ("outputs", object_part_sql!("t", "outputs")),
+        ("capabilities", object_part_sql!("t", "capabilities")),
+        ("groups", object_part_sql!("t", "groups")),
+        ("policy_types", object_part_sql!("t", "policy_types")),
+        ("policy_triggers", object_part_sql!("t", "policy_triggers")),
+        ("scaling_groups", object_part_sql!("t", "scaling_groups")),
+        ("workflows", WORKFLOWS),
+        ("resource_tags", part_sql!("t", "resource_tags")),
+    ];
+    // Each is a value of its own: together they could be more than a value may be.
+    let columns: Vec<&str> = expressions.iter().map(|(_, sql)| *sql).collect();
+    let sql = format!(
+        "select {}, {} from deployments t where t.key = ?1",
+        part_sql!("t", "description"),
+        columns.join(", ")
+    );
+    let row = db.first(&sql, params![owner.key]).await?;
+    let row = row.ok_or_else(|| Error::internal("a deployment that was found is there"))?;
+    let mut plan = Map::new();
+    plan.insert("description".to_owned(), row.optional_text(0)?.into());
+    for (place, (name, _)) in (1..).zip(expressions) {
+        let value = match row.optional_text(place)? {
+            Some(_) => row.json(place)?,
+            None => Json::Null,
+        };
+        plan.insert(name.to_owned(), value);
+    }
+    Ok(plan)
 }

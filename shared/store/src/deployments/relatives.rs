@@ -87,15 +87,11 @@ pub async fn find_parents(
 /// Those deployments of the scope's tenant that exist, whoever may see them.
 pub async fn find_existing(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<Owner>> {
     let sql = format!(
-        "select coalesce(json_group_array({OWNER_RECORD}), '[]') from (
-             select p.* from json_each(?2) given
-             cross join deployments p on p.tenant_name = ?1 and p.id = given.value
-             order by given.key) d"
+        "select {OWNER_RECORD} as item from json_each(?2) given
+         cross join deployments d on d.tenant_name = ?1 and d.id = given.value
+         order by given.key"
     );
-    let found = db
-        .first_json(&sql, params![scope.tenant(), &json!(ids)])
-        .await?;
-    Ok(found.unwrap_or_default())
+    pieces::read_few(db, &sql, params![scope.tenant(), &json!(ids)]).await
 }
 
 /// Makes a deployment known to parents that were found.
@@ -112,18 +108,29 @@ pub async fn link_parents(
     Ok(())
 }
 
-/// Makes a deployment unknown to former parents.
+/// Makes a deployment unknown to former parents, unless it uses them otherwise.
 pub async fn unlink_parents(tx: &impl Tx, child: &Owner, parents: &[&str]) -> Result<()> {
     let sql = format!(
         "delete from deployment_labels where key = '{CONSUMER_ID}' and value = ?2
              and deployment_key in (select p.key from json_each(?3) given
-                 cross join deployments p on p.tenant_name = ?1 and p.id = given.value)"
+                 cross join deployments p on p.tenant_name = ?1 and p.id = given.value)
+             and not exists (select 1 from inter_deployment_dependencies i
+                 where i.source_key = ?4 and i.target_key = deployment_labels.deployment_key)"
     );
-    tx.execute(
-        &sql,
-        params![&child.tenant_name, &child.id, &json!(parents)],
-    )
-    .await
+    let values = params![&child.tenant_name, &child.id, &json!(parents), child.key];
+    tx.execute(&sql, values).await
+}
+
+/// Makes a deployment that is about to go unknown to all that it used.
+pub async fn forget_consumer(tx: &impl Tx, consumer: &Owner) -> Result<()> {
+    let sql = format!(
+        "delete from deployment_labels where key = '{CONSUMER_ID}' and value = ?2
+             and deployment_key in (select d.key from deployment_labels l
+                 cross join deployments d on d.key = l.deployment_key and d.tenant_name = ?1
+                 where l.key = '{CONSUMER_ID}' and l.value = ?2)"
+    );
+    tx.execute(&sql, params![&consumer.tenant_name, &consumer.id])
+        .await
 }
 
 /// Keeps only those deployments in a list that `id` depends on, directly or not.
@@ -139,6 +146,15 @@ pub fn only_dependencies_of(query: &mut ListQuery, tenant: &str, id: &str) {
     );
 }
 
+/// Leaves out of a list what is a component of another deployment.
+pub fn without_components(query: &mut ListQuery) {
+    query.and(
+        "not exists (select 1 from inter_deployment_dependencies i
+             where i.target_key = t.key and i.dependency_creator like 'component.%')",
+        [],
+    );
+}
+
 /// A deployment that uses another, as functions see it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Consumer {
@@ -151,13 +167,10 @@ pub struct Consumer {
 /// The deployments that use one, by id.
 pub async fn consumers(db: &impl Db, used: &Owner) -> Result<Vec<Consumer>> {
     let sql = format!(
-        "select json_group_array(json_object('id', id, 'display_name', display_name)) from (
-             select c.id, c.display_name from deployment_labels l
-             cross join deployments c on c.tenant_name = ?1 and c.id = l.value
-             where l.deployment_key = ?2 and l.key = '{CONSUMER_ID}' order by c.id)"
+        "select json_object('id', c.id, 'display_name', c.display_name) as item
+         from deployment_labels l
+         cross join deployments c on c.tenant_name = ?1 and c.id = l.value
+         where l.deployment_key = ?2 and l.key = '{CONSUMER_ID}' order by c.id"
     );
-    let consumers = db
-        .first_json(&sql, params![&used.tenant_name, used.key])
-        .await?;
-    Ok(consumers.unwrap_or_default())
+    pieces::read_few(db, &sql, params![&used.tenant_name, used.key]).await
 }

@@ -122,6 +122,14 @@ pub async fn find_by_key(db: &impl Db, scope: &Scope, key: i64) -> Result<Option
     db.first_json(&sql, &scope.with(params![key])).await
 }
 
+/// The installation status of a deployment that was found, and its status.
+pub async fn statuses(db: &impl Db, deployment: &Deployment) -> Result<(String, String)> {
+    let sql = "select json_array(installation_status, deployment_status) from deployments
+               where key = ?1";
+    let found = db.first_json(sql, params![deployment.key]).await?;
+    found.ok_or_else(|| Error::not_found(DEPLOYMENT.name, &deployment.id))
+}
+
 /// Whether the id is in use in the scope's tenant, or by a global deployment of any; for a new
 /// global one, in any tenant at all.
 pub async fn is_taken(

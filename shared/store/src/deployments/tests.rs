@@ -316,7 +316,12 @@ fn what_ran_or_runs_on_a_deployment_is_known() {
         let reach = Reach::Tenant("harbour".into());
         let e1 = Scope::of(std::rc::Rc::new(caller), reach, String::new());
         assert!(is_failed_creation(&db, &owner).await.unwrap());
-        assert!(unfinished_executions(&db, &owner).await.unwrap().is_empty());
+        assert!(
+            unfinished_executions(&db, &owner, None)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert!(!is_update_calling(&db, &e1).await.unwrap());
         assert!(!is_cancelled_calling(&db, &e1).await.unwrap());
         db.execute(
@@ -325,7 +330,10 @@ fn what_ran_or_runs_on_a_deployment_is_known() {
         )
         .await
         .unwrap();
-        assert_eq!(unfinished_executions(&db, &owner).await.unwrap(), ["e1"]);
+        assert_eq!(
+            unfinished_executions(&db, &owner, None).await.unwrap(),
+            ["e1"]
+        );
         assert!(is_cancelled_calling(&db, &e1).await.unwrap());
         assert!(is_update_calling(&db, &e1).await.unwrap());
         assert!(!is_update_calling(&db, &scope).await.unwrap());
@@ -415,5 +423,31 @@ fn one_deployment_of_each_blueprint_stands_for_its_workflows() {
         );
         let each = workflows_of_each_blueprint(&db, &scope, &query).await;
         assert_eq!(each.unwrap()[0].workflows.len(), 2);
+    });
+}
+
+#[test]
+fn what_a_deployment_has_of_its_plan_is_read_as_it_was_given() {
+    pollster::block_on(async {
+        let (db, scope) = harbour().await;
+        let mut crane = new("crane-1");
+        crane
+            .plan
+            .insert("outputs".into(), json!({ "a": { "value": 1 } }));
+        crane.plan.insert("description".into(), json!("A crane"));
+        let owner = insert(&db, &scope, &crane).await.unwrap();
+        let plan = plan_of(&db, &owner).await.unwrap();
+        for (name, want) in [
+            ("description", json!("A crane")),
+            ("inputs", json!({ "port": 80 })),
+            ("outputs", json!({ "a": { "value": 1 } })),
+            ("capabilities", json!({})),
+            ("groups", json!({})),
+            ("resource_tags", Json::Null),
+        ] {
+            assert_eq!(plan[name], want, "{name}");
+        }
+        assert_eq!(plan["workflows"][0]["name"], "install");
+        assert_eq!(plan.len(), PLAN_COLUMNS.len());
     });
 }

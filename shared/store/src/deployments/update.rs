@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use windlass_core::db::{Db, Tx, Value};
 use windlass_core::{Error, Result, Scope, Timestamp, Visibility, params};
 
-use super::{DEPLOYMENT, Deployment, Owner, plan_columns};
+use super::{DEPLOYMENT, Deployment, NewDeployment, Owner, plan_columns};
 use crate::audit;
 use crate::blueprints::Blueprint;
 use crate::nodes;
@@ -74,6 +74,21 @@ pub async fn save(
     audit::insert(tx, scope, action, DEPLOYMENT.name, id).await
 }
 
+/// Writes what a deployment that was stored without an environment has of its plan. Its record in the audit
+/// trail tells of it.
+pub async fn complete(tx: &impl Tx, owner: &Owner, new: &NewDeployment) -> Result<()> {
+    let mut row = Assignments {
+        sql: "updated_at = ?2".to_owned(),
+        parameters: params![owner.key, Timestamp::now()].to_vec(),
+    };
+    row.set("display_name", &new.display_name);
+    for (column, value) in plan_columns::columns(tx, &new.plan).await? {
+        row.set(column, value);
+    }
+    let sql = format!("update deployments set {} where key = ?1", row.sql);
+    tx.execute(&sql, &row.parameters).await
+}
+
 /// Gives a deployment that is being made its name. Its record in the audit trail tells of it.
 pub async fn set_display_name(tx: &impl Tx, owner: &Owner, name: &str) -> Result<()> {
     tx.execute(
@@ -99,6 +114,21 @@ pub async fn set_visibility(
     nodes::set_visibility(tx, deployment, visibility).await?;
     let (action, id) = ("deployment_set_visibility", &deployment.id);
     audit::insert(tx, scope, action, DEPLOYMENT.name, id).await
+}
+
+/// Sets the scaling groups, with the numbers of their instances. What they are for tells of it in the
+/// audit trail.
+pub async fn set_scaling_groups(
+    tx: &impl Tx,
+    owner: &Owner,
+    groups: &Map<String, Json>,
+) -> Result<()> {
+    let plan = Map::from_iter([("scaling_groups".to_owned(), Json::Object(groups.clone()))]);
+    for (column, value) in plan_columns::columns(tx, &plan).await? {
+        let sql = format!("update deployments set {column} = ?2 where key = ?1");
+        tx.execute(&sql, &[owner.key.into(), value]).await?;
+    }
+    Ok(())
 }
 
 /// Sets or takes away the site that a deployment is at.

@@ -66,7 +66,8 @@ pub async fn recompute(tx: &impl Tx, deployment: &Owner) -> Result<()> {
     recompute_by_key(tx, deployment.key).await
 }
 
-async fn recompute_by_key(tx: &impl Tx, deployment_key: i64) -> Result<()> {
+/// The same by the row of the deployment.
+pub async fn recompute_by_key(tx: &impl Tx, deployment_key: i64) -> Result<()> {
     tx.execute(
         "update deployments set installation_status = case when exists (
              select 1 from node_instances

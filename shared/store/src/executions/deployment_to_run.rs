@@ -14,6 +14,8 @@ use crate::plan_parts::WORKFLOWS;
 pub struct DeploymentToRun {
     /// Which one it is. Executions are seen by the same people unless a request says otherwise.
     pub owner: Owner,
+    /// The name shown to people.
+    pub display_name: String,
     /// The blueprint it was made from.
     pub blueprint_id: String,
     /// The status of the execution that made its environment; none for a restored deployment.
@@ -28,7 +30,7 @@ pub async fn deployment_to_run(db: &impl Db, scope: &Scope, id: &str) -> Result<
     let sql = format!(
         "select json_object('owner', json_object('key', key, 'id', id, 'tenant_name', tenant_name,
                  'created_by', created_by, 'visibility', visibility),
-             'blueprint_id', blueprint_id, 'create_status', (select status from executions where executions.id = create_execution))
+             'display_name', display_name, 'blueprint_id', blueprint_id, 'create_status', (select status from executions where executions.id = create_execution))
          from deployments where {} and id = ?4 order by tenant_name <> ?1 limit 1",
         Scope::VISIBLE
     );

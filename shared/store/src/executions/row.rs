@@ -32,6 +32,8 @@ pub struct Execution {
     pub blueprint_id: Option<String>,
     /// The workflow's name.
     pub workflow_id: String,
+    /// The group it runs in.
+    pub execution_group_key: Option<i64>,
     /// Where it stands.
     pub status: Status,
     /// Why it failed.
@@ -64,7 +66,8 @@ pub struct Execution {
 pub(super) const ROW: &str = "json_object('key', key, 'id', id, 'tenant_name', tenant_name,
      'created_by', created_by, 'visibility', visibility, 'created_at', created_at,
      'deployment_key', deployment_key, 'deployment_id', deployment_id,
-     'blueprint_id', blueprint_id, 'workflow_id', workflow_id, 'status', status, 'error', error,
+     'blueprint_id', blueprint_id, 'workflow_id', workflow_id,
+     'execution_group_key', execution_group_key, 'status', status, 'error', error,
      'parameters', json(parameters),
      'is_system_workflow', json(iif(is_system_workflow, 'true', 'false')),
      'is_dry_run', json(iif(is_dry_run, 'true', 'false')),
@@ -112,9 +115,10 @@ pub async fn insert(tx: &impl Tx, execution: &Execution) -> Result<i64> {
                  (id, tenant_name, created_by, visibility, created_at, deployment_key,
                   deployment_id, blueprint_id, workflow_id, status, error, parameters,
                   is_system_workflow, is_dry_run, allow_custom_parameters, force, resume,
-                  scheduled_for, started_at, ended_at, total_operations, finished_operations)
+                  scheduled_for, started_at, ended_at, total_operations, finished_operations,
+                  execution_group_key)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                  ?18, ?19, ?20, ?21, ?22)
+                  ?18, ?19, ?20, ?21, ?22, ?23)
              returning key",
             params![
                 &execution.id,
@@ -139,6 +143,7 @@ pub async fn insert(tx: &impl Tx, execution: &Execution) -> Result<i64> {
                 execution.ended_at,
                 execution.total_operations,
                 execution.finished_operations,
+                execution.execution_group_key,
             ],
         )
         .await?;

@@ -6,10 +6,12 @@ use windlass_core::{Result, params};
 use super::Status;
 use super::row::{Execution, ROW};
 
-/// Whether a system workflow that all others wait for is active or queued.
+/// Whether a system workflow that all others wait for is active or queued. Making a snapshot is none, unless
+/// it was asked to be alone: it looks at one moment.
 pub async fn system_is_busy(db: &impl Db) -> Result<bool> {
     let sql = format!(
-        "select 1 from executions where is_system_workflow = 1 and status in {} limit 1",
+        "select 1 from executions where is_system_workflow = 1 and status in {}
+             and (workflow_id <> 'create_snapshot' or parameters ->> 'legacy') limit 1",
         Status::sql_list(Status::is_in_progress)
     );
     Ok(db.first(&sql, &[]).await?.is_some())
@@ -47,22 +49,67 @@ pub async fn in_the_way(db: &impl Db, execution: &Execution) -> Result<Vec<Strin
         .collect()
 }
 
-/// The queued executions that may start now, oldest first, at most `limit`: one of each
-/// deployment, none of a deployment that has an active one; the making of a deployment's
-/// environment before everything else. With `only_system`, system workflows alone.
-pub async fn startable(db: &impl Db, limit: i64, only_system: bool) -> Result<Vec<Execution>> {
+/// The id of the execution of a workflow that is under way on a deployment, or waits to begin.
+pub async fn in_progress(db: &impl Db, deployment: i64, workflow: &str) -> Result<Option<String>> {
     let sql = format!(
-        "select {ROW} from executions as candidate
-         where status = 'queued' and is_system_workflow = ?2
-           and not exists (
-               select 1 from executions as other
-               where other.deployment_key = candidate.deployment_key
-                 and other.key <> candidate.key
-                 and (other.status in {}
-                      or other.status = 'queued' and other.key < candidate.key))
-         order by workflow_id <> 'create_deployment_environment', key limit ?1",
+        "select json_quote(id) from executions
+         where deployment_key = ?1 and status in {} and workflow_id = ?2 order by key limit 1",
+        Status::sql_list(Status::is_in_progress)
+    );
+    db.first_json(&sql, params![deployment, workflow]).await
+}
+
+/// The execution that was the last to begin on a deployment.
+pub async fn latest(db: &impl Db, deployment: i64) -> Result<Option<Execution>> {
+    let sql = format!(
+        "select {ROW} from executions
+         where id = (select latest_execution from deployments where key = ?1)"
+    );
+    db.first_json(&sql, params![deployment]).await
+}
+
+/// The oldest queued system workflow.
+pub async fn next_system(db: &impl Db) -> Result<Option<Execution>> {
+    let sql = format!(
+        "select {ROW} from executions where status = 'queued' and execution_group_key is null
+             and is_system_workflow = 1 order by key limit 1"
+    );
+    db.first_json(&sql, &[]).await
+}
+
+/// The queued execution that may start next: the oldest, of a deployment that has no active one; the making
+/// of a deployment's environment before everything else. Of a group only as many run as it may have.
+pub async fn next_startable(db: &impl Db) -> Result<Option<Execution>> {
+    db.first_json(&next_startable_sql(), &[]).await
+}
+
+/// Groups whose executions may not begin are passed over as a whole, however many wait in them. Force in a
+/// group begins beside what runs, but never on a deployment that is still being made.
+pub(crate) fn next_startable_sql() -> String {
+    let is_free = format!(
+        "not exists (
+             select 1 from executions as other where other.deployment_key = c.deployment_key and other.key <> c.key
+                 and (other.status in {} or other.status = 'queued' and other.key < c.key)
+                 and (c.force = 0 or c.execution_group_key is null
+                     or other.workflow_id = 'create_deployment_environment'))",
         Status::sql_list(Status::is_active)
     );
-    let rows = db.query(&sql, params![limit, only_system]).await?;
-    rows.iter().map(|row| row.json(0)).collect()
+    let is_later = "c.workflow_id <> 'create_deployment_environment'";
+    format!(
+        "select {ROW} from executions where key = (select key from (
+             select * from (
+                 select c.key, {is_later} as is_later from executions c
+                 where c.status = 'queued' and c.execution_group_key is null
+                     and c.is_system_workflow = 0 and {is_free}
+                 order by {is_later}, c.key limit 1)
+             union all
+             select c.key, {is_later} from execution_groups g
+             cross join executions c on c.key = (
+                 select c.key from executions c
+                 where c.execution_group_key = g.key and c.status = 'queued'
+                     and c.execution_group_key is not null and {is_free}
+                 order by c.key limit 1)
+             where g.waiting > 0 and g.running < g.concurrency)
+         order by is_later, key limit 1)"
+    )
 }

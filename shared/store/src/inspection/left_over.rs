@@ -16,6 +16,16 @@ const AGE: i64 = 2 * blobs::ORPHAN_AGE_MILLIS;
 /// How many names a finding has at most.
 const SHOWN: usize = 5;
 
+/// Every blob that a row names, and what clients call the row.
+const NAMED: &str = "select archive_blob as blob, id as owner from blueprints
+         where archive_blob is not null
+     union all select archive_blob, id from plugins
+     union all select f.blob, p.id from plugin_files f join plugins p on p.key = f.plugin_key
+     union all select archive_blob, id from log_bundles where archive_blob is not null";
+
+/// What those rows are.
+const OWNERS: &str = "blueprints, plugins and log bundles";
+
 /// Blobs that a row names although they are to be swept, which would lose them, and blobs that no
 /// sweep has removed.
 pub(super) async fn blobs(
@@ -24,24 +34,29 @@ pub(super) async fn blobs(
     now: Timestamp,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    let named = "select b.id from blueprints b cross join loose_blobs l on l.id = b.archive_blob
-                 where l.is_swept = 0";
-    let blueprints = names(db, named, &[]).await?;
-    if !blueprints.is_empty() {
+    let named = format!(
+        "select distinct n.owner from ({NAMED}) n cross join loose_blobs l on l.id = n.blob
+         where l.is_swept = 0"
+    );
+    let owners = names(db, &named, &[]).await?;
+    if !owners.is_empty() {
         if mends {
-            let keep = "delete from loose_blobs where is_swept = 0
-                 and id in (select archive_blob from blueprints where archive_blob is not null)";
-            db.execute(keep, &[]).await?;
+            let keep = format!(
+                "delete from loose_blobs where is_swept = 0 and id in (select blob from ({NAMED}))"
+            );
+            db.execute(&keep, &[]).await?;
         }
         let text = format!(
-            "blobs: archives that are to be removed, of blueprints that are there: {}",
-            few(&blueprints)
+            "blobs: archives that are to be removed, of {OWNERS} that are there: {}",
+            few(&owners)
         );
         let is_mended = mends;
         findings.push(Finding { text, is_mended });
     }
-    let old = "select id from loose_blobs where touched_at < ?1 and id not in
-                   (select archive_blob from blueprints where archive_blob is not null)";
+    let old = format!(
+        "select id from loose_blobs where touched_at < ?1 and id not in (select blob from ({NAMED}))"
+    );
+    let old = old.as_str();
     let left = names(db, old, params![now.millis() - AGE]).await?;
     if !left.is_empty() {
         let mut is_mended = mends;
@@ -66,7 +81,7 @@ pub(super) async fn queue(
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     let before = now.millis() - AGE;
-    for work in Work::ALL {
+    for work in Work::ALL.iter().copied() {
         let Some(subject) = queue::subject_of(work) else {
             continue;
         };

@@ -79,13 +79,14 @@ pub async fn add_many(
 
 /// Stores the instances of a new deployment, whose audit row names the deployment: uninitialized,
 /// version 1. An id that the tenant has already gets a new ending, also where hosts and
-/// relationships name it; an instance without an index gets the next one of its node.
+/// relationships name it; an instance without an index gets the next one of its node. Answers the new
+/// ids of those that got one, by the old.
 pub async fn insert_many(
     tx: &impl Tx,
     owner: &Owner,
     mut instances: Vec<NewInstance>,
-) -> Result<()> {
-    rename_taken(tx, owner, &mut instances).await?;
+) -> Result<HashMap<String, String>> {
+    let renamed = rename_taken(tx, owner, &mut instances).await?;
     number(tx, owner, &mut instances).await?;
     for batch in batches(instances.iter().map(Row::of)) {
         tx.execute(
@@ -107,7 +108,7 @@ pub async fn insert_many(
         )
         .await?;
     }
-    Ok(())
+    Ok(renamed)
 }
 
 /// Gives those without an index the next one that is free after all that their node has.
@@ -143,8 +144,14 @@ async fn number(db: &impl Db, owner: &Owner, instances: &mut [NewInstance]) -> R
     Ok(())
 }
 
-/// Renames instances whose ids are taken, or occur twice among the new ones.
-async fn rename_taken(db: &impl Db, owner: &Owner, instances: &mut [NewInstance]) -> Result<()> {
+/// Renames instances whose ids are taken, or occur twice among the new ones. Answers the last name of
+/// each by its first.
+async fn rename_taken(
+    db: &impl Db,
+    owner: &Owner,
+    instances: &mut [NewInstance],
+) -> Result<HashMap<String, String>> {
+    let mut all: HashMap<String, String> = HashMap::new();
     loop {
         let taken = taken(db, owner, instances).await?;
         let mut seen = HashSet::with_capacity(instances.len());
@@ -158,7 +165,15 @@ async fn rename_taken(db: &impl Db, owner: &Owner, instances: &mut [NewInstance]
             }
         }
         if renamed.is_empty() {
-            return Ok(());
+            return Ok(all);
+        }
+        for last in all.values_mut() {
+            if let Some(id) = renamed.get(last) {
+                last.clone_from(id);
+            }
+        }
+        for (old, id) in &renamed {
+            all.entry(old.clone()).or_insert_with(|| id.clone());
         }
         for instance in instances.iter_mut() {
             if let Some(id) = instance.host_id.as_ref().and_then(|host| renamed.get(host)) {

@@ -1,7 +1,7 @@
 //! Node instances as the engine reads and changes them, with what it reads of their nodes.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use windlass_core::db::{Db, Tx};
@@ -37,6 +37,9 @@ pub async fn nodes_for_engine<T: DeserializeOwned>(
                  select json_group_array(json_object(
                      'target_id', r.value ->> '$.target_id', 'type', r.value ->> '$.type',
                      'operation', r.value ->> '$.properties.operation',
+                     'is_containment', json(iif(exists (
+                         select 1 from json_each(r.value, '$.type_hierarchy') t
+                         where t.value = 'cloudify.relationships.contained_in'), 'true', 'false')),
                      'source_operations', {source}, 'target_operations', {target}))
                  from json_each(relationships) r)),
              'install_agent', properties -> '$.install_agent',
@@ -102,6 +105,16 @@ pub async fn node_types(db: &impl Db, deployment_key: i64) -> Result<Vec<String>
         .collect()
 }
 
+/// The instances of an execution's deployment that have drifted.
+pub async fn drifted(db: &impl Db, execution: &Execution) -> Result<Vec<String>> {
+    let sql = "select id from node_instances
+               where deployment_key = ?1 and has_configuration_drift = 1 order by key";
+    let rows = db.query(sql, params![execution.deployment_key]).await?;
+    rows.iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect()
+}
+
 /// The runtime properties of some instances of an execution's tenant, by instance.
 pub async fn runtime_properties(
     db: &impl Db,
@@ -112,6 +125,45 @@ pub async fn runtime_properties(
                from node_instances
                where tenant_name = ?1 and id in (select value from json_each(?2))";
     let rows = pieces::read(db, sql, params![&execution.tenant_name, json_text(ids)?]).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The system properties of some instances of an execution's tenant, by instance.
+pub async fn system_properties(
+    db: &impl Db,
+    execution: &Execution,
+    ids: &[&str],
+) -> Result<HashMap<String, Map<String, Value>>> {
+    let sql = "select json_array(id, json(system_properties)) as item
+               from node_instances
+               where tenant_name = ?1 and id in (select value from json_each(?2))";
+    let rows = pieces::read(db, sql, params![&execution.tenant_name, json_text(ids)?]).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What is known of how an instance is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<bool>")]
+pub enum Health {
+    /// No check has looked at it since it was started or healed, or none ever did.
+    Unchecked,
+    /// Whether its last check went well.
+    Checked(bool),
+}
+
+impl From<Option<bool>> for Health {
+    fn from(ok: Option<bool>) -> Self {
+        ok.map_or(Self::Unchecked, Self::Checked)
+    }
+}
+
+/// How the instances of an execution's deployment are, by instance.
+pub async fn health(db: &impl Db, execution: &Execution) -> Result<HashMap<String, Health>> {
+    let sql = "select json_array(id, json(case
+                   when system_properties ->> '$.status.task' is null then 'null'
+                   when is_status_check_ok then 'true' else 'false' end)) as item
+               from node_instances where deployment_key = ?1";
+    let rows = pieces::read(db, sql, params![execution.deployment_key]).await?;
     Ok(rows.into_iter().collect())
 }
 
@@ -132,6 +184,9 @@ pub struct InstanceChange {
     /// All runtime properties, where they are new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_properties: Option<Map<String, Value>>,
+    /// All system properties, where they are new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_properties: Option<Map<String, Value>>,
     /// Whether it was started.
     pub was_started: bool,
     /// Whether it was configured.
@@ -147,13 +202,16 @@ const UPDATE_ALL: &str = "update node_instances set
          runtime_properties = coalesce(change.value -> 'runtime_properties', runtime_properties),
          system_properties = case
              when change.value ->> 'was_started' and change.value ->> 'was_configured' then
-                 json_set(system_properties, '$.status', json(?3), '$.previous_status', null,
+                 json_set(coalesce(change.value -> 'system_properties', system_properties),
+                     '$.status', json(?3), '$.previous_status', null,
                      '$.configuration_drift', json(?3))
              when change.value ->> 'was_started' then
-                 json_set(system_properties, '$.status', json(?3), '$.previous_status', null)
+                 json_set(coalesce(change.value -> 'system_properties', system_properties),
+                     '$.status', json(?3), '$.previous_status', null)
              when change.value ->> 'was_configured' then
-                 json_set(system_properties, '$.configuration_drift', json(?3))
-             else system_properties end
+                 json_set(coalesce(change.value -> 'system_properties', system_properties),
+                     '$.configuration_drift', json(?3))
+             else coalesce(change.value -> 'system_properties', system_properties) end
      from json_each(?2) as change
      where +node_instances.tenant_name = ?1 and node_instances.id = change.value ->> 'id'";
 

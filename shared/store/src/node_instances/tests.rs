@@ -128,3 +128,50 @@ fn the_instances_of_a_deployment_are_found_by_an_index() {
         }
     });
 }
+
+#[test]
+fn an_update_moves_relationships_and_takes_instances_out() {
+    pollster::block_on(async {
+        let (db, scope, owner) = deployment().await;
+        let all = ["vm_1", "vm_2", "vm_3"].map(instance).to_vec();
+        insert(&db, &owner, all).await;
+        let to = json!([{ "type": "t", "target_id": "vm_2", "target_name": "vm" }]);
+        let new = |id: &str| NewRelationships {
+            id: id.into(),
+            relationships: to.clone(),
+        };
+        db.transaction(async |tx| {
+            set_relationships(tx, &owner, &[new("vm_1"), new("nobody")]).await?;
+            remove(tx, &owner, &["vm_3", "nobody"]).await
+        })
+        .await
+        .unwrap();
+        let read: Vec<Json> = for_update(&db, &owner).await.unwrap();
+        let ids: Vec<&Json> = read.iter().map(|one| &one["id"]).collect();
+        assert_eq!(ids, ["vm_1", "vm_2"]);
+        assert_eq!(read[0]["relationships"], to);
+        assert_eq!(read[1]["relationships"], json!([]));
+        let listed = list(&db, &scope, "").await;
+        assert_eq!(
+            (&listed[0]["version"], &listed[1]["version"]),
+            (&json!(2), &json!(1))
+        );
+        let renamed = db
+            .transaction(async |tx| {
+                let (app, vm) = (instance("app_1"), instance("vm_1"));
+                insert_many(tx, &owner, vec![app, vm]).await
+            })
+            .await
+            .unwrap();
+        assert_eq!(renamed.keys().collect::<Vec<_>>(), ["vm_1"]);
+        assert!(instances_of(&db, &owner).await.contains(&renamed["vm_1"]));
+    });
+}
+
+async fn instances_of(db: &NativeDb, owner: &Owner) -> Vec<String> {
+    let read: Vec<Json> = for_update(db, owner).await.unwrap();
+    let ids = read
+        .iter()
+        .map(|one| one["id"].as_str().unwrap().to_owned());
+    ids.collect()
+}

@@ -270,3 +270,107 @@ fn the_nodes_of_a_deployment_are_found_by_an_index() {
         }
     });
 }
+
+#[test]
+fn nodes_are_read_whole_rewritten_and_taken_out() {
+    pollster::block_on(async {
+        let (db, scope, owner) = deployment().await;
+        let operations: Rc<str> = r#"{"start": {"plugin": "p"}}"#.into();
+        let nodes = ["a", "b", "c"].map(|id| node(id, &operations));
+        insert_many(&db, &owner, &nodes).await.unwrap();
+        let read = of_deployment(&db, &owner).await.unwrap();
+        assert_eq!(read.len(), 3);
+        for (stored, read) in nodes.iter().zip(&read) {
+            let value = |text: &str| serde_json::from_str::<Json>(text).unwrap();
+            assert_eq!(read.id, stored.id);
+            assert_eq!(read.type_name, stored.type_name);
+            assert_eq!(value(&read.properties), value(&stored.properties));
+            for (read, stored) in [
+                (&*read.type_hierarchy, &*stored.type_hierarchy),
+                (&*read.operations, &*stored.operations),
+                (&*read.relationships, &*stored.relationships),
+                (&*read.plugins, &*stored.plugins),
+            ] {
+                assert_eq!(read, stored);
+            }
+            assert_eq!(read.counts, stored.counts);
+            assert_eq!(read.host_id, stored.host_id);
+        }
+        let other: Rc<str> = r#"{"stop": {"plugin": "q"}}"#.into();
+        let changed = NewNode {
+            type_name: "barge".into(),
+            properties: r#"{"length":2}"#.into(),
+            ..node("b", &other)
+        };
+        db.transaction(async |tx| {
+            rewrite(tx, &owner, std::slice::from_ref(&changed)).await?;
+            set_relationships(tx, &owner, &[("c", "[]")]).await?;
+            remove(tx, &owner, &["a", "nobody"]).await
+        })
+        .await
+        .unwrap();
+        let listed = list(&db, &scope, "").await;
+        assert_eq!(listed[1]["relationships"], json!([]));
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|node| (&node["id"], &node["type"], &node["operations"]))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                (
+                    &json!("b"),
+                    &json!("barge"),
+                    &json!({ "stop": { "plugin": "q" } })
+                ),
+                (
+                    &json!("c"),
+                    &json!("ship \"Ann\""),
+                    &json!({ "start": { "plugin": "p" } })
+                ),
+            ]
+        );
+        let large = NewNode {
+            properties: "x".repeat(limits::VALUE_BYTES + 1),
+            ..node("b", &other)
+        };
+        let refused = db
+            .transaction(async |tx| rewrite(tx, &owner, std::slice::from_ref(&large)).await)
+            .await;
+        assert_eq!(refused.unwrap_err().kind(), Kind::PayloadTooLarge);
+    });
+}
+
+#[test]
+fn the_numbers_of_instances_of_a_node_are_set() {
+    pollster::block_on(async {
+        let (db, scope, owner) = deployment().await;
+        insert_many(&db, &owner, &[node("a", &"{}".into())])
+            .await
+            .unwrap();
+        let found = find(&db, &scope, &owner.id, "a").await.unwrap();
+        let counts = Counts {
+            number: 3,
+            planned: 3,
+            deploy: 1,
+            min: 1,
+            max: 9,
+            actual_planned: 0,
+        };
+        db.transaction(async |tx| set_counts(tx, &found, counts).await)
+            .await
+            .unwrap();
+        let nodes = list(&db, &scope, "").await;
+        for (field, want) in [
+            ("number_of_instances", 3),
+            ("planned_number_of_instances", 3),
+            ("deploy_number_of_instances", 1),
+            ("min_number_of_instances", 1),
+            ("max_number_of_instances", 9),
+            // There were two groups of it.
+            ("actual_planned_number_of_instances", 6),
+        ] {
+            assert_eq!(nodes[0][field], want, "{field}");
+        }
+    });
+}

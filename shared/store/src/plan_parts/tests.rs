@@ -79,16 +79,19 @@ fn what_deployments_have_in_common_is_there_once_and_goes_with_the_last() {
 fn texts_of_any_size_keep_their_order_and_are_not_confused() {
     pollster::block_on(async {
         let (db, ..) = deployment().await;
-        let large = "y".repeat(BATCH_BYTES + 1);
-        let texts = ["a", &large, "b", "a", "\"{\u{1}}'", "c"];
+        let large = "y".repeat(PIECE as usize + 1);
+        let quotes = "\"".repeat(PIECE as usize);
+        let some: Vec<String> = (1..6).map(|place| "\\".repeat(90_000 + place)).collect();
+        let mut texts = vec!["a", &large, &quotes, "b", "a", "\"{\u{1}}'", "c"];
+        texts.extend(some.iter().map(String::as_str));
         for _ in 0..2 {
             let keys = db.transaction(async |tx| keep(tx, &texts).await);
-            for (key, text) in keys.await.unwrap().into_iter().zip(texts) {
+            for (key, text) in keys.await.unwrap().into_iter().zip(&texts) {
                 let sql = "select text from plan_parts where key = ?1";
                 let row = db.first(sql, params![key]).await.unwrap().unwrap();
-                assert_eq!(row.text(0).unwrap(), text);
+                assert_eq!(row.text(0).unwrap(), *text);
             }
-            assert_eq!(count(&db).await, 5);
+            assert_eq!(count(&db).await, 11);
         }
     });
 }

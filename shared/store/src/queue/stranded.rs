@@ -41,8 +41,14 @@ fn operations_sql() -> String {
            and coalesce(o.updated_at, o.created_at) < ?1
            and (o.state in {begun} or o.state in {not_begun}
                and coalesce(json_array_length(g.state, '$.failures'), 0) = 0)
-           and not exists (select 1 from queue where kind = '{call}' and subject = o.id)
+           and not exists (select 1 from queue
+               where kind in ('{call}', '{component}') and subject = o.id)
+           and not exists (select 1 from component_waits w
+               cross join executions i on i.id = w.execution_id and i.status not in {ended}
+               where w.operation_id = o.id)
          limit ?2",
+        component = Work::Component,
+        ended = Status::sql_list(Status::has_ended),
         started = Status::Started.name(),
         call = Work::Operation,
     )

@@ -30,6 +30,14 @@ impl Origin {
         })
     }
 
+    /// These, where they were checked already.
+    pub fn of(created_by: Option<String>, created_at: Option<Timestamp>) -> Self {
+        Self {
+            created_by,
+            created_at,
+        }
+    }
+
     /// Who made it: the caller, unless somebody else is named.
     pub fn created_by<'a>(&'a self, scope: &'a Scope) -> &'a str {
         self.created_by.as_deref().unwrap_or(scope.username())

@@ -1,27 +1,38 @@
 //! How lists show users: their fields, with numbers or with details.
 
 use crate::counts;
+use crate::tenants::inherited::inherited_by_sql;
 use windlass_core::list::{Field, Resource, Search};
 
 const TABLE: &str = "(select *, id as key from users) t";
 
 const TENANTS: Field = Field::integer(
     "tenants",
-    "(select count(*) from (
+    concat!(
+        "(select count(*) from (
           select m.tenant_name from tenant_users m where m.user_id = t.id
           union select g.tenant_name from group_users m
-              join tenant_groups g on g.group_id = m.group_id where m.user_id = t.id))",
+              join tenant_groups g on g.group_id = m.group_id where m.user_id = t.id
+          union select tenant_name from (",
+        inherited_by_sql!("t.id"),
+        ")))"
+    ),
 );
 
 const DETAILED_TENANTS: Field = Field::json(
     "tenants",
-    "(select json_group_object(tenant_name, json_object('tenant-role', direct, 'roles', json(roles)))
+    concat!(
+        "(select json_group_object(tenant_name, json_object('tenant-role', direct, 'roles', json(roles)))
       from (select tenant_name, max(direct) as direct, json_group_array(role) as roles from (
           select tenant_name, role, max(direct) as direct from (
               select m.tenant_name, m.role, m.role as direct from tenant_users m where m.user_id = t.id
               union all select g.tenant_name, g.role, null from group_users m
-                  join tenant_groups g on g.group_id = m.group_id where m.user_id = t.id)
-          group by tenant_name, role order by tenant_name, role) group by tenant_name))",
+                  join tenant_groups g on g.group_id = m.group_id where m.user_id = t.id
+              union all select tenant_name, role, null from (",
+        inherited_by_sql!("t.id"),
+        "))
+          group by tenant_name, role order by tenant_name, role) group by tenant_name))"
+    ),
 );
 
 const TENANT_ROLES: Field = Field::json(

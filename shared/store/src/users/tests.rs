@@ -199,12 +199,18 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
         let (db, _) = fresh().await;
         // These belong to something that is looked at, or are removed with the tenant.
         let parts = [
+            "agents",
             "nodes",
             "node_instances",
             "tasks_graphs",
             "operations",
             "status_bindings",
             "row_counts",
+            "execution_groups",
+            "inter_deployment_dependencies",
+            "log_bundles",
+            "deployment_modifications",
+            "deployment_updates",
         ];
         let rows = db
             .query(
@@ -272,12 +278,18 @@ fn lists_and_lookups_of_identity_follow_indexes() {
             .unwrap()
             .join("\n");
         assert!(plan.contains("AUTOMATIC"), "{plan}");
+        let mut looked_at = vec![RUNS_PIPELINES.to_owned()];
         for column in ["tenant_name", "created_by"] {
             for table in crate::tenants::OWNED {
-                let sql = format!("select 1 from {table} where {column} = ?1");
-                let plan = db.plan(&sql, params!["x"]).await.unwrap().join("\n");
-                assert!(plan.contains("INDEX"), "{plan}");
+                looked_at.push(format!("select 1 from {table} where {column} = ?1"));
             }
+        }
+        for (_, table) in crate::tenants::DIRECTORY {
+            looked_at.push(format!("select 1 from {table} where tenant_name = ?1"));
+        }
+        for sql in looked_at {
+            let plan = db.plan(&sql, params!["x"]).await.unwrap().join("\n");
+            assert!(plan.contains("INDEX"), "{plan}");
         }
     });
 }

@@ -21,6 +21,7 @@ fn changes_touch_what_they_name_and_the_time_of_update() {
                 full: Some(json!({ "nodes": [], "inputs": {} }).to_string()),
                 stored: json!({}).to_string(),
                 imports: vec![],
+                packages: Vec::new(),
             }),
             ..Changes::default()
         };
@@ -175,6 +176,7 @@ fn a_large_plan_is_kept_in_pieces_and_replaced_as_a_whole() {
                     full: None,
                     stored: stored.to_string(),
                     imports: vec![],
+                    packages: Vec::new(),
                 }),
                 ..Changes::default()
             };

@@ -8,16 +8,23 @@
 mod calling_execution;
 mod creation;
 mod creation_record;
+mod default_schedules;
 mod display_name;
-mod plan_rows;
+pub(crate) mod parent_capabilities;
+mod pending;
+pub(crate) mod plan_rows;
 mod removal;
+mod secrets;
 mod world;
 
 pub use calling_execution::{demand_update_execution, forbid_while_cancelling};
+pub(crate) use creation::{NotMade, all_labels, deployment_plan, random_numbers, refused_inputs};
 pub use creation::{Outcome, Prepared, Wanted, create};
-pub use plan_rows::{listed_workflows, new_node};
-pub use removal::{Removal, remove};
+pub use pending::{Asked, delete_by_execution, make_by_execution};
+pub(crate) use plan_rows::{ScalingGroups, instances as new_instances};
+pub use plan_rows::{counts_of, listed_workflows, new_node};
+pub use removal::{Removal, demand_removable, remove};
 pub use world::{Here, World, context, refused};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

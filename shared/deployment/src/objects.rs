@@ -1,8 +1,8 @@
 //! Values of inputs and parameters that name objects: what they name has to exist, and to fulfil
 //! the constraints.
 //!
-//! Only what the scope sees exists. There are no secrets and no filters yet, so each of them is an
-//! unknown one.
+//! Only what the scope sees exists. A capability whose value is a secret is no candidate: comparing would
+//! tell it.
 
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -10,10 +10,13 @@ use windlass_blueprint::{
     Candidate, Error as Problem, Fields, ObjectPlace, ObjectReference, Plan, Within,
 };
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope};
-use windlass_store::blueprints;
-use windlass_store::deployments::{self, Deployment, named};
+use windlass_core::list::ListQuery;
+use windlass_core::{Kind, Result, Scope};
+use windlass_store::blueprints::{self, BLUEPRINTS};
+use windlass_store::deployments::{self, DEPLOYMENT, Deployment, named};
+use windlass_store::filters::{self, Target, selection};
 use windlass_store::labels::{self, Label};
+use windlass_store::secrets;
 
 use crate::environment::World;
 
@@ -49,7 +52,10 @@ pub async fn find_problem(
         let problem = match reference.place(surroundings.within()) {
             Ok(place) => {
                 let found = Found::look(db, scope, surroundings, reference, place).await?;
-                found.check(reference, surroundings.within()).err()
+                match found.check(reference, surroundings.within()) {
+                    Ok(()) => filter_problem(db, scope, reference).await?,
+                    Err(problem) => Some(problem),
+                }
             }
             Err(problem) => Some(problem),
         };
@@ -99,10 +105,6 @@ impl Found {
             if named.is_empty() {
                 return Err(reference.names_nothing(value, within));
             }
-            if let Some(filter) = reference.constraint("filter_id") {
-                let filter = filter.as_str().unwrap_or_default();
-                return Err(unknown_filter(reference, filter));
-            }
             let mut allowed = false;
             for candidate in named {
                 allowed |= reference.allows(candidate)?;
@@ -144,15 +146,37 @@ impl Found {
     }
 }
 
-fn unknown_filter(reference: &ObjectReference, filter: &str) -> Problem {
-    let model = match reference.kind.as_str() {
-        "blueprint_id" => "BlueprintsFilter",
-        _ => "DeploymentsFilter",
+/// Whether a filter that the constraints name leaves out what the values name.
+async fn filter_problem(
+    db: &impl Db,
+    scope: &Scope,
+    reference: &ObjectReference,
+) -> Result<Option<Problem>> {
+    let Some(filter) = reference.constraint("filter_id").and_then(Value::as_str) else {
+        return Ok(None);
     };
-    reference.refusal(Error::not_found(model, filter).message())
+    let (target, resource) = match reference.kind.as_str() {
+        "blueprint_id" => (Target::Blueprints, &BLUEPRINTS),
+        _ => (Target::Deployments, &DEPLOYMENT),
+    };
+    let rules = match filters::rules_of(db, scope, target, filter).await {
+        Err(error) if error.kind() == Kind::NotFound => {
+            return Ok(Some(reference.refusal(error.message())));
+        }
+        found => found?,
+    };
+    for value in &reference.values {
+        let mut query = ListQuery::everything();
+        query.and("t.id = {}", [value.as_str().unwrap_or_default().into()]);
+        selection::add(target, &rules, &mut query);
+        if resource.total(db, scope, &query).await? == 0 {
+            return Ok(Some(reference.breaks_constraints(value)));
+        }
+    }
+    Ok(None)
 }
 
-/// The blueprints or deployments that the values name. No secret is stored yet.
+/// The blueprints, deployments or secrets that the values name.
 async fn owners(db: &impl Db, scope: &Scope, reference: &ObjectReference) -> Result<Found> {
     let mut found = Vec::new();
     for id in reference.values.iter().filter_map(Value::as_str) {
@@ -174,6 +198,10 @@ async fn owners(db: &impl Db, scope: &Scope, reference: &ObjectReference) -> Res
                 }),
                 None => None,
             },
+            "secret_key" => secrets::missing(db, scope, &[id])
+                .await?
+                .is_empty()
+                .then(|| named_by(id)),
             _ => None,
         };
         found.extend(candidate);
@@ -268,7 +296,7 @@ async fn in_deployment(
 /// The values of a deployment's capabilities. One that cannot be evaluated is none.
 async fn capabilities(db: &impl Db, scope: &Scope, deployment: &Deployment) -> Result<Found> {
     let definitions = &deployment.capabilities;
-    let world = World::load(db, scope, deployment.clone(), &[definitions]).await?;
+    let world = World::load_without_secrets(db, scope, deployment.clone(), &[definitions]).await?;
     let definitions = definitions.as_object().into_iter().flatten();
     let values = definitions.filter_map(|(name, definition)| {
         let value = definition.get("value").unwrap_or(&Value::Null);

@@ -6,23 +6,26 @@
 //! nodes are there for its functions to ask about.
 
 use serde_json::{Map, Value};
-use windlass_blueprint::functions::has_functions;
+use std::cell::RefCell;
 use windlass_blueprint::{
     DeploymentPlan, Error as Problem, InputProblem, Plan, check_inputs, instantiate,
     objects_of_inputs, prepare_deployment,
 };
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids, python};
+use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::{self, NewDeployment, Owner};
+use windlass_store::execution_schedules::NewSchedule;
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
 use windlass_store::node_instances::{self, NewInstance};
 use windlass_store::nodes::{self, NewNode};
+use windlass_store::plugins::{self, Package};
+use windlass_store::secrets;
 
 use super::creation_record::{self, Creation};
-use super::world::World;
-use super::{display_name, plan_rows};
+use super::{default_schedules, display_name, parent_capabilities, plan_rows};
+use crate::dependencies;
 use crate::objects::{self, Surroundings};
 
 /// A deployment that somebody wants.
@@ -56,7 +59,7 @@ pub struct Wanted {
 pub struct Prepared {
     wanted: Wanted,
     began: Timestamp,
-    missing_plugin: Option<MissingPlugin>,
+    missing_package: Option<Package>,
     inputs: Result<(), InputProblem>,
     environment: Result<Environment, String>,
 }
@@ -69,10 +72,13 @@ struct Environment {
     labels: Vec<Label>,
     nodes: Vec<NewNode>,
     instances: Vec<NewInstance>,
+    schedules: Vec<NewSchedule>,
+    /// The functions that make it depend on other deployments.
+    functions: Vec<Value>,
 }
 
 /// Why there is no environment.
-enum NotMade {
+pub(crate) enum NotMade {
     /// The blueprint makes it impossible with these inputs, for this reason.
     Impossible(String),
     /// It could not be found out.
@@ -117,14 +123,14 @@ impl Prepared {
             // Refused before it is asked for.
             Err(_) => Err(String::new()),
         };
-        let missing_plugin = match wanted.skip_plugins_validation {
+        let missing_package = match wanted.skip_plugins_validation {
             true => None,
-            false => missing_plugin(&plan),
+            false => missing_package(db, scope, &plan).await?,
         };
         Ok(Self {
             wanted,
             began,
-            missing_plugin,
+            missing_package,
             inputs,
             environment,
         })
@@ -137,28 +143,59 @@ async fn environment(
     wanted: &Wanted,
     plan: &Plan,
 ) -> Result<Environment, NotMade> {
-    // No secret is stored yet, so none exists.
-    let secret_exists = |_: &str| false;
-    let uploaded = plan;
-    let plan = prepare_deployment(
-        uploaded,
-        &wanted.inputs,
-        &secret_exists,
-        wanted.runtime_only_evaluation,
-    )?;
-    demand_objects(db, scope, uploaded, &plan).await?;
+    let runtime_only = wanted.runtime_only_evaluation;
+    let mut plan = deployment_plan(db, scope, plan, &wanted.inputs, runtime_only).await?;
     let labels = all_labels(&plan, &wanted.labels)
         .map_err(|refusal| NotMade::Impossible(refusal.message().to_owned()))?;
-    check_parent_capabilities(db, scope, &plan, &labels).await?;
+    parent_capabilities::check(db, scope, &plan, &labels).await?;
     let instances = instantiate(&plan, &mut random_numbers())?;
-    let display_name = plan.plan.section("deployment_settings").get("display_name");
+    plan.bind_dependencies(&instances);
+    let functions = plan.plan.section("inter_deployment_functions").as_array();
+    let settings = plan.plan.section("deployment_settings");
+    let display_name = settings.get("display_name");
+    let creator = wanted.created_by.as_deref().unwrap_or(scope.username());
+    let schedules = default_schedules::read(settings, creator, Timestamp::now())
+        .map_err(|refusal| NotMade::Impossible(refusal.message().to_owned()))?;
     Ok(Environment {
         columns: plan_rows::deployment_columns(&plan),
         display_name: display_name.cloned().unwrap_or_default(),
         labels,
+        functions: functions.cloned().unwrap_or_default(),
         nodes: plan_rows::nodes(&plan),
         instances: plan_rows::instances(instances),
+        schedules,
     })
+}
+
+/// The plan of a deployment: an uploaded one with inputs, which name only what exists. Its secrets are
+/// there as far as their names are known.
+pub(crate) async fn deployment_plan(
+    db: &impl Db,
+    scope: &Scope,
+    uploaded: &Plan,
+    inputs: &Map<String, Value>,
+    runtime_only: bool,
+) -> Result<DeploymentPlan, NotMade> {
+    let prepare =
+        |exists: &dyn Fn(&str) -> bool| prepare_deployment(uploaded, inputs, exists, runtime_only);
+    let asked = RefCell::new(Vec::new());
+    let prepared = prepare(&|name| {
+        asked.borrow_mut().push(name.to_owned());
+        true
+    });
+    let asked = asked.into_inner();
+    let names: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let missing = match names.is_empty() {
+        true => Vec::new(),
+        false => secrets::missing(db, scope, &names).await?,
+    };
+    let plan = match missing.is_empty() {
+        true => prepared?,
+        // What else is wrong is told in the order of the checks.
+        false => prepare(&|name| missing.iter().all(|known| known != name))?,
+    };
+    demand_objects(db, scope, uploaded, &plan).await?;
+    Ok(plan)
 }
 
 /// Demands that inputs of types such as `deployment_id` name what exists.
@@ -180,7 +217,7 @@ async fn demand_objects(
 }
 
 /// Numbers for ids. The platform is asked for many at a time.
-fn random_numbers() -> impl FnMut() -> u32 {
+pub(crate) fn random_numbers() -> impl FnMut() -> u32 {
     let mut left: Vec<u8> = Vec::new();
     move || {
         if left.is_empty() {
@@ -195,37 +232,23 @@ fn random_numbers() -> impl FnMut() -> u32 {
 /// Runs on the hosts of agents only, so nobody has to upload it.
 const OF_AGENTS: &str = "cloudify-diamond-plugin";
 
-/// A plugin that has to be uploaded.
-struct MissingPlugin {
-    name: String,
-    version: Option<String>,
-}
-
-/// The first plugin that a plan wants installed. None can be uploaded yet, so it is missing.
-fn missing_plugin(plan: &Plan) -> Option<MissingPlugin> {
-    let sections = [
-        "deployment_plugins_to_install",
-        "workflow_plugins_to_install",
-        "host_agent_plugins_to_install",
-    ];
-    let plugins = sections
-        .into_iter()
-        .flat_map(|section| plan.section(section).as_array().into_iter().flatten());
-    let named = plugins.filter(|plugin| plugin["install"].as_bool() == Some(true));
-    named
-        .map(|plugin| {
-            let name = plugin["package_name"].as_str().or(plugin["name"].as_str());
-            let version = plugin["package_version"].as_str();
-            MissingPlugin {
-                name: name.unwrap_or_default().to_owned(),
-                version: version.map(str::to_owned),
-            }
+/// The first package that a plan wants installed and that no plugin brings.
+async fn missing_package(db: &impl Db, scope: &Scope, plan: &Plan) -> Result<Option<Package>> {
+    let mut packages: Vec<Package> = plan
+        .packages()
+        .filter(|(name, _)| *name != OF_AGENTS)
+        .map(|(name, version)| Package {
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
         })
-        .find(|plugin| plugin.name != OF_AGENTS)
+        .collect();
+    packages.sort();
+    packages.dedup();
+    plugins::first_missing(db, scope, packages).await
 }
 
 /// The plan's labels and those of the request, each once.
-fn all_labels(plan: &DeploymentPlan, given: &[Label]) -> Result<Vec<Label>> {
+pub(crate) fn all_labels(plan: &DeploymentPlan, given: &[Label]) -> Result<Vec<Label>> {
     let mut all = Vec::new();
     for (key, label) in plan
         .plan
@@ -249,69 +272,6 @@ fn all_labels(plan: &DeploymentPlan, given: &[Label]) -> Result<Vec<Label>> {
     Ok(all)
 }
 
-/// Demands that the parent has all the capabilities that the blueprint says it uses.
-async fn check_parent_capabilities(
-    db: &impl Db,
-    scope: &Scope,
-    plan: &DeploymentPlan,
-    labels: &[Label],
-) -> Result<(), NotMade> {
-    let required = plan.plan.section("requirements")["parent_capabilities"].as_array();
-    // A path with functions in it is known only later.
-    let required = required.into_iter().flatten();
-    let required: Vec<&Value> = required.filter(|path| !has_functions(path)).collect();
-    if required.is_empty() {
-        return Ok(());
-    }
-    let parent = match deployments::parent_ids(labels).next() {
-        Some(id) => deployments::find_optional(db, scope, id).await?,
-        None => None,
-    };
-    let Some(parent) = parent else {
-        return Err(NotMade::Impossible(format!(
-            "Environment not found, but environment capabilities are required: {}",
-            paths_text(required)
-        )));
-    };
-    let (id, definitions) = (parent.id.clone(), parent.capabilities.clone());
-    let world = World::load(db, scope, parent, &[&definitions]).await?;
-    let there = Value::Object(world.outputs(&definitions).unwrap_or_default());
-    let missing = required.into_iter().filter(|path| !leads(path, &there));
-    let missing: Vec<&Value> = missing.collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(NotMade::Impossible(format!(
-        "Environment {id} does not have the required capabilities: {}",
-        paths_text(missing)
-    )))
-}
-
-/// Whether a path, which is a capability's name and the keys and indexes below it, leads to a value.
-fn leads(path: &Value, capabilities: &Value) -> bool {
-    let mut here = Some(capabilities);
-    for step in path.as_array().into_iter().flatten() {
-        here = here.and_then(|value| match step {
-            Value::String(key) => value.get(key),
-            step => value.get(usize::try_from(step.as_u64()?).ok()?),
-        });
-    }
-    here.is_some()
-}
-
-/// Paths as people read them, each once: `berth, crane.hooks.0`.
-fn paths_text<'a>(paths: impl IntoIterator<Item = &'a Value>) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for path in paths {
-        let steps = path.as_array().into_iter().flatten();
-        let text = steps.map(python::str).collect::<Vec<_>>().join(".");
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    texts.join(", ")
-}
-
 /// Stores a deployment with its labels, nodes and instances.
 ///
 /// # Errors
@@ -321,7 +281,7 @@ fn paths_text<'a>(paths: impl IntoIterator<Item = &'a Value>) -> String {
 pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
     deployments::delete_failed(tx, scope, &wanted.id).await?;
-    demand_plugins(prepared.missing_plugin.as_ref())?;
+    demand_packages(prepared.missing_package.as_ref())?;
     wanted.visibility.demand_permitted(scope)?;
     if wanted.visibility == Visibility::Global && wanted.blueprint.visibility != Visibility::Global
     {
@@ -351,35 +311,12 @@ pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<
 
 async fn store(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outcome> {
     let wanted = &prepared.wanted;
-    let mut failure = match &prepared.environment {
-        Err(reason) => Some(reason.clone()),
-        // Parents that the blueprint names: not the request's fault.
-        Ok(environment) => {
-            let parents: Vec<&str> = deployments::parent_ids(&environment.labels).collect();
-            match deployments::find_parents(tx, scope, &wanted.id, &parents).await {
-                Ok(found) => {
-                    deployments::link_parents(tx, scope, &wanted.id, &found).await?;
-                    None
-                }
-                Err(refusal) if refusal.kind() == Kind::Internal => return Err(refusal),
-                Err(refusal) => Some(refusal.message().to_owned()),
-            }
-        }
+    let made = prepared.link_parents(tx, scope).await?;
+    let owner = deployments::insert(tx, scope, &row(wanted, made.as_ref().ok().copied())).await?;
+    let failure = match made {
+        Ok(environment) => furnish(tx, scope, &owner, (wanted, environment)).await?,
+        Err(reason) => Some(reason),
     };
-    let environment = prepared
-        .environment
-        .as_ref()
-        .ok()
-        .filter(|_| failure.is_none());
-    let owner = deployments::insert(tx, scope, &row(wanted, environment)).await?;
-    if let Some(environment) = environment {
-        labels::add(tx, scope, &owner, &environment.labels).await?;
-        nodes::insert_many(tx, &owner, &environment.nodes).await?;
-        node_instances::insert_many(tx, &owner, environment.instances.clone()).await?;
-        if wanted.display_name.is_none() {
-            failure = display_name::evaluate(tx, scope, &owner, &environment.display_name).await?;
-        }
-    }
     let creation = Creation {
         blueprint_id: &wanted.blueprint.id,
         began: prepared.began,
@@ -391,6 +328,75 @@ async fn store(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<Outco
         None => Outcome::Created(owner),
         Some(reason) => Outcome::Failed(owner, reason),
     })
+}
+
+impl Prepared {
+    /// The environment, its parents knowing it; or why there is none.
+    async fn link_parents(
+        &self,
+        tx: &impl Tx,
+        scope: &Scope,
+    ) -> Result<Result<&Environment, String>> {
+        let environment = match &self.environment {
+            Ok(environment) => environment,
+            Err(reason) => return Ok(Err(reason.clone())),
+        };
+        // Parents that the blueprint names: not the request's fault.
+        let parents: Vec<&str> = deployments::parent_ids(&environment.labels).collect();
+        let id = &self.wanted.id;
+        match deployments::find_parents(tx, scope, id, &parents).await {
+            Ok(found) => {
+                deployments::link_parents(tx, scope, id, &found).await?;
+                Ok(Ok(environment))
+            }
+            Err(refusal) if refusal.kind() == Kind::Internal => Err(refusal),
+            Err(refusal) => Ok(Err(refusal.message().to_owned())),
+        }
+    }
+}
+
+/// Stores what belongs to a deployment. Answers why its name cannot be made, if so.
+async fn furnish(
+    tx: &impl Tx,
+    scope: &Scope,
+    owner: &Owner,
+    (wanted, environment): (&Wanted, &Environment),
+) -> Result<Option<String>> {
+    labels::add(tx, scope, owner, &environment.labels).await?;
+    nodes::insert_many(tx, owner, &environment.nodes).await?;
+    node_instances::insert_many(tx, owner, environment.instances.clone()).await?;
+    dependencies::of_functions(tx, scope, owner, &environment.functions).await?;
+    if wanted.display_name.is_none() {
+        let name = &environment.display_name;
+        if let Some(failure) = display_name::evaluate(tx, scope, owner, name).await? {
+            return Ok(Some(failure));
+        }
+    }
+    // At last: what could not be made is not to run by its clock.
+    default_schedules::insert(tx, scope, owner, &environment.schedules).await
+}
+
+/// Makes the environment of a deployment that is there already without one. Answers why that cannot be
+/// done, if so.
+pub(super) async fn complete(
+    tx: &impl Tx,
+    scope: &Scope,
+    owner: &Owner,
+    prepared: &Prepared,
+) -> Result<Option<String>> {
+    let demanded = demand_packages(prepared.missing_package.as_ref());
+    let demanded = demanded.and(prepared.inputs.as_ref().map_err(refused_inputs).map(drop));
+    if let Err(refusal) = demanded {
+        return Ok(Some(refusal.message().to_owned()));
+    }
+    match prepared.link_parents(tx, scope).await? {
+        Ok(environment) => {
+            let wanted = &prepared.wanted;
+            deployments::complete(tx, owner, &row(wanted, Some(environment))).await?;
+            furnish(tx, scope, owner, (wanted, environment)).await
+        }
+        Err(reason) => Ok(Some(reason)),
+    }
 }
 
 fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
@@ -415,8 +421,8 @@ fn row(wanted: &Wanted, environment: Option<&Environment>) -> NewDeployment {
     }
 }
 
-fn demand_plugins(missing: Option<&MissingPlugin>) -> Result<()> {
-    let Some(MissingPlugin { name, version }) = missing else {
+fn demand_packages(missing: Option<&Package>) -> Result<()> {
+    let Some(Package { name, version }) = missing else {
         return Ok(());
     };
     let version = version.as_deref().unwrap_or("`any`");
@@ -426,7 +432,7 @@ fn demand_plugins(missing: Option<&MissingPlugin>) -> Result<()> {
     ))
 }
 
-fn refused_inputs(problem: &InputProblem) -> Error {
+pub(crate) fn refused_inputs(problem: &InputProblem) -> Error {
     match problem {
         InputProblem::Missing(names) => Error::new(
             Kind::MissingRequiredDeploymentInput,

@@ -23,7 +23,7 @@ pub(super) async fn evaluate(
     let deployment = deployments::find_by_key(tx, &Scope::engine(), owner.key).await?;
     let deployment =
         deployment.ok_or_else(|| Error::internal("a deployment that was just made is gone"))?;
-    let world = World::load(tx, scope, deployment, &[name]).await?;
+    let world = World::load_without_secrets(tx, scope, deployment, &[name]).await?;
     match world.here().evaluate(name, &Context::default()) {
         Ok(Value::String(name)) => {
             deployments::set_display_name(tx, owner, &name).await?;

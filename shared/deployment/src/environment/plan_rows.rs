@@ -80,7 +80,7 @@ fn text(part: Option<&Part>) -> String {
 }
 
 /// The rows of a plan's nodes.
-pub(super) fn nodes(plan: &DeploymentPlan) -> Vec<NewNode> {
+pub(crate) fn nodes(plan: &DeploymentPlan) -> Vec<NewNode> {
     let groups = ScalingGroups::of(plan.plan.section("scaling_groups"));
     let mut texts = Texts::default();
     plan.plan
@@ -109,6 +109,15 @@ fn row<'p>(node: &'p Fields, texts: &mut Texts<'p>, groups: &ScalingGroups<'_>) 
     }
 }
 
+/// The numbers of instances that a node's capabilities say; none where they say nothing of it. The
+/// planned number over all groups is that of the node alone.
+pub fn counts_of(capabilities: &Value) -> Option<Counts> {
+    let properties = scalable(capabilities);
+    properties
+        .is_object()
+        .then(|| counts(properties, |planned| planned))
+}
+
 /// What a node's capabilities say about the number of its instances.
 fn scalable(capabilities: &Value) -> &Value {
     let properties = capabilities.pointer("/scalable/properties");
@@ -130,13 +139,14 @@ fn counts(properties: &Value, actual_planned: impl Fn(i64) -> i64) -> Counts {
 }
 
 /// Which scaling groups hold which nodes and groups.
-struct ScalingGroups<'p> {
+pub(crate) struct ScalingGroups<'p> {
     holders: HashMap<&'p str, Vec<&'p str>>,
     planned: HashMap<&'p str, i64>,
 }
 
 impl<'p> ScalingGroups<'p> {
-    fn of(section: &'p Value) -> Self {
+    /// Of the section of a plan.
+    pub(crate) fn of(section: &'p Value) -> Self {
         let mut groups = Self {
             holders: HashMap::new(),
             planned: HashMap::new(),
@@ -154,7 +164,7 @@ impl<'p> ScalingGroups<'p> {
     }
 
     /// A node's planned number times that of every group around it or its host.
-    fn multiply(&self, planned: i64, node: &str, host: Option<&str>) -> i64 {
+    pub(crate) fn multiply(&self, planned: i64, node: &str, host: Option<&str>) -> i64 {
         if self.planned.is_empty() {
             return 0;
         }
@@ -219,7 +229,7 @@ pub fn new_node(node: &Map<String, Value>) -> NewNode {
 }
 
 /// The rows of node instances.
-pub(super) fn instances(made: Vec<NodeInstance>) -> Vec<NewInstance> {
+pub(crate) fn instances(made: Vec<NodeInstance>) -> Vec<NewInstance> {
     made.into_iter()
         .map(|instance| NewInstance {
             id: instance.id,
@@ -271,7 +281,7 @@ pub fn listed_workflows(workflows: &Value, types: &[&str]) -> Value {
 }
 
 /// The columns of a deployment that come from its plan.
-pub(super) fn deployment_columns(plan: &DeploymentPlan) -> Map<String, Value> {
+pub(crate) fn deployment_columns(plan: &DeploymentPlan) -> Map<String, Value> {
     let plan = &plan.plan;
     let sections = [
         "description",

@@ -4,10 +4,10 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope};
 use windlass_store::deployments::{self, Owner};
 use windlass_store::executions::deployment_status;
+use windlass_store::inter_deployment_dependencies::Blocked;
 use windlass_store::labels;
 
-/// How many of each kind of dependents a refusal names.
-const NAMED: usize = 3;
+use crate::dependents;
 
 /// What a deletion disregards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,16 +23,54 @@ pub struct Removal {
 /// # Errors
 /// 404; 400 `dependent_exists_error` for what is in the way.
 pub async fn remove(tx: &impl Tx, scope: &Scope, id: &str, removal: Removal) -> Result<()> {
-    let deployment = deployments::find_own(tx, scope, id).await?;
+    let doomed = doomed(tx, scope, id, removal).await?;
+    check_all(tx, &doomed, removal, &[], None).await?;
+    remove_all(tx, scope, &doomed).await
+}
+
+/// The same for the execution that was asked to do it. Others that are to be deleted too are not in its
+/// way.
+///
+/// # Errors
+/// As [`remove`].
+pub async fn remove_by(
+    tx: &impl Tx,
+    scope: &Scope,
+    id: &str,
+    removal: Removal,
+    execution: &str,
+) -> Result<()> {
+    let doomed = doomed(tx, scope, id, removal).await?;
+    check_all(tx, &doomed, removal, &[], Some(execution)).await?;
+    remove_all(tx, scope, &doomed).await
+}
+
+/// Refuses to delete a deployment, as [`remove`] does. `others` are the rows of those that go with it.
+///
+/// # Errors
+/// As [`remove`].
+pub async fn demand_removable(
+    db: &impl Db,
+    scope: &Scope,
+    id: &str,
+    removal: Removal,
+    others: &[i64],
+) -> Result<Owner> {
+    let mut doomed = doomed(db, scope, id, removal).await?;
+    check_all(db, &doomed, removal, others, None).await?;
+    Ok(doomed.swap_remove(0))
+}
+
+/// A deployment and all that goes with it, itself first.
+async fn doomed(db: &impl Db, scope: &Scope, id: &str, removal: Removal) -> Result<Vec<Owner>> {
+    let deployment = deployments::find_own(db, scope, id).await?;
     // Children go whoever may see them: without their parent they would be of no use.
     let mut doomed = vec![deployment.owner];
     let mut next = 0;
-    while let Some(deployment) = doomed.get(next) {
-        check(tx, deployment, removal).await?;
-        if !removal.recursive {
-            break;
-        }
-        let children = deployments::children(tx, deployment).await?;
+    while removal.recursive
+        && let Some(deployment) = doomed.get(next)
+    {
+        let children = deployments::children(db, deployment).await?;
         next += 1;
         for child in children {
             if doomed.iter().all(|known| known.key != child.key) {
@@ -40,6 +78,25 @@ pub async fn remove(tx: &impl Tx, scope: &Scope, id: &str, removal: Removal) -> 
             }
         }
     }
+    Ok(doomed)
+}
+
+async fn check_all(
+    db: &impl Db,
+    doomed: &[Owner],
+    removal: Removal,
+    others: &[i64],
+    execution: Option<&str>,
+) -> Result<()> {
+    let keys = doomed.iter().map(|deployment| deployment.key);
+    let keys: Vec<i64> = keys.chain(others.iter().copied()).collect();
+    for deployment in doomed {
+        check(db, deployment, removal, (&keys, execution)).await?;
+    }
+    Ok(())
+}
+
+async fn remove_all(tx: &impl Tx, scope: &Scope, doomed: &[Owner]) -> Result<()> {
     for deployment in doomed.iter().rev() {
         remove_one(tx, scope, deployment).await?;
     }
@@ -50,7 +107,7 @@ async fn remove_one(tx: &impl Tx, scope: &Scope, deployment: &Owner) -> Result<(
     let labels = labels::find_oldest_first(tx, deployment).await?;
     let parents: Vec<&str> = deployments::parent_ids(&labels).collect();
     let above = deployments::find_existing(tx, scope, &parents).await?;
-    deployments::unlink_parents(tx, deployment, &parents).await?;
+    deployments::forget_consumer(tx, deployment).await?;
     deployments::delete(tx, scope, deployment).await?;
     for parent in above {
         deployment_status::recompute(tx, &parent).await?;
@@ -59,7 +116,12 @@ async fn remove_one(tx: &impl Tx, scope: &Scope, deployment: &Owner) -> Result<(
 }
 
 /// Refuses to delete a deployment that is in use.
-async fn check(db: &impl Db, deployment: &Owner, removal: Removal) -> Result<()> {
+async fn check(
+    db: &impl Db,
+    deployment: &Owner,
+    removal: Removal,
+    (doomed, execution): (&[i64], Option<&str>),
+) -> Result<()> {
     let id = &deployment.id;
     let refuse = |why: String| {
         Err(Error::new(
@@ -67,7 +129,7 @@ async fn check(db: &impl Db, deployment: &Owner, removal: Removal) -> Result<()>
             format!("Can't delete deployment {id} - {why}"),
         ))
     };
-    let running = deployments::unfinished_executions(db, deployment).await?;
+    let running = deployments::unfinished_executions(db, deployment, execution).await?;
     if !running.is_empty() {
         return refuse(format!(
             "There are running or queued executions for this deployment. Running executions ids: {}",
@@ -77,28 +139,10 @@ async fn check(db: &impl Db, deployment: &Owner, removal: Removal) -> Result<()>
     if removal.force {
         return Ok(());
     }
-    let children = match removal.recursive {
-        true => Vec::new(),
-        false => deployments::children(db, deployment).await?,
+    let what = Blocked::Deletion {
+        recursive: removal.recursive,
     };
-    if !children.is_empty() {
-        let lines = children
-            .iter()
-            .take(NAMED)
-            .enumerate()
-            .map(|(place, child)| {
-                let number = place + 1;
-                format!(
-                    "[{number}] Deployment `{id}` is the parent of deployment `{}`",
-                    child.id
-                )
-            });
-        let lines: Vec<String> = lines.collect();
-        return refuse(format!(
-            "the following existing installations depend on it:\n{}",
-            lines.join("\n")
-        ));
-    }
+    dependents::demand_none(db, deployment, what, doomed).await?;
     let live = deployments::live_instances(db, deployment).await?;
     if !live.is_empty() {
         return refuse(format!(

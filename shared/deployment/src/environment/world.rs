@@ -4,17 +4,31 @@
 //! Requests load a deployment together with those whose capabilities its functions use, as far as
 //! the caller sees them. A workflow has no caller whose view would count: the engine loads what
 //! everybody in the deployment's tenant sees, and what the deployment's creator made.
+//! Secrets are looked for in the tenant of the request, of a workflow in that of its deployment.
+
+mod requests;
+
+pub use requests::{context, refused};
 
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
-use windlass_blueprint::functions::{self, Context, Lookup, Needs, evaluate, has_functions, needs};
-use windlass_blueprint::{Error as Problem, ErrorKind, NodeInstance};
+use windlass_blueprint::functions::{self, Context, Needs, evaluate, has_functions, needs};
+use windlass_blueprint::{Error as Problem, NodeInstance};
 use windlass_core::db::Db;
-use windlass_core::{Error, Kind, Result, Scope, Visibility};
+use windlass_core::outbound::{Network, Outbound};
+use windlass_core::{Result, Scope, Visibility};
+use windlass_store::deployment_groups;
 use windlass_store::deployments::{self, Consumer, Deployment};
 use windlass_store::labels::{self, Label};
 use windlass_store::node_instances;
+use windlass_store::secrets::Purpose;
+
+use super::secrets::Secrets;
+
+mod here;
+
+pub use here::Here;
 
 /// How many deployments one evaluation may look into.
 const DEPLOYMENTS: usize = 100;
@@ -39,6 +53,11 @@ pub struct World {
     creator: Option<String>,
     /// The deployments that functions asked for in vain.
     missing: RefCell<BTreeSet<String>>,
+    secrets: Secrets,
+    /// The members of deployment groups; none for a group that is not seen.
+    groups: HashMap<String, Option<Vec<String>>>,
+    /// The groups that functions asked for in vain.
+    missing_groups: RefCell<BTreeSet<String>>,
 }
 
 /// What is known of one deployment.
@@ -132,8 +151,28 @@ impl World {
         Ok(world)
     }
 
-    /// Loads the deployments whose ids are known only when the values are evaluated, such as
-    /// `{get_label: [csys-obj-parent, 0]}`.
+    /// As [`Self::load`], for values that are going to be stored: secrets are left out.
+    pub async fn load_without_secrets(
+        db: &impl Db,
+        scope: &Scope,
+        deployment: Deployment,
+        values: &[&Value],
+    ) -> Result<Self> {
+        let mut world = Self::load_named(db, scope, deployment, values).await?;
+        world.withhold_secrets(values);
+        let context = Context::default();
+        world.load_missing(db, scope, values, &context).await?;
+        Ok(world)
+    }
+
+    fn withhold_secrets(&mut self, values: &[&Value]) {
+        self.secrets = Secrets::withheld();
+        let names = values.iter().flat_map(|value| needs(value).secrets);
+        self.left_out = names.map(|name| format!("the secret `{name}`")).collect();
+    }
+
+    /// Loads the secrets that the values use, and the deployments whose ids are known only when they are
+    /// evaluated, such as `{get_label: [csys-obj-parent, 0]}`.
     async fn load_missing(
         &mut self,
         db: &impl Db,
@@ -142,13 +181,33 @@ impl World {
         context: &Context,
     ) -> Result<()> {
         let mut tried = BTreeSet::new();
+        let place = self.deployments.first();
+        let tenant = place.map(|one| one.deployment.tenant_name.clone());
+        let of_secrets = scope.narrowed(tenant.as_deref().unwrap_or_default());
+        let is_request = self.creator.is_none();
+        let purpose = match is_request {
+            true => Purpose::Show,
+            false => Purpose::Run,
+        };
+        // Named ones are known to be asked for, so they need no round each.
+        for name in values.iter().flat_map(|value| needs(value).secrets) {
+            self.secrets.value(&name);
+        }
         loop {
-            for value in values {
+            let more_secrets = self.secrets.load(db, of_secrets.as_ref(), purpose).await?;
+            if is_request {
+                self.secrets.fetch(&Network).await?;
+            }
+            for value in values.iter().flat_map(|value| parts(value)) {
                 // What is wrong with it is told when it is evaluated for its value.
                 let _ = self.here().evaluate(value, context);
             }
             let missing: Vec<String> = self.missing.take().into_iter().collect();
-            let before = self.deployments.len();
+            let before = self.deployments.len() + self.groups.len();
+            for id in self.missing_groups.take() {
+                let members = deployment_groups::members_of(db, scope, &id).await?;
+                self.groups.insert(id, members);
+            }
             for id in missing {
                 if self.deployments.len() < DEPLOYMENTS
                     && tried.insert(id.clone())
@@ -158,10 +217,32 @@ impl World {
                 }
             }
             self.capabilities.take();
-            if self.deployments.len() == before {
+            let asks_for_secrets = self.secrets.is_asked() && !self.secrets.are_withheld();
+            let is_same = self.deployments.len() + self.groups.len() == before;
+            if is_same && !more_secrets && !asks_for_secrets {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether a provider has to be asked for secrets before functions know all, see
+    /// [`Self::fetch_secrets`].
+    pub fn lacks_secrets(&self) -> bool {
+        self.secrets.are_elsewhere()
+    }
+
+    /// Asks providers for the secrets that they keep. The engine does so outside of transactions.
+    ///
+    /// # Errors
+    /// 404 and 400 `failed_dependency`.
+    pub async fn fetch_secrets(&self, outbound: &impl Outbound) -> Result<()> {
+        self.capabilities.take();
+        self.secrets.fetch(outbound).await
+    }
+
+    /// A text for many to read, without the values of secrets in it.
+    pub fn hide_secrets(&self, text: &str) -> String {
+        self.secrets.hide_in(text)
     }
 
     /// Another deployment, if it may be seen. The engine sees the private ones of one user only.
@@ -216,18 +297,34 @@ impl World {
     }
 
     /// Loads a deployment for the engine, with what `value` needs beyond nodes, instances and inputs.
-    /// Secrets are left out; [`Self::explain`] says so.
     pub async fn load_for_engine(
         db: &impl Db,
         deployment_key: i64,
         value: &Value,
         context: &Context,
     ) -> Result<Self> {
+        let world = Self::of_key(db, deployment_key, value).await?;
+        world.complete(db, value, context).await
+    }
+
+    /// The same for a value that is going to be stored: secrets are left out, and [`Self::explain`] says
+    /// so.
+    pub async fn load_for_storing(
+        db: &impl Db,
+        deployment_key: i64,
+        value: &Value,
+        context: &Context,
+    ) -> Result<Self> {
+        let mut world = Self::of_key(db, deployment_key, value).await?;
+        world.withhold_secrets(&[value]);
+        world.complete(db, value, context).await
+    }
+
+    /// A deployment as the engine knows it, without what it does not need.
+    async fn of_key(db: &impl Db, deployment_key: i64, value: &Value) -> Result<Self> {
         let (scope, needs) = (Scope::engine(), needs(value));
         let mut deployments = Vec::new();
-        let mut owner = None;
         if let Some(deployment) = deployments::find_by_key(db, &scope, deployment_key).await? {
-            owner = Some(deployment.owner.clone());
             let mut one = One::load_instances(db, deployment).await?;
             one.load_labels(db).await?;
             if needs.consumers || needs.unknown {
@@ -235,17 +332,17 @@ impl World {
             }
             deployments.push(one);
         }
-        let secrets = needs.secrets.iter();
-        let mut world = Self {
-            left_out: secrets.map(|name| format!("the secret `{name}`")).collect(),
-            ..Self::of(deployments)
-        };
-        if let Some(owner) = owner {
+        Ok(Self::of(deployments))
+    }
+
+    async fn complete(mut self, db: &impl Db, value: &Value, context: &Context) -> Result<Self> {
+        let owner = self.deployments.first().map(|one| &one.deployment.owner);
+        if let Some(owner) = owner.cloned() {
             let scope = Scope::system(&owner.created_by, &owner.tenant_name);
-            world.creator = Some(owner.created_by);
-            world.load_missing(db, &scope, &[value], context).await?;
+            self.creator = Some(owner.created_by);
+            self.load_missing(db, &scope, &[value], context).await?;
         }
-        Ok(world)
+        Ok(self)
     }
 
     fn of(deployments: Vec<One>) -> Self {
@@ -255,13 +352,16 @@ impl World {
             capabilities: RefCell::default(),
             left_out: Vec::new(),
             missing: RefCell::default(),
+            groups: HashMap::new(),
+            missing_groups: RefCell::default(),
             creator: None,
+            secrets: Secrets::default(),
         }
     }
 
-    /// Whether functions asked for a deployment that was not loaded for them.
+    /// Whether functions asked for a deployment or a secret that was not loaded for them.
     pub fn lacks_others(&self) -> bool {
-        !self.missing.borrow().is_empty()
+        !self.missing.borrow().is_empty() || self.secrets.is_asked()
     }
 
     /// The text of a failed evaluation, with what could not be known here.
@@ -315,6 +415,15 @@ impl World {
     }
 }
 
+/// The values in a map, each of which may be evaluated although another cannot be. What is no map of values
+/// is one by itself.
+fn parts(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Object(map) if functions::function_of(value).is_none() => map.values().collect(),
+        value => vec![value],
+    }
+}
+
 /// The capabilities of others that are needed: pairs of deployment and capability.
 fn names(one: &One, needs: &[Needs]) -> Vec<(String, String)> {
     let mut names = Vec::new();
@@ -326,174 +435,4 @@ fn names(one: &One, needs: &[Needs]) -> Vec<(String, String)> {
         }
     }
     names
-}
-
-/// One deployment of a [`World`], for functions to ask.
-#[derive(Clone, Copy)]
-pub struct Here<'w> {
-    world: &'w World,
-    place: usize,
-}
-
-impl<'w> Here<'w> {
-    fn one(&self) -> Option<&'w One> {
-        self.world.deployments.get(self.place)
-    }
-
-    /// The first instance of a node, which `SELF` means where no other is named.
-    pub fn first_instance(&self, node: &str) -> Option<String> {
-        self.instances_of(node)
-            .first()
-            .map(|instance| instance.id.clone())
-    }
-
-    /// Evaluates the functions in a value.
-    ///
-    /// # Errors
-    /// What could not be evaluated, in the language's words.
-    pub fn evaluate(&self, value: &Value, context: &Context) -> Result<Value, Problem> {
-        functions::evaluate(value, context, self)
-    }
-}
-
-impl Lookup for Here<'_> {
-    fn node_properties(&self, node: &str) -> Option<&Value> {
-        self.one()?.properties.get(node)
-    }
-
-    fn instances_of(&self, node: &str) -> Vec<&NodeInstance> {
-        let Some(one) = self.one() else {
-            return Vec::new();
-        };
-        let places = one.by_node.get(node).into_iter().flatten();
-        places
-            .filter_map(|place| one.instances.get(*place))
-            .collect()
-    }
-
-    fn instance(&self, id: &str) -> Option<&NodeInstance> {
-        let one = self.one()?;
-        one.by_id
-            .get(id)
-            .and_then(|place| one.instances.get(*place))
-    }
-
-    fn input(&self, name: &str) -> Option<Value> {
-        self.one()?.deployment.inputs.get(name).cloned()
-    }
-
-    fn has_deployment(&self, id: &str) -> bool {
-        let is_known = self.world.place(id).is_some();
-        if !is_known {
-            self.world.missing.borrow_mut().insert(id.to_owned());
-        }
-        is_known
-    }
-
-    fn capability(&self, deployment: &str, name: &str) -> Option<Value> {
-        let there = Here {
-            world: self.world,
-            place: self.world.place(deployment)?,
-        };
-        let value = there
-            .one()?
-            .deployment
-            .capabilities
-            .get(name)?
-            .get("value")?;
-        let key = (there.place, name.to_owned());
-        if let Some(known) = self.world.capabilities.borrow().get(&key) {
-            return known.clone();
-        }
-        let depth = self.world.depth.get();
-        if depth >= DEPTH {
-            return None;
-        }
-        self.world
-            .capabilities
-            .borrow_mut()
-            .insert(key.clone(), None);
-        self.world.depth.set(depth + 1);
-        let value = evaluate(value, &Context::default(), &there).ok();
-        self.world.depth.set(depth);
-        let value = value.filter(|value| value.to_string().len() <= CAPABILITY_BYTES);
-        self.world
-            .capabilities
-            .borrow_mut()
-            .insert(key, value.clone());
-        value
-    }
-
-    fn environment_capability(&self, name: &str) -> Option<Value> {
-        let parent = self.one()?.parent()?;
-        match self.has_deployment(parent) {
-            true => self.capability(parent, name),
-            false => None,
-        }
-    }
-
-    fn labels(&self, key: &str) -> Vec<String> {
-        let labels = self
-            .one()
-            .map(|one| one.labels.as_slice())
-            .unwrap_or_default();
-        labels
-            .iter()
-            .filter(|label| label.key == key)
-            .map(|label| label.value.clone())
-            .collect()
-    }
-
-    fn system(&self, entity: &str, property: &str) -> Option<Value> {
-        let deployment = &self.one()?.deployment;
-        let value = match (entity, property) {
-            ("tenant", "name") => &deployment.tenant_name,
-            ("deployment", "id") => &deployment.id,
-            ("deployment", "name") => &deployment.display_name,
-            ("deployment", "blueprint") => &deployment.blueprint_id,
-            ("deployment", "owner") => &deployment.created_by,
-            _ => return None,
-        };
-        Some(Value::from(value.as_str()))
-    }
-
-    fn consumers(&self, what: &str) -> Option<Value> {
-        let consumers = &self.one()?.consumers;
-        match what {
-            "ids" => Some(consumers.iter().map(|one| one.id.as_str()).collect()),
-            "names" => {
-                let names = consumers.iter().map(|one| one.display_name.as_str());
-                Some(names.collect())
-            }
-            "count" => Some(consumers.len().into()),
-            _ => None,
-        }
-    }
-}
-
-/// The refusal of a value whose functions cannot be evaluated: 404 when they ask about something that
-/// does not exist, else of this kind.
-pub fn refused(problem: Problem, kind: Kind) -> Error {
-    let kind = match problem.kind {
-        ErrorKind::NotFound => Kind::NotFound,
-        _ => kind,
-    };
-    Error::new(kind, problem.message)
-}
-
-/// The instances that `SELF`, `SOURCE` and `TARGET` are to mean, from a request's `context`.
-///
-/// # Errors
-/// 400 when one of them is no text.
-pub fn context(given: &Map<String, Value>) -> Result<Context> {
-    let instance = |name: &str| match given.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(id)) => Ok(Some(id.clone())),
-        Some(other) => Err(Error::wrong_type(name, "str", other)),
-    };
-    Ok(Context {
-        self_instance: instance("self")?,
-        source_instance: instance("source")?,
-        target_instance: instance("target")?,
-    })
 }

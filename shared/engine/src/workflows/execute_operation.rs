@@ -2,7 +2,8 @@
 
 use super::Refusal;
 use super::relationships::{self, Direction};
-use super::steps::{Selection, Steps, Subject, merge_inputs};
+use super::selection::Selection;
+use super::steps::{Steps, Subject, merge_inputs};
 use crate::graph::Builder;
 use crate::plan::Topology;
 use serde_json::{Map, Value};

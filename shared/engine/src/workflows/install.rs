@@ -5,7 +5,8 @@
 
 use super::instance_steps::{InstanceSteps, subgraphs};
 use super::relationships::{self, Direction, Order};
-use super::steps::{Selection, Steps};
+use super::selection::Selection;
+use super::steps::Steps;
 use super::{INTERFACE, host};
 use crate::graph::{Builder, RetryWith};
 use crate::plan::Topology;

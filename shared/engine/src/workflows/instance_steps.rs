@@ -1,7 +1,8 @@
 //! What an install or an uninstall does with one instance, while it is put together.
 
 use super::relationships;
-use super::steps::{Selection, Steps, Subject};
+use super::selection::Selection;
+use super::steps::{Steps, Subject};
 use crate::graph::Builder;
 use crate::plan::Topology;
 

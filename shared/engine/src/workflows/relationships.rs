@@ -1,6 +1,7 @@
 //! Relationship operations, and the order that relationships impose on instances.
 
-use super::steps::{Selection, Subject};
+use super::selection::Selection;
+use super::steps::Subject;
 use crate::graph::{Builder, Related, Sequence, Task};
 use crate::plan::{NodeRelationship, Topology};
 
@@ -32,6 +33,19 @@ fn calls(
             target.call_of(builder, &operation, found, Some(related(&source, false)))
         });
     on_source.into_iter().chain(on_target).collect()
+}
+
+/// The calls of a relationship operation of an instance, for all its targets.
+pub fn calls_of(
+    topology: &Topology,
+    builder: &Builder,
+    source: usize,
+    operation: &str,
+) -> Vec<(String, Task)> {
+    let relationships = topology.relationships(source).into_iter();
+    relationships
+        .flat_map(|relationship| calls(topology, builder, source, relationship, operation))
+        .collect()
 }
 
 /// Adds the subgraph of a relationship operation of an instance: for each target node in the order
@@ -122,7 +136,7 @@ pub fn order_and_run(
         };
         let mut sequence = Sequence::new(*subgraph);
         for (relationship, target) in relationships {
-            if !selection.contains(target) {
+            if !selection.touches(topology, place, target) {
                 continue;
             }
             for (name, task) in calls(topology, builder, place, (relationship, target), operation) {
@@ -154,16 +168,8 @@ fn wait(
         // Only that operation is waited for, with what follows directly on it.
         let wanted = format!("cloudify.interfaces.lifecycle.{operation}");
         let about = &topology.instance(about).id;
-        let found = builder.graph().operations.iter().position(|known| {
-            known.subgraph == Some(earlier)
-                && known
-                    .call()
-                    .is_some_and(|call| call.operation == wanted && call.instance == *about)
-        });
-        if let Some(found) = found {
-            for dependent in builder.dependents_within(earlier, found) {
-                builder.depend(later, dependent);
-            }
+        for dependent in builder.after_call(earlier, &wanted, about) {
+            builder.depend(later, dependent);
         }
     }
 }

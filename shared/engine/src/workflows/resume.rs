@@ -1,11 +1,15 @@
 //! What a resumed install does first: an instance that was left half created is deleted, one that
-//! was left half started is stopped, because its create or start will be sent again.
+//! was left half started is stopped, because its create or start will be sent again. One whose create or
+//! start never reached anybody has nothing to clean up, nor has one that something else takes down.
 
 use super::steps::{Steps, Subject};
 use super::{INTERFACE, host};
 use crate::graph::{Builder, Graph, OperationState, RetryDefaults, Task};
 use crate::plan::Topology;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// What the subgraph that cleans up after an instance is called, before the instance's id.
+const CLEAN_UP: &str = "resume_cleanup_";
 
 /// Adds clean-up subgraphs to the graph of an install that is resumed, each before the
 /// install of its instance. A failed clean-up does not keep the install from going on.
@@ -16,20 +20,23 @@ pub fn clean_up_before(
     ids: &mut dyn FnMut() -> String,
 ) -> Graph {
     let mut subgraphs: HashMap<&str, usize> = HashMap::new();
+    // What is cleaned up already, or is about to be taken down before it is installed again.
+    let mut taken_down: HashSet<&str> = HashSet::new();
+    let mut resent: HashSet<(usize, &str)> = HashSet::new();
     for (place, operation) in graph.operations.iter().enumerate() {
-        if operation.is_subgraph()
-            && let Some(instance) = operation.name.strip_prefix("install_")
-        {
+        let name = operation.name.as_str();
+        if let (Some(call), Some(subgraph)) = (operation.call(), operation.subgraph) {
+            if operation.state == OperationState::Pending && call.sent_before {
+                resent.insert((subgraph, &call.operation));
+            }
+        } else if !operation.is_subgraph() || operation.state.has_ended() {
+            continue;
+        } else if let Some(instance) = name.strip_prefix("install_") {
             subgraphs.insert(instance, place);
+        } else {
+            taken_down.insert(name.strip_prefix(CLEAN_UP).unwrap_or(name));
         }
     }
-    let would_resend = |subgraph: usize, name: &str| {
-        graph.operations.iter().any(|operation| {
-            operation.subgraph == Some(subgraph)
-                && operation.state == OperationState::Pending
-                && operation.call().is_some_and(|call| call.operation == name)
-        })
-    };
     let mut wanted = Vec::new();
     for place in 0..topology.len() {
         let instance = topology.instance(place);
@@ -41,7 +48,9 @@ pub fn clean_up_before(
             "starting" => "start",
             _ => continue,
         };
-        if would_resend(*subgraph, &format!("{INTERFACE}.{halfway}")) {
+        let operation = format!("{INTERFACE}.{halfway}");
+        let is_resent = resent.contains(&(*subgraph, operation.as_str()));
+        if is_resent && !taken_down.contains(instance.id.as_str()) {
             wanted.push((place, *subgraph, halfway == "start"));
         }
     }
@@ -60,7 +69,7 @@ pub fn clean_up_before(
             continue;
         }
         steps.tasks([subject.event("Finished rolling back, now resuming install")]);
-        let name = format!("resume_cleanup_{}", subject.instance.id);
+        let name = format!("{CLEAN_UP}{}", subject.instance.id);
         let subgraph = builder.subgraph(None, name);
         steps.into_sequence(&mut builder, subgraph);
         // The install's subgraph may be open already, so its waiting members wait themselves.

@@ -9,6 +9,7 @@ use crate::graph::{
     Builder, Graph, OperationState, RetryDefaults, RetryWith, Sequence, SubgraphRetry, Task,
 };
 use crate::plan::Topology;
+use crate::step::least_pause;
 
 /// Adds a subgraph in place of each of those that failed and are tried again. Whoever waits for one
 /// of them, or for something in it, waits for the new one. `topology` has the states as they are.
@@ -30,8 +31,13 @@ pub fn retry_subgraphs(
             ..SubgraphRetry::clone(retry)
         };
         let waiting = waiting_for(builder.graph(), *subgraph);
+        let running = running_in(builder.graph(), *subgraph);
         let new = add(&retry, topology, &mut builder);
+        builder.pause_before(new, least_pause(retry.retries, retry.total_retries));
         builder.retry_of(new, retry);
+        for call in running {
+            builder.depend(new, call);
+        }
         for later in waiting {
             builder.depend(later, new);
         }
@@ -55,13 +61,29 @@ fn waiting_for(graph: &Graph, subgraph: usize) -> Vec<usize> {
         .collect()
 }
 
+/// The calls in a subgraph that go on although it was given up. What takes its place must not meet
+/// them: an unlink would overtake an establish.
+fn running_in(graph: &Graph, subgraph: usize) -> Vec<usize> {
+    let operations = graph.operations.iter().enumerate();
+    operations
+        .filter(|(place, operation)| {
+            operation.state == OperationState::Started
+                && operation.call().is_some()
+                && graph.is_within(*place, subgraph)
+        })
+        .map(|(place, _)| place)
+        .collect()
+}
+
 fn add(retry: &SubgraphRetry, topology: &mut Topology, builder: &mut Builder) -> usize {
     let id = retry.instance.as_str();
-    let place = (0..topology.len()).find(|place| topology.instance(*place).id == id);
+    let place = topology.place(id);
     match (retry.with, place) {
+        // A heal is never tried again.
+        (RetryWith::Heal, Some(_)) => builder.subgraph(None, id),
         (RetryWith::Uninstall, Some(place)) => uninstall::instance(topology, place, None, builder),
         // Nothing can be run on an instance whose node is gone, so nothing is left to do.
-        (RetryWith::Uninstall, None) => builder.subgraph(None, id),
+        (RetryWith::Uninstall | RetryWith::Heal, None) => builder.subgraph(None, id),
         (RetryWith::Reinstall, place) => {
             let subgraph = builder.subgraph(None, format!("reinstall_{id}"));
             let mut sequence = Sequence::new(subgraph);

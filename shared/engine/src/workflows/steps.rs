@@ -1,40 +1,12 @@
 //! The building blocks of the lifecycle workflows: steps that vanish with their operation.
 
+use crate::components;
 use crate::graph::{Builder, Call, Related, Sequence, Task};
 use crate::plan::{Implementation, Instance, Node, Topology};
 use serde_json::Map;
 
 /// The plugin that the scheduler runs itself.
 use windlass_blueprint::operations::HTTP_PLUGIN;
-
-/// The instances that a workflow is about; all others are only waited for.
-pub struct Selection {
-    selected: Vec<bool>,
-}
-
-impl Selection {
-    /// Asks for each instance whether it is selected.
-    pub fn new(topology: &Topology, selects: impl Fn(usize) -> bool) -> Self {
-        Self {
-            selected: (0..topology.len()).map(selects).collect(),
-        }
-    }
-
-    /// Whether the instance at a place is selected.
-    pub fn contains(&self, place: usize) -> bool {
-        self.selected.get(place).copied().unwrap_or(false)
-    }
-
-    /// The places of the selected instances.
-    pub fn places(&self) -> impl Iterator<Item = usize> {
-        (0..self.selected.len()).filter(|place| self.contains(*place))
-    }
-
-    /// The places of the others.
-    pub fn others(&self) -> impl Iterator<Item = usize> {
-        (0..self.selected.len()).filter(|place| !self.contains(*place))
-    }
-}
 
 /// An instance with its node.
 #[derive(Clone, Copy)]
@@ -103,7 +75,8 @@ impl<'a> Subject<'a> {
         } else {
             function
         };
-        let queue = (!is_built_in).then(|| self.queue(implementation));
+        let is_ours = is_built_in || components::is_one(&plugin, &name);
+        let queue = (!is_ours).then(|| self.queue(implementation));
         let seconds = implementation
             .retry_interval
             .filter(|seconds| seconds.is_finite());
@@ -118,7 +91,6 @@ impl<'a> Subject<'a> {
             queue,
             inputs: implementation.inputs.clone().unwrap_or_default(),
             has_functions: implementation.has_intrinsic_functions.unwrap_or(true),
-            retries: 0,
             total_retries: implementation
                 .max_retries
                 .unwrap_or(builder.defaults.retries),
@@ -126,6 +98,7 @@ impl<'a> Subject<'a> {
             timeout: implementation.timeout.filter(|seconds| *seconds > 0.0),
             timeout_recoverable: implementation.timeout_recoverable.unwrap_or(false),
             ignore_failure: builder.ignore_failure,
+            ..Call::default()
         };
         Some((name, Task::Call(Box::new(call))))
     }

@@ -4,7 +4,7 @@
 
 use super::instance_steps::{InstanceSteps, subgraphs};
 use super::relationships::{self, Direction, Order};
-use super::steps::Selection;
+use super::selection::Selection;
 use super::{INTERFACE, host};
 use crate::graph::{Builder, RetryWith};
 use crate::plan::Topology;
@@ -26,16 +26,27 @@ pub fn build(
         }
         subgraph
     });
+    unlink_others(topology, selection, &subgraphs, builder);
+    builder.ignore_failure = ignore_failure;
+}
+
+/// Puts dependents before their targets, and has instances that are left alone unlink from selected
+/// ones. A failure of that is passed over.
+pub fn unlink_others(
+    topology: &Topology,
+    selection: &Selection,
+    subgraphs: &[usize],
+    builder: &mut Builder,
+) {
     builder.ignore_failure = true;
     relationships::order_and_run(
         topology,
         selection,
-        &subgraphs,
+        subgraphs,
         Direction::DependentsFirst,
         "unlink",
         builder,
     );
-    builder.ignore_failure = ignore_failure;
 }
 
 /// Adds the subgraph that uninstalls one instance, inside another one or by itself.
@@ -74,7 +85,8 @@ fn stop(steps: &mut InstanceSteps) {
     }
 }
 
-fn stop_running(steps: &mut InstanceSteps) {
+/// Stops an instance that runs, or is about to.
+pub fn stop_running(steps: &mut InstanceSteps) {
     steps.enter("stopping", "Stopping node instance");
     let validates = steps.around(
         "Validating node instance before deletion",
@@ -109,24 +121,29 @@ fn delete(steps: &mut InstanceSteps) {
         let state = &steps.subject.instance.state;
         steps.tell(&format!("Delete: instance already {state}"));
     } else {
-        let texts = ["Unlinking relationships", "Relationships unlinked"];
-        steps.related("unlink", texts, Order::Reverse);
-        let call = steps
-            .subject
-            .call(steps.builder, &format!("{INTERFACE}.delete"));
-        if let Some(call) = call {
-            steps.enter("deleting", "Deleting node instance");
-            steps.steps.tasks([call]);
-        } else {
-            steps.nothing("Deleting node instance");
-        }
-        steps.around(
-            "Postdeleting node instance",
-            &format!("{INTERFACE}.postdelete"),
-            "Node instance postdeleted",
-        );
+        delete_there(steps);
     }
     if !steps.subject.is_in(&["deleted"]) {
         steps.enter("deleted", "Deleted node instance");
     }
+}
+
+/// Unlinks and deletes an instance of which something may be there.
+pub fn delete_there(steps: &mut InstanceSteps) {
+    let texts = ["Unlinking relationships", "Relationships unlinked"];
+    steps.related("unlink", texts, Order::Reverse);
+    let call = steps
+        .subject
+        .call(steps.builder, &format!("{INTERFACE}.delete"));
+    if let Some(call) = call {
+        steps.enter("deleting", "Deleting node instance");
+        steps.steps.tasks([call]);
+    } else {
+        steps.nothing("Deleting node instance");
+    }
+    steps.around(
+        "Postdeleting node instance",
+        &format!("{INTERFACE}.postdelete"),
+        "Node instance postdeleted",
+    );
 }

@@ -10,10 +10,10 @@ use crate::graph::{Call, OperationState, Related};
 use crate::http_plugin::{self, Exchange};
 use crate::step::{CallError, Outcome, Report};
 use crate::texts::{self, TaskEvent};
-use crate::{driver, workflows};
+use crate::{components, driver, workflows};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::rc::Rc;
 use windlass_blueprint::functions::{self, Context, Needs};
 use windlass_blueprint::operations::HTTP_PLUGIN;
 use windlass_core::db::{Db, Tx};
@@ -31,8 +31,28 @@ pub(crate) struct Begun {
     pub row: Leased,
     /// Its execution.
     pub execution_id: String,
-    /// The request, or why there is none.
-    pub exchange: std::result::Result<Exchange, CallError>,
+    /// How far its request is.
+    prepared: Prepared,
+}
+
+/// How far the request of a call is when the transaction that begins it ends.
+enum Prepared {
+    /// It can be sent; or why there is none.
+    Ready(
+        Box<std::result::Result<Exchange, CallError>>,
+        Option<Rc<World>>,
+    ),
+    /// Secrets are missing that a provider keeps, and nobody waits for a provider in a transaction.
+    LacksSecrets(Box<Evaluation>),
+}
+
+/// The inputs of a call with all that their functions may ask.
+struct Evaluation {
+    operation_id: String,
+    inputs: Value,
+    whose: Context,
+    world: Rc<World>,
+    allow_private: bool,
 }
 
 /// Begins the calls of leased rows: states, events, evaluated inputs. Rows whose call is not wanted
@@ -66,7 +86,20 @@ pub(crate) async fn begin(
             continue;
         };
         let is_ours = call.queue.is_none();
+        if !is_ours && state == OperationState::Started {
+            // A worker has it already.
+            beginning.finished.push(row.key);
+            continue;
+        }
         beginning.tell(&call, state, is_ours);
+        if is_ours && components::is_one(plugin_of(&call), &call.name) {
+            beginning.finished.push(row.key);
+            beginning.components.push(Due {
+                subject: call.id,
+                not_before: now,
+            });
+            continue;
+        }
         if !is_ours {
             beginning.finished.push(row.key);
             if let Some(seconds) = at(context_of(&call), "/timeout").as_f64() {
@@ -77,11 +110,11 @@ pub(crate) async fn begin(
             }
             continue;
         }
-        let exchange = exchange(tx, &call, allow_private, &mut beginning.lookups).await?;
+        let prepared = prepare(tx, &call, allow_private, &mut beginning.lookups).await?;
         begun.push(Begun {
             row,
             execution_id: call.execution_id,
-            exchange,
+            prepared,
         });
     }
     beginning.write(tx, holder, now).await?;
@@ -89,7 +122,7 @@ pub(crate) async fn begin(
 }
 
 /// A call that is still to be run, with its state.
-fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
+pub(crate) fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
     let state = OperationState::named(&call.state)?;
     let wanted = match (call.execution_status, state) {
         (Status::Started, OperationState::Sent | OperationState::Rescheduled) => true,
@@ -109,26 +142,39 @@ fn wanted(call: DueCall) -> Option<(DueCall, OperationState)> {
     wanted.then_some((call, state))
 }
 
-fn context_of(call: &DueCall) -> &Value {
+pub(crate) fn plugin_of(call: &DueCall) -> &str {
+    at(context_of(call), "/plugin/name")
+        .as_str()
+        .unwrap_or_default()
+}
+
+pub(crate) fn context_of(call: &DueCall) -> &Value {
     at(&call.parameters, "/task_kwargs/kwargs/__cloudify_context")
 }
 
 /// What is at a JSON pointer; null where there is nothing. Clients may have written any shape.
-fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+pub(crate) fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
+/// Deployments that calls have asked for, by their rows.
+pub(crate) type Lookups = HashMap<i64, Rc<World>>;
+
+/// What is written when calls begin, all at once.
 #[derive(Default)]
-struct Beginning {
+pub(crate) struct Beginning {
     finished: Vec<i64>,
     changes: Vec<(String, OperationState)>,
-    timeouts: Vec<Due>,
+    pub(crate) timeouts: Vec<Due>,
+    /// Operations of components, which are work of their own kind.
+    components: Vec<Due>,
     events: Vec<(String, Vec<EngineEvent>)>,
-    lookups: HashMap<i64, World>,
+    lookups: Lookups,
 }
 
 impl Beginning {
-    fn tell(&mut self, due: &DueCall, state: OperationState, is_ours: bool) {
+    /// The states and events of a call that begins: of one that is not ours, that it is sent to a worker.
+    pub(crate) fn tell(&mut self, due: &DueCall, state: OperationState, is_ours: bool) {
         let number = |pointer: &str| at(&due.parameters, pointer).as_i64().unwrap_or(0);
         let call = call_of(due);
         let mut texts = Vec::new();
@@ -161,7 +207,8 @@ impl Beginning {
         }
     }
 
-    async fn write(self, tx: &impl Tx, holder: &str, now: Timestamp) -> Result<()> {
+    /// Writes all of it.
+    pub(crate) async fn write(self, tx: &impl Tx, holder: &str, now: Timestamp) -> Result<()> {
         let changes: Vec<OperationChange> = self
             .changes
             .iter()
@@ -184,6 +231,7 @@ impl Beginning {
             }
         }
         queue::push_all(tx, Work::OperationTimeout, &self.timeouts, now).await?;
+        queue::push_all(tx, Work::Component, &self.components, now).await?;
         if !self.finished.is_empty() {
             queue::finish(tx, holder, &self.finished).await?;
         }
@@ -192,7 +240,7 @@ impl Beginning {
 }
 
 /// As much of a call as its events need.
-fn call_of(due: &DueCall) -> Call {
+pub(crate) fn call_of(due: &DueCall) -> Call {
     let context = context_of(due);
     let text = |pointer: &str| at(context, pointer).as_str().unwrap_or_default().to_owned();
     Call {
@@ -207,70 +255,99 @@ fn call_of(due: &DueCall) -> Call {
     }
 }
 
-/// The request of a call, its inputs evaluated.
-async fn exchange(
+/// The request of a call, its inputs evaluated as far as they can be here.
+async fn prepare(
     db: &impl Db,
     due: &DueCall,
     allow_private: bool,
-    lookups: &mut HashMap<i64, World>,
-) -> Result<std::result::Result<Exchange, CallError>> {
-    let context = context_of(due);
-    let plugin = at(context, "/plugin/name").as_str().unwrap_or_default();
+    lookups: &mut Lookups,
+) -> Result<Prepared> {
+    let ready = |outcome| Prepared::Ready(Box::new(outcome), None);
+    let plugin = plugin_of(due);
     if plugin != HTTP_PLUGIN {
         let text = format!("The control plane has no built-in plugin `{plugin}`");
-        return Ok(Err(CallError::fatal(text)));
+        return Ok(ready(Err(CallError::fatal(text))));
     }
     let kwargs = at(&due.parameters, "/task_kwargs/kwargs").as_object();
     let mut inputs: Map<String, Value> = kwargs.cloned().unwrap_or_default();
     inputs.remove("__cloudify_context");
-    let mut inputs = Value::Object(inputs);
-    if functions::has_functions(&inputs)
-        && let Some(deployment) = due.deployment_key
-    {
-        let whose = whose(&call_of(due));
-        let asked = inputs.clone();
-        let load = World::load_for_engine(db, deployment, &asked, &whose);
-        let own;
-        let mut world = match lookups.entry(deployment) {
-            Entry::Occupied(known) if needs_nothing(&inputs) => &*known.into_mut(),
-            Entry::Vacant(place) if needs_nothing(&inputs) => &*place.insert(load.await?),
-            _ => {
-                own = load.await?;
-                &own
-            }
-        };
-        let mut evaluated = world.here().evaluate(&inputs, &whose);
-        let again;
-        if evaluated.is_err() && world.lacks_others() {
-            again = World::load_for_engine(db, deployment, &asked, &whose).await?;
-            world = &again;
-            evaluated = world.here().evaluate(&inputs, &whose);
-        }
-        let evaluated = match evaluated {
-            Ok(evaluated) => evaluated,
-            Err(error) => return Ok(Err(CallError::fatal(world.explain(&error.message)))),
-        };
-        let here = world.here();
-        let alone = |function: &Value| here.evaluate(function, &whose).ok();
-        if let Some(given) = inputs.as_object()
-            && let Err(error) = missing::demand_joined_values(given, &alone)
-        {
-            return Ok(Err(error));
-        }
-        inputs = evaluated;
+    let deployment = due
+        .deployment_key
+        .filter(|_| inputs.values().any(functions::has_functions));
+    let Some(deployment) = deployment else {
+        return Ok(ready(http_plugin::prepare(&due.id, &inputs, allow_private)));
+    };
+    let inputs = Value::Object(inputs);
+    let whose = whose(&call_of(due));
+    let world = world_of(db, deployment, (&inputs, &whose), lookups).await?;
+    let evaluation = Evaluation {
+        operation_id: due.id.clone(),
+        inputs,
+        whose,
+        world,
+        allow_private,
+    };
+    if evaluation.world.lacks_secrets() {
+        return Ok(Prepared::LacksSecrets(Box::new(evaluation)));
     }
-    let empty = Map::new();
-    let inputs = inputs.as_object().unwrap_or(&empty);
-    Ok(http_plugin::prepare(&due.id, inputs, allow_private))
+    let exchange = Box::new(evaluation.exchange());
+    Ok(Prepared::Ready(exchange, Some(evaluation.world)))
 }
 
-/// Whether the deployment itself is enough, as far as names tell.
-fn needs_nothing(inputs: &Value) -> bool {
-    functions::needs(inputs) == Needs::default()
+/// What the functions in the inputs of a call may ask. Calls of one deployment share it where the deployment
+/// itself is enough, as far as names tell.
+pub(crate) async fn world_of(
+    db: &impl Db,
+    deployment: i64,
+    (inputs, whose): (&Value, &Context),
+    lookups: &mut Lookups,
+) -> Result<Rc<World>> {
+    let is_shared = functions::needs(inputs) == Needs::default();
+    let known = lookups.get(&deployment).filter(|_| is_shared).cloned();
+    let world = match known {
+        Some(world) => world,
+        None => Rc::new(World::load_for_engine(db, deployment, inputs, whose).await?),
+    };
+    if is_shared {
+        lookups.entry(deployment).or_insert_with(|| world.clone());
+    }
+    let evaluated = world.here().evaluate(inputs, whose);
+    if evaluated.is_err() && world.lacks_others() {
+        let complete = World::load_for_engine(db, deployment, inputs, whose).await?;
+        return Ok(Rc::new(complete));
+    }
+    Ok(world)
+}
+
+impl Evaluation {
+    /// The request, the inputs evaluated.
+    fn exchange(&self) -> std::result::Result<Exchange, CallError> {
+        let here = self.world.here();
+        let evaluated = here
+            .evaluate(&self.inputs, &self.whose)
+            .map_err(|error| CallError::fatal(self.world.explain(&error.message)))?;
+        let alone = |function: &Value| here.evaluate(function, &self.whose).ok();
+        if let Some(given) = self.inputs.as_object() {
+            missing::demand_joined_values(given, &alone)?;
+        }
+        let empty = Map::new();
+        let inputs = evaluated.as_object().unwrap_or(&empty);
+        http_plugin::prepare(&self.operation_id, inputs, self.allow_private)
+    }
+
+    /// The same once providers have been asked for the secrets that they keep.
+    async fn completed(
+        &self,
+        outbound: &impl Outbound,
+    ) -> std::result::Result<Exchange, CallError> {
+        let fetched = self.world.fetch_secrets(outbound).await;
+        fetched.map_err(|error| CallError::recoverable(error.message().to_owned()))?;
+        self.exchange()
+    }
 }
 
 /// Whose `SELF`, `SOURCE` and `TARGET` the inputs of a call mean.
-fn whose(call: &Call) -> Context {
+pub(crate) fn whose(call: &Call) -> Context {
     match &call.related {
         None => Context {
             self_instance: Some(call.instance.clone()),
@@ -287,18 +364,39 @@ fn whose(call: &Call) -> Context {
     }
 }
 
-/// Sends the request of a call that has begun, and says how it ended.
+/// Sends the request of a call that has begun, and says how it ended. What it says has no secret of the
+/// inputs in it: events are read by many, and servers repeat what they were sent.
 pub(crate) async fn run(begun: &Begun, outbound: &impl Outbound) -> Report {
-    let outcome = match &begun.exchange {
+    let (outcome, world) = match &begun.prepared {
+        Prepared::Ready(exchange, world) => (send(exchange, outbound).await, world.as_ref()),
+        Prepared::LacksSecrets(evaluation) => {
+            let exchange = evaluation.completed(outbound).await;
+            (send(&exchange, outbound).await, Some(&evaluation.world))
+        }
+    };
+    let outcome = match (outcome, world) {
+        (Outcome::Failed(error), Some(world)) => Outcome::Failed(CallError {
+            message: world.hide_secrets(&error.message),
+            ..error
+        }),
+        (outcome, _) => outcome,
+    };
+    Report {
+        operation: begun.row.subject.clone(),
+        outcome,
+    }
+}
+
+async fn send(
+    exchange: &std::result::Result<Exchange, CallError>,
+    outbound: &impl Outbound,
+) -> Outcome {
+    match exchange {
         Ok(exchange) => {
             let answer = outbound.send(exchange.request.clone()).await;
             http_plugin::conclude(exchange, answer)
         }
         Err(error) => Outcome::Failed(error.clone()),
-    };
-    Report {
-        operation: begun.row.subject.clone(),
-        outcome,
     }
 }
 

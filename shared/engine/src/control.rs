@@ -3,7 +3,7 @@
 //! Each only writes the wish and queues the work; the driver fulfils it. So a wish that came
 //! back as accepted survives any crash.
 
-use crate::{dequeue, driver, texts};
+use crate::{components, dequeue, driver, ending, texts};
 use serde_json::Value;
 use windlass_core::db::Tx;
 use windlass_core::{Error, Kind, Result, Scope, Timestamp};
@@ -61,6 +61,21 @@ impl Action {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
+    /// Whether it stops an execution of this status.
+    pub const fn may_stop(self, status: Status) -> bool {
+        match self {
+            Self::Cancel => matches!(status, Status::Pending | Status::Started),
+            Self::ForceCancel => {
+                matches!(
+                    status,
+                    Status::Pending | Status::Started | Status::Cancelling
+                )
+            }
+            Self::Kill => status.is_active(),
+            Self::Resume | Self::ForceResume | Self::Requeue => false,
+        }
+    }
+
     /// The action's name in the audit trail.
     fn in_audit(self) -> String {
         format!("execution_{}", self.name().replace('-', "_"))
@@ -113,6 +128,31 @@ pub async fn act(
     }
 }
 
+/// Lets an execution of a group that has ended wait for its turn to go on, by a resume.
+///
+/// # Errors
+/// 404; 409 when it is in no status that can be resumed.
+pub(crate) async fn queue_again(
+    tx: &impl Tx,
+    scope: &Scope,
+    action: Action,
+    id: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let mut execution = executions::find(tx, scope, id).await?;
+    let was = execution.status;
+    let also_running = action == Action::ForceResume;
+    quotas::demand_room(tx, &execution.tenant_name, Limited::Executions).await?;
+    let again = wait_no_longer(tx, &execution, also_running, now).await?;
+    execution.finished_operations = (execution.finished_operations - again).max(0);
+    execution.status = Status::Queued;
+    execution.resume = true;
+    execution.error = None;
+    execution.ended_at = None;
+    executions::save_for(tx, scope, &action.in_audit(), &execution, was).await?;
+    components::resume_below(tx, action, &execution, now).await
+}
+
 /// Who wants what, and when.
 struct Wish<'a> {
     scope: &'a Scope,
@@ -141,7 +181,7 @@ impl Wish<'_> {
             let text = texts::workflow_cancelled(&execution.workflow_id);
             let event = EngineEvent::of_execution("workflow_cancelled", text);
             events::insert_all(tx, &execution, &[event], self.now).await?;
-            deployment_status::execution_ended(tx, &execution).await?;
+            ending::follow(tx, &execution).await?;
             dequeue::start_waiting(tx, self.now).await?;
             return Ok(execution);
         }
@@ -156,6 +196,7 @@ impl Wish<'_> {
         execution.status = next;
         self.save(tx, &execution, was).await?;
         push(tx, &execution, self.now).await?;
+        components::stop_below(tx, self.action, &execution, self.now).await?;
         Ok(execution)
     }
 
@@ -186,6 +227,7 @@ impl Wish<'_> {
         execution.ended_at = None;
         self.save(tx, &execution, was).await?;
         push(tx, &execution, self.now).await?;
+        components::resume_below(tx, self.action, &execution, self.now).await?;
         Ok(execution)
     }
 
@@ -210,7 +252,7 @@ async fn push(tx: &impl Tx, execution: &Execution, now: Timestamp) -> Result<()>
 
 /// Puts back what is to be run again by a resume; what waits for another try does not wait any
 /// longer. Answers how many operations had ended and have not any more.
-async fn wait_no_longer(
+pub(crate) async fn wait_no_longer(
     tx: &impl Tx,
     execution: &Execution,
     also_running: bool,
@@ -270,10 +312,35 @@ pub async fn report_status(
     if next == Status::Started {
         deployment_status::execution_started(tx, &execution).await?;
     } else if next.has_ended() {
-        deployment_status::execution_ended(tx, &execution).await?;
+        ending::follow(tx, &execution).await?;
         dequeue::start_waiting(tx, now).await?;
     }
     Ok(())
+}
+
+/// Ends an execution that the application carries out itself, without a graph: one that has ended
+/// meanwhile, because somebody cancelled it for good, stays as it is.
+///
+/// # Errors
+/// 404 when it is gone.
+pub async fn end_system(
+    tx: &impl Tx,
+    scope: &Scope,
+    id: &str,
+    (next, error): (Status, &str),
+    now: Timestamp,
+) -> Result<()> {
+    let mut execution = executions::find(tx, scope, id).await?;
+    let was = execution.status;
+    if was.has_ended() {
+        return Ok(());
+    }
+    execution.status = next;
+    execution.error = Some(error.to_owned());
+    execution.ended_at = Some(now);
+    executions::save(tx, &execution, was).await?;
+    ending::follow(tx, &execution).await?;
+    dequeue::start_waiting(tx, now).await
 }
 
 fn demand_possible(execution: &Execution, next: Status) -> Result<()> {

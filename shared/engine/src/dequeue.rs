@@ -1,59 +1,95 @@
 //! Queued executions start by themselves when nothing is in their way any more.
 
+use crate::control;
+use crate::ending;
 use crate::start::{self, Prepared};
-use windlass_core::db::Tx;
+use serde_json::Value;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Timestamp};
 use windlass_store::events::{self, EngineEvent};
-use windlass_store::executions::{self, Execution, Status, deployment_status};
-use windlass_store::queue::{self, Work};
+use windlass_store::executions::{self, Execution, Status};
+use windlass_store::maintenance;
+use windlass_store::queue::{self, Leased, Work};
 
 /// How many start at a time.
-const AT_ONCE: i64 = 5;
+const AT_ONCE: usize = 5;
 
 /// How many may run in all for more to start.
 const RUNNING: i64 = 20;
 
+/// How many that cannot start are ended at a time.
+const REFUSED: usize = 50;
+
 /// Lets waiting executions become pending: a system workflow alone, else some of the oldest, one
-/// of each deployment. What ended another one, or made room in some other way, is in the same
-/// transaction.
+/// of each deployment. While the application is being maintained none does. What ended another one, or
+/// made room in some other way, is in the same transaction.
 ///
 /// # Errors
 /// Of the database.
 pub async fn start_waiting(tx: &impl Tx, now: Timestamp) -> Result<()> {
+    start_up_to(tx, AT_ONCE, now).await
+}
+
+/// The same for as many at once as somebody has just made room for.
+///
+/// # Errors
+/// Of the database.
+pub async fn start_up_to(tx: &impl Tx, most: usize, now: Timestamp) -> Result<()> {
+    if maintenance::is_under_way(tx).await? {
+        return Ok(());
+    }
     let running = executions::count_active(tx).await?;
-    let system = executions::startable(tx, 1, true).await?;
-    if !system.is_empty() {
+    if let Some(system) = executions::next_system(tx).await? {
         // It waits until nothing else runs, and everything else waits for it.
         if running == 0 {
-            for execution in system {
-                start(tx, execution, now).await?;
-            }
+            start(tx, system, now).await?;
         }
         return Ok(());
     }
-    if executions::system_is_busy(tx).await? || running >= RUNNING {
+    if executions::system_is_busy(tx).await? {
         return Ok(());
     }
-    let limit = AT_ONCE.min(RUNNING - running);
-    // One that fails to start ends at once, and another may take its place.
-    for _ in 0..10 {
-        let mut failed = 0;
-        for execution in executions::startable(tx, limit, false).await? {
-            failed += i64::from(!start(tx, execution, now).await?);
+    let room = usize::try_from(RUNNING - running).unwrap_or(0).min(most);
+    let (mut started, mut refused) = (0, 0);
+    while started < room {
+        let Some(execution) = executions::next_startable(tx).await? else {
+            return Ok(());
+        };
+        if start(tx, execution, now).await? {
+            started += 1;
+            continue;
         }
-        if failed == 0 {
-            break;
+        // One that fails to start ends at once, and another may take its place.
+        refused += 1;
+        if refused == REFUSED {
+            return queue::push(tx, Work::Dequeue, "", &Value::Null, now, now).await;
         }
     }
     Ok(())
 }
 
+/// Looks for those that may start, for whoever queued them without being able to.
+///
+/// # Errors
+/// Of the database.
+pub async fn start_queued<D: Db>(db: &D, holder: &str, row: &Leased, now: Timestamp) -> Result<()> {
+    queue::finishing(db, holder, row, async |tx| start_waiting(tx, now).await).await
+}
+
 /// Makes a queued execution pending, its parameters merged again; answers whether it will start.
 async fn start(tx: &impl Tx, mut execution: Execution, now: Timestamp) -> Result<bool> {
     let was = execution.status;
+    if execution.deployment_key.is_none() && execution.is_system_workflow {
+        return start_system(tx, execution, now).await.map(|()| true);
+    }
     match start::prepare(tx, &execution).await? {
         Ok(Prepared { parameters }) => {
             execution.parameters = parameters;
+            if execution.resume {
+                // What failed while it waited is tried again as well.
+                let again = control::wait_no_longer(tx, &execution, false, now).await?;
+                execution.finished_operations = (execution.finished_operations - again).max(0);
+            }
             execution.status = Status::Pending;
             executions::save(tx, &execution, was).await?;
             let nothing = serde_json::Value::Null;
@@ -70,8 +106,20 @@ async fn start(tx: &impl Tx, mut execution: Execution, now: Timestamp) -> Result
             executions::save(tx, &execution, was).await?;
             let event = EngineEvent::of_execution("workflow_failed", text);
             events::insert_all(tx, &execution, &[event], now).await?;
-            deployment_status::execution_ended(tx, &execution).await?;
+            ending::follow(tx, &execution).await?;
             Ok(false)
         }
     }
+}
+
+/// Begins a workflow of the application itself that has waited. Only making a snapshot waits.
+async fn start_system(tx: &impl Tx, mut execution: Execution, now: Timestamp) -> Result<()> {
+    let was = execution.status;
+    execution.status = Status::Started;
+    execution.started_at = Some(now);
+    executions::save(tx, &execution, was).await?;
+    let text = crate::texts::workflow_started(&execution.workflow_id, false, false);
+    let event = EngineEvent::of_execution("workflow_started", text);
+    events::insert_all(tx, &execution, &[event], now).await?;
+    queue::push(tx, Work::Snapshot, &execution.id, &Value::Null, now, now).await
 }

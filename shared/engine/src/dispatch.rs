@@ -18,8 +18,7 @@ pub enum Run<'a> {
     Call,
     /// It needs nothing but the database: one after the other, in the order of their keys.
     Here(LocalBoxFuture<'a, Result<()>>),
-    /// It waits for others, so it runs beside everything else. It must not hold a transaction
-    /// open, because a tick that waits for the database does not get to finish it.
+    /// It waits for others, so it runs beside everything else.
     Beside(LocalBoxFuture<'a, Result<()>>),
 }
 

@@ -4,20 +4,28 @@
 //! states, events, instances, queue rows and the execution itself. Everything it does follows
 //! from what it reads, so doing it again after a crash, or once too often, changes nothing.
 
+mod acts;
 mod effects;
+mod findings;
 mod late;
+mod parts;
 mod patience;
 mod retry;
 pub(crate) mod rows;
+mod scaling;
+mod update;
 
 pub(crate) use effects::event_of;
 
 use crate::dequeue;
+use crate::ending;
+use crate::environments::{self, Ran};
 use crate::graph::{Graph, RetryDefaults};
 use crate::plan::Topology;
-use crate::step::{End, Event, Mode, Report, State, steps};
+use crate::start;
+use crate::step::{End, Event, LateFailures, Mode, Report, State, steps};
 use crate::texts;
-use crate::workflows::{self, Part, Refusal, Workflow};
+use crate::workflows::{self, Memory, PartKind, Refusal, Workflow};
 use effects::Effects;
 use serde::{Deserialize, Serialize};
 use windlass_core::db::Tx;
@@ -25,8 +33,10 @@ use windlass_core::{Error, Result, Scope, Timestamp, ids};
 use windlass_store::executions::{Execution, Status, deployment_status};
 use windlass_store::operations::NewDependencies;
 use windlass_store::queue::{self, Work};
-use windlass_store::tasks_graphs::{NewTasksGraph, TasksGraph};
-use windlass_store::{config, events, executions, node_instances, operations, tasks_graphs};
+use windlass_store::tasks_graphs::TasksGraph;
+use windlass_store::{
+    config, events, executions, node_instances, operation_leases, operations, tasks_graphs,
+};
 
 /// What the engine keeps with a graph.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,9 +44,15 @@ struct GraphState {
     /// Which part of the workflow it is.
     #[serde(default)]
     part: usize,
+    /// What the workflow remembers from part to part.
+    #[serde(default)]
+    memory: Memory,
     /// What failed in it for good.
     #[serde(default)]
     failures: Vec<String>,
+    /// What failed in it without stopping anything.
+    #[serde(default, skip_serializing_if = "LateFailures::is_empty")]
+    late: LateFailures,
     /// When that was first noticed, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed_at: Option<i64>,
@@ -60,6 +76,11 @@ pub async fn drive(
     let Some(execution) = executions::find_if_any(tx, &Scope::engine(), execution_id).await? else {
         return Ok(None);
     };
+    // One that waits for its turn to go on has calls of before under way: what comes of them is kept.
+    if execution.status == Status::Queued && !reports.is_empty() {
+        late::note(tx, execution, reports, now).await?;
+        return Ok(Some(Status::Queued));
+    }
     // A resumed execution begins anew before what was still under way ends.
     if execution.status == Status::Pending && !reports.is_empty() {
         drive_once(tx, execution, Vec::new(), now).await?;
@@ -74,10 +95,16 @@ pub async fn drive(
 
 async fn drive_once(
     tx: &impl Tx,
-    execution: Execution,
+    mut execution: Execution,
     reports: Vec<Report>,
     now: Timestamp,
 ) -> Result<Option<Status>> {
+    if execution.status == Status::Queued {
+        // Somebody says that it, and others, may be able to start.
+        dequeue::start_waiting(tx, now).await?;
+        let found = executions::find_if_any(tx, &Scope::engine(), &execution.id).await?;
+        execution = found.unwrap_or(execution);
+    }
     let status = execution.status;
     if status.has_ended() && !reports.is_empty() {
         late::note(tx, execution, reports, now).await?;
@@ -125,6 +152,8 @@ struct Drive<'a, T: Tx> {
     now: Timestamp,
     effects: Effects,
     begins: bool,
+    /// Whether its deployment took it along.
+    is_gone: bool,
 }
 
 impl<'a, T: Tx> Drive<'a, T> {
@@ -138,6 +167,7 @@ impl<'a, T: Tx> Drive<'a, T> {
             now,
             effects,
             begins: false,
+            is_gone: false,
         }
     }
 
@@ -152,6 +182,9 @@ impl<'a, T: Tx> Drive<'a, T> {
             execution.is_dry_run,
         );
         self.effects.tell("workflow_started", &text);
+        if environments::is_one(&self.execution.workflow_id) {
+            return self.run_environment().await;
+        }
         let workflow = match self.workflow().await? {
             Ok(workflow) => workflow,
             Err(Refusal(text)) => {
@@ -161,13 +194,22 @@ impl<'a, T: Tx> Drive<'a, T> {
         };
         match tasks_graphs::find_current(self.tx, &self.execution).await? {
             Some(row) => self.resume(&workflow, row).await,
-            None => self.run_from(&workflow, 0).await,
+            None => self.run_from(&workflow, Some(0), Memory::default()).await,
         }
+    }
+
+    /// Makes the environment of the deployment, or takes it away.
+    async fn run_environment(&mut self) -> Result<()> {
+        match environments::run(self.tx, &self.execution).await? {
+            Ran::Ended(end) => self.end(end),
+            Ran::Gone => self.is_gone = true,
+        }
+        Ok(())
     }
 
     async fn workflow(&self) -> Result<Result<Workflow, Refusal>> {
         let name = &self.execution.workflow_id;
-        let Some(definition) = executions::workflow(self.tx, &self.execution).await? else {
+        let Some(definition) = start::definition(self.tx, &self.execution).await? else {
             let text = format!("The deployment has no workflow `{name}` that could be run");
             return Ok(Err(Refusal(text)));
         };
@@ -196,73 +238,17 @@ impl<'a, T: Tx> Drive<'a, T> {
         Ok(Topology::new(nodes, instances))
     }
 
-    /// Builds and runs the parts of a workflow from one on, until one has to wait.
-    async fn run_from(&mut self, workflow: &Workflow, first: usize) -> Result<()> {
-        let defaults = self.defaults().await?;
-        let mut topology = self.topology(&workflow.named_operations()).await?;
-        for part in first..workflow.parts.len().max(1) {
-            if part > first && !self.execution.is_dry_run {
-                // The states that this part starts from were changed by the one before.
-                self.effects.write(self.tx, &self.execution).await?;
-                topology = self.topology(&workflow.named_operations()).await?;
-            }
-            let graph = match workflow.build(part, &topology, defaults, &mut ids::new_uuid) {
-                Ok(graph) => graph,
-                Err(Refusal(text)) => {
-                    self.end(End::Failed(text));
-                    return Ok(());
-                }
-            };
-            let (state, end) =
-                self.step(graph, Vec::new(), vec![Event::Begin], Some(&mut topology));
-            self.count(&state.graph, 0);
-            if !self.execution.is_dry_run {
-                self.insert_graph(workflow, part, &state).await?;
-            }
-            match end {
-                Some(End::Succeeded) if part + 1 < workflow.parts.len() => {}
-                Some(end) => {
-                    self.end(end);
-                    return Ok(());
-                }
-                None => return Ok(()),
-            }
-        }
-        Ok(())
-    }
-
-    async fn insert_graph(&self, workflow: &Workflow, part: usize, state: &State) -> Result<()> {
-        let kept = GraphState {
-            part,
-            failures: state.failures.clone(),
-            failed_at: None,
-        };
-        let name = workflow
-            .parts
-            .get(part)
-            .map_or("", |(name, _)| name.as_str());
-        let new = NewTasksGraph {
-            id: &ids::new_uuid(),
-            name,
-            state: &json_text(&kept)?,
-            created_at: self.now,
-        };
-        let graph = tasks_graphs::insert(self.tx, &self.execution, &new).await?;
-        let rows = rows::to_rows(&self.execution, &state.graph, 0);
-        operations::insert_all(self.tx, &self.execution, &graph, &rows, self.now).await
-    }
-
     /// One step; its commands become effects.
     fn step(
         &mut self,
         graph: Graph,
-        failures: Vec<String>,
+        (failures, late): (Vec<String>, LateFailures),
         events: Vec<Event>,
         topology: Option<&mut Topology>,
     ) -> (State, Option<End>) {
         let mode = match self.execution.status {
             Status::Started => Mode::Running,
-            status if status.has_ended() => Mode::Over,
+            status if status.has_ended() || status == Status::Queued => Mode::Over,
             _ => Mode::Cancelling,
         };
         let state = State {
@@ -270,6 +256,7 @@ impl<'a, T: Tx> Drive<'a, T> {
             mode,
             dry_run: self.execution.is_dry_run,
             failures,
+            late,
             to_retry: Vec::new(),
         };
         let (state, commands) = steps(state, events);
@@ -300,13 +287,15 @@ impl<'a, T: Tx> Drive<'a, T> {
         let open = operations::open_of_graph(self.tx, &row).await?;
         let mut graph = rows::from_rows(open)?;
         let stored = graph.operations.len();
-        if matches!(workflow.parts.get(kept.part), Some((_, Part::Install))) {
+        let part = workflow.parts.get(kept.part);
+        if part.is_some_and(|part| part.kind == PartKind::Install) {
             let topology = self.topology(&workflow.named_operations()).await?;
             let defaults = self.defaults().await?;
             graph = workflows::clean_up_before(graph, &topology, defaults, &mut ids::new_uuid);
         }
         let kept = GraphState {
             part: kept.part,
+            memory: kept.memory,
             ..GraphState::default()
         };
         let begin = vec![Event::Begin];
@@ -343,7 +332,12 @@ impl<'a, T: Tx> Drive<'a, T> {
         stored: usize,
         events: Vec<Event>,
     ) -> Result<()> {
-        let (mut state, mut end) = self.step(graph, kept.failures.clone(), events, None);
+        let (mut state, mut end) = self.step(
+            graph,
+            (kept.failures.clone(), kept.late.clone()),
+            events,
+            None,
+        );
         if !state.to_retry.is_empty() {
             (state, end) = self.retry_subgraphs(state).await?;
         }
@@ -359,25 +353,21 @@ impl<'a, T: Tx> Drive<'a, T> {
             rows_wait_for_new(self.tx, &state.graph, stored).await?;
         }
         let part = kept.part;
-        if (&state.failures, failed_at) != (&kept.failures, kept.failed_at) || self.begins {
+        let before = (&kept.failures, &kept.late, kept.failed_at);
+        if (&state.failures, &state.late, failed_at) != before || self.begins {
             let kept = GraphState {
                 part,
+                memory: kept.memory.clone(),
                 failures: state.failures,
+                late: state.late,
                 failed_at,
             };
             tasks_graphs::save_state(self.tx, &row, &json_text(&kept)?).await?;
         }
-        if end == Some(End::Succeeded)
-            && let Ok(workflow) = self.workflow().await?
-            && part + 1 < workflow.parts.len()
-        {
-            self.effects.write(self.tx, &self.execution).await?;
-            return self.run_from(&workflow, part + 1).await;
+        match end {
+            Some(end) => self.go_on_after(part, end, kept.memory).await,
+            None => Ok(()),
         }
-        if let Some(end) = end {
-            self.end(end);
-        }
-        Ok(())
     }
 
     /// Ends at once, whatever still runs: its results will not matter.
@@ -390,6 +380,9 @@ impl<'a, T: Tx> Drive<'a, T> {
     async fn withdraw_running(&mut self) -> Result<()> {
         if let Some(row) = tasks_graphs::find_current(self.tx, &self.execution).await? {
             let running = operations::on_their_way(self.tx, &row).await?;
+            let ids: Vec<&str> = running.iter().map(|call| call.id.as_str()).collect();
+            operation_leases::take_all_away(self.tx, &ids).await?;
+            operations::take_back(self.tx, &ids, self.now).await?;
             self.effects
                 .withdraw(running.into_iter().map(|call| call.id));
         }
@@ -425,13 +418,22 @@ impl<'a, T: Tx> Drive<'a, T> {
     /// Writes what is left, then what the new status means for the deployment and for others
     /// that wait.
     async fn save(mut self) -> Result<()> {
+        if self.is_gone {
+            return dequeue::start_waiting(self.tx, self.now).await;
+        }
         self.effects.write(self.tx, &self.execution).await?;
         executions::save(self.tx, &self.execution, self.was).await?;
         let has_ended = self.execution.status.has_ended();
+        if self.execution.status == Status::Failed && self.was != Status::Failed {
+            ending::tell_failure(&self.execution);
+        }
         if self.begins {
             deployment_status::execution_started(self.tx, &self.execution).await?;
+            if has_ended {
+                ending::follow_begun(self.tx, &self.execution).await?;
+            }
         } else if has_ended {
-            deployment_status::execution_ended(self.tx, &self.execution).await?;
+            ending::follow(self.tx, &self.execution).await?;
         }
         if has_ended && self.execution.status != Status::Terminated {
             // What would have woken it, had it waited longer.

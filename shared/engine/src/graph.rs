@@ -8,6 +8,10 @@
     reason = "a place is an index that the graph itself gave out, and nothing leaves a graph"
 )]
 
+mod builder;
+
+pub use builder::{Builder, Sequence};
+
 use serde_json::{Map, Value};
 
 pub use windlass_store::operations::OperationState;
@@ -21,6 +25,16 @@ pub struct Related {
     pub node: String,
     /// Whether that other end is the target, so that the operation runs on the source.
     pub is_target: bool,
+}
+
+/// What a call finds out about its instance, or about one of its relationships. Others go on when it
+/// fails; the workflow fails when all are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Whether it is there and well.
+    Status,
+    /// Whether it differs from what its blueprint says: any result but null says so.
+    Drift,
 }
 
 /// A call of a plugin: the only operation that somebody else has to carry out.
@@ -58,10 +72,18 @@ pub struct Call {
     pub timeout_recoverable: bool,
     /// Whether the workflow goes on when it fails.
     pub ignore_failure: bool,
+    /// What its end says about the instance, if it is a check.
+    pub check: Option<Check>,
+    /// Milliseconds to wait before the first try.
+    pub pause: i64,
+    /// Whether its subgraph was given up while it ran: its end is kept and counts for nothing.
+    pub given_up: bool,
+    /// Whether a resume has put it back although it had been sent before.
+    pub sent_before: bool,
 }
 
-/// How a subgraph is tried again when it fails: what is left of it is given up, and a new one takes
-/// its place.
+/// What becomes of a subgraph that fails: what is left of it is given up, and a new one takes its
+/// place as long as there are tries left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubgraphRetry {
     /// The instance that the subgraph installs or uninstalls.
@@ -81,6 +103,8 @@ pub enum RetryWith {
     Reinstall,
     /// Uninstalls it.
     Uninstall,
+    /// Nothing takes its place: the heal of an instance has failed, and others go on.
+    Heal,
 }
 
 /// What an operation does.
@@ -206,241 +230,5 @@ impl Default for RetryDefaults {
             after: 15_000,
             subgraphs: 0,
         }
-    }
-}
-
-/// Makes a graph.
-pub struct Builder<'a> {
-    graph: Graph,
-    ids: &'a mut dyn FnMut() -> String,
-    /// How failures are tried again.
-    pub defaults: RetryDefaults,
-    /// Whether the calls that are added next may fail.
-    pub ignore_failure: bool,
-}
-
-impl<'a> Builder<'a> {
-    /// An empty graph; `ids` gives new operation ids.
-    pub fn new(defaults: RetryDefaults, ids: &'a mut dyn FnMut() -> String) -> Self {
-        Self {
-            graph: Graph::default(),
-            ids,
-            defaults,
-            ignore_failure: false,
-        }
-    }
-
-    /// Goes on with a graph.
-    pub fn extend(
-        graph: Graph,
-        defaults: RetryDefaults,
-        ids: &'a mut dyn FnMut() -> String,
-    ) -> Self {
-        Self {
-            graph,
-            ids,
-            defaults,
-            ignore_failure: false,
-        }
-    }
-
-    /// The graph as it is by now.
-    pub fn graph(&self) -> &Graph {
-        &self.graph
-    }
-
-    /// Adds an operation to a subgraph (or to none) and answers its place.
-    pub fn add(&mut self, subgraph: Option<usize>, name: String, task: Task) -> usize {
-        self.graph.operations.push(Operation {
-            id: (self.ids)(),
-            name,
-            state: OperationState::Pending,
-            dependencies: Vec::new(),
-            subgraph,
-            task,
-            changed: true,
-            error: None,
-            given_up: false,
-        });
-        self.graph.operations.len() - 1
-    }
-
-    /// Adds a subgraph.
-    pub fn subgraph(&mut self, inside: Option<usize>, name: impl Into<String>) -> usize {
-        self.add(inside, name.into(), Task::Subgraph(None))
-    }
-
-    /// Has the subgraph of an instance tried again when it fails, as often as the setting says.
-    pub fn try_again(&mut self, subgraph: usize, instance: &str, with: RetryWith) {
-        if self.defaults.subgraphs != 0 {
-            self.retry_of(
-                subgraph,
-                SubgraphRetry {
-                    instance: instance.to_owned(),
-                    with,
-                    retries: 0,
-                    total_retries: self.defaults.subgraphs,
-                },
-            );
-        }
-    }
-
-    /// Says how a subgraph is tried again when it fails.
-    pub fn retry_of(&mut self, subgraph: usize, retry: SubgraphRetry) {
-        self.graph.operations[subgraph].task = Task::Subgraph(Some(Box::new(retry)));
-    }
-
-    /// Makes `later` wait for `earlier`.
-    pub fn depend(&mut self, later: usize, earlier: usize) {
-        let dependencies = &mut self.graph.operations[later].dependencies;
-        if later != earlier && !dependencies.contains(&earlier) {
-            dependencies.push(earlier);
-        }
-    }
-
-    /// The places of the operations that wait for one, in a given subgraph.
-    pub fn dependents_within(&self, subgraph: usize, earlier: usize) -> Vec<usize> {
-        let operations = self.graph.operations.iter().enumerate();
-        operations
-            .filter(|(_, operation)| {
-                operation.subgraph == Some(subgraph) && operation.dependencies.contains(&earlier)
-            })
-            .map(|(place, _)| place)
-            .collect()
-    }
-
-    /// Makes `later` wait for everything that `like` waits for.
-    pub fn depend_like(&mut self, later: usize, like: usize) {
-        for earlier in self.graph.operations[like].dependencies.clone() {
-            self.depend(later, earlier);
-        }
-    }
-
-    /// The graph as it is, with everything that was added.
-    pub fn into_graph(self) -> Graph {
-        self.graph
-    }
-
-    /// The finished graph. Subgraphs without members become no-ops, and no-ops that nobody waits
-    /// for, or that wait for nobody, are left out.
-    pub fn finish(self) -> Graph {
-        let mut operations = self.graph.operations;
-        let mut members = vec![0_usize; operations.len()];
-        for operation in &operations {
-            if let Some(place) = operation.subgraph {
-                members[place] += 1;
-            }
-        }
-        for (operation, members) in operations.iter_mut().zip(&members) {
-            if operation.is_subgraph() && *members == 0 {
-                operation.task = Task::Nothing;
-            }
-        }
-        let mut waited_for = vec![0_usize; operations.len()];
-        for operation in &operations {
-            for place in &operation.dependencies {
-                waited_for[*place] += 1;
-            }
-        }
-        let mut waits_for: Vec<usize> = operations
-            .iter()
-            .map(|operation| operation.dependencies.len())
-            .collect();
-        let mut dependents = vec![Vec::new(); operations.len()];
-        for (place, operation) in operations.iter().enumerate() {
-            for earlier in &operation.dependencies {
-                dependents[*earlier].push(place);
-            }
-        }
-        let mut keep = vec![true; operations.len()];
-        let mut candidates: Vec<usize> = (0..operations.len()).collect();
-        while let Some(place) = candidates.pop() {
-            let at_an_edge = waits_for[place] == 0 || waited_for[place] == 0;
-            if !keep[place] || operations[place].task != Task::Nothing || !at_an_edge {
-                continue;
-            }
-            keep[place] = false;
-            for earlier in &operations[place].dependencies {
-                waited_for[*earlier] = waited_for[*earlier].saturating_sub(1);
-                candidates.push(*earlier);
-            }
-            for later in &dependents[place] {
-                waits_for[*later] = waits_for[*later].saturating_sub(1);
-                candidates.push(*later);
-            }
-        }
-        if keep.iter().all(|keep| *keep) {
-            return Graph { operations };
-        }
-        let mut next = 0;
-        let places: Vec<Option<usize>> = keep
-            .iter()
-            .map(|keep| {
-                keep.then(|| {
-                    next += 1;
-                    next - 1
-                })
-            })
-            .collect();
-        let operations = operations
-            .into_iter()
-            .zip(&keep)
-            .filter(|(_, keep)| **keep)
-            .map(|(mut operation, _)| {
-                operation.dependencies = operation
-                    .dependencies
-                    .iter()
-                    .filter_map(|place| places[*place])
-                    .collect();
-                operation.subgraph = operation.subgraph.and_then(|place| places[place]);
-                operation
-            })
-            .collect();
-        Graph { operations }
-    }
-}
-
-/// Operations of a subgraph that run one after the other.
-#[derive(Clone, Debug)]
-pub struct Sequence {
-    subgraph: Option<usize>,
-    last: Vec<usize>,
-}
-
-impl Sequence {
-    /// An empty sequence in a subgraph.
-    pub const fn new(subgraph: usize) -> Self {
-        Self {
-            subgraph: Some(subgraph),
-            last: Vec::new(),
-        }
-    }
-
-    /// Adds an operation after what was added last.
-    pub fn then(&mut self, builder: &mut Builder, name: impl Into<String>, task: Task) -> usize {
-        let place = builder.add(self.subgraph, name.into(), task);
-        self.join(builder, vec![place]);
-        place
-    }
-
-    /// Adds operations that exist already, next to each other, after what was added last.
-    pub fn join(&mut self, builder: &mut Builder, places: Vec<usize>) {
-        for place in &places {
-            for earlier in &self.last {
-                builder.depend(*place, *earlier);
-            }
-        }
-        if !places.is_empty() {
-            self.last = places;
-        }
-    }
-
-    /// Adds tasks next to each other after what was added last.
-    pub fn fork(&mut self, builder: &mut Builder, tasks: Vec<(String, Task)>) {
-        let places = tasks
-            .into_iter()
-            .map(|(name, task)| builder.add(self.subgraph, name, task))
-            .collect();
-        self.join(builder, places);
     }
 }

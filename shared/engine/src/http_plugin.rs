@@ -27,6 +27,7 @@ pub struct Exchange {
     pub request: OutboundRequest,
     expected: Vec<u16>,
     properties: Vec<(String, String)>,
+    result: Option<String>,
 }
 
 /// Understands an operation's inputs, functions evaluated.
@@ -39,6 +40,7 @@ pub struct Exchange {
 /// | `body` | text as it is; anything else as JSON |
 /// | `expected_status` | a number or a list of them; any 2xx when absent |
 /// | `runtime_properties` | map of names to places in the answer's JSON: `/a/b` or `a.b`, `` for all |
+/// | `result` | the place whose value is the operation's result, null where there is none; the status code when absent. A check for drift says so by a result |
 /// | `timeout_seconds` | 30 when absent, at most 300 |
 ///
 /// The operation's id goes along as `Idempotency-Key`, the same at every try.
@@ -104,6 +106,7 @@ pub fn prepare(
         },
         expected: expected(given("expected_status"))?,
         properties: properties(given("runtime_properties"))?,
+        result: text(given("result"), "result")?.map(|place| pointer(&place)),
     })
 }
 
@@ -248,7 +251,8 @@ pub fn conclude(exchange: &Exchange, answer: Result<OutboundResponse, String>) -
         return failed(format!("{method} {shown_url} answered {status}{tail}"));
     }
     let mut runtime_properties = Map::new();
-    if !exchange.properties.is_empty() {
+    let mut result = json!(status);
+    if !exchange.properties.is_empty() || exchange.result.is_some() {
         if answer.body.len() > READ {
             return failed(format!(
                 "{method} {shown_url} answered more than {READ} bytes of JSON"
@@ -273,13 +277,19 @@ pub fn conclude(exchange: &Exchange, answer: Result<OutboundResponse, String>) -
             }
             runtime_properties.insert(name.clone(), found.clone());
         }
+        if let Some(pointer) = &exchange.result {
+            result = value.pointer(pointer).cloned().unwrap_or_default();
+            if let Err(error) = limits::check_bytes("the result", &result) {
+                return failed(format!("{method} {shown_url}: {}", error.message()));
+            }
+        }
         let all = Value::from(runtime_properties.clone());
         if let Err(error) = limits::check_bytes("what is kept of the answer", &all) {
             return failed(format!("{method} {shown_url}: {}", error.message()));
         }
     }
     Outcome::Succeeded {
-        result: json!(status),
+        result,
         runtime_properties,
     }
 }
@@ -376,6 +386,17 @@ mod tests {
                 answer(200, &json!({ "b": "x".repeat(600_000) }).to_string()),
                 false,
             ),
+            // Each of them fits, and both together do not.
+            (
+                json!({ "runtime_properties": { "a": "/b" } }),
+                answer(200, &json!({ "b": "x".repeat(300_000) }).to_string()),
+                true,
+            ),
+            (
+                json!({ "runtime_properties": { "a": "/b", "c": "/b" } }),
+                answer(200, &json!({ "b": "x".repeat(300_000) }).to_string()),
+                false,
+            ),
             (json!({}), Err("connection refused".into()), false),
         ] {
             let mut given = inputs(given);
@@ -388,6 +409,28 @@ mod tests {
                     assert!(!error.message.contains("secret"), "{}", error.message);
                 }
                 Outcome::Rescheduled(_) => unreachable!("the plugin never asks for it"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_is_what_the_answer_says_there() {
+        for (place, body, want) in [
+            (None, "none", json!(200)),
+            (Some("drift.port"), r#"{"drift": {"port": 81}}"#, json!(81)),
+            (Some("/drift"), r#"{"all": "well"}"#, Value::Null),
+            (Some(""), "[]", json!([])),
+        ] {
+            let given = inputs(json!({ "url": "https://api.example.com/", "result": place }));
+            let exchange = prepare("op", &given, false).unwrap();
+            let answer = OutboundResponse {
+                status: 200,
+                headers: Vec::new(),
+                body: body.into(),
+            };
+            match conclude(&exchange, Ok(answer)) {
+                Outcome::Succeeded { result, .. } => assert_eq!(result, want, "{place:?}"),
+                other => panic!("{place:?}: {other:?}"),
             }
         }
     }

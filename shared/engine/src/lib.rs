@@ -5,13 +5,19 @@
 //! the [`mod@tick`] does the work that is queued. Handlers use [`start`] and [`control`] inside their own
 //! transaction and nudge the scheduler after the commit. A crash at any point resumes.
 mod calls;
+pub mod components;
 pub mod control;
 pub mod dequeue;
 pub mod dispatch;
 pub mod driver;
+mod ending;
+mod environments;
+pub mod execution_groups;
 pub mod graph;
 pub mod http_plugin;
+pub mod leases;
 pub mod plan;
+pub mod schedules;
 pub mod start;
 pub mod step;
 pub mod sweep;
@@ -20,6 +26,6 @@ pub mod tick;
 pub mod workflows;
 
 pub use dispatch::{Dispatch, Run};
-pub use start::{StartRequest, start};
+pub use start::{StartRequest, UpdateRequest, start, start_update};
 pub use sweep::sweep;
 pub use tick::{TickOptions, TickReport, tick};

@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The type that makes a node a host.
 const COMPUTE: &str = "cloudify.nodes.Compute";
@@ -58,6 +58,9 @@ pub struct NodeRelationship {
     /// The relationship's type, to tell several to the same target apart.
     #[serde(rename = "type", default)]
     pub type_name: Option<String>,
+    /// Whether the source is contained in the target.
+    #[serde(default)]
+    pub is_containment: bool,
     /// For `depends_on_lifecycle_operation`: wait for this operation of the target only.
     #[serde(default)]
     pub operation: Option<String>,
@@ -221,6 +224,29 @@ impl Topology {
         {
             state.clone_into(&mut instance.state);
         }
+    }
+
+    /// Instances with all that they contain, however deep, in the order of their places.
+    pub fn with_contained(&self, places: Vec<usize>) -> Vec<usize> {
+        if places.is_empty() {
+            return places;
+        }
+        let mut contained: HashMap<usize, Vec<usize>> = HashMap::new();
+        for place in 0..self.len() {
+            for (relationship, target) in self.relationships(place) {
+                if relationship.is_containment {
+                    contained.entry(target).or_default().push(place);
+                }
+            }
+        }
+        let mut found: BTreeSet<usize> = BTreeSet::new();
+        let mut left = places;
+        while let Some(place) = left.pop() {
+            if found.insert(place) {
+                left.extend(contained.get(&place).into_iter().flatten());
+            }
+        }
+        found.into_iter().collect()
     }
 
     /// The relationships of an instance whose targets exist: the template's relationship, the

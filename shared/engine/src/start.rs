@@ -4,25 +4,30 @@
 //! the work; the caller nudges the scheduler after the commit. No request waits for a workflow.
 
 mod parameters;
+mod update;
 
+pub use update::{UpdateRequest, start_update};
+
+use crate::components;
+use crate::environments;
 use crate::texts;
 use parameters::merged;
 use serde_json::{Map, Value};
 use windlass_blueprint::workflows;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
-use windlass_store::deployments;
+use windlass_deployment::dependents;
+use windlass_store::deployment_updates;
+use windlass_store::deployments::Owner;
 use windlass_store::events::{self, EngineEvent};
-use windlass_store::executions::{self, DeploymentToRun, Execution, Status};
+use windlass_store::executions::{self, DeploymentToRun, Execution, Status, deployment_status};
+use windlass_store::inter_deployment_dependencies::Blocked;
 use windlass_store::node_instances;
 use windlass_store::queue::{self, Work};
 use windlass_store::quotas::{self, Limited};
 
 /// The workflows that others who use a deployment would suffer from.
 const DISRUPTIVE: [&str; 4] = ["stop", "uninstall", "update", "heal"];
-
-/// How many of those who depend on a deployment a refusal names.
-const NAMED_DEPENDENTS: usize = 3;
 
 /// What a caller asks for.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +44,8 @@ pub struct StartRequest {
     pub force: bool,
     /// Whether it may wait for other executions.
     pub queue: bool,
+    /// Whether a workflow that cascades begins it, which reaches all that is below by itself.
+    pub is_below: bool,
     /// Whether operations are passed over.
     pub dry_run: bool,
     /// For how many seconds what still runs is waited for after something failed for good; 600 when
@@ -50,6 +57,8 @@ pub struct StartRequest {
     pub created_by: Option<String>,
     /// When it was made, where that was not now.
     pub created_at: Option<Timestamp>,
+    /// The occurrence of a schedule that it is for.
+    pub scheduled_for: Option<Timestamp>,
 }
 
 /// What has to be known about a run before it can be pending.
@@ -76,12 +85,16 @@ pub async fn start(
     let deployment = executions::deployment_to_run(tx, scope, &request.deployment_id).await?;
     demand_environment(&deployment)?;
     let patience = request.wait_after_fail;
+    let again = request.clone();
     let (may_wait, mut execution) = new_execution(scope, &deployment, request, now);
     let workflow = workflow_of(tx, &execution).await?;
     let parameters = merged(tx, scope, &execution, &workflow).await?;
-    demand_independent(tx, &deployment, &execution).await?;
+    demand_independent(tx, &execution).await?;
     let waits = must_wait(tx, &execution, may_wait).await?;
-    demand_available(tx, &execution, &workflow).await?;
+    if !waits {
+        // What waits is looked at when it starts: others may make it available until then.
+        demand_available(tx, &execution, &workflow).await?;
+    }
     quotas::demand_room(tx, &execution.tenant_name, Limited::Executions).await?;
     if waits {
         // The parameters are merged again when it starts.
@@ -98,6 +111,10 @@ pub async fn start(
         events::insert_all(tx, &execution, &[event], now).await?;
     } else {
         queue::push(tx, Work::Execution, &execution.id, &Value::Null, now, now).await?;
+    }
+    // Whoever started this one has started all that are below.
+    if !again.is_below {
+        components::start_below(tx, &execution, (&workflow, &again), now).await?;
     }
     Ok(execution)
 }
@@ -125,9 +142,34 @@ fn new_execution(
         is_dry_run: request.dry_run,
         allow_custom_parameters: request.allow_custom_parameters,
         force: request.force,
+        scheduled_for: request.scheduled_for,
         ..Execution::default()
     };
     (request.queue, execution)
+}
+
+/// Stores an execution that could not start, for this reason: what nobody waits for, such as the
+/// occurrence of a schedule, tells of it in no other way.
+pub(crate) async fn refused(
+    tx: &impl Tx,
+    scope: &Scope,
+    request: StartRequest,
+    why: &str,
+    now: Timestamp,
+) -> Result<Execution> {
+    let deployment = executions::deployment_to_run(tx, scope, &request.deployment_id).await?;
+    let (_, mut execution) = new_execution(scope, &deployment, request, now);
+    let error = format!("Error preparing execution: {why}");
+    let workflow = &execution.workflow_id;
+    let text = texts::workflow_failed(workflow, &error, execution.is_dry_run);
+    execution.status = Status::Failed;
+    execution.error = Some(error);
+    execution.ended_at = Some(now);
+    execution.key = executions::start(tx, scope, &execution).await?;
+    let event = EngineEvent::of_execution("workflow_failed", text);
+    events::insert_all(tx, &execution, &[event], now).await?;
+    deployment_status::execution_started(tx, &execution).await?;
+    Ok(execution)
 }
 
 /// The checks that are repeated when an execution leaves the queue.
@@ -135,9 +177,25 @@ pub(crate) async fn prepare(db: &impl Db, execution: &Execution) -> Result<Resul
     // What the caller may not see was refused at the start.
     let scope = Scope::system(&execution.created_by, &execution.tenant_name);
     let checked = async {
+        if environments::is_one(&execution.workflow_id) {
+            let parameters = execution.parameters.clone();
+            return Ok(Prepared { parameters });
+        }
         let workflow = workflow_of(db, execution).await?;
-        let parameters = merged(db, &scope, execution, &workflow).await?;
-        demand_available(db, execution, &workflow).await?;
+        let parameters = if workflow == update::definition() {
+            // The inputs among them are the new blueprint's to understand.
+            execution.parameters.clone()
+        } else {
+            merged(db, &scope, execution, &workflow).await?
+        };
+        if execution.execution_group_key.is_some() {
+            // Nobody looked at it by itself when its group was started.
+            demand_independent(db, execution).await?;
+        }
+        // One that goes on was available when it began.
+        if !execution.resume {
+            demand_available(db, execution, &workflow).await?;
+        }
         Ok::<_, Error>(Prepared { parameters })
     };
     match checked.await {
@@ -169,43 +227,46 @@ fn demand_environment(deployment: &DeploymentToRun) -> Result<()> {
 }
 
 /// Refuses a workflow that those who depend on the deployment would suffer from.
-async fn demand_independent(
-    db: &impl Db,
-    deployment: &DeploymentToRun,
-    execution: &Execution,
-) -> Result<()> {
+async fn demand_independent(db: &impl Db, execution: &Execution) -> Result<()> {
+    let (Some(key), Some(id)) = (execution.deployment_key, &execution.deployment_id) else {
+        return Ok(());
+    };
+    let deployment = Owner {
+        key,
+        id: id.clone(),
+        tenant_name: execution.tenant_name.clone(),
+        created_by: execution.created_by.clone(),
+        visibility: execution.visibility,
+    };
     let workflow = execution.workflow_id.as_str();
     let recursive = execution.parameters.get("recursive") == Some(&Value::Bool(true));
-    let takes_them_along = workflow == "uninstall" && recursive;
-    if execution.force || !DISRUPTIVE.contains(&workflow) || takes_them_along {
+    let recursive = workflow == "uninstall" && recursive;
+    if execution.force || !DISRUPTIVE.contains(&workflow) {
         return Ok(());
     }
-    let id = &deployment.owner.id;
-    let children = deployments::children(db, &deployment.owner).await?;
-    if children.is_empty() {
-        return Ok(());
+    let what = Blocked::Workflow {
+        name: workflow,
+        recursive,
+    };
+    dependents::demand_none(db, &deployment, what, &[]).await
+}
+
+/// The workflow of an execution: one of its deployment's, or the update of the deployment, which is in no
+/// list of workflows because only an update's own endpoint starts it.
+pub(crate) async fn definition(db: &impl Db, execution: &Execution) -> Result<Option<Value>> {
+    if execution.workflow_id == update::WORKFLOW
+        && deployment_updates::of_execution(db, execution)
+            .await?
+            .is_some()
+    {
+        return Ok(Some(update::definition()));
     }
-    let lines: Vec<String> = (1..)
-        .zip(&children)
-        .take(NAMED_DEPENDENTS)
-        .map(|(at, child)| {
-            let child = &child.id;
-            format!("[{at}] Deployment `{id}` is the parent of deployment `{child}`")
-        })
-        .collect();
-    Err(Error::new(
-        Kind::DependentExists,
-        format!(
-            "Can't execute workflow `{workflow}` on deployment {id} - existing installations \
-             depend on it:\n{}",
-            lines.join("\n")
-        ),
-    ))
+    executions::workflow(db, execution).await
 }
 
 async fn workflow_of(db: &impl Db, execution: &Execution) -> Result<Value> {
     let name = &execution.workflow_id;
-    let found = executions::workflow(db, execution).await?;
+    let found = definition(db, execution).await?;
     found.ok_or_else(|| {
         let deployment = execution.deployment_id.as_deref().unwrap_or_default();
         Error::new(

@@ -8,10 +8,14 @@
     reason = "a place is an index that the graph itself gave out, and nothing leaves a graph"
 )]
 
+mod checks;
 mod retry;
 mod words;
 
-pub use words::{CallError, Command, End, Event, Mode, Outcome, Report, State};
+pub(crate) use retry::least_pause;
+pub use words::{
+    CallError, Checked, Command, End, Event, Finding, LateFailures, Mode, Outcome, Report, State,
+};
 
 use crate::graph::{OperationState, Task};
 use crate::texts::{self, TaskEvent};
@@ -142,6 +146,7 @@ impl Run {
                 }
                 self.set(place, OperationState::Succeeded);
                 let detail = texts::result(&result);
+                self.found(place, true, result);
                 self.tell(place, TaskEvent::Succeeded, detail.as_deref(), None);
                 self.ended(place);
             }
@@ -155,7 +160,13 @@ impl Run {
         self.state.graph.operations[place].error = Some(error.message.clone());
         self.tell(place, event, Some(&error.message), Some(error.causes()));
         if self.state.mode == Mode::Over {
+            self.found(place, false, error.message.as_str().into());
             self.set(place, OperationState::Failed);
+            return;
+        }
+        if self.was_given_up(place) {
+            self.set(place, OperationState::Failed);
+            self.ended(place);
             return;
         }
         let Task::Call(call) = &mut self.state.graph.operations[place].task else {
@@ -165,6 +176,7 @@ impl Run {
         // What may fail is passed over at its first failure, unless it asks for another try.
         if may_retry && (asks_again || error.recoverable && !call.ignore_failure) {
             let after = error.retry_after.unwrap_or(call.retry_after).max(0);
+            let after = after.max(retry::least_pause(call.retries, call.total_retries));
             call.retries += 1;
             self.set(place, OperationState::Rescheduled);
             self.commands.push(Command::Call {
@@ -172,6 +184,9 @@ impl Run {
                 after,
             });
             return;
+        }
+        if call.check.is_some() {
+            return self.check_failed(place, error);
         }
         if call.ignore_failure {
             let instance = call.instance.clone();
@@ -182,6 +197,7 @@ impl Run {
             self.ended(place);
             return;
         }
+        let passed_over = self.heal_to_pass_over(place);
         let retried = self.subgraph_to_retry(place);
         self.set(place, OperationState::Failed);
         let operation = &self.state.graph.operations[place];
@@ -195,9 +211,16 @@ impl Run {
             self.tell(outer, TaskEvent::Failed, None, None);
             subgraph = self.state.graph.operations[outer].subgraph;
         }
-        match retried {
-            Some(subgraph) => self.give_up(subgraph),
-            None => self.state.failures.push(text),
+        match (retried, passed_over) {
+            (Some(subgraph), _) => {
+                self.state.to_retry.push(subgraph);
+                self.give_up(subgraph);
+            }
+            (None, Some(heal)) => {
+                self.give_up(heal);
+                self.ended(heal);
+            }
+            (None, None) => self.state.failures.push(text),
         }
     }
 
@@ -221,8 +244,7 @@ impl Run {
             self.open_members[subgraph] = self.open_members[subgraph].saturating_sub(1);
             let state = self.state.graph.operations[subgraph].state;
             if self.open_members[subgraph] == 0 && state == OperationState::Started {
-                self.set(subgraph, OperationState::Succeeded);
-                self.tell(subgraph, TaskEvent::Succeeded, None, None);
+                self.succeed(subgraph);
                 places.push(subgraph);
             }
         }
@@ -297,20 +319,27 @@ impl Run {
     }
 
     fn close(&mut self, place: usize) {
+        self.succeed(place);
+        self.ended(place);
+    }
+
+    fn succeed(&mut self, place: usize) {
         self.set(place, OperationState::Succeeded);
         self.tell(place, TaskEvent::Succeeded, None, None);
-        self.ended(place);
+        self.healed(place);
     }
 
     fn call(&mut self, place: usize) {
         if self.state.dry_run {
             return self.close(place);
         }
+        let operation = &self.state.graph.operations[place];
+        let after = operation.call().map_or(0, |call| call.pause);
         self.set(place, OperationState::Sent);
         self.tell(place, TaskEvent::Sending, None, None);
         self.commands.push(Command::Call {
             operation: place,
-            after: 0,
+            after,
         });
     }
 
@@ -349,6 +378,8 @@ impl Run {
             End::Failed(texts::execution_error(&self.state.failures))
         } else if self.state.mode == Mode::Cancelling {
             End::Cancelled
+        } else if !left && !self.state.late.is_empty() {
+            End::Failed(texts::late_failures(&self.state.late))
         } else if !left {
             End::Succeeded
         } else if waits {

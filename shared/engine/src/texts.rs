@@ -1,6 +1,7 @@
 //! The texts of events, which clients compare word for word.
 
 use crate::graph::Operation;
+use crate::step::LateFailures;
 use serde_json::Value;
 
 /// The type of an event about a task.
@@ -147,6 +148,19 @@ pub fn execution_error(failures: &[String]) -> String {
             several.join("\n")
         ),
     }
+}
+
+/// The error of an execution from failures that stopped nothing.
+pub fn late_failures(late: &LateFailures) -> String {
+    let mut text = match late.count {
+        1 => return execution_error(&late.texts),
+        count => format!("{count} operation errors:\n{}", late.texts.join("\n")),
+    };
+    let left_out = late.count.saturating_sub(late.texts.len());
+    if left_out > 0 {
+        text.push_str(&format!("\n(and {left_out} more)"));
+    }
+    text
 }
 
 /// One failed operation, as the execution's error names it.

@@ -5,15 +5,15 @@
 //! out within seconds and another tick takes over. What a row means is none of its business: see
 //! [`crate::dispatch`].
 
+mod beside;
 mod calls;
 mod leases;
 
 use crate::dispatch::{Dispatch, Run};
 use crate::step::Report;
+use beside::Beside;
 use calls::Calls;
-use futures_util::FutureExt;
-use futures_util::future::{Either, LocalBoxFuture, select};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::{LocalBoxFuture, select};
 use leases::{Fate, Leases};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -81,6 +81,7 @@ pub async fn tick<D: Db>(
     options: &TickOptions,
 ) -> Result<TickReport> {
     let holder = ids::random_text(16);
+    let beside = Beside::default();
     let mut tick = Tick {
         leases: Leases::new(db, &holder, options, clock.now()),
         calls: Calls {
@@ -92,10 +93,12 @@ pub async fn tick<D: Db>(
         clock,
         dispatch,
         waiting: VecDeque::new(),
-        under_way: FuturesUnordered::new(),
+        beside: &beside,
         ran: 0,
     };
-    tick.work(options.budget_millis).await?;
+    // Behind a pointer, so that the types of callers do not nest as deep as the work does.
+    let work: LocalBoxFuture<'_, Result<()>> = Box::pin(tick.work(options.budget_millis));
+    beside.along(work).await?;
     let next = queue::next_due(db).await?;
     let now = clock.now().millis();
     Ok(TickReport {
@@ -118,17 +121,17 @@ enum Finished {
     Other(Leased, Result<()>),
 }
 
-struct Tick<'a, D: Db, O, C, W> {
+struct Tick<'t, 'a, D: Db, O, C, W> {
     leases: Leases<'a, D>,
     calls: Calls<'a, D, O>,
     clock: &'a C,
     dispatch: &'a W,
     waiting: VecDeque<Waiting<'a>>,
-    under_way: FuturesUnordered<LocalBoxFuture<'a, Finished>>,
+    beside: &'t Beside<'a>,
     ran: u64,
 }
 
-impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
+impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'_, 'a, D, O, C, W> {
     async fn work(&mut self, budget_millis: i64) -> Result<()> {
         let begun = self.clock.now().millis();
         loop {
@@ -145,13 +148,12 @@ impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
             if let Some(Waiting { row, work }) = self.waiting.pop_front() {
                 let result = work.await;
                 self.ended(&row, result).await?;
-                let finished = self.ready().await;
-                self.record(finished).await?;
-            } else if self.under_way.is_empty() {
+                self.record(self.beside.take()).await?;
+            } else if self.beside.is_empty() {
                 return Ok(());
             } else {
-                let finished = self.next().await;
-                self.record(finished).await?;
+                self.wait().await;
+                self.record(self.beside.take()).await?;
             }
         }
     }
@@ -171,7 +173,7 @@ impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
                 Run::Here(work) => self.waiting.push_back(Waiting { row, work }),
                 Run::Beside(work) => {
                     let work = async move { Finished::Other(row, work.await) };
-                    self.under_way.push(Box::pin(work));
+                    self.beside.push(work);
                 }
             }
         }
@@ -196,35 +198,19 @@ impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
         }
         for call in begun {
             let outbound = self.calls.outbound;
-            self.under_way.push(Box::pin(async move {
+            self.beside.push(async move {
                 let report = crate::calls::run(&call, outbound).await;
                 Finished::Call(call.row, call.execution_id, report)
-            }));
+            });
         }
         Ok(())
     }
 
-    /// What has ended by now, without waiting.
-    async fn ready(&mut self) -> Vec<Finished> {
-        let mut finished = Vec::new();
-        while let Some(Some(more)) = self.under_way.next().now_or_never() {
-            finished.push(more);
-        }
-        finished
-    }
-
     /// Waits until something ends or the leases want to be renewed.
-    async fn next(&mut self) -> Vec<Finished> {
-        let first = {
-            let alarm = pin!(self.clock.sleep(self.leases.sign_of_life()));
-            match select(self.under_way.next(), alarm).await {
-                Either::Left((first, _)) => first,
-                Either::Right(_) => None,
-            }
-        };
-        let mut finished: Vec<Finished> = first.into_iter().collect();
-        finished.extend(self.ready().await);
-        finished
+    async fn wait(&self) {
+        self.beside.turn().await;
+        let alarm = pin!(self.clock.sleep(self.leases.sign_of_life()));
+        select(pin!(self.beside.some()), alarm).await;
     }
 
     async fn record(&mut self, finished: Vec<Finished>) -> Result<()> {
@@ -249,7 +235,9 @@ impl<'a, D: Db, O: Outbound, C: Clock, W: Dispatch<D>> Tick<'a, D, O, C, W> {
     /// Records the ends of calls of one execution.
     async fn record_calls(&mut self, id: &str, reports: &[(Leased, Report)]) -> Result<()> {
         for _ in 0..3 {
-            let result = self.calls.record(id, reports, self.clock.now()).await;
+            let recording: LocalBoxFuture<'_, Result<()>> =
+                Box::pin(self.calls.record(id, reports, self.clock.now()));
+            let result = recording.await;
             if Leases::<D>::is_busy(&result) {
                 // The requests were sent: their end is worth waiting for a busy database.
                 self.clock.sleep(200).await;

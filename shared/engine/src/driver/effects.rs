@@ -1,8 +1,8 @@
 //! What a step wants done, collected and written with few statements.
 
-use super::rows;
-use crate::graph::{Call, Graph, Operation};
-use crate::step::{Command, End};
+use super::{findings, rows};
+use crate::graph::{Call, Graph, Operation, OperationState};
+use crate::step::{Command, End, Finding};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 use windlass_core::db::Tx;
@@ -27,6 +27,7 @@ pub struct Effects {
 struct Changed {
     change: InstanceChange,
     properties: Map<String, Value>,
+    findings: Vec<Finding>,
 }
 
 impl Effects {
@@ -78,6 +79,11 @@ impl Effects {
                     changed.change.times += 1;
                     changed.properties.extend(properties);
                 }
+                Command::Found { instance, finding } => {
+                    let changed = self.changed(instance);
+                    changed.change.times += 1;
+                    changed.findings.push(finding);
+                }
                 Command::Call { operation, after } => {
                     let Some(operation) = graph.operations.get(operation) else {
                         continue;
@@ -89,7 +95,9 @@ impl Effects {
                         subject: operation.id.clone(),
                         not_before: self.now.plus_millis(after),
                     };
-                    if call.queue.is_none() || after > 0 {
+                    // One that is tried again at once is sent to its worker by the tick, like any other.
+                    let is_again = operation.state == OperationState::Rescheduled;
+                    if call.queue.is_none() || after > 0 || is_again {
                         self.calls.push(due);
                     } else if let Some(timeout) = call.timeout {
                         let millis = crate::workflows::milliseconds(timeout);
@@ -129,6 +137,7 @@ impl Effects {
                 ..InstanceChange::default()
             },
             properties: Map::new(),
+            findings: Vec::new(),
         })
     }
 
@@ -173,13 +182,31 @@ impl Effects {
         } else {
             node_instances::runtime_properties(tx, execution, &touched).await?
         };
+        let looked_at: Vec<&str> = changes
+            .iter()
+            .filter(|(_, changed)| !changed.findings.is_empty())
+            .map(|(id, _)| id.as_str())
+            .collect();
+        let mut of_system = if looked_at.is_empty() {
+            HashMap::new()
+        } else {
+            node_instances::system_properties(tx, execution, &looked_at).await?
+        };
         let changes: Vec<InstanceChange> = changes
             .into_values()
             .map(
                 |Changed {
                      mut change,
                      properties,
+                     findings,
                  }| {
+                    if !findings.is_empty() {
+                        let mut known = of_system.remove(&change.id).unwrap_or_default();
+                        for finding in findings {
+                            findings::keep(&mut known, finding, self.now);
+                        }
+                        change.system_properties = Some(known);
+                    }
                     if !properties.is_empty() {
                         let mut merged = known.remove(&change.id).unwrap_or_default();
                         merged.extend(properties);

@@ -1,5 +1,5 @@
-//! What comes of calls after their execution has ended: an execution that is cancelled does not wait
-//! for them.
+//! What comes of calls after their execution has ended, or while it waits for its turn to go on: an execution
+//! that is cancelled does not wait for them.
 //!
 //! Something was made, or was not, and whoever looks, cleans up or resumes has to know: state,
 //! runtime properties, progress and event are written as ever. Nothing is tried again and nothing
@@ -28,7 +28,7 @@ pub async fn note(
     let stored = open.operations.len();
     let mut drive = Drive::new(tx, execution, now);
     let reports = reports.into_iter().map(Event::Reported).collect();
-    let (state, _) = drive.step(open, Vec::new(), reports, None);
+    let (state, _) = drive.step(open, Default::default(), reports, None);
     debug_assert_eq!(state.mode, Mode::Over);
     drive.count(&state.graph, stored);
     let changes = rows::to_changes(&state.graph, stored);

@@ -23,6 +23,11 @@ impl<T: Tx> Drive<'_, T> {
             defaults,
             &mut ids::new_uuid,
         );
-        Ok(self.step(graph, state.failures, vec![Event::Begin], None))
+        Ok(self.step(
+            graph,
+            (state.failures, state.late),
+            vec![Event::Begin],
+            None,
+        ))
     }
 }

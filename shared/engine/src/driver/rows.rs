@@ -4,7 +4,7 @@
 //! it needs. A row that does not fit is an error, never a guess.
 
 use crate::graph::{
-    Call, Graph, Operation, OperationState, Related, RetryWith, SubgraphRetry, Task,
+    Call, Check, Graph, Operation, OperationState, Related, RetryWith, SubgraphRetry, Task,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -57,7 +57,7 @@ fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&st
             json!({ "node_instance_id": instance, "event": text, "additional_context": null }),
         ),
         Task::Call(call) => (
-            Value::Null,
+            info(call),
             json!({ "kwargs": kwargs(execution, operation, call) }),
         ),
     };
@@ -72,19 +72,63 @@ fn parameters(execution: &Execution, operation: &Operation, subgraph: Option<&st
         "containing_subgraph": subgraph,
         "task_kwargs": task_kwargs,
     });
-    if operation.call().is_some_and(|call| call.ignore_failure) {
-        extend(&mut parameters, json!({ "ignore_failure": true }));
-    }
-    if let Task::Subgraph(Some(retry)) = &operation.task {
-        let with = match retry.with {
-            RetryWith::Reinstall => "reinstall",
-            RetryWith::Uninstall => "uninstall",
-        };
-        let handler = json!({ "path": RETRY, "instance_id": retry.instance, "on_retry": with });
-        extend(&mut parameters, json!({ "on_failure": handler }));
+    match &operation.task {
+        Task::Call(call) => extend(&mut parameters, handlers(call)),
+        Task::Subgraph(Some(retry)) => {
+            let (path, with) = match retry.with {
+                RetryWith::Reinstall => (RETRY, "reinstall"),
+                RetryWith::Uninstall => (RETRY, "uninstall"),
+                RetryWith::Heal => (HEAL, "ignore"),
+            };
+            let handler = json!({ "path": path, "instance_id": retry.instance, "on_retry": with });
+            extend(&mut parameters, json!({ "on_failure": handler }));
+        }
+        _ => {}
     }
     parameters
 }
+
+/// Whose finding the end of a check is.
+fn info(call: &Call) -> Value {
+    if call.check.is_none() {
+        return Value::Null;
+    }
+    let mut info = json!({ "instance_id": call.instance });
+    if let Some(related) = &call.related {
+        let side = match related.is_target {
+            true => "relationship_target",
+            false => "relationship_source",
+        };
+        extend(&mut info, json!({ side: related.instance }));
+    }
+    info
+}
+
+/// What is unusual about a call: what its end means, and when it begins.
+fn handlers(call: &Call) -> Value {
+    let mut handlers = Map::new();
+    if call.ignore_failure {
+        handlers.insert("ignore_failure".into(), true.into());
+    }
+    if let Some(check) = call.check {
+        let path = match check {
+            Check::Status => CHECK_STATUS,
+            Check::Drift => CHECK_DRIFT,
+        };
+        handlers.insert("on_success".into(), json!({ "path": path }));
+    }
+    if call.pause > 0 {
+        handlers.insert("pause".into(), call.pause.into());
+    }
+    handlers.into()
+}
+
+/// What the original calls the handlers of checks.
+const CHECK_STATUS: &str = "cloudify.plugins.workflows.check_status_on_success";
+const CHECK_DRIFT: &str = "cloudify.plugins.workflows.check_drift_on_success";
+
+/// What the original calls the handler of a heal that fails.
+const HEAL: &str = "cloudify.plugins.lifecycle._on_heal_failure";
 
 /// What the original calls the handler that tries a subgraph again.
 const RETRY: &str = "cloudify.plugins.lifecycle._SubgraphOnFailure";
@@ -177,6 +221,14 @@ struct CallRow {
     #[serde(default)]
     ignore_failure: Option<bool>,
     #[serde(default)]
+    on_success: Option<String>,
+    #[serde(default)]
+    pause: Option<i64>,
+    #[serde(default)]
+    given_up: Option<bool>,
+    #[serde(default)]
+    sent_before: Option<bool>,
+    #[serde(default)]
     operation: Option<String>,
     node_id: String,
     #[serde(default)]
@@ -223,6 +275,7 @@ fn retry(parameters: Value) -> Option<Box<SubgraphRetry>> {
     let with = match handler.on_retry.as_str() {
         "reinstall" if handler.path == RETRY => RetryWith::Reinstall,
         "uninstall" if handler.path == RETRY => RetryWith::Uninstall,
+        "ignore" if handler.path == HEAL => RetryWith::Heal,
         _ => return None,
     };
     Some(Box::new(SubgraphRetry {
@@ -318,6 +371,14 @@ fn task(id: &str, kind: &str, queue: Option<String>, parameters: Value) -> Resul
                 timeout: row.timeout,
                 timeout_recoverable: row.timeout_recoverable.unwrap_or(false),
                 ignore_failure: row.ignore_failure.unwrap_or(false),
+                check: match row.on_success.as_deref() {
+                    Some(CHECK_STATUS) => Some(Check::Status),
+                    Some(CHECK_DRIFT) => Some(Check::Drift),
+                    _ => None,
+                },
+                pause: row.pause.unwrap_or(0),
+                given_up: row.given_up.unwrap_or(false),
+                sent_before: row.sent_before.unwrap_or(false),
                 ..Call::default()
             }))
         }

@@ -1,7 +1,7 @@
 //! The parameters that an execution runs with: those of the request over the declared defaults.
 
 use serde_json::{Map, Value};
-use windlass_blueprint::functions::{Context, has_functions};
+use windlass_blueprint::functions::{Context, has_functions, uses_secrets};
 use windlass_blueprint::{ObjectReference, object_references, workflows};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope};
@@ -42,14 +42,18 @@ fn refused(message: impl Into<String>) -> Error {
     Error::new(Kind::IllegalExecutionParameters, message.into())
 }
 
-/// Evaluates the functions in each of the values.
+/// Evaluates the functions in each of the values. They are stored then, so one that asks for a secret
+/// stays a function, which is evaluated where an operation gets it as an input.
 async fn evaluate(db: &impl Db, deployment: i64, values: &mut Map<String, Value>) -> Result<()> {
-    if !values.values().any(has_functions) {
+    let is_evaluated = |value: &Value| has_functions(value) && !uses_secrets(value);
+    let mut asked = values.clone();
+    asked.retain(|_, value| is_evaluated(value));
+    if asked.is_empty() {
         return Ok(());
     }
-    let all = Value::Object(values.clone());
-    let world = World::load_for_engine(db, deployment, &all, &Context::default()).await?;
-    for value in values.values_mut().filter(|value| has_functions(value)) {
+    let asked = Value::Object(asked);
+    let world = World::load_for_storing(db, deployment, &asked, &Context::default()).await?;
+    for value in values.values_mut().filter(|value| is_evaluated(value)) {
         let evaluated = world.here().evaluate(value, &Context::default());
         *value = evaluated.map_err(|error| refused(world.explain(&error.message)))?;
     }

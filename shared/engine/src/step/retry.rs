@@ -2,7 +2,23 @@
 
 use super::Run;
 use super::words::Command;
-use crate::graph::{OperationState, Task};
+use crate::graph::{OperationState, RetryWith, Task};
+
+/// The longest pause between tries that never end, in milliseconds.
+const LONGEST_PAUSE: i64 = 15_000;
+
+/// How many tries may follow each other at once before they have to wait.
+const AT_ONCE: i64 = 3;
+
+/// The least pause before another try, in milliseconds, after `retries` others of `total`. Tries
+/// that never end would keep everybody busy without one, so theirs grows.
+pub(crate) fn least_pause(retries: i64, total: i64) -> i64 {
+    if total >= 0 || retries < AT_ONCE {
+        return 0;
+    }
+    let doublings = (retries - AT_ONCE).min(8);
+    (100_i64 << doublings).min(LONGEST_PAUSE)
+}
 
 impl Run {
     /// The outermost subgraph around an operation that fails for good, if that one is tried again
@@ -11,23 +27,37 @@ impl Run {
         if !self.starts_work() {
             return None;
         }
+        let outermost = self.outermost(place)?;
+        let Task::Subgraph(Some(retry)) = &self.state.graph.operations[outermost].task else {
+            return None;
+        };
+        if retry.with == RetryWith::Heal {
+            return None;
+        }
+        let may_retry = retry.total_retries < 0 || retry.retries < retry.total_retries;
+        may_retry.then_some(outermost)
+    }
+
+    /// The outermost subgraph around an operation.
+    pub(super) fn outermost(&self, place: usize) -> Option<usize> {
         let operations = &self.state.graph.operations;
         let mut outermost = operations[place].subgraph?;
         while let Some(outer) = operations[outermost].subgraph {
             outermost = outer;
         }
-        let Task::Subgraph(Some(retry)) = &operations[outermost].task else {
-            return None;
-        };
-        let may_retry = retry.total_retries < 0 || retry.retries < retry.total_retries;
-        may_retry.then_some(outermost)
+        Some(outermost)
     }
 
-    /// Gives up a failed subgraph with all that is in it, for another one to take its place.
-    /// Nobody is told of members that did not run, and what comes of those that do counts for
-    /// nothing.
+    /// Whether an operation runs although its subgraph was given up.
+    pub(super) fn was_given_up(&self, place: usize) -> bool {
+        let operation = &self.state.graph.operations[place];
+        operation.given_up || operation.call().is_some_and(|call| call.given_up)
+    }
+
+    /// Gives up a failed subgraph with all that is in it. Nobody is told of members that did not
+    /// run. Those that do stay open, so that whatever takes the subgraph's place can wait for them;
+    /// their results are kept, their failures count for nothing.
     pub(super) fn give_up(&mut self, subgraph: usize) {
-        self.state.to_retry.push(subgraph);
         for place in 0..self.state.graph.operations.len() {
             let operation = &self.state.graph.operations[place];
             if operation.state == OperationState::Succeeded
@@ -39,10 +69,13 @@ impl Run {
                 operation.state,
                 OperationState::Sending | OperationState::Sent | OperationState::Rescheduled
             );
+            let runs = operation.state == OperationState::Started && operation.call().is_some();
             if is_on_its_way && operation.call().is_some() {
                 self.commands.push(Command::Withdraw { operation: place });
             }
-            self.set(place, OperationState::Failed);
+            if !runs {
+                self.set(place, OperationState::Failed);
+            }
             self.state.graph.operations[place].given_up = true;
         }
     }
@@ -53,7 +86,9 @@ mod tests {
     use crate::graph::{
         Builder, Call, Graph, OperationState, RetryDefaults, RetryWith, Sequence, Task,
     };
-    use crate::step::{CallError, Command, End, Event, Mode, Outcome, Report, State, step, steps};
+    use crate::step::{
+        CallError, Command, End, Event, LateFailures, Mode, Outcome, Report, State, step, steps,
+    };
     use OperationState::{Failed, Pending, Sent, Started, Succeeded};
 
     fn call() -> Task {
@@ -96,6 +131,7 @@ mod tests {
             mode: Mode::Running,
             dry_run: false,
             failures: Vec::new(),
+            late: LateFailures::default(),
             to_retry: Vec::new(),
         };
         step(state, Event::Begin).0

@@ -1,7 +1,8 @@
 //! What goes into a step and what comes out of it.
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Related};
 use crate::texts::TaskEvent;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Whether a run starts more work.
@@ -26,6 +27,8 @@ pub struct State {
     pub dry_run: bool,
     /// What failed for good. Once there is something here nothing more is started.
     pub failures: Vec<String>,
+    /// What failed without stopping anything.
+    pub late: LateFailures,
     /// The places of subgraphs that failed and are to be tried again: the run goes on with a step
     /// on the graph that [`crate::workflows::retry_subgraphs`] makes of this one.
     pub to_retry: Vec<usize>,
@@ -123,6 +126,62 @@ pub enum End {
     Cancelled,
 }
 
+/// What was found out about an instance, as its system properties keep it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// How its status check ended.
+    Status(Checked),
+    /// How a check for drift ended.
+    Drift {
+        /// Of which relationship: the instance at its other end. None: of the instance itself.
+        related: Option<Related>,
+        /// How.
+        checked: Checked,
+    },
+    /// It was healed, so it counts as well until its next check.
+    Healed,
+}
+
+/// How a check ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// Whether it ended well.
+    pub ok: bool,
+    /// The name of the task.
+    pub task: String,
+    /// What it answered, or why it failed.
+    pub result: Value,
+}
+
+/// Failures that stop nothing and fail the run when everything is done. There can be one for each
+/// instance, so only the first are kept in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LateFailures {
+    /// How many there are.
+    pub count: usize,
+    /// The texts of the first.
+    pub texts: Vec<String>,
+}
+
+impl LateFailures {
+    /// How many are kept in full.
+    const KEPT: usize = 50;
+
+    /// Adds one.
+    pub fn add(&mut self, text: String) {
+        self.count += 1;
+        if self.texts.len() < Self::KEPT {
+            self.texts.push(text);
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
 /// Something to do. Operations are named by their place in the graph.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -157,6 +216,13 @@ pub enum Command {
         instance: String,
         /// Names and values.
         properties: Map<String, Value>,
+    },
+    /// Keep what was found out about an instance.
+    Found {
+        /// The instance.
+        instance: String,
+        /// What.
+        finding: Finding,
     },
     /// Have a call carried out.
     Call {

@@ -1,7 +1,5 @@
 //! A deployment on native SQLite, a clock and a network that do what the test says.
 
-#![allow(dead_code, reason = "each test uses its part")]
-
 pub mod busy;
 pub mod dying;
 
@@ -14,7 +12,9 @@ use windlass_core::db::{Db, NativeDb, Value as DbValue};
 use windlass_core::outbound::{Clock, Outbound, OutboundRequest, OutboundResponse};
 use windlass_core::{Error, Result, Scope, Timestamp, params};
 use windlass_engine::control::{self, Action};
-use windlass_engine::{Dispatch, Run, StartRequest, TickOptions, TickReport, dispatch};
+use windlass_engine::{
+    Dispatch, Run, StartRequest, TickOptions, TickReport, components, dequeue, dispatch,
+};
 use windlass_store::executions::Execution;
 use windlass_store::queue::{Leased, Work};
 
@@ -55,6 +55,18 @@ pub fn http(name: &str) -> Value {
     )
 }
 
+/// That a node is contained in another one.
+pub fn contained(target: &str) -> (&str, Value) {
+    (target, json!({ "contained": true }))
+}
+
+fn kind_of(relationship: &Value) -> &'static str {
+    match relationship["contained"] == true {
+        true => "cloudify.relationships.contained_in",
+        false => "cloudify.relationships.depends_on",
+    }
+}
+
 /// The engine's own kinds of work, by the test's clock.
 pub struct EngineOnly(pub FakeClock);
 
@@ -66,6 +78,17 @@ impl<D: Db> Dispatch<D> for EngineOnly {
                 Run::here(
                     async move { dispatch::drive_execution(db, holder, &row, self.0.now()).await },
                 )
+            }
+            Work::ExecutionSchedule => Run::here(async move {
+                windlass_engine::schedules::occur(db, holder, &row, self.0.now()).await
+            }),
+            Work::Dequeue => {
+                Run::here(
+                    async move { dequeue::start_queued(db, holder, &row, self.0.now()).await },
+                )
+            }
+            Work::Component => {
+                Run::here(async move { components::run(db, holder, &row, self.0.now()).await })
             }
             Work::OperationTimeout => {
                 Run::here(
@@ -79,8 +102,11 @@ impl<D: Db> Dispatch<D> for EngineOnly {
     async fn give_up(&self, db: &D, holder: &str, row: &Leased, why: &str) -> Result<()> {
         let now = self.0.now();
         match row.work {
-            Work::Operation | Work::OperationTimeout => {
+            Work::Operation | Work::OperationTimeout | Work::Component => {
                 dispatch::give_up_call(db, holder, row, why, now).await
+            }
+            Work::ExecutionSchedule => {
+                windlass_engine::schedules::give_up(db, holder, row, now).await
             }
             _ => dispatch::give_up_execution(db, holder, row, why, now).await,
         }
@@ -225,6 +251,10 @@ impl World {
             "type_names": { "default": [] }, "node_ids": { "default": [] },
             "node_instance_ids": { "default": [] }, "ignore_failure": { "default": false },
         });
+        let mut checks = filters.clone();
+        checks["run_by_dependency_order"] = json!({ "default": true });
+        let mut rollback = filters.clone();
+        rollback["full_rollback"] = json!({ "default": false });
         let mut install = mapping("install", "install", filters.clone());
         install["availability_rules"] = json!({ "node_instances_active": ["none", "partial"] });
         let workflows = json!([
@@ -236,7 +266,36 @@ impl World {
                 "restart",
                 json!({ "run_by_dependency_order": { "default": true } })
             ),
-            mapping("heal", "auto_heal_reinstall_node_subgraph", filters),
+            mapping("check_status", "check_status", checks.clone()),
+            mapping("check_drift", "check_drift", checks),
+            mapping("rollback", "rollback", rollback),
+            mapping(
+                "heal",
+                "auto_heal_reinstall_node_subgraph",
+                json!({
+                    "node_instance_id": { "required": false },
+                    "diagnose_value": { "default": "Not provided" },
+                    "ignore_failure": { "default": true }, "check_status": { "default": true },
+                    "allow_reinstall": { "default": true },
+                    "force_reinstall": { "default": false },
+                })
+            ),
+            mapping(
+                "scale",
+                "scale_entity",
+                json!({
+                    "scalable_entity_name": {}, "delta": { "default": 1 },
+                    "scale_compute": { "default": false },
+                    "include_instances": { "default": null },
+                    "exclude_instances": { "default": null },
+                    "ignore_failure": { "default": false },
+                    "rollback_if_failed": { "default": true },
+                    "abort_started": { "default": false },
+                })
+            ),
+            mapping("validate_agents", "validate_agents", filters.clone()),
+            mapping("install_new_agents", "install_new_agents", filters.clone()),
+            mapping("mystery", "mystery", json!({})),
             mapping(
                 "execute_operation",
                 "execute_operation",
@@ -257,6 +316,14 @@ impl World {
             params![id, workflows],
         ))
         .unwrap();
+    }
+
+    /// Gives the deployment `d` its scaling groups.
+    pub fn groups(&self, groups: &Value) {
+        let part = self.part(groups);
+        self.sql(&format!(
+            "update deployments set scaling_groups_part = {part} where id = 'd'"
+        ));
     }
 
     /// The key of a text that rows have from their plan.
@@ -296,7 +363,13 @@ impl World {
         }
         let side = |operations: &Value, side: &str| {
             let mut all = Map::new();
-            for name in ["preconfigure", "postconfigure", "establish", "unlink"] {
+            for name in [
+                "preconfigure",
+                "postconfigure",
+                "establish",
+                "unlink",
+                "check_drift",
+            ] {
                 let full = format!("cloudify.interfaces.relationship_lifecycle.{name}");
                 let given = operations.get(format!("{side}.{name}"));
                 all.insert(
@@ -311,9 +384,10 @@ impl World {
         let of_node: Vec<Value> = relationships
             .iter()
             .map(|(target, operations)| {
+                let kind = kind_of(operations);
                 json!({
-                    "type": "cloudify.relationships.depends_on", "target_id": target,
-                    "type_hierarchy": ["cloudify.relationships.depends_on"],
+                    "type": kind, "target_id": target,
+                    "type_hierarchy": ["cloudify.relationships.depends_on", kind],
                     "properties": { "connection_type": "all_to_all" },
                     "source_operations": side(operations, "source"),
                     "target_operations": side(operations, "target"),
@@ -322,9 +396,9 @@ impl World {
             .collect();
         let of_instance: Vec<Value> = relationships
             .iter()
-            .map(|(target, _)| {
+            .map(|(target, operations)| {
                 json!({
-                    "type": "cloudify.relationships.depends_on", "target_name": target,
+                    "type": kind_of(operations), "target_name": target,
                     "target_id": format!("{target}_1"),
                 })
             })
@@ -393,6 +467,19 @@ impl World {
     }
 
     pub fn start(&self, workflow: &str, parameters: Value) -> String {
+        self.start_as(workflow, parameters, StartRequest::default())
+    }
+
+    /// A dry run of a workflow.
+    pub fn start_dry(&self, workflow: &str, parameters: Value) -> String {
+        let dry = StartRequest {
+            dry_run: true,
+            ..StartRequest::default()
+        };
+        self.start_as(workflow, parameters, dry)
+    }
+
+    fn start_as(&self, workflow: &str, parameters: Value, request: StartRequest) -> String {
         let Value::Object(parameters) = parameters else {
             panic!("parameters are a map")
         };
@@ -401,9 +488,16 @@ impl World {
             workflow_id: workflow.into(),
             parameters,
             force: true,
-            ..StartRequest::default()
+            ..request
         };
         self.try_start(request).unwrap().id
+    }
+
+    /// Says on which host an instance is.
+    pub fn host(&self, instance: &str, host: &str) {
+        self.sql(&format!(
+            "update node_instances set host_id = '{host}' where id = '{instance}'"
+        ));
     }
 
     /// What a caller asks of an execution.

@@ -1,16 +1,6 @@
 //! Tenants share the queue: one whose calls hang keeps nobody else waiting.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{Answer, World, http, run};
+use crate::common::{Answer, World, http, run};
 use serde_json::json;
 use windlass_core::Scope;
 use windlass_core::db::Db;

@@ -1,21 +1,7 @@
 //! `subgraph_retries`: an instance that could not be installed or uninstalled is tried again.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::dying::DyingDb;
-use common::{Answer, EngineOnly, World, http};
-use futures_util::FutureExt;
+use crate::common::{Answer, World, http};
 use serde_json::{Value, json};
-use std::cell::Cell;
-use std::rc::Rc;
 use windlass_engine::control::Action;
 
 fn once(name: &str) -> Value {
@@ -188,20 +174,8 @@ fn a_death_between_any_two_statements_of_a_second_try_changes_nothing_in_the_end
         let world = world(1);
         fails(&world, "start", 1);
         let id = world.start("install", json!({}));
-        let dying = DyingDb {
-            inner: world.db.clone(),
-            left: Rc::new(Cell::new(statements)),
-        };
-        let report = windlass_engine::tick(
-            &dying,
-            &world.net,
-            &world.clock,
-            &EngineOnly(world.clock.clone()),
-            &world.options,
-        )
-        .now_or_never();
-        if dying.left.get() >= 0 {
-            assert!(report.is_some_and(|report| report.is_ok()));
+        let survived = world.survives(statements);
+        if survived {
             assert!(statements > 120, "only {statements} points were tried");
             break;
         }

@@ -1,16 +1,6 @@
 //! Parameters of workflows that name deployments, nodes and other objects.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{World, http};
+use crate::common::{World, http};
 use serde_json::{Value, json};
 use windlass_core::{Error, Kind};
 use windlass_engine::StartRequest;

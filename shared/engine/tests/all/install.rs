@@ -1,16 +1,6 @@
 //! install and uninstall: which events, in which order, for which nodes in which states.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{Answer, World, http, operation};
+use crate::common::{Answer, World, http, operation};
 use serde_json::{Value, json};
 
 /// The texts of all tries of a call.

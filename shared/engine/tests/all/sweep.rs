@@ -1,16 +1,6 @@
 //! What stands still is swept back within a minute, and nothing else is touched.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{Answer, World, http, operation, run};
+use crate::common::{Answer, World, http, operation, run};
 use serde_json::json;
 use windlass_engine::control::Action;
 use windlass_engine::sweep;

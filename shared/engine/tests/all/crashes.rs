@@ -1,18 +1,6 @@
 //! Whoever runs the queue may die at any point: nothing is lost, nothing is told twice.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::dying::DyingDb;
-use common::{Answer, EngineOnly, World, http, run};
-use futures_util::FutureExt;
+use crate::common::{Answer, World, http, run};
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -82,20 +70,8 @@ fn a_death_between_any_two_statements_changes_nothing_in_the_end() {
     for statements in 0.. {
         let world = two_nodes();
         let id = world.start("install", json!({}));
-        let dying = DyingDb {
-            inner: world.db.clone(),
-            left: Rc::new(Cell::new(statements)),
-        };
-        let report = windlass_engine::tick(
-            &dying,
-            &world.net,
-            &world.clock,
-            &EngineOnly(world.clock.clone()),
-            &world.options,
-        )
-        .now_or_never();
-        if dying.left.get() >= 0 {
-            assert!(report.is_some_and(|report| report.is_ok()));
+        let survived = world.survives(statements);
+        if survived {
             break;
         }
         died += 1;

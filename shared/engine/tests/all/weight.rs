@@ -1,16 +1,6 @@
 //! What events weigh in the database, indexes included: there are more of them than of anything else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{World, http};
+use crate::common::{World, http};
 use serde_json::json;
 
 #[test]

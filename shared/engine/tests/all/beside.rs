@@ -1,16 +1,6 @@
 //! Ticks that run beside each other, in the orders that chance finds: an execution always ends.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{Answer, EngineOnly, World, http, run};
+use crate::common::{Answer, EngineOnly, World, http, run};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,5 +1,7 @@
 //! A database whose holder is killed after so many statements.
 
+use super::{EngineOnly, World};
+use futures_util::FutureExt;
 use std::cell::Cell;
 use std::rc::Rc;
 use windlass_core::db::{Db, NativeDb, NativeTransaction, Row, Tx, Value as DbValue};
@@ -8,8 +10,27 @@ use windlass_core::{Error, Result};
 /// A database that dies after so many statements: each further one fails.
 #[derive(Clone)]
 pub struct DyingDb {
-    pub inner: NativeDb,
-    pub left: Rc<Cell<i64>>,
+    inner: NativeDb,
+    left: Rc<Cell<i64>>,
+}
+
+impl World {
+    /// A tick of somebody who is killed after so many statements: whether they came to its end, which is a
+    /// good one then.
+    pub fn survives(&self, statements: i64) -> bool {
+        let dying = DyingDb {
+            inner: self.db.clone(),
+            left: Rc::new(Cell::new(statements)),
+        };
+        let engine = EngineOnly(self.clock.clone());
+        let tick = windlass_engine::tick(&dying, &self.net, &self.clock, &engine, &self.options);
+        let report = tick.now_or_never();
+        let survived = dying.left.get() >= 0;
+        if survived {
+            assert!(report.is_some_and(|report| report.is_ok()));
+        }
+        survived
+    }
 }
 
 /// A transaction on it.

@@ -1,17 +1,7 @@
 //! Ticks beside a database that others keep locked: nothing is lost, nothing counts as a failure.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::busy::{BEGIN, BusyDb};
-use common::{EngineOnly, FakeClock, World, http, run};
+use crate::common::busy::{BEGIN, BusyDb};
+use crate::common::{EngineOnly, FakeClock, World, http, run};
 use serde_json::json;
 use windlass_core::outbound::Clock;
 use windlass_core::{Result, Timestamp};

@@ -1,16 +1,6 @@
 //! Executions are cancelled, resumed, and wait for each other.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
-
-mod common;
-
-use common::{Answer, World, http, run};
+use crate::common::{Answer, World, http, run};
 use serde_json::json;
 use windlass_core::Kind;
 use windlass_core::db::Db;
@@ -248,6 +238,32 @@ fn a_queued_execution_that_is_not_available_any_more_fails() {
 }
 
 #[test]
+fn what_waits_needs_to_be_available_when_it_starts() {
+    let world = World::new();
+    world.sql(
+        "update plan_parts set text = json_set(text, '$[1].availability_rules',
+             json('{\"node_instances_active\": [\"all\", \"partial\"]}'))
+         where key = (select workflow_parts ->> 0 from deployments)",
+    );
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    let uninstall = StartRequest {
+        deployment_id: "d".into(),
+        workflow_id: "uninstall".into(),
+        queue: true,
+        ..StartRequest::default()
+    };
+    let refusal = world.try_start(uninstall.clone()).unwrap_err();
+    assert_eq!(refusal.kind(), Kind::UnavailableWorkflow);
+    let first = world.start("install", json!({}));
+    let second = world.try_start(uninstall).unwrap();
+    assert_eq!(second.status, Status::Queued);
+    world.work();
+    assert_eq!(world.status(&first), "terminated");
+    assert_eq!(world.status(&second.id), "terminated");
+    assert_eq!(world.states(), ["vm_1 deleted"]);
+}
+
+#[test]
 fn a_start_is_refused_for_unknown_things() {
     let world = World::new();
     for (deployment, workflow, kind) in [
@@ -320,4 +336,35 @@ fn a_graph_that_a_client_made_is_not_the_engines() {
     world.work();
     assert_eq!(world.net.paths(), ["create"]);
     assert_eq!(world.status(&id), "terminated");
+}
+
+#[test]
+fn what_is_resumed_counts_against_the_quota() {
+    let world = World::new();
+    world.node("vm", json!({ "create": http("create") }), &[]);
+    let id = world.start("install", json!({}));
+    world.until_under_way();
+    world.act(Action::Cancel, &id).unwrap();
+    world.pass(5001);
+    world.work();
+    assert_eq!(world.status(&id), "cancelled");
+    let limit = |most: i64| {
+        let sql = format!(
+            "insert into tenant_quotas (tenant_name, region, service, resource, quota)
+             select name, 'RegionOne', 'windlass', 'executions', {most} from tenants where true
+             on conflict do update set quota = excluded.quota"
+        );
+        run(async { world.db.execute(&sql, &[]).await }).unwrap();
+    };
+    limit(0);
+    let refusal = world.act(Action::Resume, &id).unwrap_err();
+    assert_eq!(refusal.kind(), Kind::Forbidden);
+    let text = "it may have 0 executions at most";
+    assert!(refusal.message().ends_with(text), "{}", refusal.message());
+    assert_eq!(world.status(&id), "cancelled", "nothing has changed");
+    limit(1);
+    world.act(Action::Resume, &id).unwrap();
+    // What has not ended is among those that count already.
+    let cancelled = world.act(Action::Cancel, &id).unwrap();
+    assert_eq!(cancelled.status, Status::Cancelling);
 }

@@ -8,6 +8,7 @@ mod default_users;
 mod edit_roles;
 mod email;
 mod network;
+mod new_deployment;
 mod new_project;
 mod new_project_with_user;
 mod new_user;
@@ -17,6 +18,8 @@ mod send_mail;
 
 use crate::fields::Fields;
 use crate::mails::Outbox;
+use crate::mails::text::{self, Values};
+use crate::people;
 use crate::settings::Settings;
 use crate::task_type::TaskType;
 use crate::tasks::{Action, State, Task};
@@ -51,6 +54,8 @@ windlass_core::named_enum! {
         UpdateProjectQuotas = "UpdateProjectQuotasAction",
         /// One more mail.
         SendAdditionalEmail = "SendAdditionalEmailAction",
+        /// A deployment in a project that the task makes. The original has none.
+        NewDeployment = "NewDeploymentAction",
         /// Users who are in every new project.
         AddDefaultUsersToProject = "AddDefaultUsersToProjectAction",
     }
@@ -79,6 +84,8 @@ pub struct Run<'r, T: Tx> {
     pub editor_roles: Option<Vec<String>>,
     /// The task. While its actions run they are not in it.
     pub task: Task,
+    /// What was asked for of all actions together, while they run.
+    pub asked: Values,
     /// What actions have made in this step, for those after them.
     pub made: Made,
     /// The mails that this step sends.
@@ -90,6 +97,8 @@ pub struct Run<'r, T: Tx> {
 pub struct Made {
     /// The project.
     pub project: Option<String>,
+    /// The name of who begins with it.
+    pub owner: Option<String>,
 }
 
 impl<T: Tx> Run<'_, T> {
@@ -111,10 +120,18 @@ impl<T: Tx> Run<'_, T> {
         Ok(false)
     }
 
-    /// Whether whoever asked, and whoever changed the request, may give these roles.
-    fn may_manage(&self, roles: &[String]) -> bool {
+    /// Whether whoever asked, and whoever changed the request, may give these roles. Who asked must be
+    /// able to do it still: an invitation does not outlive the rights of who made it.
+    async fn may_manage(&self, roles: &[String]) -> Result<bool> {
         let may = |held: &[String]| crate::roles::can_manage(held, roles);
-        may(&self.task.submitter_roles()) && self.editor_roles.as_deref().is_none_or(may)
+        let (user, project) = (
+            self.task.submitter("user_id"),
+            self.task.submitter("project_id"),
+        );
+        let present = people::present_roles(self.tx, user, project).await?;
+        Ok(may(&self.task.submitter_roles())
+            && may(&present)
+            && self.editor_roles.as_deref().is_none_or(may))
     }
 
     /// Prepares all actions.
@@ -139,6 +156,7 @@ impl<T: Tx> Run<'_, T> {
         &mut self,
         step: impl AsyncFn(&mut Self, &mut Action) -> Result<()>,
     ) -> Result<()> {
+        self.asked = text::asked(&self.task);
         let mut actions = std::mem::take(&mut self.task.actions);
         let mut outcome = Ok(());
         for action in &mut actions {
@@ -186,7 +204,7 @@ impl ActionKind {
             Self::NewProjectDefaultNetwork => network::read_of_new_project(&mut fields),
             Self::UpdateProjectQuotas => quota::read(&mut fields, settings),
             Self::AddDefaultUsersToProject => default_users::read(&mut fields),
-            Self::SetProjectQuota | Self::SendAdditionalEmail => {}
+            Self::SetProjectQuota | Self::SendAdditionalEmail | Self::NewDeployment => {}
         }
         fields.finish()
     }
@@ -218,6 +236,7 @@ impl Action {
             }
             ActionKind::UpdateProjectQuotas => quota::prepare(run, self).await,
             ActionKind::SendAdditionalEmail => send_mail::run(run, self, "prepare").await,
+            ActionKind::NewDeployment => new_deployment::prepare(run, self).await,
             ActionKind::AddDefaultUsersToProject => default_users::prepare(run, self).await,
         }
     }
@@ -236,6 +255,7 @@ impl Action {
             ActionKind::SetProjectQuota => quota::set_of_new_project(run, self).await,
             ActionKind::UpdateProjectQuotas => quota::approve(run, self).await,
             ActionKind::SendAdditionalEmail => send_mail::run(run, self, "approve").await,
+            ActionKind::NewDeployment => new_deployment::approve(run, self).await,
             ActionKind::AddDefaultUsersToProject => default_users::approve(run, self).await,
         }
     }
@@ -255,6 +275,7 @@ impl Action {
             | ActionKind::NewProjectDefaultNetwork
             | ActionKind::SetProjectQuota
             | ActionKind::UpdateProjectQuotas
+            | ActionKind::NewDeployment
             | ActionKind::AddDefaultUsersToProject => Ok(()),
         }
     }

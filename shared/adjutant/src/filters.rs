@@ -31,6 +31,8 @@ pub enum Root {
     Tokens,
     /// Notifications.
     Notifications,
+    /// Mails of the outbox. The original has none.
+    Mails,
 }
 
 /// A condition: SQL in which each `{}` stands for one of the values.

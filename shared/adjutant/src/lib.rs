@@ -9,6 +9,7 @@
 //! transaction: a crash leaves all of a step or nothing of it, and no step needs to be mended.
 
 pub mod actions;
+pub mod environments;
 pub mod fields;
 pub mod filters;
 pub mod lifecycle;

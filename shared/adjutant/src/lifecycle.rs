@@ -10,7 +10,8 @@ pub use asked::{Submission, create, create_later, prepare_queued, update};
 pub use finish::{Brought, approve, cancel, confirmable, holder_scope, reissue, submit};
 
 use crate::actions::{Made, Run, Submitted};
-use crate::mails::{self, Outbox, Stage};
+use crate::mails::text::Values;
+use crate::mails::{self, Outbox, Stage, Wanted};
 use crate::notifications;
 use crate::settings::Settings;
 use crate::tasks::{self, Task};
@@ -32,6 +33,9 @@ pub(crate) enum Outcome {
     /// The caller is refused.
     Refused(Error),
 }
+
+/// After how many seconds somebody may have another mail sent to an address that got too many.
+const MAIL_AGAIN: u32 = 600;
 
 fn invalid() -> Outcome {
     Outcome::Refused(Error::bad_parameters("actions invalid"))
@@ -58,6 +62,7 @@ impl<'r> By<'r> {
             now: self.now,
             editor_roles: None,
             task,
+            asked: Values::new(),
             made: Made::default(),
             outbox: Outbox::default(),
         }
@@ -155,7 +160,13 @@ async fn give_token<T: Tx>(run: &mut Run<'_, T>, by: &By<'_>) -> Result<()> {
     let lifetime = run.settings.task(run.task.task_type)?.token_expiry;
     let key = tokens::issue(run.tx, &run.task, by.fresh, lifetime, run.now).await?;
     run.task.note("Token created for task.", run.now);
-    mail(run, Stage::Token, Some(key)).await
+    let wanted = mail(run, Stage::Token, Some(key)).await?;
+    // Who is not logged in must not learn how many mails somebody gets.
+    if wanted == Wanted::Withheld && run.scope.caller().is_ok() {
+        let text = "Too many mails went to this address, try again later.";
+        return Err(Error::new(Kind::TooManyRequests, text).retry_after(MAIL_AGAIN));
+    }
+    Ok(())
 }
 
 /// Submits the actions of a task, which ends it if they agree.
@@ -175,7 +186,7 @@ async fn finish_with<T: Tx>(
     Ok(Outcome::Done(text))
 }
 
-async fn mail<T: Tx>(run: &Run<'_, T>, stage: Stage, token: Option<i64>) -> Result<()> {
+async fn mail<T: Tx>(run: &Run<'_, T>, stage: Stage, token: Option<i64>) -> Result<Wanted> {
     mails::queue_stage(
         run.tx,
         run.scope,
@@ -191,7 +202,17 @@ async fn mail<T: Tx>(run: &Run<'_, T>, stage: Stage, token: Option<i64>) -> Resu
 /// Stores what a step made of its task, and queues the mails of its actions.
 async fn store<T: Tx>(run: Run<'_, T>, action: &str) -> Result<()> {
     for extra in &run.outbox.extra {
-        mails::queue_one(run.tx, &run.task, extra.stage, &extra.to, None, run.now).await?;
+        let (task, settings) = (&run.task, run.settings);
+        mails::queue_one(
+            run.tx,
+            settings,
+            task,
+            extra.stage,
+            &extra.to,
+            None,
+            run.now,
+        )
+        .await?;
     }
     tasks::save(run.tx, run.scope, &run.task, action).await
 }

@@ -1,28 +1,46 @@
-//! Mail about tasks: what it says, to whom it goes, and its way through the queue.
+//! Mail about tasks: to whom it goes, how much of it, and what becomes of it.
 //!
 //! A mail is a row from the transaction that wants it on, and is written when it is sent: the token in
-//! it is encrypted until then, and one that was used, reissued or called off takes its mail with it.
+//! it is encrypted until then, and one that was used, reissued or called off keeps its mail from being
+//! sent. The rows stay for a month as the outbox that administrators read.
 
-mod text;
+mod delivery;
+mod outbox;
+pub(crate) mod text;
+
+pub use delivery::{deliver, give_up};
+pub use outbox::{forget_old, list, show};
 
 use crate::actions::ActionKind;
 use crate::notifications;
 use crate::people;
 use crate::settings::{Settings, Template};
 use crate::task_type::TaskType;
-use crate::tasks::{self, Task};
-use crate::tokens;
+use crate::tasks::Task;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use windlass_core::db::{Db, Tx};
-use windlass_core::outbound::{Clock, Outbound};
 use windlass_core::{Error, Result, Scope, Timestamp, ids, params};
-use windlass_delivery::{Sent, Settings as Delivery, mail};
-use windlass_store::queue::{self, Leased, Work};
+use windlass_store::queue::{self, Work};
 
-/// How long after each failed attempt the next one comes, in seconds: about four hours in all, since
-/// tokens expire within a day.
-const DELAYS: [i64; 8] = [10, 30, 120, 300, 900, 1800, 3600, 7200];
+/// Within how many seconds the mails to an address count together.
+const WINDOW: i64 = 3600;
+
+windlass_core::named_enum! {
+    /// What became of a mail.
+    pub enum State {
+        /// It is on its way.
+        Queued = "queued",
+        /// The mail server has taken it.
+        Sent = "sent",
+        /// It was given up.
+        Failed = "failed",
+        /// The address got too many within an hour already.
+        Withheld = "withheld",
+        /// It was not wanted any more.
+        Withdrawn = "withdrawn",
+    }
+}
 
 windlass_core::named_enum! {
     /// When a mail is sent.
@@ -41,6 +59,9 @@ windlass_core::named_enum! {
         Submit = "submit",
     }
 }
+
+/// What stands where a mail that is shown would have its token.
+const WITHOUT_TOKEN: &str = "...";
 
 /// One more mail, of the action that sends additional ones.
 #[derive(Clone, Debug)]
@@ -106,6 +127,17 @@ async fn addresses(db: &impl Db, scope: &Scope, task: &Task) -> Result<Vec<Strin
     Ok(found)
 }
 
+/// What comes of wanting a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// There is none, or nobody to send it to.
+    Nothing,
+    /// It is on its way.
+    Queued,
+    /// The address got too many already, so it stays.
+    Withheld,
+}
+
 /// Queues the mail of a stage, if the settings have one and somebody to send it to.
 pub(crate) async fn queue_stage(
     tx: &impl Tx,
@@ -115,165 +147,72 @@ pub(crate) async fn queue_stage(
     stage: Stage,
     token_key: Option<i64>,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Wanted> {
     if template(settings, task.task_type, stage)?.is_none() {
-        return Ok(());
+        return Ok(Wanted::Nothing);
     }
     let addresses = addresses(tx, scope, task).await?;
     match addresses.as_slice() {
-        [] => Ok(()),
-        [to] => queue_one(tx, task, stage.name(), to, token_key, now).await,
+        [] => Ok(Wanted::Nothing),
+        [to] => queue_one(tx, settings, task, stage.name(), to, token_key, now).await,
         _ => {
             let text = "Error: Unable to send update, more than one email for task: ";
             let notes = json!({ "errors": [format!("{text}{}", task.uuid)] });
-            notifications::insert(tx, task.key, &notes, true, false, now).await
+            notifications::insert(tx, task.key, &notes, true, false, now).await?;
+            Ok(Wanted::Nothing)
         }
     }
 }
 
-/// Queues a mail to an address.
+/// How many mails an address got, so many at most.
+const COUNT: &str = "select count(*) from (
+     select 1 from adjutant_mails m join adjutant_tasks t on t.key = m.task_key
+     where m.recipient = ?1 and m.created_on > ?2 and m.state <> 'withheld' and t.task_type = ?3
+     limit ?4)";
+
+/// Whether an address got as many mails about tasks of a type as it may within an hour. Each type counts
+/// for itself: else somebody could learn from sign-ups whether passwords were asked for.
+async fn has_enough(
+    tx: &impl Tx,
+    settings: &Settings,
+    of: TaskType,
+    to: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let (since, most) = (now.plus_seconds(-WINDOW), settings.mails_per_hour);
+    let row = tx.first(COUNT, params![to, since, of, most]).await?;
+    let count = row.map_or(Ok(0), |row| row.integer(0))?;
+    Ok(count >= most)
+}
+
+/// Queues a mail to an address, unless it got too many already. It is in the outbox in either case.
 pub(crate) async fn queue_one(
     tx: &impl Tx,
+    settings: &Settings,
     task: &Task,
     stage: &str,
     to: &str,
     token_key: Option<i64>,
     now: Timestamp,
-) -> Result<()> {
-    let id = ids::new_uuid();
+) -> Result<Wanted> {
+    let id = ids::new_uuid().replace('-', "");
+    let has_enough = has_enough(tx, settings, task.task_type, to, now).await?;
+    let state = match has_enough {
+        true => State::Withheld,
+        false => State::Queued,
+    };
     tx.execute(
-        "insert into adjutant_mails (id, task_key, token_key, stage, recipient, created_on)
-         values (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![id.as_str(), task.key, token_key, stage, to, now],
+        "insert into adjutant_mails (id, task_key, token_key, stage, recipient, state, created_on)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![id.as_str(), task.key, token_key, stage, to, state, now],
     )
     .await?;
-    queue::push(tx, Work::AdjutantMail, &id, &Value::Null, now, now).await
-}
-
-/// A mail on its way.
-#[derive(Clone, Debug, Deserialize)]
-struct Pending {
-    id: String,
-    task_key: i64,
-    token_key: Option<i64>,
-    stage: Stage,
-    recipient: String,
-    attempts: i64,
-    created_on: Timestamp,
-}
-
-async fn find(db: &impl Db, id: &str) -> Result<Option<Pending>> {
-    let sql = "select json_object('id', id, 'task_key', task_key, 'token_key', token_key,
-                   'stage', stage, 'recipient', recipient, 'attempts', attempts,
-                   'created_on', created_on) from adjutant_mails where id = ?1";
-    db.first_json(sql, params![id]).await
-}
-
-/// Sends a mail that the queue holds.
-///
-/// # Errors
-/// Of the database; the row is tried again. What the other side says is recorded, not an error.
-pub async fn deliver(
-    db: &impl Db,
-    outbound: &impl Outbound,
-    clock: &impl Clock,
-    holder: &str,
-    row: &Leased,
-) -> Result<()> {
-    let Some(pending) = find(db, &row.subject).await? else {
-        return queue::finish(db, holder, &[row.key]).await.map(drop);
-    };
-    let delivery = Delivery::load().await;
-    let Some(mail) = write(db, &pending, &delivery).await? else {
-        return finish(db, holder, row, &pending, None, clock.now()).await;
-    };
-    let sent = mail::send(&mail, &delivery, outbound).await;
-    let now = clock.now();
-    let is_last = usize::try_from(pending.attempts).unwrap_or(0) >= DELAYS.len();
-    match sent {
-        Sent::Delivered => finish(db, holder, row, &pending, None, now).await,
-        Sent::Later(why, wait) if !is_last && delivery.mail.is_ok() => {
-            let place = usize::try_from(pending.attempts).unwrap_or(0);
-            let delay = DELAYS.get(place).copied().unwrap_or_default();
-            let delay = delay.max(wait.unwrap_or(0).clamp(0, 86_400));
-            let sql = "update adjutant_mails set attempts = attempts + 1 where id = ?1";
-            db.execute(sql, params![pending.id.as_str()]).await?;
-            let later = now.plus_seconds(delay);
-            queue::give_back(db, holder, row.key, later, Some(&why), false).await
-        }
-        Sent::Later(why, _) | Sent::Never(why) | Sent::Gone(why) => {
-            finish(db, holder, row, &pending, Some(&why), now).await
-        }
+    if has_enough {
+        return Ok(Wanted::Withheld);
     }
+    queue::push(tx, Work::AdjutantMail, &id, &Value::Null, now, now).await?;
+    Ok(Wanted::Queued)
 }
 
-/// Gives a mail up that could not even be written.
-///
-/// # Errors
-/// Of the database.
-pub async fn give_up<D: Db>(
-    db: &D,
-    holder: &str,
-    row: &Leased,
-    why: &str,
-    now: Timestamp,
-) -> Result<()> {
-    match find(db, &row.subject).await? {
-        Some(pending) => finish(db, holder, row, &pending, Some(why), now).await,
-        None => queue::finish(db, holder, &[row.key]).await.map(drop),
-    }
-}
-
-/// Forgets a mail that was sent, or that never will be: then administrators are told.
-async fn finish<D: Db>(
-    db: &D,
-    holder: &str,
-    row: &Leased,
-    pending: &Pending,
-    failure: Option<&str>,
-    now: Timestamp,
-) -> Result<()> {
-    queue::finishing(db, holder, row, async |tx| {
-        if let (Some(why), Some(task)) = (failure, tasks::of_key(tx, pending.task_key).await?) {
-            let text = format!(
-                "Error: '{why}' while emailing update for task: {}",
-                task.uuid
-            );
-            let notes = json!({ "errors": [text] });
-            notifications::insert(tx, task.key, &notes, true, false, now).await?;
-        }
-        let sql = "delete from adjutant_mails where id = ?1";
-        tx.execute(sql, params![pending.id.as_str()]).await
-    })
-    .await
-}
-
-/// Writes a mail. Nothing, when it is not wanted any more.
-async fn write(db: &impl Db, pending: &Pending, delivery: &Delivery) -> Result<Option<mail::Mail>> {
-    let settings = Settings::load(db).await?;
-    let Some(task) = tasks::of_key(db, pending.task_key).await? else {
-        return Ok(None);
-    };
-    let Some(template) = template(&settings, task.task_type, pending.stage)? else {
-        return Ok(None);
-    };
-    let token = match pending.token_key {
-        Some(key) => match tokens::open(db, key).await? {
-            Some(token) => Some(token),
-            None => return Ok(None),
-        },
-        None => None,
-    };
-    let values = text::values(db, &settings, &task, token.as_ref(), delivery).await?;
-    Ok(Some(mail::Mail {
-        message_id: format!("{}@{}", pending.id, delivery.host()),
-        thread: Some(format!("task-{}@{}", task.uuid, delivery.host())),
-        to: pending.recipient.clone(),
-        subject: text::fill(&template.subject, &values, false),
-        text: text::fill(&template.text, &values, false),
-        html: text::page(&text::fill(&template.html, &values, true)),
-        date: pending.created_on,
-        unsubscribe_url: None,
-        headers: vec![("X-Adjutant-Task-UUID", task.uuid.clone())],
-    }))
-}
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use crate::roles::{self, Left};
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope};
 use windlass_identity::credentials::NO_PASSWORD;
+use windlass_identity::project_roles;
 use windlass_store::tenants::{self, MemberKind, Tenant};
 use windlass_store::users::{self, Changes, Contact, NewUser, User};
 
@@ -118,26 +119,58 @@ pub async fn let_in_again(tx: &impl Tx, scope: &Scope, user: &User) -> Result<()
     set_password(tx, scope, user, NO_PASSWORD).await
 }
 
-/// What a user is in a project by themselves, in the words of tenants.
+/// Which roles somebody is given: those that count in a project itself, or those that count in all that is
+/// below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// In the project.
+    Here,
+    /// In every project below it, and not in itself.
+    Below,
+}
+
+impl Extent {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Here, Self::Below];
+
+    /// The field of requests and answers, and what notes call such roles.
+    pub const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Here => ("roles", "roles"),
+            Self::Below => ("inherited_roles", "inherited roles"),
+        }
+    }
+
+    const fn kind(self) -> MemberKind {
+        match self {
+            Self::Here => MemberKind::User,
+            Self::Below => MemberKind::Heir,
+        }
+    }
+}
+
+/// What a user is by themselves in a project or below it, in the words of tenants.
 pub async fn tenant_role(
     db: &impl Db,
     scope: &Scope,
     project: &str,
     user: &User,
+    extent: Extent,
 ) -> Result<Option<String>> {
     let tenant = tenants::find(db, scope, project).await?;
-    let member = tenants::find_member(db, scope, tenant, MemberKind::User, &user.username).await?;
+    let member = tenants::find_member(db, scope, tenant, extent.kind(), &user.username).await?;
     Ok(member.role().map(str::to_owned))
 }
 
-/// The roles that a user has in a project by themselves.
+/// The roles that a user has by themselves in a project or below it.
 pub async fn roles_in(
     db: &impl Db,
     scope: &Scope,
     project: &str,
     user: &User,
+    extent: Extent,
 ) -> Result<Vec<String>> {
-    let role = tenant_role(db, scope, project, user).await?;
+    let role = tenant_role(db, scope, project, user, extent).await?;
     Ok(roles::of_member(role.as_deref()))
 }
 
@@ -150,6 +183,15 @@ pub async fn roles_anywhere(db: &impl Db, scope: &Scope, user: &User) -> Result<
         .collect())
 }
 
+/// What a user may call themselves in a project now, as Adjutant's roles. Nothing for who is gone.
+pub async fn present_roles(db: &impl Db, user_id: &str, project: &str) -> Result<Vec<String>> {
+    let roles = match user_id.parse() {
+        Ok(id) => project_roles::now(db, id, project).await?,
+        Err(_) => Vec::new(),
+    };
+    Ok(roles.into_iter().map(str::to_owned).collect())
+}
+
 /// Gives a user roles in a project. What they have already stays.
 pub async fn grant(
     tx: &impl Tx,
@@ -158,8 +200,19 @@ pub async fn grant(
     user: &User,
     more: &[String],
 ) -> Result<()> {
+    give(tx, scope, (project, Extent::Here), user, more).await
+}
+
+/// Gives a user roles in a project or below it. What they have already stays.
+pub async fn give(
+    tx: &impl Tx,
+    scope: &Scope,
+    (project, extent): (&str, Extent),
+    user: &User,
+    more: &[String],
+) -> Result<()> {
     let tenant = tenants::find(tx, scope, project).await?;
-    let member = tenants::find_member(tx, scope, tenant, MemberKind::User, &user.username).await?;
+    let member = tenants::find_member(tx, scope, tenant, extent.kind(), &user.username).await?;
     match (member.role(), roles::with(member.role(), more)) {
         (_, None) => Ok(()),
         (None, Some(role)) => tenants::add_member(tx, scope, &member, role).await,
@@ -167,16 +220,16 @@ pub async fn grant(
     }
 }
 
-/// Takes roles in a project from a user.
-pub async fn revoke(
+/// Takes roles in a project or below it from a user.
+pub async fn take(
     tx: &impl Tx,
     scope: &Scope,
-    project: &str,
+    (project, extent): (&str, Extent),
     user: &User,
     less: &[String],
 ) -> Result<()> {
     let tenant = tenants::find(tx, scope, project).await?;
-    let member = tenants::find_member(tx, scope, tenant, MemberKind::User, &user.username).await?;
+    let member = tenants::find_member(tx, scope, tenant, extent.kind(), &user.username).await?;
     match roles::without(member.role(), less) {
         Left::Same => Ok(()),
         Left::Role(role) => tenants::set_member_role(tx, scope, &member, role).await,

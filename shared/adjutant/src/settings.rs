@@ -35,6 +35,10 @@ pub struct Settings {
     pub token_page: String,
     /// How often one address may ask for accounts and passwords within an hour.
     pub submissions_per_hour: i64,
+    /// How often one user may have mail sent to somebody within an hour.
+    pub requests_per_hour: i64,
+    /// How many mails about tasks of one type an address gets within an hour.
+    pub mails_per_hour: i64,
     tasks: BTreeMap<TaskType, TaskSettings>,
     /// How much room projects have.
     pub quotas: QuotaSettings,

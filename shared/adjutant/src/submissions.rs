@@ -1,4 +1,4 @@
-//! How often strangers may ask for accounts and passwords, the table `adjutant_submissions`.
+//! How often somebody may ask for what is mailed, the table `adjutant_submissions`.
 
 use windlass_core::db::Tx;
 use windlass_core::{Error, Kind, Result, Timestamp, params};
@@ -6,11 +6,26 @@ use windlass_core::{Error, Kind, Result, Timestamp, params};
 /// How long a request counts, in seconds.
 const WINDOW: i64 = 3600;
 
-/// Counts a request of an address, of which so many may come within an hour.
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Asker<'a> {
+    /// A stranger, by their address.
+    Address(&'a str),
+    /// A user, by their number.
+    User(&'a str),
+}
+
+/// Counts a request of somebody, of which so many may come within an hour.
 ///
 /// # Errors
-/// 429 for one that asked too often.
-pub async fn count(tx: &impl Tx, address: &str, most: i64, now: Timestamp) -> Result<()> {
+/// 429 for who asked too often.
+pub async fn count(tx: &impl Tx, asker: Asker<'_>, most: i64, now: Timestamp) -> Result<()> {
+    let (address, what) = match asker {
+        Asker::Address(address) => (address.to_owned(), "address"),
+        // No address has a space.
+        Asker::User(id) => (format!("user {id}"), "user"),
+    };
+    let address = address.as_str();
     let since = now.plus_seconds(-WINDOW);
     tx.execute(
         "delete from adjutant_submissions where at <= ?1",
@@ -23,7 +38,7 @@ pub async fn count(tx: &impl Tx, address: &str, most: i64, now: Timestamp) -> Re
         && count >= most
     {
         let left = (oldest.plus_seconds(WINDOW).millis() - now.millis()).max(0) / 1000;
-        let text = "Too many requests from this address, try again later.";
+        let text = format!("Too many requests from this {what}, try again later.");
         return Err(Error::new(Kind::TooManyRequests, text)
             .retry_after(u32::try_from(left).unwrap_or_default() + 1));
     }

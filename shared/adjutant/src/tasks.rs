@@ -4,6 +4,7 @@ mod junk;
 mod list;
 mod row;
 
+pub(crate) use junk::forget;
 pub use junk::forget_junk;
 pub use list::{list, show, status};
 pub use row::{Action, State, Task};

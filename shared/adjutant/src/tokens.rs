@@ -9,7 +9,7 @@ use crate::wire::time_sql;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Kind, Result, Scope, Timestamp, hashing, ids, params, secretbox};
+use windlass_core::{Error, Kind, Result, Scope, Timestamp, hashing, ids, log, params, secretbox};
 use windlass_store::audit;
 
 /// A token that no task has yet. It is made before the transaction that gives it to one.
@@ -142,6 +142,12 @@ pub(crate) async fn open(db: &impl Db, key: i64) -> Result<Option<Open>> {
     }))
 }
 
+/// Until when a token counts, if it is still there.
+pub(crate) async fn end(db: &impl Db, key: i64) -> Result<Option<Timestamp>> {
+    let sql = "select json_quote(expires) from adjutant_tokens where key = ?1";
+    db.first_json(sql, params![key]).await
+}
+
 async fn unseal(sealed: &str) -> Result<String> {
     String::from_utf8(secretbox::open(sealed).await?).map_err(Error::internal)
 }
@@ -163,9 +169,17 @@ pub async fn list(
     let mut items: Vec<Map<String, Value>> =
         serde_json::from_str(&found.items).map_err(Error::internal)?;
     for item in &mut items {
-        if let Some(Value::String(token)) = item.get_mut("token") {
-            *token = unseal(token).await?;
-        }
+        let Some(token) = item.get_mut("token") else {
+            continue;
+        };
+        // One that another key has sealed keeps nobody from seeing the others.
+        *token = match unseal(token.as_str().unwrap_or_default()).await {
+            Ok(value) => value.into(),
+            Err(error) => {
+                log::error("a token cannot be read", &error);
+                Value::Null
+            }
+        };
     }
     found.items = serde_json::to_string(&items).map_err(Error::internal)?;
     Ok(found)

@@ -11,9 +11,19 @@ pub(crate) fn time_sql(column: &str) -> String {
     )
 }
 
+/// The same as the text of a JSON value.
+pub(crate) fn quoted_time_sql(column: &str) -> String {
+    format!("coalesce('\"' || {} || '\"', 'null')", time_sql(column))
+}
+
 /// A column with 0 or 1 as a truth value of JSON.
 pub(crate) fn boolean_sql(column: &str) -> String {
-    format!("json(iif({column}, 'true', 'false'))")
+    format!("json({})", truth_sql(column))
+}
+
+/// The same as text.
+pub(crate) fn truth_sql(column: &str) -> String {
+    format!("iif({column}, 'true', 'false')")
 }
 
 /// A note with the moment at which it was made.
@@ -41,6 +51,9 @@ mod tests {
                 let row = db.first(&sql, &[kept.into()]).await.unwrap().unwrap();
                 assert_eq!(row.optional_text(0).unwrap(), shown);
             }
+            let sql = format!("select {}", quoted_time_sql("null"));
+            let row = db.first(&sql, &[]).await.unwrap().unwrap();
+            assert_eq!(row.text(0).unwrap(), "null");
             let sql = format!("select {}", time_sql("null"));
             let row = db.first(&sql, &[]).await.unwrap().unwrap();
             assert_eq!(row.optional_text(0).unwrap(), None);

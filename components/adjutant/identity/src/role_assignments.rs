@@ -10,7 +10,7 @@ use windlass_identity::keystone::{Assignment, DOMAIN_ID, DOMAIN_NAME, Filter, Pl
 
 const ACTION: &str = "identity:list_role_assignments";
 
-/// What the query asks for. Roles that are inherited there are none.
+/// What the query asks for.
 fn filter(request: &Request) -> Filter<'_> {
     let value = |name| request.query_value(name);
     let place = match (value("scope.project.id"), value("scope.domain.id")) {
@@ -18,17 +18,13 @@ fn filter(request: &Request) -> Filter<'_> {
         (None, Some(_)) => Some(Place::Domain),
         (None, None) => value("scope.system").map(|_| Place::System),
     };
-    let is_inherited = value("scope.OS-INHERIT:inherited_to").is_some();
     Filter {
         user: value("user.id"),
         group: value("group.id"),
-        place: if is_inherited {
-            Some(Place::Domain)
-        } else {
-            place
-        },
+        place,
         role: value("role.id"),
         is_effective: flag(request, "effective") == Some(true),
+        is_inherited: value("scope.OS-INHERIT:inherited_to").is_some(),
     }
 }
 
@@ -85,15 +81,24 @@ fn shown(base: &str, assignment: &Assignment, has_names: bool) -> Value {
         true => ("group", "groups"),
         false => ("user", "users"),
     };
-    let (scope, place) = match &assignment.project {
-        Some(project) => {
-            let scope = json!({ "project": named(project, project, true) });
-            (scope, format!("projects/{project}"))
-        }
-        None => (json!({ "system": { "all": true } }), "system".to_owned()),
-    };
     let (id, role) = (&assignment.id, assignment.role);
-    let link = format!("{base}/v3/{place}/{actors}/{id}/roles/{role}");
+    let (scope, link) = match &assignment.project {
+        Some(project) if assignment.is_inherited => (
+            json!({ "project": named(project, project, true), "OS-INHERIT:inherited_to": "projects" }),
+            format!(
+                "OS-INHERIT/projects/{project}/{actors}/{id}/roles/{role}/inherited_to_projects"
+            ),
+        ),
+        Some(project) => (
+            json!({ "project": named(project, project, true) }),
+            format!("projects/{project}/{actors}/{id}/roles/{role}"),
+        ),
+        None => (
+            json!({ "system": { "all": true } }),
+            format!("system/{actors}/{id}/roles/{role}"),
+        ),
+    };
+    let link = format!("{base}/v3/{link}");
     let mut object = Map::new();
     object.insert("role".into(), named(role, role, false));
     object.insert(actor.into(), named(id, &assignment.name, true));

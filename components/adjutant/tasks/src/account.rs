@@ -167,8 +167,9 @@ fn refused(refusal: Error) -> Result<Response> {
         @if refusal.fields().is_empty() {
             p role="alert" { (refusal.message()) }
         } @else {
-            ul role="alert" {
-                @for field in refusal.fields() { li { (field.field) ": " (field.message) } }
+            // A list with this role would be none any more.
+            div role="alert" {
+                ul { @for field in refusal.fields() { li { (field.field) ": " (field.message) } } }
             }
         }
     };

@@ -5,11 +5,13 @@ use crate::gate::{self, Asker};
 use serde_json::{Map, Value, json};
 use windlass_adjutant::lifecycle::{self, By};
 use windlass_adjutant::people::DOMAIN;
+use windlass_adjutant::submissions::{self, Asker as Counted};
 use windlass_adjutant::tokens::Fresh;
-use windlass_adjutant::{Settings, Submission, TaskType, submissions};
+use windlass_adjutant::{Settings, Submission, TaskType};
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Response, Result, Scope, Timestamp, platform};
+use windlass_identity::project_roles::ADMIN;
 use windlass_identity::{client_address, sessions};
 
 const CREATED: &str = "task created";
@@ -45,6 +47,8 @@ pub async fn invite(ctx: &Context<impl Db>) -> Result<Response> {
     default_to(&mut body, "project_id", asker.project.as_deref());
     default_to(&mut body, "domain_id", Some(DOMAIN.0));
     let settings = Settings::load(&ctx.db).await?;
+    TaskType::InviteUserToProject.check(&settings, &body)?;
+    count_mailing(ctx, &settings, &asker).await?;
     ask(
         ctx,
         &settings,
@@ -126,6 +130,8 @@ pub async fn update_email(ctx: &Context<impl Db>) -> Result<Response> {
     let mut body = body::object(ctx)?;
     body.insert("user_id".into(), json!(asker.user_id()));
     let settings = Settings::load(&ctx.db).await?;
+    TaskType::UpdateUserEmail.check(&settings, &body)?;
+    count_mailing(ctx, &settings, &asker).await?;
     ask(
         ctx,
         &settings,
@@ -179,7 +185,26 @@ async fn count(ctx: &Context<impl Db>, settings: &Settings) -> Result<()> {
     let address = address.unwrap_or_else(|| "unknown".to_owned());
     let (most, now) = (settings.submissions_per_hour, Timestamp::now());
     ctx.db
-        .transaction(async |tx| submissions::count(tx, &address, most, now).await)
+        .transaction(async |tx| submissions::count(tx, Counted::Address(&address), most, now).await)
+        .await
+}
+
+/// Counts a user's request that has mail sent to somebody. Administrators are trusted.
+///
+/// # Errors
+/// 429 for who asks too often.
+pub async fn count_mailing(
+    ctx: &Context<impl Db>,
+    settings: &Settings,
+    asker: &Asker,
+) -> Result<()> {
+    if asker.roles.iter().any(|role| role == ADMIN) {
+        return Ok(());
+    }
+    let (most, now) = (settings.requests_per_hour, Timestamp::now());
+    let user = Counted::User(asker.user_id());
+    ctx.db
+        .transaction(async |tx| submissions::count(tx, user, most, now).await)
         .await
 }
 

@@ -9,6 +9,7 @@ mod body;
 mod discovery;
 mod gate;
 mod notifications;
+mod outbox;
 mod paging;
 mod quotas;
 mod roles;
@@ -50,6 +51,9 @@ windlass_core::component! {
         POST "/v1/notification" => notifications::acknowledge_many;
         GET "/v1/notification/{uuid}" => notifications::get;
         POST "/v1/notification/{uuid}" => notifications::acknowledge;
+
+        GET "/v1/outbox" => outbox::list;
+        GET "/v1/outbox/{uuid}" => outbox::get;
 
         POST "/v1/openstack/sign-up" => asked::sign_up;
         POST "/v1/actions/CreateProjectAndUser" => asked::sign_up;

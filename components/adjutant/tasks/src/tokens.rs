@@ -1,7 +1,7 @@
 //! `/tokens` and `/tokens/{id}`: what somebody finishes a task with.
 
 use crate::body::{self, notes};
-use crate::{gate, paging};
+use crate::{asked, gate, paging};
 use serde_json::{Map, Value, json};
 use windlass_adjutant::Settings;
 use windlass_adjutant::filters::{Filter, Root};
@@ -31,6 +31,7 @@ pub async fn reissue(ctx: &Context<impl Db>) -> Result<Response> {
         return Err(tasks::not_found());
     }
     let (settings, fresh) = (Settings::load(&ctx.db).await?, Fresh::new().await?);
+    asked::count_mailing(ctx, &settings, &asker).await?;
     let by = By {
         scope: &asker.scope,
         settings: &settings,

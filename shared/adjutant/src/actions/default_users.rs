@@ -4,11 +4,15 @@ use super::{ActionKind, Run};
 use crate::fields::{Fields, Text};
 use crate::people::{self, DOMAIN};
 use crate::tasks::Action;
+use serde_json::json;
 use windlass_core::db::Tx;
 use windlass_core::{Result, python};
 use windlass_store::users::User;
 
 const KIND: ActionKind = ActionKind::AddDefaultUsersToProject;
+
+/// What the action keeps once its users are in a project: the project.
+const ADDED: &str = "users_added";
 
 pub(super) fn read(fields: &mut Fields<'_>) {
     fields.text("domain_id", &Text::or(64, DOMAIN.0));
@@ -40,6 +44,11 @@ async fn look(run: &mut Run<'_, impl Tx>) -> Result<Option<Vec<User>>> {
 }
 
 pub(super) async fn approve(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<()> {
+    if action.made(ADDED).is_some() {
+        // Who was taken out of the project since stays out.
+        run.note(KIND, "Users already added.");
+        return Ok(());
+    }
     let users = look(run).await?;
     let project = run.made.project.clone();
     action.valid = users.is_some() && project.is_some();
@@ -58,5 +67,6 @@ pub(super) async fn approve(run: &mut Run<'_, impl Tx>, action: &mut Action) -> 
         );
     }
     run.note(KIND, "All users added.");
+    action.cache.insert(ADDED.into(), json!(project));
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! More or fewer roles in a project, for somebody who has an account.
+//! More or fewer roles in a project and below it, for somebody who has an account.
 
 use super::new_user::read_roles;
 use super::{ActionKind, Run};
 use crate::fields::{Fields, Text};
-use crate::people;
+use crate::people::{self, Extent};
 use crate::roles::{self, Left};
 use crate::tasks::{Action, State};
 use windlass_core::db::Tx;
@@ -43,31 +43,32 @@ async fn look(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<Option<
         run.note(KIND, "No user present with user_id");
         return Ok(None);
     };
+    let mut held = Vec::new();
+    let (mut is_known, mut changes) = (false, false);
+    for extent in Extent::ALL {
+        let (field, _) = extent.names();
+        let role = people::tenant_role(run.tx, run.scope, &project, &found.user, extent).await?;
+        is_known |= role.is_some();
+        changes |= has_change(action, role.as_deref(), &action.list(field));
+        held.extend(roles::of_member(role.as_deref()));
+    }
     // Who is not in the project is invited, and agrees. A number alone must not tell who that is.
-    let tenant_role = people::tenant_role(run.tx, run.scope, &project, &found.user).await?;
     let is_admin = run.task.submitter_roles().iter().any(|role| role == ADMIN);
-    if tenant_role.is_none() && !is_admin {
+    if !is_known && !is_admin {
         run.note(KIND, "No user present with user_id");
         return Ok(None);
     }
-    let held = people::roles_in(run.tx, run.scope, &project, &found.user).await?;
-    let asked = action.list("roles");
-    if !run.may_manage(&held) || !run.may_manage(&asked) {
+    let asked = [action.list("roles"), action.list("inherited_roles")].concat();
+    if !run.may_manage(&held).await? || !run.may_manage(&asked).await? {
         run.note(KIND, "Not all user roles are manageable.");
         return Ok(None);
     }
     run.note(KIND, "All user roles are manageable.");
-    let tenant_role = tenant_role.as_deref();
-    let (changes, text) = if action.flag("remove") {
-        match roles::without(tenant_role, &asked) {
-            Left::Same => (false, "User doesn't have roles to remove."),
-            Left::Role(_) | Left::Nothing => (true, "User has roles to remove."),
-        }
-    } else {
-        match roles::with(tenant_role, &asked) {
-            None => (false, "User already has roles."),
-            Some(_) => (true, "User missing roles."),
-        }
+    let text = match (action.flag("remove"), changes) {
+        (true, true) => "User has roles to remove.",
+        (true, false) => "User doesn't have roles to remove.",
+        (false, true) => "User missing roles.",
+        (false, false) => "User already has roles.",
     };
     run.note(KIND, text);
     action.state = if changes {
@@ -78,27 +79,47 @@ async fn look(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<Option<
     Ok(Some(found))
 }
 
+/// Whether somebody with this role would be something else afterwards.
+fn has_change(action: &Action, tenant_role: Option<&str>, asked: &[String]) -> bool {
+    if action.flag("remove") {
+        roles::without(tenant_role, asked) != Left::Same
+    } else {
+        roles::with(tenant_role, asked).is_some()
+    }
+}
+
 pub(super) async fn submit(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<()> {
     let Some(found) = look(run, action).await? else {
         action.valid = false;
         return Ok(());
     };
     let (tx, scope) = (run.tx, run.scope);
-    let (project, asked) = (action.text("project_id"), action.list("roles"));
-    let (name, shown) = (&found.user.username, python::list(&asked));
+    let (project, name) = (action.text("project_id"), &found.user.username);
     let has_changed = action.state != State::Complete;
-    let text = match (action.flag("remove"), has_changed) {
-        (true, true) => {
-            people::revoke(tx, scope, project, &found.user, &asked).await?;
-            format!("User {name} has had roles {shown} removed from project {project}.")
+    for extent in Extent::ALL {
+        let (field, word) = extent.names();
+        let asked = action.list(field);
+        if asked.is_empty() {
+            continue;
         }
-        (false, true) => {
-            people::grant(tx, scope, project, &found.user, &asked).await?;
-            format!("User {name} has been given roles {shown} in project {project}.")
-        }
-        (true, false) => format!("User {name} didn't have roles {shown} in project {project}."),
-        (false, false) => format!("User {name} already had roles {shown} in project {project}."),
-    };
-    run.note(KIND, text);
+        let (shown, place) = (python::list(&asked), (project, extent));
+        let text = match (action.flag("remove"), has_changed) {
+            (true, true) => {
+                people::take(tx, scope, place, &found.user, &asked).await?;
+                format!("User {name} has had {word} {shown} removed from project {project}.")
+            }
+            (false, true) => {
+                people::give(tx, scope, place, &found.user, &asked).await?;
+                format!("User {name} has been given {word} {shown} in project {project}.")
+            }
+            (true, false) => {
+                format!("User {name} didn't have {word} {shown} in project {project}.")
+            }
+            (false, false) => {
+                format!("User {name} already had {word} {shown} in project {project}.")
+            }
+        };
+        run.note(KIND, text);
+    }
     Ok(())
 }

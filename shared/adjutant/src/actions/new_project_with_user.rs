@@ -135,6 +135,9 @@ pub(super) async fn approve(run: &mut Run<'_, impl Tx>, action: &mut Action) -> 
     }
     run.made.project = Some(project.clone());
     if has_user {
+        let id = action.made("user_id").unwrap_or_default();
+        let found = people::by_id(run.tx, run.scope, id).await?;
+        run.made.owner = found.map(|found| found.user.username);
         run.note(KIND, "User already setup.");
         return Ok(());
     }
@@ -172,6 +175,7 @@ async fn set_up(run: &mut Run<'_, impl Tx>, action: &mut Action, project: &str) 
         }
     };
     people::grant(tx, scope, project, &user, &roles).await?;
+    run.made.owner = Some(user.username.clone());
     run.note(KIND, text);
     action
         .cache

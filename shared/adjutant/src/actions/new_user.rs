@@ -3,7 +3,7 @@
 use super::new_project_with_user::{name_of, username};
 use super::{ActionKind, Run, Submitted};
 use crate::fields::{Fields, Text, WHOLE};
-use crate::people::{self, DOMAIN};
+use crate::people::{self, DOMAIN, Extent};
 use crate::roles;
 use crate::settings::Settings;
 use crate::tasks::{Action, State};
@@ -22,8 +22,7 @@ pub(super) fn read(fields: &mut Fields<'_>, settings: &Settings) {
     read_roles(fields);
 }
 
-/// Takes the roles that are given. There is no project whose members are those of another one too, so
-/// inherited roles are told to be none.
+/// Takes the roles that are given, in the project and for all that is below it.
 pub(super) fn read_roles(fields: &mut Fields<'_>) {
     let all: Vec<&str> = roles::all().collect();
     fields.choices("roles", &all);
@@ -34,9 +33,7 @@ pub(super) fn read_roles(fields: &mut Fields<'_>) {
     };
     let (no_roles, no_inherited) = (is_empty("roles"), is_empty("inherited_roles"));
     let were_taken = fields.taken("roles").is_some() && fields.taken("inherited_roles").is_some();
-    if were_taken && !no_inherited {
-        fields.refuse("inherited_roles", "Inherited roles are not supported.");
-    } else if were_taken && no_roles {
+    if were_taken && no_roles && no_inherited {
         let text = "Must supply either 'roles' or 'inherited_roles', or both.";
         fields.refuse(WHOLE, text);
     }
@@ -69,7 +66,8 @@ async fn look(run: &mut Run<'_, impl Tx>, action: &mut Action) -> Result<Option<
 
 /// Whether who asks may, and whether it is their project.
 async fn may(run: &mut Run<'_, impl Tx>, action: &Action) -> Result<bool> {
-    if !run.may_manage(&action.list("roles")) {
+    let asked = [action.list("roles"), action.list("inherited_roles")].concat();
+    if !run.may_manage(&asked).await? {
         return run.refuse(KIND, "User does not have permission to edit role(s).");
     }
     if action.text("domain_id") != run.task.submitter("project_domain_id") {
@@ -124,8 +122,13 @@ async fn known(
         return run.accept(KIND, text);
     }
     let project = action.text("project_id");
-    let held = people::roles_in(run.tx, run.scope, project, &found.user).await?;
-    if action.list("roles").iter().all(|role| held.contains(role)) {
+    let mut has_all = true;
+    for extent in Extent::ALL {
+        let (field, _) = extent.names();
+        let held = people::roles_in(run.tx, run.scope, project, &found.user, extent).await?;
+        has_all &= action.list(field).iter().all(|role| held.contains(role));
+    }
+    if has_all {
         (action.need_token, action.state) = (false, State::Complete);
         return run.accept(KIND, "Existing user already has roles.");
     }
@@ -188,9 +191,18 @@ pub(super) async fn submit(
         }
     };
     people::grant(tx, scope, project, &user, &roles).await?;
+    let below = action.list("inherited_roles");
+    people::give(tx, scope, (project, Extent::Below), &user, &below).await?;
+    let given_below = (!below.is_empty()).then(|| {
+        let shown = python::list(&below);
+        format!("User {name} has been given inherited roles {shown} in project {project}.")
+    });
     action
         .cache
         .insert("user_id".into(), json!(user.id.to_string()));
     run.note(KIND, text);
+    if let Some(text) = given_below {
+        run.note(KIND, text);
+    }
     Ok(())
 }

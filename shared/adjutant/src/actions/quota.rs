@@ -7,11 +7,14 @@ use crate::people;
 use crate::quotas::{self, NEAR};
 use crate::settings::Settings;
 use crate::tasks::{self, Action};
-use serde_json::Value;
+use serde_json::{Value, json};
 use windlass_core::db::Tx;
 use windlass_core::{Result, python};
 
 const KIND: ActionKind = ActionKind::UpdateProjectQuotas;
+
+/// What an action keeps of a quota that it has set: the project.
+const SET: &str = "quota_set";
 
 /// A day, in seconds.
 const DAY: i64 = 86_400;
@@ -149,6 +152,12 @@ pub(super) async fn set_of_new_project(
     let Some(project) = run.made.project.clone() else {
         return Ok(());
     };
+    if action.made(SET).is_some() {
+        // It may have another one by now.
+        run.note(kind, "Project quota already set.");
+        return Ok(());
+    }
+    action.cache.insert(SET.into(), json!(project));
     let settings = run.settings;
     let sizes = settings.of_action(run.task.task_type, kind, "region_sizes");
     for (region, size) in sizes.and_then(Value::as_object).into_iter().flatten() {

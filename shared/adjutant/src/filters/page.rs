@@ -4,6 +4,7 @@ use super::{Condition, Filter, Root, demand_all, search};
 use windlass_core::db::{Db, Value};
 use windlass_core::limits::PAGE_SIZE;
 use windlass_core::{Error, Result, Scope};
+use windlass_store::pieces;
 
 /// How much of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,39 +64,77 @@ pub async fn page(
         true => None,
         false => Some(search::keys(db, root, &filter.conditions, &filter.searches).await?),
     };
-    let (limit, offset, pages) = match listed {
-        Listed::All => (MOST, 0, None),
-        Listed::Page { number, size } => {
-            let total = match &searched {
-                Some(keys) => i64::try_from(keys.len()).unwrap_or(i64::MAX),
-                None => total(db, root, &filter.conditions).await?,
-            };
-            let pages = ((total + size - 1) / size).max(1);
-            if !(1..=pages).contains(&number) {
-                return Err(Error::bad_parameters("Empty page"));
-            }
-            (size, (number - 1) * size, Some((pages, number)))
-        }
-    };
-    let (keys, mut values) = match searched {
-        Some(keys) => {
-            let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-            let taken = usize::try_from(limit).unwrap_or(usize::MAX);
-            let keys: Vec<i64> = keys.into_iter().skip(skipped).take(taken).collect();
-            let sql = "select value as key from json_each(?1)".to_owned();
-            (sql, vec![Value::json(&keys)?])
-        }
-        None => keys_sql(root, &filter.conditions),
-    };
-    if keys.contains("limit") {
-        values.extend([Value::from(limit), Value::from(offset)]);
+    match searched {
+        Some(keys) => searched_page(db, root, item, &keys, listed).await,
+        None => plain_page(db, root, item, &filter.conditions, listed).await,
     }
-    let items = db.first(&items_sql(root, item, &keys), &values).await?;
-    let items = items.ok_or_else(|| Error::internal("a page answers one row"))?;
-    Ok(Page {
-        items: items.text(0)?.to_owned(),
-        pages,
-    })
+}
+
+impl Listed {
+    /// How many rows are read, and after how many others.
+    fn window(self) -> (i64, i64) {
+        match self {
+            Self::All => (MOST, 0),
+            Self::Page { number, size } => (size, (number - 1).max(0).saturating_mul(size)),
+        }
+    }
+
+    /// Where the part stands among so many rows.
+    ///
+    /// # Errors
+    /// 400 for a page that there is not.
+    fn pages(self, total: i64) -> Result<Option<(i64, i64)>> {
+        let Self::Page { number, size } = self else {
+            return Ok(None);
+        };
+        let pages = ((total + size - 1) / size).max(1);
+        match (1..=pages).contains(&number) {
+            true => Ok(Some((pages, number))),
+            false => Err(Error::bad_parameters("Empty page")),
+        }
+    }
+}
+
+/// A page of what a search has found.
+async fn searched_page(
+    db: &impl Db,
+    root: Root,
+    item: &str,
+    found: &[i64],
+    listed: Listed,
+) -> Result<Page> {
+    let pages = listed.pages(i64::try_from(found.len()).unwrap_or(i64::MAX))?;
+    let (limit, offset) = listed.window();
+    let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+    let taken = usize::try_from(limit).unwrap_or(usize::MAX);
+    let keys: Vec<i64> = found.iter().copied().skip(skipped).take(taken).collect();
+    let keys_sql = "select value as key from json_each(?1)";
+    let sql = items_sql(root, item, keys_sql);
+    let items = pieces::read_list(db, &sql, &[Value::json(&keys)?]).await?;
+    Ok(Page { items, pages })
+}
+
+/// A page of what conditions leave. Its items and the total are one statement, since both have the same
+/// parameters.
+async fn plain_page(
+    db: &impl Db,
+    root: Root,
+    item: &str,
+    conditions: &[Condition],
+    listed: Listed,
+) -> Result<Page> {
+    let (keys, mut values) = keys_sql(root, conditions);
+    let (limit, offset) = listed.window();
+    values.extend([Value::from(limit), Value::from(offset)]);
+    let items = items_sql(root, item, &keys);
+    if listed == Listed::All {
+        let items = pieces::read_list(db, &items, &values).await?;
+        return Ok(Page { items, pages: None });
+    }
+    let (total, _) = total_sql(root, conditions);
+    let (total, items) = pieces::read_counted_list(db, &items, &total, &values).await?;
+    let pages = listed.pages(total)?;
+    Ok(Page { items, pages })
 }
 
 /// The statement that finds the keys of a page. Limit and offset are its last parameters.
@@ -115,29 +154,23 @@ pub(super) fn keys_sql(root: Root, conditions: &[Condition]) -> (String, Vec<Val
 fn items_sql(root: Root, item: &str, keys: &str) -> String {
     let (_, alias) = root.table();
     format!(
-        "select json_group_array(json(item)) from (
-             select {item} as item from ({keys}) p cross join {} {} {alias}.key = p.key
-             order by {alias}.created_on desc, {alias}.key desc)",
+        "select {item} as item from ({keys}) p cross join {} {} {alias}.key = p.key
+         order by {alias}.created_on desc, {alias}.key desc",
         root.rows(),
         match root {
             Root::Tasks => "on",
-            Root::Tokens | Root::Notifications => "and",
+            Root::Tokens | Root::Notifications | Root::Mails => "and",
         }
     )
 }
 
-/// How many rows there are: from the numbers that triggers keep, where they know it.
-async fn total(db: &impl Db, root: Root, conditions: &[Condition]) -> Result<i64> {
-    let (sql, values) = total_sql(root, conditions);
-    let row = db.first(&sql, &values).await?;
-    row.ok_or_else(|| Error::internal("a total is one row"))?
-        .integer(0)
-}
-
+/// The statement that says how many rows there are: from the numbers that triggers keep, where they know
+/// it.
 pub(super) fn total_sql(root: Root, conditions: &[Condition]) -> (String, Vec<Value>) {
     let counts = match root {
         Root::Tasks => Some("adjutant_tasks"),
         Root::Notifications => Some("adjutant_notifications"),
+        Root::Mails => Some("adjutant_mails"),
         Root::Tokens => None,
     };
     let kept: Option<Vec<Condition>> = conditions

@@ -13,6 +13,7 @@ pub(super) enum Table {
     Action,
     Token,
     Notification,
+    Mail,
 }
 
 /// What a path comes to.
@@ -74,6 +75,18 @@ const NOTIFICATION: [Named; 6] = [
     ("notes", "notes", Kind::Json),
 ];
 
+const MAIL: [Named; 9] = [
+    ("uuid", "id", Kind::Text),
+    ("pk", "id", Kind::Text),
+    ("stage", "stage", Kind::Text),
+    ("recipient", "recipient", Kind::Text),
+    ("state", "state", Kind::Text),
+    ("attempts", "attempts", Kind::Integer),
+    ("error", "error", Kind::Text),
+    ("created_on", "created_on", Kind::Time),
+    ("ended_on", "ended_on", Kind::Time),
+];
+
 /// Columns that a refusal does not offer: other spellings, and one that the original has not.
 const UNTOLD: [&str; 3] = ["pk", "task_id", "ip_address"];
 
@@ -84,6 +97,7 @@ impl Table {
             Self::Action => &ACTION,
             Self::Token => &TOKEN,
             Self::Notification => &NOTIFICATION,
+            Self::Mail => &MAIL,
         }
     }
 
@@ -93,6 +107,7 @@ impl Table {
             Self::Action => "adjutant_actions",
             Self::Token => "adjutant_tokens",
             Self::Notification => "adjutant_notifications",
+            Self::Mail => "adjutant_mails",
         }
     }
 
@@ -104,7 +119,9 @@ impl Table {
                 ("token", Self::Token),
                 ("notification", Self::Notification),
             ],
-            Self::Token | Self::Notification => &[("task", Self::Task), ("task_id", Self::Task)],
+            Self::Token | Self::Notification | Self::Mail => {
+                &[("task", Self::Task), ("task_id", Self::Task)]
+            }
             Self::Action => &[],
         }
     }
@@ -118,6 +135,8 @@ impl Table {
             (Self::Task, "cancelled") => Some("(second & 4 <> 0)"),
             (Self::Notification, "acknowledged") => Some("first"),
             (Self::Notification, "error") => Some("second"),
+            (Self::Mail, "state") => Some("first"),
+            (Self::Mail, "stage") => Some("second"),
             _ => None,
         };
         Some(Column {
@@ -154,6 +173,7 @@ impl Root {
             Self::Tasks => (Table::Task, "t"),
             Self::Tokens => (Table::Token, "k"),
             Self::Notifications => (Table::Notification, "n"),
+            Self::Mails => (Table::Mail, "m"),
         }
     }
 
@@ -162,7 +182,7 @@ impl Root {
         let (table, alias) = self.table();
         match self {
             Self::Tasks => format!("{} t", table.name()),
-            Self::Tokens | Self::Notifications => format!(
+            Self::Tokens | Self::Notifications | Self::Mails => format!(
                 "{} {alias} join adjutant_tasks t on t.key = {alias}.task_key",
                 table.name()
             ),

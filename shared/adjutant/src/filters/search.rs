@@ -57,6 +57,16 @@ pub(super) async fn keys(
     conditions: &[Condition],
     searches: &[Search],
 ) -> Result<Vec<i64>> {
+    keys_within(db, root, conditions, searches, LONGEST).await
+}
+
+async fn keys_within(
+    db: &impl Db,
+    root: Root,
+    conditions: &[Condition],
+    searches: &[Search],
+    longest: Duration,
+) -> Result<Vec<i64>> {
     let begun = Instant::now();
     let (_, alias) = root.table();
     let texts: Vec<&str> = searches
@@ -82,6 +92,10 @@ pub(super) async fn keys(
         );
         let rows = db.query(&sql, &values).await?;
         for row in &rows {
+            // Each row may be long, and each pattern slow.
+            if begun.elapsed() > longest {
+                return Err(too_many(searches));
+            }
             if all_match(row, searches)? {
                 found.push(row.integer(0)?);
             }
@@ -91,12 +105,17 @@ pub(super) async fn keys(
         };
         last = Some((row.text(1)?.to_owned(), row.integer(0)?));
         seen += rows.len();
-        if (seen >= MOST_ROWS || begun.elapsed() > LONGEST)
-            && let Some(search) = searches.first()
-        {
-            let why = "too many rows would have to be searched, add other conditions";
-            return Err(search.refuse(why));
+        if seen >= MOST_ROWS {
+            return Err(too_many(searches));
         }
+    }
+}
+
+fn too_many(searches: &[Search]) -> Error {
+    let why = "too many rows would have to be searched, add other conditions";
+    match searches.first() {
+        Some(search) => search.refuse(why),
+        None => Error::bad_parameters(why),
     }
 }
 
@@ -110,4 +129,28 @@ fn all_match(row: &Row, searches: &[Search]) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filters::Filter;
+    use crate::testing::World;
+
+    #[test]
+    fn the_clock_is_looked_at_for_every_row() {
+        pollster::block_on(async {
+            let world = World::new().await;
+            world.sign_up().await.unwrap();
+            let filter = r#"{"uuid": {"regex": "."}}"#;
+            let filter = Filter::parse(Root::Tasks, Some(filter)).unwrap();
+            let (all, searches) = (&filter.conditions, &filter.searches);
+            let within =
+                async |longest| keys_within(&world.db, Root::Tasks, all, searches, longest).await;
+            assert_eq!(within(LONGEST).await.unwrap().len(), 1);
+            let refusal = within(Duration::ZERO).await.unwrap_err();
+            let why = "uuid__regex: too many rows would have to be searched, add other conditions";
+            assert_eq!(refusal.message(), why);
+        });
+    }
 }

@@ -368,6 +368,22 @@ fn large_lists_follow_an_index_and_count_nothing() {
                 json!({ "error": { "exact": true }, "acknowledged": { "exact": false } }),
                 "adjutant_notifications_errors",
             ),
+            (Root::Mails, json!({}), "adjutant_mails_by_time"),
+            (
+                Root::Mails,
+                json!({ "state": { "exact": "failed" } }),
+                "adjutant_mails_by_state",
+            ),
+            (
+                Root::Mails,
+                json!({ "stage": { "exact": "token" } }),
+                "adjutant_mails_by_stage",
+            ),
+            (
+                Root::Mails,
+                json!({ "recipient": { "exact": "ann@example.com" } }),
+                "adjutant_mails_by_recipient",
+            ),
         ] {
             let parsed = parse(root, &filter).unwrap();
             let (sql, mut values) = keys_sql(root, &parsed.conditions);
@@ -386,6 +402,11 @@ fn large_lists_follow_an_index_and_count_nothing() {
             (
                 Root::Notifications,
                 json!({ "acknowledged": { "exact": false } }),
+                true,
+            ),
+            (
+                Root::Mails,
+                json!({ "state": { "exact": "queued" }, "stage": { "exact": "token" } }),
                 true,
             ),
             (
@@ -419,6 +440,10 @@ fn kept_totals_are_those_of_counting() {
             (
                 Root::Notifications,
                 json!({ "acknowledged": { "exact": false }, "error": { "exact": false } }),
+            ),
+            (
+                Root::Mails,
+                json!({ "state": { "in": ["queued", "sent"] }, "stage": { "exact": "initial" } }),
             ),
         ] {
             let parsed = parse(root, &filter).unwrap();

@@ -9,7 +9,7 @@ use crate::fields;
 use crate::tasks::{self, Task};
 use crate::tokens::{self, Held};
 use serde_json::{Map, Value};
-use windlass_core::db::Db;
+use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope};
 use windlass_identity::credentials;
 
@@ -37,21 +37,28 @@ pub async fn approve<D: Db>(db: &D, by: &By<'_>, id: &str, who: &Value) -> Resul
             store(run, "task_approve").await?;
             Ok(outcome)
         },
-        async |tx, what| {
-            let Some(mut task) = tasks::find(tx, by.scope, id).await? else {
-                return Ok(());
-            };
-            // It may have been called off, or finished, since the step was taken back.
-            if task.demand_open().is_err() {
-                return Ok(());
-            }
-            mark_approved(&mut task, who.clone(), by.now);
-            tasks::save(tx, by.scope, &task, "task_approve").await?;
-            tell_failure(tx, &task, what, "approving", by.now).await
-        },
+        async |tx, what| tell_failed_approval(tx, by, id, who, what).await,
     )
     .await?;
     answer(outcome)
+}
+
+/// Records that a task was approved and that something failed over it, for administrators. Nothing, when
+/// it was called off, or finished, since the step was taken back.
+pub(super) async fn tell_failed_approval(
+    tx: &impl Tx,
+    by: &By<'_>,
+    id: &str,
+    who: &Value,
+    what: &str,
+) -> Result<()> {
+    let found = tasks::find(tx, by.scope, id).await?;
+    let Some(mut task) = found.filter(|task| task.demand_open().is_ok()) else {
+        return Ok(());
+    };
+    mark_approved(&mut task, who.clone(), by.now);
+    tasks::save(tx, by.scope, &task, "task_approve").await?;
+    tell_failure(tx, &task, what, "approving", by.now).await
 }
 
 /// Calls a task off. What its actions have done stays.

@@ -3,6 +3,8 @@ use crate::task_type::TaskType;
 use crate::testing::{World, object};
 use windlass_identity::credentials::verify_password;
 
+mod environments;
+mod inherited;
 mod invitations;
 mod ways_in;
 
@@ -377,5 +379,95 @@ fn a_token_is_of_no_use_for_who_was_given_the_number_of_a_user() {
         assert_eq!(refusal.unwrap_err().message(), "actions invalid");
         let hash = "select password_hash from users where username = 'zoe'";
         assert!(!verify_password("correct horse", &world.text(hash).await));
+    });
+}
+
+#[test]
+fn approving_again_repeats_neither_quotas_nor_users() {
+    run(async {
+        let mut world = World::new().await;
+        let of = json!({
+            "additional_actions": ["SetProjectQuotaAction", "AddDefaultUsersToProjectAction"],
+            "actions": { "AddDefaultUsersToProjectAction": {
+                "default_users": ["ann@example.com"], "default_roles": ["member"],
+            } },
+        });
+        world
+            .set(json!({ "tasks": { "create_project_and_user": of } }))
+            .await;
+        world.sign_up().await.unwrap();
+        world.approve().await.unwrap();
+        let ann = "select count(*) from tenant_users m join users u on u.id = m.user_id
+            where m.tenant_name = 'pier' and u.username = 'ann@example.com'";
+        let cores = "select quota from tenant_quotas
+            where tenant_name = 'pier' and service = 'nova' and resource = 'cores'";
+        assert_eq!(
+            (world.number(ann).await, world.number(cores).await),
+            (1, 20)
+        );
+        for sql in [
+            "delete from tenant_users where tenant_name = 'pier'
+                 and user_id = (select id from users where username = 'ann@example.com')",
+            "update tenant_quotas set quota = 7 where tenant_name = 'pier'",
+        ] {
+            world.db.execute(sql, &[]).await.unwrap();
+        }
+        world.approve().await.unwrap();
+        assert_eq!((world.number(ann).await, world.number(cores).await), (0, 7));
+        let notes = world.notes().await;
+        for text in ["Project quota already set.", "Users already added."] {
+            assert!(notes.iter().any(|note| note == text), "{notes:?}");
+        }
+    });
+}
+
+#[test]
+fn a_token_that_cannot_be_read_hides_no_other() {
+    run(async {
+        let world = World::new().await;
+        world.sign_up().await.unwrap();
+        world.approve().await.unwrap();
+        let body = json!({ "email": "ann@example.com" });
+        let _ = world.ask(TaskType::ResetUserPassword, body, None).await;
+        let broken = "update adjutant_tokens set sealed = 'of another key'
+            where key = (select min(key) from adjutant_tokens)";
+        world.db.execute(broken, &[]).await.unwrap();
+        let filter = crate::filters::Filter::default();
+        let (admin, all) = (world.admin(), crate::filters::Listed::All);
+        let page = crate::tokens::list(&world.db, &admin.scope, &filter, all).await;
+        let items: Vec<serde_json::Value> = serde_json::from_str(&page.unwrap().items).unwrap();
+        let token = world.token().await.unwrap();
+        assert_eq!(items[0]["token"], token.as_str());
+        assert_eq!(items[1]["token"], json!(null));
+    });
+}
+
+/// What failed is told in another transaction, before which the task may have ended.
+#[test]
+fn a_failed_approval_says_nothing_of_a_task_that_is_over() {
+    run(async {
+        for (end, is_over) in [
+            ("update adjutant_tasks set cancelled = 1", true),
+            ("update adjutant_tasks set completed = 1", true),
+            ("update adjutant_tasks set key = key", false),
+        ] {
+            let world = World::new().await;
+            world.sign_up().await.unwrap();
+            let (admin, task) = (world.admin(), world.task().await);
+            world.db.execute(end, &[]).await.unwrap();
+            world
+                .by(&admin.scope, async |by| {
+                    let (id, who) = (&task.uuid, &admin.identity);
+                    let told = world.db.transaction(async |tx| {
+                        finish::tell_failed_approval(tx, by, id, who, "Error: it broke").await
+                    });
+                    told.await.unwrap();
+                })
+                .await;
+            let task = world.task().await;
+            assert_eq!(task.approved, !is_over, "{end}");
+            let told = "select count(*) from adjutant_notifications where error = 1";
+            assert_eq!(world.number(told).await, i64::from(!is_over), "{end}");
+        }
     });
 }

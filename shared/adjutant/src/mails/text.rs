@@ -11,7 +11,19 @@ use windlass_delivery::Settings as Delivery;
 use windlass_delivery::markup::escape;
 
 /// The values that a template can name.
-pub(super) type Values = BTreeMap<&'static str, String>;
+pub(crate) type Values = BTreeMap<&'static str, String>;
+
+/// What a task was asked for, as far as a template can name it.
+pub(crate) fn asked(task: &Task) -> Values {
+    let value = |name| {
+        let mut named = task.actions.iter().map(|action| action.text(name));
+        let value = named.find(|value| !value.is_empty());
+        (name, value.unwrap_or_default().to_owned())
+    };
+    ["email", "new_email", "project_name", "size", "username"]
+        .map(value)
+        .into()
+}
 
 /// The values of a task.
 pub(super) async fn values(
@@ -21,15 +33,10 @@ pub(super) async fn values(
     token: Option<&Open>,
     delivery: &Delivery,
 ) -> Result<Values> {
-    let mut values = Values::new();
+    let mut values = asked(task);
     values.insert("public_url", delivery.public_url.clone());
     values.insert("task_uuid", task.uuid.clone());
     values.insert("task_type", task.task_type.name().to_owned());
-    for name in ["email", "new_email", "project_name", "size", "username"] {
-        let named = task.actions.iter().map(|action| action.text(name));
-        let value = named.into_iter().find(|value| !value.is_empty());
-        values.insert(name, value.unwrap_or_default().to_owned());
-    }
     let empty = |values: &Values, name| values.get(name).is_none_or(String::is_empty);
     if empty(&values, "project_name") {
         let project = task.actions.iter().map(|action| action.text("project_id"));
@@ -76,7 +83,7 @@ fn token_url(settings: &Settings, delivery: &Delivery, token: &str) -> String {
 }
 
 /// A template with its values. What it names and nobody knows stays empty.
-pub(super) fn fill(template: &str, values: &Values, as_markup: bool) -> String {
+pub(crate) fn fill(template: &str, values: &Values, as_markup: bool) -> String {
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {

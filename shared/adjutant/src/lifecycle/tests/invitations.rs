@@ -170,3 +170,53 @@ fn invitations_end_with_their_project() {
         assert_eq!(world.number(kept).await, 1);
     });
 }
+
+#[test]
+fn an_invitation_does_not_outlive_the_rights_of_who_made_it() {
+    run(async {
+        for (change, is_kept) in [
+            ("", true),
+            (
+                "delete from tenant_users where user_id = (select id from users where username = 'ann@example.com')",
+                false,
+            ),
+            (
+                "update tenant_users set role = 'user' where user_id = (select id from users where username = 'ann@example.com')",
+                false,
+            ),
+            (
+                "update tenant_users set role = 'project_mod' where user_id = (select id from users where username = 'ann@example.com')",
+                false,
+            ),
+            (
+                "update users set active = 0 where username = 'ann@example.com'",
+                false,
+            ),
+            (
+                "delete from users where username = 'ann@example.com'",
+                false,
+            ),
+        ] {
+            let world = World::new().await;
+            let ann = world.ann().await;
+            let body = invitation("eve@example.com", json!(["project_admin"]));
+            world
+                .ask(TaskType::InviteUserToProject, body, Some(&ann))
+                .await
+                .unwrap();
+            let token = world.token().await.unwrap();
+            if !is_kept {
+                world.db.execute(change, &[]).await.unwrap();
+            }
+            let done = world
+                .submit(&token, json!({ "password": "correct horse" }))
+                .await;
+            let eve = "select count(*) from users where username = 'eve@example.com'";
+            assert_eq!(world.number(eve).await, i64::from(is_kept), "{change}");
+            match is_kept {
+                true => assert_eq!(done.unwrap(), "Token submitted successfully."),
+                false => assert_eq!(done.unwrap_err().message(), "actions invalid", "{change}"),
+            }
+        }
+    });
+}

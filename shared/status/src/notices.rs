@@ -4,6 +4,7 @@
 //! it is tried, so a crash between sending and recording is a repetition that the receiver can
 //! drop. Deliveries count their own attempts: a receiver may be away for a day.
 
+mod chats;
 pub mod texts;
 mod webhook;
 

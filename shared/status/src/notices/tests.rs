@@ -1,7 +1,7 @@
 use super::*;
 use crate::events::EventKind;
 use crate::subscriptions::tests::{confirm, find, request};
-use crate::subscriptions::{NewSubscription, Secret};
+use crate::subscriptions::{Format, NewSubscription, Secret};
 use crate::testing;
 use crate::testing::NewIncident;
 use std::cell::{Cell, RefCell};
@@ -106,6 +106,7 @@ impl Stage {
     async fn ask(&self, channel: Channel, target: &str) -> String {
         let new = NewSubscription {
             channel,
+            format: Format::Standard,
             target,
             region: None,
             components: &[],

@@ -84,7 +84,7 @@ pub fn notice(
     }
 }
 
-fn subject(notice: &Notice) -> String {
+pub(super) fn subject(notice: &Notice) -> String {
     let what = match notice.event.split_once('.') {
         Some((_, what)) => what,
         None => "updated",
@@ -100,7 +100,7 @@ fn subject(notice: &Notice) -> String {
 }
 
 /// A time to the minute, as people read it.
-fn minutes(time: &str) -> String {
+pub(super) fn minutes(time: &str) -> String {
     match Timestamp::parse("time", time) {
         Ok(time) => time.format("%Y-%m-%d %H:%M UTC"),
         Err(_) => time.to_owned(),
@@ -108,7 +108,7 @@ fn minutes(time: &str) -> String {
 }
 
 /// Names and values of what is known of an event.
-fn facts(notice: &Notice) -> Vec<(&'static str, String)> {
+pub(super) fn facts(notice: &Notice) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     if notice.impact > 0 {
         facts.push(("Impact", impact_name(notice.impact).to_owned()));

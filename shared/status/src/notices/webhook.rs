@@ -1,6 +1,6 @@
 //! What webhooks are told of the status page.
 
-use super::texts;
+use super::{chats, texts};
 use crate::events::impact_name;
 use crate::outbox::{Delivery, Notice};
 use crate::subscriptions::{Secret, Subscription};
@@ -18,10 +18,13 @@ pub fn request(
     settings: &Settings,
     now: Timestamp,
 ) -> OutboundRequest {
-    let body = json!({
-        "type": delivery.notice.event,
-        "timestamp": delivery.notice.created_at,
-        "data": data(&delivery.notice, &settings.public_url),
+    let (notice, public_url) = (&delivery.notice, settings.public_url.as_str());
+    let body = chats::body(subscription.format, notice, public_url).unwrap_or_else(|| {
+        json!({
+            "type": notice.event,
+            "timestamp": notice.created_at,
+            "data": data(notice, public_url),
+        })
     });
     signed(subscription, secret, &delivery.id, &body, now)
 }

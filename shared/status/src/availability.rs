@@ -1,13 +1,14 @@
 //! Availability: for how much of each month and day the components worked.
 //!
-//! One statement reads the intervals that count, everything else is arithmetic on them. Overlapping
+//! A statement reads the intervals that count, everything else is arithmetic on them. Overlapping
 //! intervals count once, and those that are open last until now. Only an outage is downtime; the days
 //! also tell how long lesser incidents and maintenances were.
 
 use serde::Deserialize;
 use windlass_core::db::Db;
 use windlass_core::time::Month;
-use windlass_core::{Error, Result, Timestamp, params};
+use windlass_core::{Result, Timestamp, params};
+use windlass_store::pieces;
 
 /// How many months are told, the current one among them.
 const MONTHS: u32 = 12;
@@ -100,38 +101,21 @@ struct Listed {
     created_at: Timestamp,
 }
 
-/// What the database tells: the catalogue's components, and the events that lasted on them.
-#[derive(Deserialize)]
-struct Found<C> {
-    components: Vec<C>,
-    lasting: Vec<Lasting>,
-}
-
 /// For each component of the catalogue its last twelve months.
 pub async fn by_component(db: &impl Db, now: Timestamp) -> Result<Vec<Availability>> {
     let months = months_until(now);
     let mut starts: Vec<i64> = months.iter().map(|month| month.begin_millis()).collect();
     starts.push(Month::of(now).after(1).begin_millis());
     let from = months.first().map_or(now, |month| month.begin());
-    let found: Option<Found<Listed>> = db
-        .first_json(
-            "select json_object(
-                 'components', (select json_group_array(json_object('id', id, 'name', name,
-                     'region', coalesce(region, ''), 'created_at', created_at)) from (
-                     select id, name, region, created_at from status_components
-                     where retired_at is null order by position, id)),
-                 'lasting', (select json_group_array(
-                     json_array(x.component_id, i.impact, i.started_at, i.ended_at))
-                  from status_incidents i join status_incident_components x on x.incident_id = i.id
-                  where i.impact = 3 and i.started_at < ?2
-                      and (i.ended_at is null or i.ended_at > ?1)))",
-            params![from, now],
-        )
-        .await?;
-    let Found {
-        components,
-        lasting,
-    } = found.ok_or_else(|| Error::internal("a select without a table answers one row"))?;
+    let components = "select json_object('id', id, 'name', name,
+                          'region', coalesce(region, ''), 'created_at', created_at) as item
+                      from status_components where retired_at is null order by position, id";
+    let components: Vec<Listed> = pieces::read_few(db, components, &[]).await?;
+    let lasting = "select json_array(x.component_id, i.impact, i.started_at, i.ended_at) as item
+                   from status_incidents i join status_incident_components x on x.incident_id = i.id
+                   where i.impact = 3 and i.started_at < ?2
+                       and (i.ended_at is null or i.ended_at > ?1)";
+    let lasting = pieces::read_few(db, lasting, params![from, now]).await?;
     let intervals = Intervals::new(lasting, now);
     let tell = |component: Listed| {
         let down = intervals.millis_of(component.id, OUTAGE, &starts);
@@ -175,21 +159,15 @@ fn months_until(now: Timestamp) -> Vec<Month> {
 /// counted from 1970 (see [`day_of`]).
 pub async fn days(db: &impl Db, from_day: i64, to_day: i64, now: Timestamp) -> Result<Vec<Days>> {
     let (from, until) = (start_of(from_day), start_of(to_day.saturating_add(1)));
-    let sql = format!(
-        "select json_object(
-             'components', (select json_group_array(id) from (select id from status_components
-                 where retired_at is null order by position, id)),
-             'lasting', (select json_group_array(
-                 json_array(x.component_id, i.impact, i.started_at, i.ended_at))
-              from status_incidents i join status_incident_components x on x.incident_id = i.id
-              where i.started_at < min(?2, ?3) and (i.ended_at is null or i.ended_at > ?1)
-                  and {COUNTS}))"
+    let components = "select cast(id as text) as item from status_components
+                      where retired_at is null order by position, id";
+    let components: Vec<i64> = pieces::read_few(db, components, &[]).await?;
+    let lasting = format!(
+        "select json_array(x.component_id, i.impact, i.started_at, i.ended_at) as item
+         from status_incidents i join status_incident_components x on x.incident_id = i.id
+         where i.started_at < min(?2, ?3) and (i.ended_at is null or i.ended_at > ?1) and {COUNTS}"
     );
-    let found: Option<Found<i64>> = db.first_json(&sql, params![from, until, now]).await?;
-    let Found {
-        components,
-        lasting,
-    } = found.ok_or_else(|| Error::internal("a select without a table answers one row"))?;
+    let lasting = pieces::read_few(db, &lasting, params![from, until, now]).await?;
     let intervals = Intervals::new(lasting, now);
     let starts: Vec<i64> = (from_day..=to_day.saturating_add(1))
         .map(|day| day.saturating_mul(DAY))

@@ -11,6 +11,7 @@ use super::TENANT;
 use super::components::Component;
 use super::events::{self, EventRef, NewUpdate, SYSTEM, is_insider};
 use super::reports::{self, Report};
+use super::signals;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_core::db::{Db, Tx};
@@ -234,6 +235,7 @@ pub async fn run_ended(
         let incident = match outcome {
             Outcome::Failed(error) => failed(tx, &binding, subject, error).await?,
             Outcome::Succeeded => {
+                let_go(tx, &binding).await?;
                 succeeded(tx, &binding, subject).await?;
                 None
             }
@@ -252,6 +254,15 @@ pub async fn run_ended(
     Ok(())
 }
 
+/// Forgets which incident the component is in because of the binding: it is no reason any more.
+async fn let_go(tx: &impl Tx, binding: &Binding) -> Result<()> {
+    tx.execute(
+        "update status_bindings set incident_id = null where component_id = ?1",
+        params![binding.component_id],
+    )
+    .await
+}
+
 /// Reports a failure. Answers the incident that the component is in because of it.
 async fn failed(
     tx: &impl Tx,
@@ -260,8 +271,12 @@ async fn failed(
     error: &str,
 ) -> Result<Option<i64>> {
     let scope = Scope::system(&binding.created_by, TENANT);
-    let was_in = open_incident_of(tx, binding).await?;
-    let was_ours = was_in.is_none() || was_in == binding.incident_id;
+    let component = binding.component_id;
+    let was_in = signals::open_incident_of(tx, component).await?;
+    let was_ours = match was_in {
+        Some(incident) => signals::is_held(tx, component, incident).await?,
+        None => true,
+    };
     let title = shortened(&format!("{} failed", subject.described()), 200);
     let report = Report {
         subject: reports::Subject::Id(binding.component_id),
@@ -270,7 +285,7 @@ async fn failed(
     };
     let incident = match reports::report(tx, &scope, &report).await {
         Ok(reports::Outcome::Taken(incident)) => incident,
-        Ok(reports::Outcome::UnderMaintenance(_)) => return Ok(None),
+        Ok(reports::Outcome::UnderMaintenance(_)) => return Ok(was_in.filter(|_| was_ours)),
         Ok(reports::Outcome::Known { .. }) => return Ok(was_in.filter(|_| was_ours)),
         // Components that are retired cannot be reported.
         Err(refusal) if refusal.kind() == windlass_core::Kind::BadParameters => return Ok(None),
@@ -284,70 +299,27 @@ async fn failed(
     }
     let event = events::find(tx, &Scope::engine(), incident).await?;
     tell(tx, &event.reference, &text, &binding.created_by).await?;
+    if let Some(from) = was_in
+        && was_ours
+    {
+        signals::follow(tx, component, from, incident).await?;
+    }
     Ok(was_ours.then_some(incident))
 }
 
-/// The incident that a failure put a component in, while nobody else has touched it.
-#[derive(Deserialize)]
-struct OwnIncident {
-    event: EventRef,
-    component: Component,
-    /// How many other components are in it.
-    others: i64,
-}
-
-/// Takes the component out of the incident that a failure put it in, and ends the incident when it
-/// was the last one in it.
+/// Takes the component out of the incident that a failure put it in, unless a signal says that it still is
+/// not well.
 async fn succeeded(tx: &impl Tx, binding: &Binding, subject: Subject<'_>) -> Result<()> {
-    let now = Timestamp::now();
-    let sql = format!(
-        "select json_object('event', json_object('id', i.id, 'title', i.title), 'component', {},
-             'others', (select count(*) from status_incident_components o
-                 where o.incident_id = i.id and o.component_id <> ?2))
-         from status_incidents i join status_incident_components x on x.incident_id = i.id
-         join status_components c on c.id = x.component_id
-         where i.id = ?1 and x.component_id = ?2 and i.is_system and i.ended_at is null",
-        Component::JSON
-    );
-    let found = tx
-        .first_json(&sql, params![binding.incident_id, binding.component_id])
-        .await?;
-    let Some(OwnIncident {
-        event,
-        component,
-        others,
-    }) = found
-    else {
+    let Some(incident) = binding.incident_id else {
         return Ok(());
     };
-    let described = subject.described();
-    if others == 0 {
-        let text = format!("{described} succeeded. Closed by system");
-        tell(tx, &event, &text, &binding.created_by).await?;
-        events::close(tx, &event, now, now).await?;
-    } else {
-        let label = component.label();
-        let text = format!("{described} succeeded. {label} left the incident");
-        tell(tx, &event, &text, &binding.created_by).await?;
-        events::remove_component(tx, &event, &component).await?;
+    let component = binding.component_id;
+    if signals::is_held(tx, component, incident).await? {
+        return Ok(());
     }
-    let scope = Scope::system(&binding.created_by, TENANT);
-    let target = event.id.to_string();
-    audit::insert(tx, &scope, "status_report", "Incident", &target).await
-}
-
-/// The open incident of monitors that the component of a binding is in.
-async fn open_incident_of(db: &impl Db, binding: &Binding) -> Result<Option<i64>> {
-    let row = db
-        .first(
-            "select i.id from status_incidents i
-             join status_incident_components x on x.incident_id = i.id
-             where x.component_id = ?1 and i.ended_at is null and i.kind = 'incident'
-                 and i.is_system order by i.id limit 1",
-            params![binding.component_id],
-        )
-        .await?;
-    row.map(|row| row.integer(0)).transpose()
+    let why = format!("{} succeeded", subject.described());
+    let by = &binding.created_by;
+    signals::take_out(tx, component, incident, Some(&why), by, Timestamp::now()).await
 }
 
 async fn tell(tx: &impl Tx, event: &EventRef, text: &str, by: &str) -> Result<()> {

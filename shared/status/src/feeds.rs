@@ -4,7 +4,8 @@
 use super::events::{EventKind, visible};
 use serde::Deserialize;
 use windlass_core::db::Db;
-use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_core::{Result, Scope, Timestamp, params};
+use windlass_store::pieces;
 
 /// How many events a feed has.
 const ITEMS: i64 = 10;
@@ -110,20 +111,18 @@ fn on_component(filter: &Filter<'_>) -> &'static str {
 pub async fn latest(db: &impl Db, scope: &Scope, filter: &Filter<'_>) -> Result<Vec<Item>> {
     let on_component = on_component(filter);
     let sql = format!(
-        "select json_group_array(json(item)) from (
-             select json_object('id', i.id, 'title', i.title, 'kind', i.kind, 'impact', i.impact,
+        "select json_object('id', i.id, 'title', i.title, 'kind', i.kind, 'impact', i.impact,
                  'created_at', i.created_at, 'started_at', i.started_at, 'ended_at', i.ended_at,
                  'updates', json((select json_group_array(json_object('status', u.status,
                      'text', u.text, 'is_markup', json(iif(u.is_markup, 'true', 'false')), 'at', u.at))
                      from (select * from status_updates where incident_id = i.id
                          order by at desc, id desc) u))) as item
              from status_incidents i where {} and {on_component}
-             order by i.started_at desc, i.id desc limit ?3)",
+             order by i.started_at desc, i.id desc limit ?3",
         visible(scope)
     );
-    db.first_json(&sql, params![filter.region, filter.component, ITEMS])
-        .await?
-        .ok_or_else(|| Error::internal("an aggregate answers one row"))
+    let values = params![filter.region, filter.component, ITEMS];
+    pieces::read_few(db, &sql, values).await
 }
 
 /// The maintenances to come, those going on, and those of the last year, in the order of time.
@@ -135,8 +134,7 @@ pub async fn maintenances(
 ) -> Result<Vec<Date>> {
     let on_component = on_component(filter);
     let sql = format!(
-        "select json_group_array(json(item)) from (
-             select json_object('id', i.id, 'title', i.title, 'description', i.description,
+        "select json_object('id', i.id, 'title', i.title, 'description', i.description,
                  'status', i.status, 'started_at', i.started_at, 'ended_at', i.ended_at,
                  'created_at', i.created_at, 'updated_at', i.updated_at, 'version', i.version,
                  'components', json((select json_group_array(label) from (
@@ -147,13 +145,12 @@ pub async fn maintenances(
                  where i.kind = 'maintenance' and i.started_at > ?3 and {}
                      and {on_component}
                  order by i.started_at desc, i.id desc limit ?4) i
-             order by i.started_at, i.id)",
+             order by i.started_at, i.id",
         visible(scope)
     );
     let past = now.plus_seconds(-PAST);
-    db.first_json(&sql, params![filter.region, filter.component, past, DATES])
-        .await?
-        .ok_or_else(|| Error::internal("an aggregate answers one row"))
+    let values = params![filter.region, filter.component, past, DATES];
+    pieces::read_few(db, &sql, values).await
 }
 
 #[cfg(test)]

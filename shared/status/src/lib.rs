@@ -5,6 +5,7 @@
 
 pub mod availability;
 pub mod bindings;
+pub mod body;
 pub mod components;
 pub mod direction;
 pub mod events;
@@ -15,8 +16,12 @@ pub mod notices;
 pub mod outbox;
 pub mod overview;
 mod page;
+pub mod probes;
+pub mod receivers;
 pub mod reports;
+pub mod signals;
 pub mod subscriptions;
+pub mod templates;
 #[cfg(test)]
 mod testing;
 

@@ -15,7 +15,7 @@ pub use delivery::{Delivery, find_failed, redrive, redrive_all};
 pub(crate) use delivery::{delivered, failed, find_pending, postponed};
 pub use list::{list_failed, stats};
 pub(crate) use notice::fan_out;
-pub use notice::{Notice, ToldComponent, ToldUpdate};
+pub use notice::{Notice, ToldComponent, ToldUpdate, forget_old};
 
 use windlass_core::db::{Tx, Value};
 use windlass_core::{Result, Timestamp};

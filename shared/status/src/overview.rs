@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use windlass_core::db::Db;
 use windlass_core::{Result, Scope, Timestamp, params};
+use windlass_store::pieces;
 
 /// The most events of one page of the history.
 pub const PAGE: usize = 50;
@@ -197,21 +198,16 @@ impl Current {
 
 /// The components of the catalogue, in its order.
 pub async fn components(db: &impl Db) -> Result<Vec<Listed>> {
-    let found = db
-        .first_json(
-            "select json_group_array(json_object('id', id, 'name', name, 'region', region,
-                 'category', category, 'attributes', json(attributes), 'created_at', created_at))
-             from (select * from status_components where retired_at is null order by position, id)",
-            &[],
-        )
-        .await?;
-    Ok(found.unwrap_or_default())
+    let sql = "select json_object('id', id, 'name', name, 'region', region, 'category', category,
+                   'attributes', json(attributes), 'created_at', created_at) as item
+               from status_components where retired_at is null order by position, id";
+    pieces::read_few(db, sql, &[]).await
 }
 
 /// What goes on now and what is planned.
 pub async fn current(db: &impl Db, scope: &Scope, now: Timestamp) -> Result<Current> {
     let sql = events_statement(scope, CURRENT, CURRENT_ORDER, "limit 1");
-    let events: Vec<Event> = db.first_json(&sql, params![now]).await?.unwrap_or_default();
+    let events: Vec<Event> = pieces::read_few(db, &sql, params![now]).await?;
     let mut current = Current::default();
     for event in events {
         match (event.kind, event.stage(now)) {
@@ -243,24 +239,23 @@ pub async fn incidents_since(
     now: Timestamp,
 ) -> Result<BTreeMap<i64, i64>> {
     let sql = format!(
-        "select json_group_array(json_array(component_id, amount)) from (
-             select ic.component_id, count(*) as amount
-             from status_incidents as i
-             join status_incident_components as ic on ic.incident_id = i.id
-             where i.kind = 'incident' and i.started_at <= ?2
-                 and (i.ended_at is null or i.ended_at > ?1) and {}
-             group by ic.component_id)",
+        "select json_array(ic.component_id, count(*)) as item
+         from status_incidents as i
+         join status_incident_components as ic on ic.incident_id = i.id
+         where i.kind = 'incident' and i.started_at <= ?2
+             and (i.ended_at is null or i.ended_at > ?1) and {}
+         group by ic.component_id",
         visible(scope)
     );
-    let pairs: Option<Vec<(i64, i64)>> = db.first_json(&sql, params![since, now]).await?;
-    Ok(pairs.unwrap_or_default().into_iter().collect())
+    let pairs: Vec<(i64, i64)> = pieces::read_few(db, &sql, params![since, now]).await?;
+    Ok(pairs.into_iter().collect())
 }
 
 /// An event with everything that was told about it.
 pub async fn find(db: &impl Db, scope: &Scope, id: i64) -> Result<Option<Event>> {
     let sql = events_statement(scope, "i.id = ?1", "i.id", "");
-    let found: Option<Vec<Event>> = db.first_json(&sql, params![id]).await?;
-    Ok(found.and_then(|events| events.into_iter().next()))
+    let found: Vec<Event> = pieces::read_few(db, &sql, params![id]).await?;
+    Ok(found.into_iter().next())
 }
 
 /// What ended from one moment until before another, the latest first: at most [`PAGE`] events after
@@ -278,10 +273,8 @@ pub async fn ended(
         PAGE.saturating_add(1)
     );
     let sql = events_statement(scope, ENDED, &order, "");
-    let found: Option<Vec<Event>> = db
-        .first_json(&sql, params![from, until, now, skipped])
-        .await?;
-    let mut events = found.unwrap_or_default();
+    let values = params![from, until, now, skipped];
+    let mut events: Vec<Event> = pieces::read_few(db, &sql, values).await?;
     let are_more = events.len() > PAGE;
     events.truncate(PAGE);
     Ok((events, are_more))
@@ -307,11 +300,10 @@ pub async fn ends_around(
     Ok(found.unwrap_or_default())
 }
 
-/// One row with one JSON list of events.
+/// The events as JSON texts, see [`pieces::read`].
 fn events_statement(scope: &Scope, condition: &str, order: &str, updates: &str) -> String {
     format!(
-        "select json_group_array(json(event)) from (
-             select json_object('id', i.id, 'kind', i.kind, 'title', i.title,
+        "select json_object('id', i.id, 'kind', i.kind, 'title', i.title,
                  'description', i.description, 'impact', i.impact, 'started_at', i.started_at,
                  'ended_at', i.ended_at, 'status', i.status,
                  'components', json((select json_group_array(
@@ -322,9 +314,9 @@ fn events_statement(scope: &Scope, condition: &str, order: &str, updates: &str) 
                  'updates', json((select json_group_array(json_object('status', status, 'text', text,
                          'is_markup', json(iif(is_markup, 'true', 'false')), 'at', at)) from (
                      select u.status, u.text, u.is_markup, u.at from status_updates as u
-                     where u.incident_id = i.id order by u.at desc, u.id desc {updates})))) as event
+                     where u.incident_id = i.id order by u.at desc, u.id desc {updates})))) as item
              from status_incidents as i
-             where {condition} and {} order by {order})",
+             where {condition} and {} order by {order}",
         visible(scope)
     )
 }

@@ -2,6 +2,7 @@
 
 use windlass_core::db::{Db, Value};
 use windlass_core::{Error, Result};
+use windlass_store::pieces;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +14,20 @@ pub struct Page {
 }
 
 impl Page {
-    /// Reads the page that a statement answers in its only row: the items, then their number.
-    pub(crate) async fn read(db: &impl Db, sql: &str, parameters: &[Value]) -> Result<Self> {
-        let row = db.first(sql, parameters).await?;
-        let row = row.ok_or_else(|| Error::internal("a page is one row"))?;
+    /// Reads a page: `items` selects those of the page as JSON texts in a column `item`, `total` tells
+    /// how many there are without parameters.
+    pub(crate) async fn read(
+        db: &impl Db,
+        items: &str,
+        total: &str,
+        parameters: &[Value],
+    ) -> Result<Self> {
+        let items = pieces::read_list(db, items, parameters).await?;
+        let row = db.first(total, &[]).await?;
+        let row = row.ok_or_else(|| Error::internal("a count is one row"))?;
         Ok(Self {
-            items: row.text(0)?.to_owned(),
-            total: row.integer(1)?,
+            items,
+            total: row.integer(0)?,
         })
     }
 }

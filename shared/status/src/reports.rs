@@ -199,6 +199,20 @@ const BY_NAME: &str = "(select o.id from status_components o
                  and has.value ->> 'value' = wanted.value ->> 'value'))
      order by o.attributes_key = ?3 desc, o.id limit 1)";
 
+/// The number of the component that a report of this subject would be about.
+pub(crate) async fn find_component(db: &impl Db, subject: Subject<'_>) -> Result<Option<i64>> {
+    let (name, attributes) = match subject {
+        Subject::Id(id) => return Ok(Some(id)),
+        Subject::Named(name, attributes) => (name, attributes),
+    };
+    let sql = format!("select {BY_NAME}");
+    let key = attributes_key(attributes);
+    let row = db
+        .first(&sql, params![name, &json!(attributes), key])
+        .await?;
+    row.map_or(Ok(None), |row| row.optional_integer(0))
+}
+
 impl Seen {
     async fn read(db: &impl Db, subject: Subject<'_>, now: Timestamp) -> Result<Self> {
         let sql = SEEN

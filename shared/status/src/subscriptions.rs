@@ -16,7 +16,7 @@ pub(crate) mod tests;
 pub use link::{Link, find_by_token};
 pub use list::{Choices, choices, list};
 pub use rate_limit::count_request;
-pub use request::{NewSubscription, demand_in_catalogue, request};
+pub use request::{NewSubscription, add_room, demand_in_catalogue, request};
 pub use row::{Subscription, confirm, delete, find, unsubscribe};
 pub(crate) use row::{disable, expire, note_failure, note_request, note_success};
 pub use secret::Secret;
@@ -34,5 +34,19 @@ windlass_core::named_enum! {
         Email = "email",
         /// By a signed request to a URL.
         Webhook = "webhook",
+    }
+}
+
+windlass_core::named_enum! {
+    /// In which form a webhook is told.
+    pub enum Format {
+        /// As the API documents it, for programs.
+        Standard = "standard",
+        /// As an incoming webhook of Slack takes it; those of Mattermost and Rocket.Chat, too.
+        Slack = "slack",
+        /// As a workflow of Microsoft Teams takes it.
+        Teams = "teams",
+        /// As a webhook of Discord takes it.
+        Discord = "discord",
     }
 }

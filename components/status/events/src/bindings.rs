@@ -5,8 +5,8 @@ use crate::roles;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, ids};
 use windlass_status::bindings::{self, Failure, Subject, SubjectKind};
+use windlass_status::body::{impact, refusal};
 use windlass_status::components::list;
-use windlass_status::events::IMPACTS;
 use windlass_store::deployments;
 
 /// How bad a failure is, unless the binding says otherwise.
@@ -32,7 +32,7 @@ pub async fn set(ctx: &Context<impl Db>) -> Result<Response> {
         return Err(refusal(unknown, format!("Unknown field `{unknown}`")));
     }
     let failure = Failure {
-        impact: impact(&body)?,
+        impact: impact(&body, IMPACT)?,
         publish_errors: body.boolean("publish_errors")?.unwrap_or(false),
     };
     let id = body.required_text("id")?;
@@ -88,26 +88,4 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
 
 fn component<D: Db>(ctx: &Context<D>) -> Result<i64> {
     fields::number(ctx.path("component_id")).ok_or_else(list::unknown)
-}
-
-/// 1 to 3, or their names.
-fn impact(body: &Body) -> Result<i64> {
-    let named = match body.get("impact") {
-        None => return Ok(IMPACT),
-        Some(serde_json::Value::String(text)) => IMPACTS
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(text))
-            .and_then(|place| i64::try_from(place).ok()),
-        Some(value) => value.as_i64(),
-    };
-    named
-        .filter(|impact| (1..=3).contains(impact))
-        .ok_or_else(|| {
-            let text = "impact must be 1, 2 or 3 (minor, major, outage)";
-            refusal("impact", text.to_owned())
-        })
-}
-
-fn refusal(field: &str, text: String) -> Error {
-    Error::bad_parameters(text.clone()).field(field, text)
 }

@@ -11,7 +11,11 @@ mod fields;
 mod filter;
 mod notifications;
 mod open;
+mod probes;
+mod receivers;
 mod roles;
+mod rooms;
+mod templates;
 mod update;
 
 windlass_core::component! {
@@ -37,7 +41,23 @@ windlass_core::component! {
         GET "/components/{component_id}/binding" => bindings::get;
         PUT "/components/{component_id}/binding" => bindings::set;
         DELETE "/components/{component_id}/binding" => bindings::delete;
+        GET "/components/{component_id}/response-times" => probes::history;
+        GET "/probes" => probes::list;
+        GET "/probes/{probe_id}" => probes::get;
+        PUT "/probes/{probe_id}" => probes::set;
+        DELETE "/probes/{probe_id}" => probes::delete;
+        GET "/receivers" => receivers::list;
+        GET "/receivers/{receiver_id}" => receivers::get;
+        PUT "/receivers/{receiver_id}" => receivers::set;
+        DELETE "/receivers/{receiver_id}" => receivers::delete;
+        GET "/receivers/{receiver_id}/alerts" => receivers::list_firing;
+        POST "/receivers/{receiver_id}/alerts" => receivers::take;
+        GET "/templates" => templates::list;
+        GET "/templates/{template_id}" => templates::get;
+        PUT "/templates/{template_id}" => templates::set;
+        DELETE "/templates/{template_id}" => templates::delete;
         GET "/subscriptions" => notifications::list;
+        POST "/subscriptions" => rooms::create;
         DELETE "/subscriptions/{subscription_id}" => notifications::delete;
         GET "/notifications/stats" => notifications::stats;
         GET "/notifications/failed" => notifications::list_failed;

@@ -78,7 +78,7 @@ fn allow<D: Db>(ctx: &Context<D>) -> Result<Scope> {
 }
 
 /// The `limit` and the `offset` of a request.
-fn window<D: Db>(ctx: &Context<D>) -> Result<(i64, i64)> {
+pub(crate) fn window<D: Db>(ctx: &Context<D>) -> Result<(i64, i64)> {
     let number = |name: &str, standard: i64, least: i64, most: i64| {
         let Some(text) = ctx.request.query_value(name) else {
             return Ok(standard);
@@ -95,7 +95,7 @@ fn window<D: Db>(ctx: &Context<D>) -> Result<(i64, i64)> {
     Ok((limit, number("offset", 0, 0, i64::from(u32::MAX))?))
 }
 
-fn respond(page: &Page, limit: i64, offset: i64) -> Response {
+pub(crate) fn respond(page: &Page, limit: i64, offset: i64) -> Response {
     let Page { items, total } = page;
     let body = format!(
         r#"{{"data":{items},"pagination":{{"total":{total},"limit":{limit},"offset":{offset}}}}}"#

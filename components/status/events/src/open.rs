@@ -2,6 +2,7 @@
 
 use crate::fields;
 use crate::roles::{self, Role};
+use crate::templates;
 use serde_json::json;
 use windlass_core::db::Db;
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp, platform};
@@ -12,10 +13,10 @@ use windlass_status::lifecycle::{
 };
 use windlass_status::reports::{self, Outcome, Report, Subject};
 
-/// `POST /events`: tell of something new. Answers where each of its components is told of now.
+/// `POST /events`: tell of something new, perhaps by a template. Answers where each of its components is told of now.
 pub async fn open(ctx: &Context<impl Db>) -> Result<Response> {
     let (scope, role) = roles::reporter(ctx)?;
-    let body = Body::of(ctx)?;
+    let body = templates::filled(ctx, &scope).await?;
     let is_system = body.boolean("system")?.unwrap_or(false);
     if role == Role::Reporter && !is_system {
         return Err(Error::forbidden(

@@ -30,7 +30,9 @@ windlass_core::component! {
         GET "/status" => pages::status;
         GET "/status/summary.json" => pages::summary;
         GET "/status/badge.svg" => pages::badge;
+        GET "/status/response-times.svg" => pages::response_times;
         GET "/status/favicon.svg" => pages::favicon;
+        GET "/status/times.js" => pages::times;
         GET "/status/calendar.ics" => calendar::calendar;
         GET "/status/subscribe" => subscriptions::form;
         POST "/status/subscriptions" => subscriptions::create;
@@ -39,6 +41,8 @@ windlass_core::component! {
         GET "/status/subscriptions/unsubscribe" => links::show_unsubscribe;
         POST "/status/subscriptions/unsubscribe" => links::unsubscribe;
         GET "/status/{page}" => pages::not_found;
+        GET "/api/v2/summary.json" => pages::statuspage_summary;
+        GET "/api/v2/status.json" => pages::statuspage_status;
         GET "/incidents" => pages::incidents;
         GET "/incidents/{id}" => pages::incident;
         GET "/history" => pages::history;

@@ -13,11 +13,13 @@ use windlass_status::subscriptions::{self, Link};
 
 /// `GET /status/subscriptions/confirm`: the button.
 pub async fn show_confirm(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     show(ctx, Link::Confirm).await
 }
 
 /// `POST /status/subscriptions/confirm`: begin the subscription.
 pub async fn confirm(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let now = Timestamp::now();
     let token = token(ctx);
     let found = ctx
@@ -41,11 +43,13 @@ pub async fn confirm(ctx: &Context<impl Db>) -> Result<Response> {
 
 /// `GET /status/subscriptions/unsubscribe`: the button.
 pub async fn show_unsubscribe(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     show(ctx, Link::Unsubscribe).await
 }
 
 /// `POST /status/subscriptions/unsubscribe`: end the subscription. Doing it again is fine.
 pub async fn unsubscribe(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let now = Timestamp::now();
     let token = token(ctx);
     let found = ctx

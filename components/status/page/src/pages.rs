@@ -11,6 +11,8 @@ mod history;
 mod home;
 mod incident;
 mod page_cache;
+mod response_times;
+mod statuspage;
 mod summary;
 
 pub use availability::availability;
@@ -18,6 +20,8 @@ pub use badge::badge;
 pub use history::history;
 pub use home::status;
 pub use incident::{incident, incidents};
+pub use response_times::response_times;
+pub use statuspage::{status_only as statuspage_status, summary as statuspage_summary};
 pub use summary::summary;
 
 use crate::view;
@@ -35,8 +39,18 @@ pub async fn favicon(_ctx: &Context<impl Db>) -> Result<Response> {
     )
 }
 
+/// `GET /status/times.js`: what shows times in the visitor's zone.
+pub async fn times(_ctx: &Context<impl Db>) -> Result<Response> {
+    let script = include_str!("assets/times.js");
+    let response = Response::bytes(200, "text/javascript; charset=utf-8", script);
+    Ok(response
+        .header("cache-control", "public, max-age=3600")
+        .header("x-content-type-options", "nosniff"))
+}
+
 /// `GET /status/{page}`: what a visitor finds who mistyped an address.
 pub async fn not_found(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let text = format!("There is nothing at {}.", ctx.request.path);
     Ok(view::error_page(404, "Page not found", &text))
 }

@@ -7,6 +7,7 @@ mod form;
 
 pub use form::{form, told};
 
+use crate::view;
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
 use windlass_core::platform;
@@ -15,7 +16,7 @@ use windlass_core::{Body, Context, Error, Kind, Response, Result, Timestamp};
 use windlass_delivery::{Settings, mail};
 use windlass_identity::client_address;
 use windlass_status::notices::texts;
-use windlass_status::subscriptions::{self, Channel, NewSubscription, Secret};
+use windlass_status::subscriptions::{self, Channel, Format, NewSubscription, Secret};
 
 /// What is answered about every address.
 const MAIL_COMES: &str = "If this address can be subscribed, a mail with a link is on its way. The \
@@ -48,6 +49,7 @@ enum Answer {
 
 /// `POST /status/subscriptions`: ask to be told by mail or webhook, from the form or as JSON.
 pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let content_type = ctx.request.get_header("content-type").unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -97,6 +99,7 @@ async fn ask(ctx: &Context<impl Db>, wanted: &Wanted) -> Result<Answer> {
     let secret = Secret::new().await?;
     let new = NewSubscription {
         channel: wanted.channel,
+        format: Format::Standard,
         target: &wanted.target,
         region: wanted.region.as_deref(),
         components: &wanted.components,

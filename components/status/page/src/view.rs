@@ -5,6 +5,7 @@
 //! and the policy that goes with it allows that style by its hash and nothing else.
 
 mod bars;
+pub mod brand;
 mod events;
 mod layout;
 mod markup;

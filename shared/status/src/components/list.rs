@@ -61,13 +61,11 @@ pub(crate) async fn find_all_ever(db: &impl Db, ids: &[i64]) -> Result<Vec<Compo
 
 async fn find_where(db: &impl Db, ids: &[i64], condition: &str) -> Result<Vec<Component>> {
     let sql = format!(
-        "select json_group_array(json(component)) from (
-             select {JSON} as component
-             from json_each(?1) wanted join status_components c on c.id = wanted.value
-             where {condition} order by wanted.key)"
+        "select {JSON} as item
+         from json_each(?1) wanted join status_components c on c.id = wanted.value
+         where {condition} order by wanted.key"
     );
-    let found = db.first_json(&sql, params![&Json::from(ids)]).await?;
-    let components: Vec<Component> = found.unwrap_or_default();
+    let components: Vec<Component> = pieces::read_few(db, &sql, params![&Json::from(ids)]).await?;
     let is_known = |id: &&i64| components.iter().any(|component| component.id == **id);
     match ids.iter().find(|id| !is_known(id)) {
         Some(missing) => Err(Error::bad_parameters(format!(

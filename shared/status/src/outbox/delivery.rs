@@ -4,7 +4,7 @@ use super::{Notice, make_due};
 use crate::demand_insider;
 use serde::Deserialize;
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Result, Scope, Timestamp, params};
+use windlass_core::{Error, Result, Scope, Timestamp, log, params};
 use windlass_store::audit;
 
 windlass_core::named_enum! {
@@ -82,6 +82,11 @@ pub(crate) async fn failed(
     error: &str,
     now: Timestamp,
 ) -> Result<()> {
+    let told = [
+        ("delivery", delivery.id.as_str().into()),
+        ("error", error.into()),
+    ];
+    log::line(log::Level::Warning, "a notice was given up", told);
     db.execute(
         "update status_deliveries set state = 'failed', attempts = attempts + 1, last_error = ?2,
              finished_at = ?3 where id = ?1 and state = 'pending'",

@@ -37,15 +37,17 @@ pub async fn stats(db: &impl Db, scope: &Scope) -> Result<String> {
 /// 403 for the public.
 pub async fn list_failed(db: &impl Db, scope: &Scope, limit: i64, offset: i64) -> Result<Page> {
     demand_insider(scope)?;
-    let sql = "select coalesce((select json_group_array(json(item)) from (
-                     select json_object('id', d.id, 'event', n.event, 'incident_id', n.incident_id,
-                         'subscription_id', d.subscription_id, 'kind', s.kind, 'target', s.target,
+    let items = "select json_object('id', d.id, 'event', n.event, 'incident_id', n.incident_id,
+                         'subscription_id', d.subscription_id,
+                         'kind', iif(s.format = 'standard', s.kind, s.format),
+                         'target', iif(s.format = 'standard', s.target,
+                             substr(s.target, 1, instr(substr(s.target, 9), '/') + 8) || '...'),
                          'attempts', d.attempts, 'last_error', d.last_error,
                          'created_at', d.created_at, 'finished_at', d.finished_at) as item
                      from status_deliveries d join status_notices n on n.id = d.notice_id
                      join status_subscriptions s on s.id = d.subscription_id
                      where d.state = 'failed' order by d.created_at desc, d.id desc
-                     limit ?1 offset ?2)), '[]'),
-                 (select count(*) from status_deliveries where state = 'failed')";
-    Page::read(db, sql, params![limit, offset]).await
+                     limit ?1 offset ?2";
+    let total = "select count(*) from status_deliveries where state = 'failed'";
+    Page::read(db, items, total, params![limit, offset]).await
 }

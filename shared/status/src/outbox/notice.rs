@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Timestamp, params};
+use windlass_store::{config, pieces};
 
-/// How long deliveries that have ended are kept, in seconds.
-pub(super) const KEPT: i64 = 30 * 86_400;
+/// The setting that says for how many days deliveries that have ended are kept, and its first value.
+const KEPT_SETTING: &str = "notice_retention_days";
+const KEPT_DAYS: i64 = 30;
 
 /// How many old deliveries one notice cleans up after.
 const SWEEP: i64 = 500;
@@ -195,16 +197,11 @@ async fn before(db: &impl Db, incident: i64, payload: &Value) -> Result<Before> 
 }
 
 async fn updates_after(db: &impl Db, incident: i64, update: i64) -> Result<Vec<NumberedUpdate>> {
-    let found = db
-        .first_json(
-            "select json_group_array(json_object('number', id, 'update', json_object(
-                 'status', status, 'text', text, 'timestamp', at,
-                 'is_markup', json(iif(is_markup, 'true', 'false')))))
-             from (select * from status_updates where incident_id = ?1 and id > ?2 order by id)",
-            params![incident, update],
-        )
-        .await?;
-    Ok(found.unwrap_or_default())
+    let sql = "select json_object('number', id, 'update', json_object(
+                   'status', status, 'text', text, 'timestamp', at,
+                   'is_markup', json(iif(is_markup, 'true', 'false')))) as item
+               from status_updates where incident_id = ?1 and id > ?2 order by id";
+    pieces::read_few(db, sql, params![incident, update]).await
 }
 
 async fn remember(
@@ -260,20 +257,19 @@ fn closes(status: &str) -> bool {
 
 async fn components_of(db: &impl Db, incident: i64) -> Result<Vec<ToldComponent>> {
     let sql = format!(
-        "select json_group_array(json(component)) from (
-             select {} as component
-             from status_incident_components x join status_components c on c.id = x.component_id
-             where x.incident_id = ?1 order by c.position, c.id)",
+        "select {} as item
+         from status_incident_components x join status_components c on c.id = x.component_id
+         where x.incident_id = ?1 order by c.position, c.id",
         Component::JSON
     );
-    let found: Option<Vec<Component>> = db.first_json(&sql, params![incident]).await?;
+    let found: Vec<Component> = pieces::read_few(db, &sql, params![incident]).await?;
     let told = |component: Component| ToldComponent {
         id: component.id,
         region: component.attribute("region").map(str::to_owned),
         label: component.label(),
         name: component.name,
     };
-    Ok(found.unwrap_or_default().into_iter().map(told).collect())
+    Ok(found.into_iter().map(told).collect())
 }
 
 async fn insert(tx: &impl Tx, notice: &Notice, now: Timestamp) -> Result<usize> {
@@ -304,9 +300,26 @@ async fn insert(tx: &impl Tx, notice: &Notice, now: Timestamp) -> Result<usize> 
     make_due(tx, sql, params![id, notice.id, now], now).await
 }
 
-/// Forgets what was told long ago.
-pub(super) async fn sweep(tx: &impl Tx, now: Timestamp) -> Result<()> {
-    let old = now.plus_seconds(-KEPT);
+/// Forgets a piece of what was told longer ago than the settings keep.
+pub async fn forget_old(db: &impl Db, now: Timestamp) -> Result<()> {
+    // Mostly there is nothing, and then nobody should wait for the database.
+    let sql = "select 1 from status_notices where created_at < ?1 limit 1";
+    let old = kept_since(db, now).await?;
+    match db.first(sql, params![old]).await? {
+        Some(_) => db.transaction(async |tx| sweep(tx, now).await).await,
+        None => Ok(()),
+    }
+}
+
+/// Since when notices are kept.
+async fn kept_since(db: &impl Db, now: Timestamp) -> Result<Timestamp> {
+    let days = config::integer(db, KEPT_SETTING).await?;
+    let days = days.unwrap_or(KEPT_DAYS).max(1);
+    Ok(now.plus_seconds(days.saturating_mul(-86_400)))
+}
+
+async fn sweep(tx: &impl Tx, now: Timestamp) -> Result<()> {
+    let old = kept_since(tx, now).await?;
     tx.execute(
         "delete from status_deliveries where id in (select id from status_deliveries
              where state in ('delivered', 'failed') and created_at < ?1 limit ?2)",

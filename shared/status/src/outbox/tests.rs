@@ -1,4 +1,3 @@
-use super::notice::{KEPT, sweep};
 use super::*;
 use crate::Page;
 use crate::events::{EventKind, NewUpdate};
@@ -254,6 +253,14 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
         let Page { items, total } = page.unwrap();
         assert_eq!(total, 1);
         assert!(items.contains("503 again"), "{items}");
+        // The path of a room's URL is a key.
+        let room = "update status_subscriptions set format = 'slack', target = 'https://hooks.example.com/T/KEY'";
+        db.execute(room, &[]).await.unwrap();
+        let Page { items, .. } = list_failed(&db, &engine, 10, 0).await.unwrap();
+        assert!(
+            items.contains("https://hooks.example.com/...") && !items.contains("KEY"),
+            "{items}"
+        );
         db.execute("delete from queue", &[]).await.unwrap();
         assert_eq!(redrive(&db, Some("dlv_unknown"), now).await.unwrap(), 0);
         assert_eq!(redrive(&db, Some(&ids[0]), now).await.unwrap(), 1);
@@ -268,7 +275,12 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
         let left = db.query("select 1 from queue", &[]).await.unwrap();
         assert!(left.is_empty());
         // Old ones are forgotten with a later notice.
-        db.transaction(async |tx| sweep(tx, now.plus_seconds(KEPT + 60)).await)
+        forget_old(&db, now.plus_seconds(29 * 86_400))
+            .await
+            .unwrap();
+        let kept = db.query("select 1 from status_deliveries", &[]).await;
+        assert!(!kept.unwrap().is_empty(), "too soon");
+        forget_old(&db, now.plus_seconds(30 * 86_400 + 60))
             .await
             .unwrap();
         let left = db

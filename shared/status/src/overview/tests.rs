@@ -32,6 +32,7 @@ async fn fresh() -> NativeDb {
     db
 }
 
+#[derive(Clone, Copy)]
 struct Told<'a> {
     kind: EventKind,
     impact: i64,
@@ -371,5 +372,43 @@ fn no_page_reads_all_that_ever_happened() {
                 .collect();
             assert!(scans.is_empty(), "{plan:#?}");
         }
+    });
+}
+
+/// What is read may be more than a database takes as one value; the native one refuses it.
+#[test]
+fn a_large_catalogue_and_a_long_story_are_read_in_pieces() {
+    pollster::block_on(async {
+        let db = fresh().await;
+        db.execute(
+            "with recursive n (id) as (select 10 union all select id + 1 from n where id < 3010)
+             insert into status_components (id, name, attributes, attributes_key, region, category,
+                 position, created_at)
+             select id, printf('%s %.*c', id, 400, 'n'), '[]', id, null, 'Storage', id,
+                 '2026-01-01T00:00:00.000Z' from n",
+            &[],
+        )
+        .await
+        .unwrap();
+        let components = components(&db).await.unwrap();
+        assert_eq!(components.len(), 3004);
+        assert!(components[3003].name.starts_with("3010 n"));
+
+        let told = Told {
+            kind: EventKind::Incident,
+            impact: 3,
+            from: NOON,
+            until: None,
+            status: "analysing",
+            components: &[10, 11],
+        };
+        for number in 0..300 {
+            let title = format!("{number} {}", "t".repeat(4000));
+            tell(&db, &title, told).await;
+        }
+        let now = at("2026-05-10T13:00:00.000Z");
+        let current = current(&db, &Scope::public(), now).await.unwrap();
+        assert_eq!(current.incidents.len(), 300);
+        assert!(current.incidents[0].title.starts_with("299 "));
     });
 }

@@ -2,18 +2,21 @@
 
 use crate::components::Component;
 use crate::{Page, demand_insider};
-use serde::Deserialize;
 use windlass_core::db::Db;
 use windlass_core::{Result, Scope, params};
+use windlass_store::pieces;
 
-/// One page of all subscriptions, the newest first, as the administrator sees them.
+/// One page of all subscriptions, the newest first, as the administrator sees them. Whoever knows the URL of a
+/// room may write there, so of that only the host is shown.
 ///
 /// # Errors
 /// 403 for the public.
 pub async fn list(db: &impl Db, scope: &Scope, limit: i64, offset: i64) -> Result<Page> {
     demand_insider(scope)?;
-    let sql = "select coalesce((select json_group_array(json(item)) from (
-                     select json_object('id', s.id, 'kind', s.kind, 'target', s.target,
+    let items = "select json_object('id', s.id,
+                         'kind', iif(s.format = 'standard', s.kind, s.format),
+                         'target', iif(s.format = 'standard', s.target,
+                             substr(s.target, 1, instr(substr(s.target, 9), '/') + 8) || '...'),
                          'region', s.region,
                          'components', json(coalesce((select json_group_array(component_id)
                              from status_subscription_components where subscription_id = s.id), '[]')),
@@ -23,13 +26,13 @@ pub async fn list(db: &impl Db, scope: &Scope, limit: i64, offset: i64) -> Resul
                          'failing_since', s.failing_since, 'last_error', s.last_error,
                          'disabled_at', s.disabled_at, 'disabled_reason', s.disabled_reason) as item
                      from status_subscriptions s order by s.created_at desc, s.id desc
-                     limit ?1 offset ?2)), '[]'),
-                 (select count(*) from status_subscriptions)";
-    Page::read(db, sql, params![limit, offset]).await
+                     limit ?1 offset ?2";
+    let total = "select count(*) from status_subscriptions";
+    Page::read(db, items, total, params![limit, offset]).await
 }
 
 /// What the form offers.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug)]
 pub struct Choices {
     /// The regions of the catalogue.
     pub regions: Vec<String>,
@@ -39,16 +42,15 @@ pub struct Choices {
 
 /// What everybody can subscribe to: the regions and the components of the catalogue, in its order.
 pub async fn choices(db: &impl Db) -> Result<Choices> {
-    let sql = format!(
-        "select json_object(
-             'regions', json((select json_group_array(region) from (
-                 select region from status_components
-                 where retired_at is null and region is not null
-                 group by region order by min(position), region))),
-             'components', json((select json_group_array(json(component)) from (
-                 select {} as component from status_components c
-                 where retired_at is null order by position, id))))",
+    let regions = "select json_quote(region) as item from status_components
+                   where retired_at is null and region is not null
+                   group by region order by min(position), region";
+    let components = format!(
+        "select {} as item from status_components c where retired_at is null order by position, id",
         Component::JSON
     );
-    Ok(db.first_json(&sql, &[]).await?.unwrap_or_default())
+    Ok(Choices {
+        regions: pieces::read_few(db, regions, &[]).await?,
+        components: pieces::read_few(db, &components, &[]).await?,
+    })
 }

@@ -1,10 +1,11 @@
 //! Requests for subscriptions: what is checked, stored and asked.
 
-use super::{Channel, LIFETIME, PEACE, Secret};
+use super::{Channel, Format, LIFETIME, PEACE, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Result, Timestamp, hashing, ids, params};
+use windlass_core::{Error, Result, Scope, Timestamp, hashing, ids, params};
+use windlass_store::audit;
 use windlass_store::queue::{self, Work};
 
 /// How many unconfirmed subscriptions an address or a URL has at most.
@@ -15,6 +16,8 @@ pub(super) const UNCONFIRMED: i64 = 3;
 pub struct NewSubscription<'a> {
     /// How its subscriber is to be told.
     pub channel: Channel,
+    /// In which form a webhook is told.
+    pub format: Format,
     /// The address or the URL.
     pub target: &'a str,
     /// Only about components of this region.
@@ -91,6 +94,48 @@ pub async fn request(
     Ok(Some(id))
 }
 
+/// The most subscriptions of rooms.
+const ROOMS: i64 = 100;
+
+/// Stores a subscription of a room in a chat, which cannot confirm anything: the administrator who makes it
+/// answers for it. Answers its id.
+///
+/// # Errors
+/// 409 when the room is told already, or there are too many.
+pub async fn add_room(
+    tx: &impl Tx,
+    scope: &Scope,
+    new: &NewSubscription<'_>,
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<String> {
+    let (key, filter) = (target_key(new), filter_key(new));
+    let known = tx
+        .first(
+            "select coalesce(sum(target_key = ?1 and filter_key = ?2), 0), count(*)
+             from status_subscriptions where kind = 'webhook' and format <> 'standard'",
+            params![key.as_str(), filter.as_str()],
+        )
+        .await?;
+    if let Some(known) = known {
+        if known.integer(0)? > 0 {
+            return Err(Error::conflict("This room is told already"));
+        }
+        if known.integer(1)? >= ROOMS {
+            let text = format!("There are {ROOMS} rooms already, no more are told");
+            return Err(Error::conflict(text));
+        }
+    }
+    let id = insert(tx, new, secret, now).await?;
+    tx.execute(
+        "update status_subscriptions set confirmed_at = ?2 where id = ?1",
+        params![id.as_str(), now],
+    )
+    .await?;
+    audit::insert(tx, scope, "status_subscription_create", "Subscription", &id).await?;
+    Ok(id)
+}
+
 /// Stores a new subscription. Answers its id.
 async fn insert(
     tx: &impl Tx,
@@ -101,8 +146,8 @@ async fn insert(
     let id = ids::new_uuid();
     tx.execute(
         "insert into status_subscriptions (id, kind, target, target_key, region, filter_key, secret,
-             confirm_hash, unsubscribe_hash, created_at, requested_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
+             confirm_hash, unsubscribe_hash, created_at, requested_at, format)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)",
         params![
             id.as_str(),
             new.channel,
@@ -113,7 +158,8 @@ async fn insert(
             secret.sealed.as_str(),
             hashing::digest(&secret.confirm_token()),
             hashing::digest(&secret.unsubscribe_token()),
-            now
+            now,
+            new.format
         ],
     )
     .await?;

@@ -1,6 +1,6 @@
 //! The row of a subscription, and every write to it after it was asked for.
 
-use super::{Channel, LIFETIME, Secret};
+use super::{Channel, Format, LIFETIME, Secret};
 use crate::demand_insider;
 use serde::Deserialize;
 use windlass_core::db::{Db, Tx};
@@ -15,6 +15,8 @@ pub struct Subscription {
     pub id: String,
     /// How its subscriber is told.
     pub channel: Channel,
+    /// In which form a webhook is told.
+    pub format: Format,
     /// The address or the URL.
     pub target: String,
     /// What its tokens are derived from, encrypted. See [`Self::open_secret`].
@@ -32,7 +34,8 @@ pub struct Subscription {
 }
 
 /// A subscription of `status_subscriptions` as JSON, which [`Subscription`] is read from.
-pub(super) const JSON: &str = "json_object('id', id, 'channel', kind, 'target', target,
+pub(super) const JSON: &str =
+    "json_object('id', id, 'channel', kind, 'format', format, 'target', target,
     'sealed_secret', secret, 'requested_at', requested_at, 'asked_times', asked_times,
     'is_confirmed', json(iif(confirmed_at is null, 'false', 'true')),
     'failing_since', failing_since,

@@ -91,6 +91,7 @@ pub(crate) async fn confirmed(
     let secret = Secret::new().await.unwrap();
     let new = NewSubscription {
         channel,
+        format: Format::Standard,
         target,
         region,
         components,
@@ -104,6 +105,7 @@ pub(crate) async fn confirmed(
 fn mail(target: &str) -> NewSubscription<'_> {
     NewSubscription {
         channel: Channel::Email,
+        format: Format::Standard,
         target,
         region: None,
         components: &[],
@@ -343,5 +345,46 @@ fn only_what_the_catalogue_has_can_be_chosen() {
         } = choices(&db).await.unwrap();
         assert_eq!(regions, ["EU", "US"]);
         assert_eq!(components.len(), 3);
+    });
+}
+
+#[test]
+fn a_room_is_told_at_once_and_its_url_is_not_listed() {
+    pollster::block_on(async {
+        let db = stage().await;
+        let now = Timestamp::now();
+        let scope = Scope::system("ann", crate::TENANT);
+        let add = async |target: &str| {
+            let room = NewSubscription {
+                channel: Channel::Webhook,
+                format: Format::Slack,
+                target,
+                region: None,
+                components: &[1],
+            };
+            let secret = Secret::new().await?;
+            db.transaction(async |tx| add_room(tx, &scope, &room, &secret, now).await)
+                .await
+        };
+        let id = add("https://hooks.slack.com/services/T0/B0/key")
+            .await
+            .unwrap();
+        let room = known(&db, &id).await;
+        assert!(room.is_active());
+        assert_eq!(room.format, Format::Slack);
+        let again = add("https://hooks.slack.com/services/T0/B0/key").await;
+        assert_eq!(again.unwrap_err().kind(), Kind::Conflict);
+        let listed = list(&db, &Scope::engine(), 10, 0).await.unwrap().items;
+        assert!(
+            listed.contains(r#""kind":"slack","target":"https://hooks.slack.com/...""#),
+            "{listed}"
+        );
+        for number in 1..100 {
+            add(&format!("https://hooks.slack.com/{number}"))
+                .await
+                .unwrap();
+        }
+        let more = add("https://hooks.slack.com/more").await;
+        assert_eq!(more.unwrap_err().kind(), Kind::Conflict);
     });
 }

@@ -7,12 +7,15 @@ use windlass_core::db::Db;
 use windlass_core::{Result, Scope, Timestamp};
 use windlass_status::availability::{self, Days, day_of, start_of};
 use windlass_status::overview::{self, Current, Event, Listed, State};
+use windlass_status::probes;
 
 /// What happened to components in the last [`DAYS`] days.
 pub struct Past {
     first_day: i64,
     days: BTreeMap<i64, Days>,
     incidents: BTreeMap<i64, i64>,
+    /// The components whose response times are measured.
+    charted: Vec<i64>,
 }
 
 impl Past {
@@ -23,8 +26,10 @@ impl Past {
         let days = availability::days(db, first_day, today, now).await?;
         let incidents =
             overview::incidents_since(db, &Scope::public(), start_of(first_day), now).await?;
+        let charted = probes::charted(db).await?;
         Ok(Self {
             first_day,
+            charted,
             days: days
                 .into_iter()
                 .map(|days| (days.component, days))
@@ -117,12 +122,27 @@ pub fn groups(
                                     }
                                 }
                             }
-                            div.past { (view::bars(&days, past.first_day)) p { (words) } }
+                            div.past {
+                                (view::bars(&days, past.first_day))
+                                p { (words) }
+                                @if past.charted.contains(&component.id) { (chart(component)) }
+                            }
                             p.s.(state.name()) { (view::icon(Picture::Is(state))) (view::label(state)) }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// The response times of a component's last day: see `response_times`.
+fn chart(component: &Listed) -> Markup {
+    let url = format!("/status/response-times.svg?component={}", component.id);
+    html! {
+        a.chart href=(url) {
+            img src=(url) width="384" height="40" loading="lazy"
+                alt={ "Response times of " (component.name) " in the last 24 hours" };
         }
     }
 }
@@ -246,6 +266,7 @@ mod tests {
         days[88].seconds[1] = 60;
         let now = start_of(20_001).plus_seconds(43_200);
         let mut past = Past {
+            charted: Vec::new(),
             first_day: 20_001 - DAYS + 1,
             days: BTreeMap::from([(1, Days { component: 1, days })]),
             incidents: BTreeMap::from([(1, 1)]),

@@ -14,6 +14,7 @@ const LAST_PAGE: i64 = 10_000;
 /// `GET /history`: the events of a month, the newest first; without one, of the last month in which
 /// something ended.
 pub async fn history(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let month = ctx.request.query_value("month").map(Month::parse);
     let month = match month.transpose() {
         Ok(month) => month,

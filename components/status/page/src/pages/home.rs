@@ -33,6 +33,7 @@ pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
         };
         let body = html! {
             (banner(&current, &components, now))
+            (maintenances("under-way", "Maintenance under way", &current.maintenances, now))
             @if components.is_empty() {
                 (nothing_yet())
             } @else {
@@ -40,7 +41,7 @@ pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
                 (groups(&components, region, &current, &past, now))
                 (view::legend())
             }
-            (maintenances(&current, now))
+            (maintenances("planned", "Planned", &current.planned, now))
             (feeds(&regions, region))
         };
         Ok(view::page(200, Section::Status, &title, &body))
@@ -116,12 +117,13 @@ fn line(event: &Event) -> Markup {
     html! { li { a href={ "/incidents/" (event.id) } { bdi { (event.title) } } } }
 }
 
-fn maintenances(current: &Current, now: Timestamp) -> Markup {
+/// Maintenances, and what else is announced, with a heading of their own; nothing where there are none.
+fn maintenances(id: &str, heading: &str, events: &[Event], now: Timestamp) -> Markup {
     html! {
-        @if !current.maintenances.is_empty() || !current.planned.is_empty() {
-            section.group aria-labelledby="maintenance" {
-                h2 #maintenance { "Maintenance" }
-                @for event in current.maintenances.iter().chain(&current.planned) {
+        @if !events.is_empty() {
+            section.group aria-labelledby=(id) {
+                h2 id=(id) { (heading) }
+                @for event in events {
                     (view::article(event, now, 3))
                 }
             }

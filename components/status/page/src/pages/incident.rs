@@ -11,6 +11,7 @@ use windlass_status::overview::{self, Event, Stage};
 
 /// `GET /incidents/{id}`: what it is about, and every update.
 pub async fn incident(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let text = ctx.path("id");
     // A number has one spelling, so that what is remembered is remembered once.
     let number = text.parse::<i64>().ok().filter(|id| id.to_string() == text);
@@ -31,6 +32,7 @@ pub async fn incident(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn incidents(ctx: &Context<impl Db>) -> Result<Response> {
     let accept = ctx.request.get_header("accept").unwrap_or_default();
     if accept.contains("text/html") {
+        view::brand::load().await;
         return Ok(view::error_page(
             401,
             "For operators only",

@@ -4,7 +4,7 @@
 //! and ends maintenances and is shown in days, and on what was asked for. The version is read before
 //! the page is made, so a page made of something newer is only remembered for too short a time.
 
-use crate::versioned;
+use crate::{versioned, view};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use windlass_core::db::Db;
@@ -62,6 +62,7 @@ pub async fn remembered<D: Db>(
     key: String,
     make: impl AsyncFnOnce(Timestamp) -> Result<Response>,
 ) -> Result<Response> {
+    view::brand::load().await;
     let now = Timestamp::now();
     let minute = now.millis().div_euclid(60_000);
     let version = status::version(&ctx.db).await?;

@@ -10,6 +10,7 @@ use windlass_status::subscriptions;
 
 /// `GET /status/subscribe`: the form.
 pub async fn form(ctx: &Context<impl Db>) -> Result<Response> {
+    view::brand::load().await;
     let subscriptions::Choices {
         regions,
         components,

@@ -46,10 +46,14 @@ pub fn article(event: &Event, now: Timestamp, level: u8) -> Markup {
         article.event.(class(event, now)) {
             @if level == 2 { h2 dir="auto" { (title) } } @else { h3 dir="auto" { (title) } }
             (facts(event, now, NAMED))
+            // What an announcement is about; of an incident the latest news says more.
+            @if let Some(description) = &event.description
+                && (event.kind != EventKind::Incident || event.updates.is_empty())
+            {
+                p.latest dir="auto" { (description) }
+            }
             @if let Some(update) = event.updates.first() {
                 p.latest { (said(update)) }
-            } @else if let Some(description) = &event.description {
-                p.latest dir="auto" { (description) }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What all pages have in common: the head, the way around, the headers of the answer.
 
+use super::brand::{Brand, brand};
 use super::style;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use windlass_core::Response;
@@ -30,7 +31,7 @@ const NAVIGATION: [(Section, &str, &str); 4] = [
 /// A whole page as the answer. The body goes into the page's `main`, and begins with an `h1`. What
 /// people named is in an element of its own direction there; nothing else turns a text.
 pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Response {
-    let style = style::sheet();
+    let (style, brand) = (style::sheet(), brand());
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,17 +39,18 @@ pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Respon
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width,initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Status Dashboard" }
+                title { (title) " · " (brand.name) }
                 link rel="icon" type="image/svg+xml" href="/status/favicon.svg";
                 link rel="alternate" type="text/calendar" title="Maintenances" href="/status/calendar.ics";
                 style { (PreEscaped(style.text)) }
+                script src="/status/times.js" defer {}
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
                 (PreEscaped(include_str!("../assets/icons.svg").trim_end()))
                 header {
                     div.in {
-                        a.brand href="/status" { (logo()) "Status Dashboard" }
+                        a.brand href="/status" { (logo(brand)) (brand.name) }
                         nav aria-label="Pages" {
                             @for (of, address, name) in NAVIGATION {
                                 a href=(address) aria-current=[(of == section).then_some("page")] { (name) }
@@ -59,8 +61,11 @@ pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Respon
                 main #main.in tabindex="-1" { (body) }
                 footer {
                     div.in {
-                        p { "All times are in UTC." }
+                        p #zone { "All times are in UTC." }
                         p {
+                            @if let Some(link) = &brand.link {
+                                a href=(link) { (brand.name) } " · "
+                            }
                             a href="/status/summary.json" { "Summary as JSON" } " · "
                             a href="/status/badge.svg" { "Badge" } " · "
                             a href="/api-spec.json" { "API" }
@@ -73,7 +78,7 @@ pub fn page(status: u16, section: Section, title: &str, body: &Markup) -> Respon
     let document = document.into_string();
     let document = without_turns(&document).into_owned();
     Response::bytes(status, "text/html; charset=utf-8", document.into_bytes())
-        .header("content-security-policy", policy(style.hash))
+        .header("content-security-policy", policy(style.hash, brand))
         .header("x-content-type-options", "nosniff")
         .header("referrer-policy", "strict-origin-when-cross-origin")
         .header("cache-control", "no-cache")
@@ -91,16 +96,23 @@ pub fn error_page(status: u16, title: &str, text: &str) -> Response {
     page(status, Section::Elsewhere, title, &body)
 }
 
-/// Nothing but our own style, our own pictures, and forms that come back to us.
-fn policy(hash: &str) -> String {
+/// Nothing but our own style, our own script, our own pictures, and forms that come back to us.
+fn policy(hash: &str, brand: &Brand) -> String {
+    let origin = brand.logo_origin().map(|origin| format!(" {origin}"));
+    let origin = origin.unwrap_or_default();
     format!(
-        "default-src 'none'; style-src '{hash}'; img-src 'self' data:; form-action 'self'; \
+        "default-src 'none'; style-src '{hash}'; script-src 'self'; img-src 'self' data:{origin}; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'"
     )
 }
 
-fn logo() -> Markup {
-    html! { svg.logo aria-hidden="true" { use href="#logo" {} } }
+fn logo(brand: &Brand) -> Markup {
+    html! {
+        @match &brand.logo {
+            Some(logo) => { img.logo src=(logo) alt=""; }
+            None => { svg.logo aria-hidden="true" { use href="#logo" {} } }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +128,8 @@ mod tests {
         assert!(text.contains("<h1>&lt;b&gt;</h1>"));
         assert!(text.contains(r#"<a href="/history" aria-current="page">History</a>"#));
         assert_eq!(text.matches("aria-current=\"page\"").count(), 1);
-        assert!(!text.contains("<script"));
+        assert_eq!(text.matches("<script").count(), 1);
+        assert!(text.contains("<script src=\"/status/times.js\" defer></script>"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn sheet() -> Sheet {
     }
     SHEET.with(|known| {
         *known.get_or_init(|| {
-            let text = tightened(SOURCE);
+            let text = tightened(SOURCE) + &super::brand::brand().style();
             let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&text));
             // Both live as long as the instance does.
             Sheet {

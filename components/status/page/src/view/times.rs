@@ -1,4 +1,5 @@
-//! Times as people read them, always in UTC and always with the machine's form beside it.
+//! Times as people read them, always in UTC and always with the machine's form beside it. Where a script may
+//! run, `assets/times.js` puts the visitor's own time before them.
 
 use maud::{Markup, html};
 use windlass_core::Timestamp;

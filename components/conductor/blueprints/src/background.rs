@@ -5,10 +5,9 @@
 //! background. Whoever works renews the row's lease, so when an instance goes away with its work,
 //! the row becomes due again and the upload goes on from what was stored.
 
-use crate::download::{self, ArchiveUrl, Problem};
 use crate::limits::UploadLimits;
 use crate::reading::{self, NotExtracted};
-use crate::receive::Stored;
+use crate::receive::{self, Stored};
 use crate::upload::{not_downloaded, unrecognised};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -17,6 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::Db;
+use windlass_core::outbound::download::{self, ArchiveUrl, Problem};
 use windlass_core::permission::PermissionSet;
 use windlass_core::platform::{self, TICK_TOKEN_HEADER, demand_tick_token};
 use windlass_core::{Body, Context, Error, Response, Result, Scope, Timestamp};
@@ -181,7 +181,8 @@ async fn fetch(
     };
     let patience = download::IN_THE_BACKGROUND;
     let failed = |text: &str| Unread::failed(Found::failed(State::FailedUploading, text));
-    let archive = match url.download(db, limits, patience, blobs).await {
+    let download = receive::download(url, db, limits, patience, blobs);
+    let archive = match download.await {
         Ok(Stored::Archive(archive)) => archive,
         Ok(Stored::Unrecognised) => return Err(failed(unrecognised().message())),
         Err(Problem::Server(reason)) => return Err(Unread::failed(not_downloaded(&reason))),

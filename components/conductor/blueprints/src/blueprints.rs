@@ -5,12 +5,15 @@ use crate::plans::{is_said_by, with_plans};
 use serde_json::{Map, Value};
 use windlass_blueprint::Plan;
 use windlass_core::db::{Db, KeptDb};
+use windlass_core::list::ListQuery;
 use windlass_core::{Body, Context, Error, Kind, Permission, Response, Result, Scope, Visibility};
 use windlass_store::blueprints::{
     self, BLUEPRINTS, Blueprint, Changes, NOT_HIDDEN, PIECE, PlanTexts, State,
 };
+use windlass_store::filters::{self, Target, selection};
 use windlass_store::labels;
 use windlass_store::resource::Origin;
+use windlass_store::searches::{Searched, Wanted};
 
 /// What an update may name.
 const UPDATABLE: [&str; 12] = [
@@ -33,12 +36,43 @@ pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::BlueprintList)?;
     let mut query = ctx.list_query(&BLUEPRINTS, &[])?;
     query.and(NOT_HIDDEN, []);
-    if let Some(filter) = ctx.request.query_value("_filter_id") {
-        // Until filters can be stored, none has any id.
-        return Err(Error::not_found("BlueprintsFilter", filter));
+    let target = Target::Blueprints;
+    let rules = filters::of_request(&ctx.db, &scope, target, &ctx.request).await?;
+    if rules.is_empty() {
+        let page = ctx.page(&BLUEPRINTS, &scope, &query).await?;
+        return Ok(with_plans(&ctx.db, page));
     }
-    let page = ctx.page(&BLUEPRINTS, &scope, &query).await?;
-    Ok(with_plans(&ctx.db, page))
+    selection::apply(&ctx.db, target, &rules, &mut query).await?;
+    selected(ctx, &scope, &query).await
+}
+
+/// `POST /searches/blueprints`: the same list, selected by rules or constraints.
+pub async fn search(ctx: &Context<impl KeptDb>) -> Result<Response> {
+    let scope = ctx.allow_list(Permission::BlueprintList)?;
+    let body = Body::of(ctx)?;
+    let searched = Searched::Blueprints;
+    let wanted = Wanted::read(&ctx.db, &scope, searched, &ctx.request, &body).await?;
+    let mut query = ctx.list_query(&BLUEPRINTS, &[])?;
+    query.and(NOT_HIDDEN, []);
+    if wanted.is_everything() {
+        let page = ctx.page(&BLUEPRINTS, &scope, &query).await?;
+        return Ok(with_plans(&ctx.db, page));
+    }
+    wanted.apply(&ctx.db, &mut query).await?;
+    selected(ctx, &scope, &query).await
+}
+
+/// A page of what was selected, with the number of what was not.
+async fn selected(
+    ctx: &Context<impl KeptDb>,
+    scope: &Scope,
+    query: &ListQuery,
+) -> Result<Response> {
+    let mut all = ListQuery::everything();
+    all.and(NOT_HIDDEN, []);
+    let page = BLUEPRINTS.open_page(&ctx.db, scope, query).await?;
+    let visible = BLUEPRINTS.total(&ctx.db, scope, &all).await?;
+    Ok(with_plans(&ctx.db, page.of_all(visible).respond(query)))
 }
 
 /// `GET /blueprints/{blueprint_id}`: one blueprint, with its plan.

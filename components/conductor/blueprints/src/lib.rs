@@ -4,7 +4,6 @@ mod archive;
 mod background;
 mod blueprints;
 mod body_fields;
-mod download;
 mod icon;
 mod labels;
 mod limits;
@@ -22,6 +21,7 @@ windlass_core::component! {
     identity: windlass_identity::Identity,
     base: "/api/v3.1",
     routes: {
+        POST "/searches/blueprints" => blueprints::search;
         GET "/blueprints" => blueprints::list;
         GET "/blueprints/{blueprint_id}" => blueprints::get;
         PUT "/blueprints/{blueprint_id}" => upload::upload, streamed;

@@ -1,24 +1,26 @@
 //! From an archive to a plan, or to the reason why there is none.
 //!
-//! The parser asks for imported blueprints while it runs and cannot wait. So what it asked for in
+//! The parser asks for imported blueprints and plugins while it runs and cannot wait. So what it asked for in
 //! vain is fetched afterwards, and it runs again, until it lacks nothing that there is.
 
 use crate::limits::UploadLimits;
 use crate::plans;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use windlass_blueprint::archive::{ArchiveError, Limits, Tree, unpack_from};
 use windlass_blueprint::{ErrorKind, Imported, Importer, Plan, UploadedPlugin, parse};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, blob, platform};
 use windlass_store::blueprints::{self, Archive, Found, PlanTexts, State};
 use windlass_store::labels::{self, Label};
+use windlass_store::plugins::{self, Offer, Package};
 
 /// The most bytes of a plan's JSON, with what nodes share in it once.
 const PLAN_BYTES: usize = 64 << 20;
 
-/// The most blueprints that one may import.
-const IMPORTS: usize = 50;
+/// The most that a blueprint may import: blueprints, names of plugins and files of plugins together.
+const IMPORTS: usize = 100;
 
 /// What failed while it was parsed.
 fn failed_parsing(error: impl std::fmt::Display) -> Found {
@@ -121,6 +123,13 @@ pub fn plan_texts(plan: &Plan, full: Option<String>) -> PlanTexts {
         full,
         stored: plan.to_stored().to_string(),
         imports: imports.collect(),
+        packages: plan
+            .packages()
+            .map(|(name, version)| Package {
+                name: name.to_owned(),
+                version: version.map(str::to_owned),
+            })
+            .collect(),
     }
 }
 
@@ -156,26 +165,72 @@ fn own_labels(plan: &Plan) -> Result<Vec<Label>> {
     labels::parse(&list.collect())
 }
 
-/// The blueprints that one imports, as far as they were asked for.
+/// What a blueprint imports, as far as it was asked for.
 #[derive(Default)]
 struct Imports {
-    known: BTreeMap<String, Option<Imported>>,
-    missing: RefCell<BTreeSet<String>>,
+    blueprints: BTreeMap<String, Option<Imported>>,
+    plugins: BTreeMap<String, Vec<UploadedPlugin>>,
+    /// The YAML files of plugins, by the plugin's id and their names.
+    files: BTreeMap<(String, String), Option<Rc<str>>>,
+    missing: RefCell<BTreeSet<Missing>>,
+}
+
+/// What was asked for in vain.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Missing {
+    /// A blueprint, by its id.
+    Blueprint(String),
+    /// The plugins of a name.
+    Plugins(String),
+    /// A file of a plugin, by the plugin's id.
+    PluginFile(String, String),
 }
 
 impl Imports {
     /// Fetches what was asked for in vain. False when there is nothing new to try with.
     async fn fetch_missing(&mut self, db: &impl Db, scope: &Scope) -> Result<bool> {
         let mut found = false;
-        for id in self.missing.take() {
-            if self.known.len() >= IMPORTS {
+        for missing in self.missing.take() {
+            let known = self.blueprints.len() + self.plugins.len() + self.files.len();
+            if known >= IMPORTS {
                 return Ok(false);
             }
-            let imported = fetch(db, scope, &id).await?;
-            found |= imported.is_some();
-            self.known.insert(id, imported);
+            found |= match missing {
+                Missing::Blueprint(id) => {
+                    let imported = fetch(db, scope, &id).await?;
+                    let is_there = imported.is_some();
+                    self.blueprints.insert(id, imported);
+                    is_there
+                }
+                Missing::Plugins(name) => {
+                    let offers = plugins::offers(db, scope, &name).await?;
+                    let offers: Vec<_> = offers.into_iter().map(offered).collect();
+                    let is_there = !offers.is_empty();
+                    self.plugins.insert(name, offers);
+                    is_there
+                }
+                Missing::PluginFile(id, name) => {
+                    let text = plugins::file_text(db, scope, &id, &name).await?;
+                    let is_there = text.is_some();
+                    self.files.insert((id, name), text.map(Rc::from));
+                    is_there
+                }
+            };
         }
         Ok(found)
+    }
+}
+
+/// A plugin as the parser chooses among them.
+fn offered(offer: Offer) -> UploadedPlugin {
+    UploadedPlugin {
+        id: offer.id,
+        version: offer.package_version,
+        distribution: offer.distribution,
+        files: offer.files,
+        labels: offer.labels,
+        blueprint_labels: offer.blueprint_labels,
+        resource_tags: offer.resource_tags,
     }
 }
 
@@ -198,18 +253,31 @@ async fn fetch(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Imported>
 }
 
 impl Importer for Imports {
-    /// Plugins cannot be uploaded yet, so none is ever found.
-    fn plugins(&self, _name: &str) -> Vec<UploadedPlugin> {
-        Vec::new()
+    fn plugins(&self, name: &str) -> Vec<UploadedPlugin> {
+        let known = self.plugins.get(name).cloned();
+        known.unwrap_or_else(|| self.miss(Missing::Plugins(name.to_owned())))
+    }
+
+    fn plugin_file(&self, plugin: &UploadedPlugin, file: &str) -> Option<Rc<str>> {
+        let key = (plugin.id.clone(), file.to_owned());
+        match self.files.get(&key) {
+            Some(known) => known.clone(),
+            None => self.miss(Missing::PluginFile(key.0, key.1)),
+        }
     }
 
     fn blueprint(&self, id: &str) -> Option<Imported> {
-        match self.known.get(id) {
+        match self.blueprints.get(id) {
             Some(known) => known.clone(),
-            None => {
-                self.missing.borrow_mut().insert(id.to_owned());
-                None
-            }
+            None => self.miss(Missing::Blueprint(id.to_owned())),
         }
+    }
+}
+
+impl Imports {
+    /// Remembers what to fetch before the next try, and answers nothing for now.
+    fn miss<T: Default>(&self, missing: Missing) -> T {
+        self.missing.borrow_mut().insert(missing);
+        T::default()
     }
 }

@@ -3,11 +3,13 @@
 use crate::limits::UploadLimits;
 use crate::multipart::Multipart;
 use serde_json::{Map, Value};
-use windlass_blueprint::archive::{HEAD, recognise};
+use std::time::Duration;
+use windlass_blueprint::archive::recognise;
 use windlass_core::db::Db;
+use windlass_core::outbound::download::{ArchiveUrl, Problem};
 use windlass_core::stream::BodyStream;
 use windlass_core::{Body, Context, Error, Result, limits};
-use windlass_store::blobs::{LooseBlobs, NewBlob};
+use windlass_store::blobs::{Arrived, Incoming, LooseBlobs};
 use windlass_store::blueprints::Archive;
 
 /// The most bytes that a form's parameters may have.
@@ -30,53 +32,16 @@ pub enum Stored {
     Unrecognised,
 }
 
-/// Stores an archive that arrives piece by piece.
-pub struct Incoming<'a, D> {
-    db: &'a D,
-    blobs: &'a LooseBlobs,
-    most: u64,
-    too_large: Error,
-    new: Option<NewBlob>,
-    head: Vec<u8>,
+/// An archive that arrives, within the limits of uploads; an archive of nothing is none.
+fn incoming<'a, D: Db>(db: &'a D, limits: &UploadLimits, blobs: &'a LooseBlobs) -> Incoming<'a, D> {
+    Incoming::new(db, blobs, limits.bytes(), limits.archive_too_large())
 }
 
-impl<'a, D: Db> Incoming<'a, D> {
-    /// Nothing has arrived yet; an archive of nothing is none.
-    pub fn new(db: &'a D, limits: &UploadLimits, blobs: &'a LooseBlobs) -> Self {
-        Self {
-            db,
-            blobs,
-            most: limits.bytes(),
-            too_large: limits.archive_too_large(),
-            new: None,
-            head: Vec::new(),
-        }
-    }
-
-    /// Adds bytes.
-    ///
-    /// # Errors
-    /// 413 for more than is allowed.
-    pub async fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
-        self.head
-            .extend_from_slice(bytes.get(..missing).unwrap_or_default());
-        let new = match &mut self.new {
-            Some(new) => new,
-            None if bytes.is_empty() => return Ok(()),
-            None => self.new.insert(NewBlob::begin(self.db, self.blobs).await?),
-        };
-        if new.size() + bytes.len() as u64 > self.most {
-            return Err(self.too_large.clone());
-        }
-        new.write(self.db, bytes).await
-    }
-
-    /// What arrived, if anything did.
-    pub async fn finish(self) -> Result<Option<Stored>> {
-        let Some(new) = self.new else { return Ok(None) };
-        let blob = new.finish().await?;
-        Ok(Some(match recognise(&self.head) {
+/// What arrived, if anything did.
+async fn finish(incoming: Incoming<'_, impl Db>) -> Result<Option<Stored>> {
+    let arrived = incoming.finish().await?;
+    Ok(
+        arrived.map(|Arrived { blob, head }| match recognise(&head) {
             None => Stored::Unrecognised,
             Some(format) => Stored::Archive(Archive {
                 blob: blob.id,
@@ -84,8 +49,25 @@ impl<'a, D: Db> Incoming<'a, D> {
                 size: blob.size,
                 sha256: blob.sha256,
             }),
-        }))
-    }
+        }),
+    )
+}
+
+/// Downloads an archive into the blob store.
+///
+/// # Errors
+/// What went wrong: with the other server, for the blueprint's error text, or here.
+pub async fn download(
+    url: ArchiveUrl,
+    db: &impl Db,
+    limits: &UploadLimits,
+    patience: Duration,
+    blobs: &LooseBlobs,
+) -> Result<Stored, Problem> {
+    let mut incoming = incoming(db, limits, blobs);
+    url.download(patience, &mut incoming).await?;
+    let stored = finish(incoming).await?;
+    stored.ok_or_else(|| "the server answered nothing".into())
 }
 
 /// Reads a request's body: a form, or the archive itself.
@@ -109,17 +91,20 @@ pub async fn receive(
     let is_form = content_type
         .get(..19)
         .is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/form-data"));
-    let mut incoming = Incoming::new(&ctx.db, limits, blobs);
+    let mut incoming = incoming(&ctx.db, limits, blobs);
     let params = match is_form {
         true => read_form(content_type, body, &mut incoming).await?,
-        false => read_raw(body, &mut incoming).await?,
+        false => {
+            incoming.add_all(body).await?;
+            Body::default()
+        }
     };
     Ok(Received {
         params: match params.is_empty() {
             true => params_of_query(&ctx.request.query),
             false => params,
         },
-        archive: incoming.finish().await?,
+        archive: finish(incoming).await?,
     })
 }
 
@@ -146,13 +131,6 @@ fn params_of_json(text: &[u8]) -> Result<Body> {
     Body::inner(&value, "params")
 }
 
-async fn read_raw(body: &BodyStream, incoming: &mut Incoming<'_, impl Db>) -> Result<Body> {
-    while let Some(bytes) = body.next().await? {
-        incoming.add(&bytes).await?;
-    }
-    Ok(Body::default())
-}
-
 /// Reads a form: `params` as JSON, `blueprint_archive` as a file.
 async fn read_form(
     content_type: &str,
@@ -176,7 +154,7 @@ async fn read_form(
                 params = params_of_json(&text)?;
             }
             "blueprint_archive" => {
-                if incoming.new.is_some() {
+                if incoming.is_begun() {
                     return Err(Error::bad_parameters(
                         "The form holds more than one blueprint_archive",
                     ));

@@ -1,11 +1,11 @@
 //! What an upload asks for, from a form's parameters or from the query.
 
 use crate::body_fields;
-use crate::download;
 use crate::receive::Received;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
+use windlass_core::outbound::download;
 use windlass_core::{Body, Context, Error, Result, Scope, Timestamp, Visibility, ids};
 use windlass_store::blueprints::{Found, State, Upload, UploadExecution};
 use windlass_store::labels::Label;

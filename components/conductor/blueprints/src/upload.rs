@@ -6,15 +6,15 @@
 
 use crate::archive::demand_readable;
 use crate::blueprints::show;
-use crate::download::{self, ArchiveUrl, Problem};
 use crate::limits::UploadLimits;
 use crate::plans::with_plan;
 use crate::reading;
-use crate::receive::{Received, Stored, receive};
+use crate::receive::{self, Received, Stored, receive};
 use crate::request::{Source, UploadRequest};
 use serde_json::{Map, Value};
 use windlass_blueprint::archive::ArchiveError;
 use windlass_core::db::{Db, KeptDb};
+use windlass_core::outbound::download::{self, ArchiveUrl, Problem};
 use windlass_core::{
     Context, Error, Kind, Permission, Response, Result, Scope, Timestamp, ids, log, platform,
 };
@@ -160,7 +160,7 @@ async fn fetch(
                 Err(reason) => return Ok(Fetched::NotDownloaded(reason)),
             };
             let patience = download::WHILE_WAITED_FOR;
-            let download = url.download(&ctx.db, limits, patience, blobs);
+            let download = receive::download(url, &ctx.db, limits, patience, blobs);
             match download.await {
                 Ok(stored) => Some(stored),
                 Err(Problem::Here(error)) => return Err(error),

@@ -9,7 +9,7 @@ mod file;
 use serde_json::{Value, json};
 use windlass_core::db::Db;
 use windlass_core::list::{Page, Paging};
-use windlass_core::{Context, Permission, Response, Result, Timestamp, limits};
+use windlass_core::{Body, Context, Error, Permission, Response, Result, Timestamp, limits};
 use windlass_store::license::{self, License};
 
 /// `GET /license`: the license that was uploaded, as a list of one, or of none.
@@ -30,6 +30,31 @@ pub async fn upload(ctx: &Context<impl Db>) -> Result<Response> {
     let license = file::read(&ctx.request.body)?;
     ctx.db
         .transaction(async |tx| license::replace(tx, &scope, &license).await)
+        .await?;
+    ctx.ok(shown(&license))
+}
+
+/// `POST /license`: the license of the community edition, for the customer id that `/contacts` answered.
+/// One that was uploaded stays.
+///
+/// # Errors
+/// 409 when there is one.
+pub async fn register(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow_everywhere(Permission::LicenseUpload)?;
+    let body = Body::of(ctx)?;
+    let license = License {
+        customer_id: body.required_text("customer_id")?.to_owned(),
+        expiration_date: None,
+        license_edition: "Community".to_owned(),
+        trial: false,
+        cloudify_version: None,
+        capabilities: None,
+    };
+    ctx.db
+        .transaction(async |tx| match license::find(tx, &scope).await? {
+            Some(_) => Err(Error::conflict("There is a license already")),
+            None => license::replace(tx, &scope, &license).await,
+        })
         .await?;
     ctx.ok(shown(&license))
 }

@@ -25,13 +25,14 @@ pub async fn root(ctx: &Context<impl Db>) -> Result<Response> {
             "metrics": "/metrics",
             "status_page": "/status",
             "keystone": "/v3",
+            "openapi": "/openapi.json",
         },
         "versions": { "values": [{
             "id": "v3.14",
             "status": "stable",
             "links": [{ "rel": "self", "href": "/v3/" }],
         }] },
-        "documentation": "docs/api.md in the sources",
+        "documentation": "/docs",
     }))?;
     Ok(about.header("vary", "accept"))
 }

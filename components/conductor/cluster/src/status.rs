@@ -13,6 +13,9 @@ use windlass_store::overview::{self, Readiness};
 /// ticks every second, so this is thirty that failed.
 const PATIENCE: i64 = 30_000;
 
+/// How long no tick may have begun, in milliseconds, also when nothing was due: one in ten is noted.
+const SILENCE: i64 = 60_000;
+
 static STATUS: Fields = Fields(&[Field::named("status"), Field::named("services")]);
 
 /// One part of the application.
@@ -48,6 +51,16 @@ pub async fn status(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.ok(include.of(json!({ "status": word(all_work(&services)), "services": shown })))
 }
 
+/// Each part's state, for whoever is sent a bundle of logs.
+pub async fn report(db: &impl Db, scope: &Scope) -> Value {
+    let services = services(db, scope).await;
+    services
+        .iter()
+        .map(|service| (service.name.to_owned(), service.activity().into()))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 /// `GET /cluster-status`: the same as a cluster of one node. A summary of a failure is a 500, for
 /// load balancers that look at nothing else.
 pub async fn cluster_status(ctx: &Context<impl Db>) -> Result<Response> {
@@ -76,6 +89,7 @@ const DATABASE: &str = "PostgreSQL";
 async fn services(db: &impl Db, scope: &Scope) -> [Service; 4] {
     let now = Timestamp::now();
     let queue = overview::queue(db, scope, now).await;
+    let ticked_at = overview::last_tick(db).await;
     [
         Service {
             name: "Manager Rest-Service",
@@ -92,8 +106,9 @@ async fn services(db: &impl Db, scope: &Scope) -> [Service; 4] {
         Service {
             name: "Management Worker",
             unit: "windlass-scheduler",
-            description: "The scheduler: no due work has waited for half a minute",
-            works: queue.is_ok_and(|queue| queue.oldest_due_millis <= PATIENCE),
+            description: "The scheduler: it ticked in the last minute, and no due work has waited for half of one",
+            works: queue.is_ok_and(|queue| queue.oldest_due_millis <= PATIENCE)
+                && ticked_at.is_ok_and(|at| is_ticking(at, now)),
         },
         Service {
             name: "Webserver",
@@ -102,6 +117,11 @@ async fn services(db: &impl Db, scope: &Scope) -> [Service; 4] {
             works: true,
         },
     ]
+}
+
+/// Whether the clock of the queue runs. One that has not begun yet is given the time that due work has.
+fn is_ticking(at: i64, now: Timestamp) -> bool {
+    at == 0 || now.millis() - at <= SILENCE
 }
 
 fn all_work(services: &[Service]) -> bool {

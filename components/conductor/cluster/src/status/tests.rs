@@ -33,6 +33,19 @@ fn one_part_that_does_not_work_fails_the_whole() {
 }
 
 #[test]
+fn a_scheduler_that_stopped_is_told_from_an_idle_one() {
+    let now = Timestamp::from_millis(1_000_000);
+    for (at, is_ticking) in [
+        (0, true),
+        (990_000, true),
+        (940_000, true),
+        (939_999, false),
+    ] {
+        assert_eq!(super::is_ticking(at, now), is_ticking, "{at}");
+    }
+}
+
+#[test]
 fn a_type_without_nodes_is_fine() {
     let none = service_type(&[], None);
     assert_eq!(none["status"], "OK");

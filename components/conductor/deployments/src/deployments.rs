@@ -2,9 +2,12 @@
 
 use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::ListQuery;
-use windlass_core::{Context, Error, Permission, Request, Response, Result, Scope};
+use windlass_core::{Body, Context, Permission, Request, Response, Result, Scope};
 use windlass_deployment::environment::{self, Removal};
+use windlass_store::deployment_groups;
 use windlass_store::deployments::{self, DEPLOYMENT, DEPLOYMENT_LIST, DEPLOYMENT_SHALLOW};
+use windlass_store::filters::{self, Target, selection};
+use windlass_store::searches::{Searched, Wanted};
 
 /// Parameters of lists of deployments that are no fields of theirs.
 pub const OWN: [&str; 1] = ["deployment_group_id"];
@@ -13,25 +16,63 @@ pub const OWN: [&str; 1] = ["deployment_group_id"];
 pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::DeploymentList)?;
     let mut query = ctx.list_query(DEPLOYMENT_LIST, &OWN)?;
-    select(&mut query, &scope, &ctx.request)?;
-    ctx.page(&DEPLOYMENT, &scope, &query).await
+    select(&ctx.db, &mut query, &scope, &ctx.request).await?;
+    let rules = filters::of_request(&ctx.db, &scope, Target::Deployments, &ctx.request).await?;
+    if rules.is_empty() {
+        return ctx.page(&DEPLOYMENT, &scope, &query).await;
+    }
+    selection::apply(&ctx.db, Target::Deployments, &rules, &mut query).await?;
+    selected(ctx, &scope, &query).await
+}
+
+/// `POST /searches/deployments`: the same list, selected by rules or constraints.
+pub async fn search(ctx: &Context<impl KeptDb>) -> Result<Response> {
+    let scope = ctx.allow_list(Permission::DeploymentList)?;
+    let body = Body::of(ctx)?;
+    let searched = Searched::Deployments;
+    let wanted = Wanted::read(&ctx.db, &scope, searched, &ctx.request, &body).await?;
+    let mut query = ctx.list_query(DEPLOYMENT_LIST, &OWN)?;
+    select(&ctx.db, &mut query, &scope, &ctx.request).await?;
+    if wanted.is_everything() {
+        return ctx.page(&DEPLOYMENT, &scope, &query).await;
+    }
+    wanted.apply(&ctx.db, &mut query).await?;
+    selected(ctx, &scope, &query).await
+}
+
+/// A page of what was selected, with the number of what was not.
+async fn selected(
+    ctx: &Context<impl KeptDb>,
+    scope: &Scope,
+    query: &ListQuery,
+) -> Result<Response> {
+    let page = DEPLOYMENT.open_page(&ctx.db, scope, query).await?;
+    let all = ListQuery::everything();
+    let visible = DEPLOYMENT.total(&ctx.db, scope, &all).await?;
+    Ok(page.of_all(visible).respond(query))
 }
 
 /// Adds what a request says about deployments beside their fields.
 ///
 /// # Errors
-/// 404 for filters and groups, of which there are none yet.
-pub fn select(query: &mut ListQuery, scope: &Scope, request: &Request) -> Result<()> {
+/// 404 for groups that the caller does not see.
+pub async fn select(
+    db: &impl Db,
+    query: &mut ListQuery,
+    scope: &Scope,
+    request: &Request,
+) -> Result<()> {
     if let Some(id) = request.query_value("_dependencies_of") {
         deployments::only_dependencies_of(query, scope.tenant(), id);
     }
-    // `_environments_only` leaves components out, of which there are none yet.
-    if let Some(id) = request.query_value("_filter_id") {
-        return Err(Error::not_found("DeploymentsFilter", id));
+    // Clients send it as a number.
+    let environments_only = request.query_value("_environments_only");
+    if environments_only.is_some_and(|given| !["", "0", "false", "False"].contains(&given)) {
+        deployments::without_components(query);
     }
     for name in ["_group_id", "deployment_group_id"] {
         if let Some(id) = request.query_value(name) {
-            return Err(Error::not_found("DeploymentGroup", id));
+            deployment_groups::only_members(db, scope, query, id).await?;
         }
     }
     Ok(())

@@ -116,11 +116,16 @@ pub async fn update(ctx: &Context<impl Db>) -> Result<Response> {
             parts.insert(name.to_owned(), value.clone());
         }
     }
+    body.object("capabilities")?;
+    let counts = body.get("capabilities").and_then(environment::counts_of);
     let (deployment, id) = (ctx.path("deployment_id"), ctx.path("node_id"));
     ctx.db
         .transaction(async |tx| {
             let node = nodes::find(tx, &scope, deployment, id).await?;
             scope.demand_own_tenant(id, &node.tenant_name)?;
+            if let Some(counts) = counts {
+                nodes::set_counts(tx, &node, counts).await?;
+            }
             nodes::save(tx, &scope, &node, &parts).await
         })
         .await?;

@@ -10,13 +10,17 @@ use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::Page;
 use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
 use windlass_store::events::{self, EventQuery, Kinds, NewEvent};
-use windlass_store::{deployments, executions};
+use windlass_store::execution_groups::{self, ExecutionGroup, GroupEvent};
+use windlass_store::{deployments, executions, resource};
 
 /// `GET /events`: a page of events, of logs or of the two.
 pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow(Permission::EventList)?;
     let query = EventQuery::parse(&ctx.request, EventQuery::kinds(&ctx.request)?)?;
-    let page = events::list(&ctx.db, &scope, &query).await?;
+    let page = match ctx.request.query_value("execution_group_id") {
+        Some(_) => execution_groups::list_events(&ctx.db, &scope, &query).await?,
+        None => events::list(&ctx.db, &scope, &query).await?,
+    };
     Ok(page.respond_unfiltered(&query))
 }
 
@@ -25,11 +29,15 @@ pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
 pub async fn create(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = allow_or_execution(ctx, Permission::EventCreate)?;
     let body = Body::of(ctx)?;
-    let execution_id = reported_execution(ctx, &body)?;
+    let subject = reported_subject(ctx, &body)?;
     let rows = reported_rows(ctx, &body)?;
     if rows.is_empty() {
         return Ok(Response::empty(204));
     }
+    let execution_id = match subject {
+        Subject::Execution(id) => id,
+        Subject::Group(id) => return create_of_group(ctx, &id, rows).await,
+    };
     ctx.db
         .transaction(async |tx| {
             let execution = executions::find(tx, &scope, &execution_id).await?;
@@ -72,17 +80,47 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     Ok(Page::of(json!([count]), 1).respond_unfiltered(&query))
 }
 
-/// The execution that a report is about: the one it names, else the one that speaks.
-fn reported_execution(ctx: &Context<impl Db>, body: &Body) -> Result<String> {
+/// Keeps what is reported about a group of executions as a whole.
+async fn create_of_group(
+    ctx: &Context<impl Db>,
+    id: &str,
+    rows: Vec<NewEvent>,
+) -> Result<Response> {
+    let scope = ctx.allow(Permission::EventCreate)?;
+    let lines: Vec<GroupEvent> = rows
+        .into_iter()
+        .map(|row| GroupEvent {
+            event_type: row.event_type,
+            level: row.level,
+            message: row.message,
+        })
+        .collect();
+    ctx.db
+        .transaction(async |tx| {
+            let group: ExecutionGroup = resource::find_own(tx, &scope, id).await?;
+            execution_groups::note(tx, &group, &lines, Timestamp::now()).await
+        })
+        .await?;
+    Response::json(201, &Value::Null)
+}
+
+/// What a report is about.
+enum Subject {
+    Execution(String),
+    Group(String),
+}
+
+/// The execution or group that a report names, else the execution that speaks.
+fn reported_subject(ctx: &Context<impl Db>, body: &Body) -> Result<Subject> {
     let execution = body.filled_text("execution_id")?;
     let group = body.filled_text("execution_group_id")?;
     match (execution, group, &ctx.caller()?.execution_id) {
         (Some(_), Some(_), _) => Err(Error::conflict(
             "Pass either execution_id or execution_group_id, not both",
         )),
-        (Some(id), None, _) => Ok(id.to_owned()),
-        (None, Some(id), _) => Err(Error::not_found("ExecutionGroup", id)),
-        (None, None, Some(own)) => Ok(own.clone()),
+        (Some(id), None, _) => Ok(Subject::Execution(id.to_owned())),
+        (None, Some(id), _) => Ok(Subject::Group(id.to_owned())),
+        (None, None, Some(own)) => Ok(Subject::Execution(own.clone())),
         (None, None, None) => Err(Error::conflict(
             "Pass execution_id or execution_group_id, or use an execution token",
         )),

@@ -3,16 +3,20 @@
 use serde_json::{Value, json};
 use windlass_core::Body;
 use windlass_core::db::{Db, KeptDb};
-use windlass_core::list::Page;
+use windlass_core::list::{ListQuery, Page};
 use windlass_core::python;
-use windlass_core::{Context, Error, Permission, Response, Result, Timestamp};
+use windlass_core::{Context, Error, Permission, Response, Result, Scope, Timestamp};
+use windlass_store::execution_groups::only_executions_of;
 use windlass_store::executions::{self, EXECUTIONS, Execution, Removal, Status};
+
+/// The parameter by which command lines name a group of executions.
+const GROUP: &str = "execution_group_id";
 
 /// `GET /executions`: a page, without system workflows unless they are asked for.
 pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::ExecutionList)?;
-    let mut query = ctx.list_query(&EXECUTIONS, &[])?;
-    of_group(ctx)?;
+    let mut query = ctx.list_query(&EXECUTIONS, &[GROUP])?;
+    of_group(ctx, &scope, &mut query).await?;
     let asked_for = ctx.request.query_value("is_system_workflow").is_some();
     let included = ctx
         .request
@@ -43,8 +47,8 @@ pub async fn should_start(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow_list(Permission::ExecutionDelete)?;
     let removal = removal(&Body::of(ctx)?)?;
-    let query = ctx.list_query(&EXECUTIONS, &[])?;
-    of_group(ctx)?;
+    let mut query = ctx.list_query(&EXECUTIONS, &[GROUP])?;
+    of_group(ctx, &scope, &mut query).await?;
     demand_ended(ctx)?;
     let count = ctx
         .db
@@ -54,12 +58,14 @@ pub async fn delete(ctx: &Context<impl Db>) -> Result<Response> {
     Ok(Page::of(count, 1).respond(&query))
 }
 
-/// Execution groups are not served yet, so there is none of any id.
-fn of_group(ctx: &Context<impl Db>) -> Result<()> {
-    match ctx.request.query_value("_group_id") {
-        Some(id) => Err(Error::not_found("ExecutionGroup", id)),
-        None => Ok(()),
+/// Keeps only those of a group, if one is named. Command lines have another name for it.
+async fn of_group(ctx: &Context<impl Db>, scope: &Scope, query: &mut ListQuery) -> Result<()> {
+    for name in ["_group_id", GROUP] {
+        if let Some(id) = ctx.request.query_value(name) {
+            only_executions_of(&ctx.db, scope, query, id).await?;
+        }
     }
+    Ok(())
 }
 
 async fn is_free(db: &impl Db, execution: &Execution) -> Result<bool> {

@@ -1,10 +1,18 @@
-//! Conductor: executions, their events, and the tasks graphs and operations they consist of.
+//! Conductor: executions and their schedules, their events, agents, and the tasks graphs and operations they consist of.
 mod action;
+mod agents;
 mod caller;
 mod effects;
 mod events;
+mod execution_groups;
 mod executions;
+mod leases;
+mod live;
+mod news;
+mod occurrences;
 mod operations;
+mod schedule_body;
+mod schedules;
 mod start;
 mod start_body;
 mod tasks_graphs;
@@ -23,13 +31,38 @@ windlass_core::component! {
         POST "/executions/{execution_id}" => action::act;
         PATCH "/executions/{execution_id}" => action::update;
         GET "/executions/{execution_id}/should-start" => executions::should_start;
+        GET "/executions/{execution_id}/events/stream" => live::follow_execution;
+
+        GET "/execution-groups" => execution_groups::list;
+        POST "/execution-groups" => execution_groups::start;
+        GET "/execution-groups/{execution_group_id}" => execution_groups::get;
+        POST "/execution-groups/{execution_group_id}" => execution_groups::act;
+        PATCH "/execution-groups/{execution_group_id}" => execution_groups::update;
+
+        GET "/execution-schedules" => schedules::list;
+        GET "/execution-schedules/{schedule_id}" => schedules::get;
+        PUT "/execution-schedules/{schedule_id}" => schedules::create;
+        PATCH "/execution-schedules/{schedule_id}" => schedules::update;
+        DELETE "/execution-schedules/{schedule_id}" => schedules::delete;
+        GET "/executions-schedules/{schedule_id}" => schedules::get;
+        DELETE "/executions-schedules/{schedule_id}" => schedules::delete;
 
         GET "/events" => events::list;
+        GET "/events/stream" => live::follow_deployment;
         POST "/events" => events::create;
         DELETE "/events" => events::delete;
 
+        GET "/agents" => agents::list;
+        PATCH "/agents" => agents::replace_certs;
+        GET "/agents/{name}" => agents::get;
+        PUT "/agents/{name}" => agents::create;
+        PATCH "/agents/{name}" => agents::update;
+
         GET "/operations" => operations::list;
         POST "/operations" => operations::bulk_action;
+        POST "/operations/lease" => leases::lease;
+        POST "/operations/leases/{lease_id}/heartbeat" => leases::heartbeat;
+        POST "/operations/leases/{lease_id}/result" => leases::result;
         GET "/operations/{operation_id}" => operations::get;
         PUT "/operations/{operation_id}" => operations::create;
         PATCH "/operations/{operation_id}" => operations::update;

@@ -3,7 +3,9 @@
 //! The checks come in the order of the original, because clients tell refusals apart. Here are
 //! those of the body; the engine knows all others.
 
+use crate::schedule_body::once;
 use crate::start_body::StartBody;
+use serde_json::json;
 use windlass_core::Body;
 use windlass_core::db::{Db, Tx};
 use windlass_core::platform;
@@ -12,15 +14,20 @@ use windlass_core::{
 };
 use windlass_engine::start::start as start_execution;
 use windlass_store::deployments::{self, Deployment};
+use windlass_store::execution_schedules::{self, Arguments};
 use windlass_store::executions::{self, EXECUTIONS, Execution, Status};
 
 /// `POST /executions`: starts a workflow on a deployment, or lets it wait. With `force_status`, an
-/// execution of another installation is restored instead, and nothing runs.
+/// execution of another installation is restored instead, and nothing runs; with `scheduled_time` it
+/// starts then.
 pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::ExecutionStart)?;
     ctx.include(&EXECUTIONS)?;
     demand_not_cancelling(ctx, &scope).await?;
     let body = StartBody::of(&ctx.db, &scope, &Body::of(ctx)?).await?;
+    if let Some(at) = body.scheduled_for {
+        return start_later(ctx, &scope, &body, at).await;
+    }
     let id = ctx
         .db
         .transaction(async |tx| match body.force_status {
@@ -33,6 +40,61 @@ pub async fn start(ctx: &Context<impl Db>) -> Result<Response> {
         .await?;
     platform::nudge();
     ctx.show(&EXECUTIONS, &scope, &id, 201).await
+}
+
+/// Makes a schedule that occurs once. There is no execution before that, so the answer is one without
+/// an id, and whether it can start is only seen then.
+async fn start_later(
+    ctx: &Context<impl Db>,
+    scope: &Scope,
+    body: &StartBody,
+    at: Timestamp,
+) -> Result<Response> {
+    let arguments = Arguments {
+        allow_custom_parameters: body.allow_custom_parameters,
+        force: body.force,
+        is_dry_run: body.dry_run,
+        wait_after_fail: body
+            .wait_after_fail
+            .unwrap_or(Arguments::default().wait_after_fail),
+    };
+    let origin = (body.origin.created_by(scope), body.origin.created_at());
+    let schedule = once(&body.workflow_id, &body.parameters, arguments, origin, at);
+    let found = ctx
+        .db
+        .transaction(async |tx| {
+            let found = executions::deployment_to_run(tx, scope, &body.deployment_id).await?;
+            execution_schedules::insert(tx, scope, &found.owner, &schedule).await?;
+            Ok(found)
+        })
+        .await?;
+    let shown = ctx.include(&EXECUTIONS)?.of(json!({
+        "id": null,
+        "workflow_id": schedule.workflow_id,
+        "deployment_id": found.owner.id,
+        "deployment_display_name": found.display_name,
+        "blueprint_id": found.blueprint_id,
+        "status": Status::Scheduled,
+        "status_display": Status::Scheduled,
+        "error": null,
+        "parameters": schedule.parameters,
+        "is_system_workflow": false,
+        "is_dry_run": body.dry_run,
+        "created_at": schedule.created_at,
+        "started_at": null,
+        "ended_at": null,
+        "scheduled_for": at,
+        "allow_custom_parameters": body.allow_custom_parameters,
+        "resume": false,
+        "total_operations": 0,
+        "finished_operations": 0,
+        "created_by": schedule.created_by,
+        "tenant_name": found.owner.tenant_name,
+        "visibility": found.owner.visibility,
+        "private_resource": found.owner.visibility == Visibility::Private,
+        "resource_availability": found.owner.visibility,
+    }));
+    Response::json(201, &shown)
 }
 
 /// Stores an execution as it ended elsewhere.

@@ -28,6 +28,8 @@ pub struct StartBody {
     pub queue: bool,
     /// For how many seconds what runs is waited for after a failure.
     pub wait_after_fail: Option<i64>,
+    /// When it is to start, if that is not now.
+    pub scheduled_for: Option<Timestamp>,
     /// The status of a restored execution.
     pub force_status: Option<Status>,
     /// The id of a restored execution.
@@ -63,7 +65,7 @@ impl StartBody {
         start.origin = Origin::read(db, scope, body).await?;
         start.demand_permissions(scope, body)?;
         start.read_restored(body)?;
-        refuse_schedule(body)?;
+        start.scheduled_for = scheduled_time(body, Timestamp::now())?;
         start.parameters = parameters(body)?;
         Ok(start)
     }
@@ -77,12 +79,14 @@ impl StartBody {
             parameters: self.parameters.clone(),
             allow_custom_parameters: self.allow_custom_parameters,
             force: self.force,
+            is_below: false,
             queue: self.queue,
             dry_run: self.dry_run,
             wait_after_fail: self.wait_after_fail,
             visibility: None,
             created_by,
             created_at,
+            scheduled_for: None,
         }
     }
 
@@ -142,10 +146,10 @@ fn schedule(body: &Body) -> Result<Option<&str>> {
         .or(body.filled_text("schedule")?))
 }
 
-/// Checks the time of a later start, and says that it cannot be had.
-fn refuse_schedule(body: &Body) -> Result<()> {
+/// The moment of a later start.
+fn scheduled_time(body: &Body, now: Timestamp) -> Result<Option<Timestamp>> {
     let Some(text) = schedule(body)? else {
-        return Ok(());
+        return Ok(None);
     };
     let expected = "Expected format: YYYYMMDDHHMM+HHMM or YYYYMMDDHHMM-HHMM i.e: \
                     201801032230-0500 (Jan-03-18 10:30pm EST)";
@@ -154,14 +158,12 @@ fn refuse_schedule(body: &Body) -> Result<()> {
             "Date `{text}` doesn't represent a valid time with timezone. {expected}"
         ))
     })?;
-    if time <= Timestamp::now() {
+    if time <= now {
         return Err(Error::bad_parameters(format!(
             "Date `{text}` has already passed, please provide valid date. {expected}"
         )));
     }
-    Err(Error::bad_parameters(
-        "Scheduled executions are not served yet: leave out scheduled_time to start now",
-    ))
+    Ok(Some(time))
 }
 
 /// Reads `YYYYMMDDHHMM+HHMM`.
@@ -202,40 +204,28 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_later_start_is_checked_before_it_is_refused() {
+    fn a_later_start_names_a_moment_to_come_and_its_zone() {
+        let now = Timestamp::parse("", "2026-01-01").unwrap();
+        let read = |body: Value| scheduled_time(&Body::inner(&body, "body").unwrap(), now);
         for (text, part) in [
             (json!("201801032230-0500"), "has already passed"),
-            (
-                json!("299901032230"),
-                "doesn't represent a valid time with timezone",
-            ),
-            (
-                json!("299913032230+0000"),
-                "doesn't represent a valid time with timezone",
-            ),
-            (
-                json!("2999-01-03T22:30Z"),
-                "doesn't represent a valid time with timezone",
-            ),
-            (
-                json!("29990103223é-0500"),
-                "doesn't represent a valid time with timezone",
-            ),
-            (
-                json!("299901032230+02001"),
-                "doesn't represent a valid time with timezone",
-            ),
-            (json!("299901032230+0200"), "not served yet"),
+            (json!("202601010100+0100"), "has already passed"),
+            (json!("299901032230"), "a valid time with timezone"),
+            (json!("299913032230+0000"), "a valid time with timezone"),
+            (json!("2999-01-03T22:30Z"), "a valid time with timezone"),
+            (json!("29990103223é-0500"), "a valid time with timezone"),
+            (json!("299901032230+02001"), "a valid time with timezone"),
             (json!(5), "expected to be of type str but is of type int"),
         ] {
             for key in ["scheduled_time", "schedule"] {
-                let body = Body::inner(&json!({ key: text }), "body").unwrap();
-                let refusal = refuse_schedule(&body).unwrap_err();
+                let refusal = read(json!({ key: text })).unwrap_err();
                 assert!(refusal.message().contains(part), "{text}: {refusal:?}");
             }
         }
-        let body = json!({ "scheduled_time": null, "schedule": "" });
-        refuse_schedule(&Body::inner(&body, "body").unwrap()).unwrap();
+        let later = read(json!({ "schedule": "299901032230+0200" })).unwrap();
+        assert_eq!(later.unwrap().to_string(), "2999-01-03T20:30:00.000Z");
+        let none = read(json!({ "scheduled_time": null, "schedule": "" }));
+        assert_eq!(none.unwrap(), None);
     }
 
     #[test]

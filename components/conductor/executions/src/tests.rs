@@ -1,7 +1,9 @@
 //! Stories of the handlers on the native database, as different callers live them.
 
+mod agents;
 mod application;
 mod reports;
+mod schedules;
 mod statuses;
 
 use application::{Application, OMAR, ROOT, RUNNER, STRANGER, VERA};

@@ -137,8 +137,11 @@ impl Application {
         }
         let db = self.db.clone();
         let family = Family::Conductor;
-        let response =
+        let mut response =
             app::handle::<Identity, _>(&self.router, db, family, request, "r".into()).await;
+        if let Some(made) = response.made.take() {
+            response.body = made.read().await.unwrap();
+        }
         let text = String::from_utf8(response.body).unwrap();
         assert_eq!(response.status, status, "{method} {path} {body}: {text}");
         serde_json::from_str(&text).unwrap_or_default()

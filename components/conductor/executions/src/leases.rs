@@ -1,0 +1,275 @@
+//! `/operations/lease` and `/operations/leases/{lease_id}`: workers take operations, keep them, and say what
+//! came of them.
+//!
+//! Who waits for operations is answered in two parts: the head and the beginning of the list leave at once,
+//! so a thousand workers that wait hold none of the places of a core and no connection to the database.
+
+use serde_json::Value;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+use windlass_core::Body;
+use windlass_core::db::{Db, KeptDb};
+use windlass_core::{
+    Context, Error, NextPart, Parts, Permission, Response, Result, Scope, Timestamp, ids, limits,
+    log, platform,
+};
+use windlass_engine::leases;
+use windlass_engine::step::{CallError, Outcome};
+use windlass_store::operation_leases::{self, Asked};
+
+/// How often an instance looks for operations, whoever in it waits.
+const EVERY: Duration = Duration::from_millis(25);
+/// How long one of many who wait in an instance goes without looking.
+const SELDOM: Duration = Duration::from_millis(500);
+/// How often somebody who waits is sent a blank: who is gone is to be given nothing.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// The most queues that one worker serves.
+const QUEUES: usize = 100;
+/// The longest a plugin may put its next try off, in seconds: a year.
+const LONGEST_PAUSE: f64 = 31_536_000.0;
+
+thread_local! {
+    /// How many wait in this instance.
+    static WAITING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// `POST /operations/lease`: takes operations of some queues, and waits for them if it is asked to.
+pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
+    let scope = ctx.allow(Permission::OperationLease)?;
+    let body = Body::of(ctx)?;
+    let asked = asked(&body)?;
+    let wait = within(&body, "wait", 0, 0, 25)?;
+    let items = leases::lease(&ctx.db, &scope, &asked, Timestamp::now()).await?;
+    if !items.is_empty() || wait == 0 {
+        return Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet());
+    }
+    let waiting = Waiting {
+        db: ctx.db.clone(),
+        scope,
+        asked,
+        until: Instant::now() + Duration::from_secs(wait.unsigned_abs()),
+        at: Step::Begins,
+        is_there: false,
+        _seat: Seat::take(),
+    };
+    Ok(Response::live(200, "application/json", waiting).quiet())
+}
+
+/// `POST /operations/leases/{lease_id}/heartbeat`: keeps an operation, and tells whether it is to be stopped.
+pub async fn heartbeat(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::OperationLease)?;
+    let id = ctx.path("lease_id");
+    let (until, cancel) = leases::keep(&ctx.db, &scope, id, Timestamp::now()).await?;
+    let answer = serde_json::json!({ "expires_at": until, "cancel": cancel });
+    Ok(Response::json(200, &answer)?.quiet())
+}
+
+/// `POST /operations/leases/{lease_id}/result`: says what came of an operation.
+pub async fn result(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::OperationLease)?;
+    let id = ctx.path("lease_id");
+    let body = Body::of(ctx)?;
+    let outcome = outcome(&body)?;
+    let sent = String::from_utf8_lossy(&ctx.request.body);
+    leases::conclude(&ctx.db, &scope, id, outcome, &sent, Timestamp::now()).await?;
+    platform::nudge();
+    Ok(Response::empty(204).quiet())
+}
+
+fn asked(body: &Body) -> Result<Asked> {
+    let worker = body.required_text("worker")?.to_owned();
+    ids::check_name("worker", &worker)?;
+    let list = body
+        .list("queues")?
+        .ok_or_else(|| Error::missing("queues"))?;
+    let queues: Vec<String> = list
+        .iter()
+        .map(|queue| match queue.as_str() {
+            Some(queue) if !queue.is_empty() => Ok(queue.to_owned()),
+            _ => Err(Error::wrong_type("queues", "list of str", queue)),
+        })
+        .collect::<Result<_>>()?;
+    if queues.is_empty() || queues.len() > QUEUES {
+        let text = format!("queues must name 1 to {QUEUES} queues");
+        return Err(Error::bad_parameters(text));
+    }
+    let most = within(body, "max", 1, 1, 100)?;
+    Ok(Asked {
+        worker,
+        queues,
+        most: usize::try_from(most).unwrap_or(1),
+        seconds: within(body, "lease_seconds", 60, 10, 600)?,
+    })
+}
+
+/// A whole number that has to be in a range.
+fn within(body: &Body, name: &str, default: i64, least: i64, most: i64) -> Result<i64> {
+    let number = body.integer(name)?.unwrap_or(default);
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    let text = format!("{name} must be {least} to {most}, not {number}");
+    Err(Error::bad_parameters(text))
+}
+
+/// What a result says. An `error` is wanted of everything but a success.
+fn outcome(body: &Body) -> Result<Outcome> {
+    let status = body.required_text("status")?;
+    if let Some(result) = body.get("result") {
+        limits::check_bytes("result", result)?;
+    }
+    if status == "succeeded" {
+        return Ok(Outcome::Succeeded {
+            result: match body.get("result") {
+                // Events show it, and a NUL would end the text for many of their readers.
+                Some(Value::String(text)) => text.replace('\0', "<NUL>").into(),
+                other => other.cloned().unwrap_or_default(),
+            },
+            runtime_properties: Default::default(),
+        });
+    }
+    let failed: fn(CallError) -> Outcome = match status {
+        "failed" => Outcome::Failed,
+        "rescheduled" => Outcome::Rescheduled,
+        _ => {
+            let text =
+                format!("Invalid status: {status}, valid are succeeded, failed and rescheduled");
+            return Err(Error::bad_parameters(text));
+        }
+    };
+    let error = body
+        .object("error")?
+        .ok_or_else(|| Error::missing("error"))?;
+    Ok(failed(call_error(&Body::from(error.clone()))?))
+}
+
+fn call_error(error: &Body) -> Result<CallError> {
+    let text = |name| -> Result<Option<String>> {
+        Ok(error.text(name)?.map(|text| text.replace('\0', "<NUL>")))
+    };
+    let retry_after = match error.get("retry_after") {
+        None => None,
+        Some(value) => match value.as_f64() {
+            Some(seconds) if (0.0..=LONGEST_PAUSE).contains(&seconds) => {
+                Some(windlass_engine::workflows::milliseconds(seconds))
+            }
+            _ => return Err(Error::wrong_type("retry_after", "number of seconds", value)),
+        },
+    };
+    Ok(CallError {
+        kind: text("type")?.unwrap_or_else(|| "RecoverableError".into()),
+        message: text("message")?.ok_or_else(|| Error::missing("message"))?,
+        traceback: text("traceback")?,
+        recoverable: error.boolean("recoverable")?.unwrap_or(true),
+        retry_after,
+    })
+}
+
+/// A place among those who wait in an instance, given back when its owner goes.
+struct Seat;
+
+impl Seat {
+    fn take() -> Self {
+        WAITING.set(WAITING.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        WAITING.set(WAITING.get().saturating_sub(1));
+    }
+}
+
+/// How far an answer is.
+enum Step {
+    Begins,
+    Waits,
+    Ended,
+}
+
+/// What somebody who waits finds.
+enum Found {
+    /// Operations, leased.
+    Leases(Vec<Value>),
+    /// Something that may still be there when the worker has proven to be.
+    Perhaps,
+    Nothing,
+}
+
+/// A worker that waits for operations.
+struct Waiting<D> {
+    db: D,
+    scope: Scope,
+    asked: Asked,
+    until: Instant,
+    at: Step,
+    /// Whether something waits, and the worker has taken a blank since.
+    is_there: bool,
+    _seat: Seat,
+}
+
+impl<D: Db> Parts for Waiting<D> {
+    fn next(&mut self) -> NextPart<'_> {
+        Box::pin(self.part())
+    }
+}
+
+impl<D: Db> Waiting<D> {
+    async fn part(&mut self) -> Result<Option<Vec<u8>>> {
+        match self.at {
+            Step::Begins => {
+                self.at = Step::Waits;
+                Ok(Some(b"{\"items\":[".to_vec()))
+            }
+            Step::Waits => self.some().await.map(Some),
+            Step::Ended => Ok(None),
+        }
+    }
+
+    /// The leases that came, the end of an empty list, or a blank. A blank goes before leases too: when it
+    /// cannot be sent the worker is gone, and takes nothing with it.
+    async fn some(&mut self) -> Result<Vec<u8>> {
+        let quiet_until = Instant::now() + SIGN_OF_LIFE;
+        loop {
+            let now = Instant::now();
+            // What goes wrong here is told by the next call: this answer has begun.
+            let found = self.look().await.unwrap_or_else(|error| {
+                log::error("operations could not be leased", &error);
+                self.until = now;
+                Found::Nothing
+            });
+            match found {
+                Found::Leases(items) => return Ok(self.end(&items)),
+                Found::Perhaps => return Ok(b" ".to_vec()),
+                Found::Nothing if now >= self.until => return Ok(self.end(&[])),
+                Found::Nothing if now >= quiet_until => return Ok(b" ".to_vec()),
+                Found::Nothing => {}
+            }
+            platform::sleep((EVERY * WAITING.get().max(1)).min(SELDOM)).await;
+        }
+    }
+
+    async fn look(&mut self) -> Result<Found> {
+        if std::mem::take(&mut self.is_there) {
+            let leased =
+                leases::lease(&self.db, &self.scope, &self.asked, Timestamp::now()).await?;
+            return Ok(match leased.is_empty() {
+                true => Found::Nothing,
+                false => Found::Leases(leased),
+            });
+        }
+        let waits = operation_leases::is_one_waiting(&self.db, &self.scope, &self.asked.queues);
+        self.is_there = waits.await?;
+        Ok(match self.is_there {
+            true => Found::Perhaps,
+            false => Found::Nothing,
+        })
+    }
+
+    fn end(&mut self, items: &[Value]) -> Vec<u8> {
+        self.at = Step::Ended;
+        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+        format!("{}]}}", items.join(",")).into_bytes()
+    }
+}

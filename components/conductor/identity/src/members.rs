@@ -69,7 +69,7 @@ impl Named<'_> {
 
 fn named(body: &Body, kind: MemberKind) -> Result<Named<'_>> {
     let key = match kind {
-        MemberKind::User => "username",
+        MemberKind::User | MemberKind::Heir => "username",
         MemberKind::Group => "group_name",
     };
     // Wrong types anywhere come before unusable names.

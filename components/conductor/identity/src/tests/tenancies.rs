@@ -268,3 +268,44 @@ fn a_tenant_with_resources_stays_and_its_events_go_with_it() {
         assert_eq!(left.unwrap().unwrap().integer(0).unwrap(), 0);
     });
 }
+
+#[test]
+fn a_tenant_keeps_its_directory_and_a_user_the_pipelines_that_run_in_their_name() {
+    pollster::block_on(async {
+        let app = Application::start().await;
+        app.admin("POST /tenants/harbour", Value::Null, 201).await;
+        for sql in [
+            "insert into directory_people (id, tenant_name, email_key, document, created_at, updated_at)
+             values ('p', 'harbour', 'a@b.example', '{}', '2024', '2024')",
+            "insert into directory_mappings (id, tenant_name, attribute1, attribute2, mapping_type,
+                 relationship, created_at, updated_at)
+             values ('m', 'harbour', 'a', 'b', 'parent-child', 'org-hierarchy', '2024', '2024')",
+            "insert into pipelines (id, tenant_name, created_by, runs_as, name, plan_key, created_at, updated_at)
+             values ('x', 'default_tenant', 'admin', 'ann', 'ship', 1, '2024', '2024')",
+        ] {
+            app.db.execute(sql, &[]).await.unwrap();
+        }
+        for (call, text) in [
+            (
+                "DELETE /tenants/harbour",
+                "Cannot delete the tenant `harbour`: it still has people, mappings",
+            ),
+            (
+                "DELETE /users/ann",
+                "Cannot delete the user `ann`: pipelines still run in its name",
+            ),
+        ] {
+            let refusal = app.admin(call, Value::Null, 409).await;
+            assert_eq!(refusal["message"], text);
+        }
+        for sql in [
+            "delete from directory_people",
+            "delete from directory_mappings",
+            "update pipelines set runs_as = 'admin'",
+        ] {
+            app.db.execute(sql, &[]).await.unwrap();
+        }
+        app.admin("DELETE /tenants/harbour", Value::Null, 204).await;
+        app.admin("DELETE /users/ann", Value::Null, 204).await;
+    });
+}

@@ -3,11 +3,17 @@
 //! The cron component calls it every second, other components right after they queued something,
 //! any platform's cron over the public URL. Several ticks at the same time are fine. The answer
 //! says how many rows were worked on and when the next one is due.
+// The futures of a tick are nested deeply.
+#![recursion_limit = "256"]
+
+mod check;
 mod chores;
+mod environments;
+mod handed_over;
 mod inspection;
+mod keys;
 mod platform;
 mod tick;
-mod uploads;
 mod work;
 
 windlass_core::component! {
@@ -17,5 +23,7 @@ windlass_core::component! {
     routes: {
         POST "/tick" => tick::run;
         POST "/audit-store" => inspection::inspect;
+        POST "/check" => check::check;
+        GET "/sealed-values" => keys::standing;
     }
 }

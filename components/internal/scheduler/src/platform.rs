@@ -1,17 +1,8 @@
-//! The engine's clock and network, as the platform has them.
+//! The engine's clock, as the platform has it.
 
 use windlass_core::Timestamp;
-use windlass_core::outbound::{Clock, Outbound};
-use windlass_core::platform::{self, OutboundRequest, OutboundResponse};
-
-/// The platform's outbound HTTP.
-pub struct Network;
-
-impl Outbound for Network {
-    async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, String> {
-        platform::send(request).await
-    }
-}
+use windlass_core::outbound::Clock;
+pub use windlass_core::outbound::Network;
 
 /// The platform's clock.
 pub struct SystemClock;

@@ -6,17 +6,28 @@
 use crate::chores;
 use crate::platform::{Network, SystemClock};
 use crate::work::Workers;
+use std::ops::RangeInclusive;
 use windlass_core::db::Db;
 use windlass_core::outbound::address;
 use windlass_core::platform::{TICK_TOKEN_HEADER, demand_tick_token};
 use windlass_core::variables;
-use windlass_core::{Context, Response, Result, Timestamp};
+use windlass_core::{Context, Response, Result, Timestamp, log};
 use windlass_engine::{TickOptions, TickReport};
+use windlass_store::overview;
+
+/// How long a lease may be (`queue_lease_seconds`).
+pub const LEASE_SECONDS: RangeInclusive<i64> = 1..=600;
 
 /// `POST /internal/tick`: work on what is due. No caller and no permission: the token is all that
 /// a clock can have.
 pub async fn run(ctx: &Context<impl Db>) -> Result<Response> {
     demand_tick_token(ctx.request.get_header(TICK_TOKEN_HEADER)).await?;
+    // Also where nothing can be written any more, work goes on.
+    if let Err(error) = overview::note_tick(&ctx.db, Timestamp::now()).await
+        && !error.is_out_of_room()
+    {
+        log::error("a tick is not noted", &error);
+    }
     chores::run(&ctx.db, Timestamp::now()).await;
     let options = options().await;
     let report = tick_for_a_while(&ctx.db, options).await?;
@@ -36,7 +47,7 @@ const WAITED_FOR: std::time::Duration = std::time::Duration::from_secs(3);
 async fn tick_for_a_while(db: &impl Db, options: TickOptions) -> Result<TickReport> {
     use futures_util::future::{Either, select};
     use windlass_core::db::SpinDb;
-    use windlass_core::{log, platform};
+    use windlass_core::platform;
     let tick = async move {
         windlass_engine::tick(&SpinDb, &Network, &SystemClock, &Workers, &options).await
     };
@@ -71,7 +82,7 @@ async fn options() -> TickOptions {
         allow_private: address::allows_private().await,
         ..TickOptions::default()
     };
-    if let Some(seconds) = variables::number("queue_lease_seconds", 1..=600).await {
+    if let Some(seconds) = variables::number("queue_lease_seconds", LEASE_SECONDS).await {
         options.lease_millis = seconds * 1000;
     }
     options

@@ -4,13 +4,15 @@
 //! functions: how it is done, and what it means to give it up.
 
 use crate::platform::{Network, SystemClock};
-use crate::uploads;
+use crate::{environments, handed_over};
 use windlass_adjutant::{lifecycle, mails};
 use windlass_core::db::Db;
 use windlass_core::outbound::Clock;
 use windlass_core::{Error, Result, log};
-use windlass_engine::{Dispatch, Run, dispatch};
-use windlass_status::{maintenance, notices};
+use windlass_engine::{Dispatch, Run, components, dequeue, dispatch, schedules};
+use windlass_opsera::pipelines::schedule;
+use windlass_opsera::steps;
+use windlass_status::{maintenance, notices, probes};
 use windlass_store::queue::{self, Leased, Work};
 
 /// All kinds of work, by the platform's clock and over its network.
@@ -24,11 +26,27 @@ impl<D: Db> Dispatch<D> for Workers {
             Work::Execution => {
                 Run::here(async move { dispatch::drive_execution(db, holder, &row, now()).await })
             }
+            Work::ExecutionSchedule => {
+                Run::here(async move { schedules::occur(db, holder, &row, now()).await })
+            }
+            Work::Dequeue => {
+                Run::here(async move { dequeue::start_queued(db, holder, &row, now()).await })
+            }
+            Work::Component => {
+                Run::here(async move { components::run(db, holder, &row, now()).await })
+            }
             Work::OperationTimeout => {
                 Run::here(async move { dispatch::time_out_call(db, holder, &row, now()).await })
             }
             Work::BlueprintUpload => {
-                Run::beside(async move { uploads::run(&Network, holder, &row).await })
+                Run::beside(
+                    async move { handed_over::continue_upload(&Network, holder, &row).await },
+                )
+            }
+            Work::Snapshot => {
+                Run::beside(
+                    async move { handed_over::carry_out_snapshot(&Network, holder, &row).await },
+                )
             }
             Work::StatusMaintenance => {
                 Run::here(async move { maintenance::run(db, holder, &row, now()).await })
@@ -48,12 +66,28 @@ impl<D: Db> Dispatch<D> for Workers {
             Work::StatusDelivery => Run::beside(async move {
                 notices::deliver(db, &Network, &SystemClock, holder, &row).await
             }),
+            Work::StatusProbe => {
+                Run::beside(
+                    async move { probes::run(db, &Network, &SystemClock, holder, &row).await },
+                )
+            }
             Work::AdjutantPreparation => {
                 Run::here(async move { lifecycle::prepare_queued(db, holder, &row, now()).await })
+            }
+            Work::AdjutantDeployment => {
+                Run::here(async move { environments::run(db, holder, &row, now()).await })
             }
             Work::AdjutantMail => Run::beside(async move {
                 mails::deliver(db, &Network, &SystemClock, holder, &row).await
             }),
+            Work::PipelineStep => {
+                Run::beside(
+                    async move { steps::run(db, &Network, &SystemClock, holder, &row).await },
+                )
+            }
+            Work::PipelineSchedule => {
+                Run::here(async move { schedule::run(db, holder, &row, now()).await })
+            }
         }
     }
 
@@ -61,22 +95,38 @@ impl<D: Db> Dispatch<D> for Workers {
         let now = SystemClock.now();
         match row.work {
             Work::Execution => dispatch::give_up_execution(db, holder, row, why, now).await,
-            Work::Operation | Work::OperationTimeout => {
+            Work::ExecutionSchedule => {
+                tell(row, why);
+                schedules::give_up(db, holder, row, now).await
+            }
+            Work::Operation | Work::OperationTimeout | Work::Component => {
                 dispatch::give_up_call(db, holder, row, why, now).await
             }
-            Work::BlueprintUpload => uploads::give_up(db, holder, row, why).await,
+            Work::BlueprintUpload => handed_over::give_up_upload(db, holder, row, why).await,
+            Work::Snapshot => handed_over::give_up_snapshot(db, holder, row, why).await,
             Work::StatusDelivery => {
                 tell(row, why);
                 notices::give_up_delivery(db, holder, row, why, now).await
             }
+            Work::StatusProbe => {
+                tell(row, why);
+                probes::pass_over(db, holder, row, now).await
+            }
             Work::AdjutantMail => mails::give_up(db, holder, row, why, now).await,
+            Work::AdjutantDeployment => environments::give_up(db, holder, row, why, now).await,
+            Work::PipelineStep => steps::give_up(db, holder, row, why, now).await,
+            Work::PipelineSchedule => {
+                tell(row, why);
+                schedule::pass_over(db, holder, row, now).await
+            }
             // What is left undone shows in no row of its own, so the log is all that tells of it.
             Work::StatusMaintenance
             | Work::StatusNotification
             | Work::StatusRun
             | Work::StatusSubscriptionExpiry
             | Work::StatusConfirmation
-            | Work::AdjutantPreparation => {
+            | Work::AdjutantPreparation
+            | Work::Dequeue => {
                 tell(row, why);
                 queue::finish(db, holder, &[row.key]).await.map(drop)
             }
@@ -98,7 +148,7 @@ mod tests {
     #[test]
     fn what_runs_beside_others_is_what_waits() {
         let db = NativeDb::in_memory();
-        for work in Work::ALL {
+        for work in Work::ALL.iter().copied() {
             let row = Leased {
                 key: 1,
                 work,

@@ -1,6 +1,7 @@
 //! The command line.
 
-use crate::{accounts, store};
+use crate::lock::Lock;
+use crate::{accounts, backup, check, store};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -8,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use windlass_host::{HostOptions, LogFormat, Logger, RunningHost};
+use windlass_host::{HostOptions, LogFile, LogFormat, Logger, RunningHost};
 
 /// Runs a Spin application on an embedded Wasm runtime.
 #[derive(Parser)]
@@ -26,6 +27,14 @@ enum Command {
     ResetPassword(Account),
     /// Forgets a user's failed logins, so that the right password counts again, from everywhere.
     Unlock(Account),
+    /// Looks whether the application could work as it is set up: settings, state, schema, stores, mail.
+    /// Prints a line for each and fails when one is wrong. Works whether it is running or not.
+    Check(Box<Check>),
+    /// Copies the state into a new folder. The application may be running and goes on.
+    Backup(Backup),
+    /// Puts a backup in the place of the state, which is kept beside it. The application must not be
+    /// running.
+    Restore(Restore),
     /// Looks for what is wrong in the databases and prints it; fails when something is left. Works
     /// whether the application is running or not.
     AuditStore(AuditStore),
@@ -53,17 +62,43 @@ struct AuditStore {
     of: Application,
 }
 
+#[derive(Args)]
+struct Check {
+    #[command(flatten)]
+    of: Application,
+
+    /// The value of an application variable, as it is given to `up`; may be repeated.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+struct Backup {
+    /// The folder to make.
+    #[arg(value_name = "DIR")]
+    to: PathBuf,
+
+    #[command(flatten)]
+    of: Application,
+}
+
+#[derive(Args)]
+struct Restore {
+    /// The folder that `backup` made.
+    #[arg(value_name = "DIR")]
+    backup: PathBuf,
+
+    #[command(flatten)]
+    of: Application,
+}
+
 /// Which application a command is about.
 #[derive(Args)]
 struct Application {
-    /// The application: spin.toml, or the folder it is in.
-    #[arg(
-        short = 'f',
-        long = "from",
-        alias = "file",
-        default_value = "spin.toml"
-    )]
-    from: PathBuf,
+    /// The application: spin.toml, or the folder it is in [default: the current folder, else the one that
+    /// this program is in].
+    #[arg(short = 'f', long = "from", alias = "file")]
+    from: Option<PathBuf>,
 
     /// The folder of the databases [default: `.spin` beside spin.toml].
     #[arg(long)]
@@ -76,7 +111,7 @@ struct Application {
 
 impl Application {
     fn options(&self) -> HostOptions {
-        let mut options = HostOptions::new(manifest(&self.from));
+        let mut options = HostOptions::new(manifest(self.from.as_deref()));
         if let Some(state_dir) = &self.state_dir {
             options.state_dir.clone_from(state_dir);
         }
@@ -110,14 +145,10 @@ struct Compile {
 
 #[derive(Args)]
 struct Up {
-    /// The application: spin.toml, or the folder it is in.
-    #[arg(
-        short = 'f',
-        long = "from",
-        alias = "file",
-        default_value = "spin.toml"
-    )]
-    from: PathBuf,
+    /// The application: spin.toml, or the folder it is in [default: the current folder, else the one that
+    /// this program is in].
+    #[arg(short = 'f', long = "from", alias = "file")]
+    from: Option<PathBuf>,
 
     /// Address and port to listen on; port 0 means a free one.
     #[arg(long, env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = parse_address)]
@@ -168,22 +199,53 @@ struct Up {
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     max_instance_concurrent_reuse_count: usize,
 
-    /// How the host's own lines look. What components print passes through unchanged.
-    #[arg(long, value_enum, default_value_t)]
-    log_format: LogFormat,
+    /// How lines of the log look [default: text on a terminal, else json].
+    #[arg(long, value_enum)]
+    log_format: Option<LogFormat>,
 
-    /// Tell problems only.
+    /// Write the log to this file instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    /// How large the file may be until another one is begun.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    log_file_mib: u64,
+
+    /// How many full files are kept.
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    log_files: u32,
+
+    /// Leave requests out of the log that were answered as they should be.
+    #[arg(long)]
+    no_request_log: bool,
+
+    /// Serve what the host measures at this address: requests, times, memory, files. It asks nobody who they
+    /// are, so it is for the loopback or a network of the operator's.
+    #[arg(long, value_name = "ADDR:PORT", value_parser = parse_address)]
+    metrics_listen: Option<SocketAddr>,
+
+    /// Tell problems only, of what the host itself has to say.
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// The manifest, where it or its folder was named.
-fn manifest(from: &Path) -> PathBuf {
-    if from.is_dir() {
-        from.join("spin.toml")
-    } else {
-        from.to_owned()
+/// The manifest, where it or its folder was named; else that of the current folder, else the one that a
+/// release has beside this program.
+fn manifest(from: Option<&Path>) -> PathBuf {
+    let here = PathBuf::from("spin.toml");
+    match from {
+        Some(folder) if folder.is_dir() => folder.join("spin.toml"),
+        Some(file) => file.to_owned(),
+        None if here.is_file() => here,
+        None => beside_program().unwrap_or(here),
     }
+}
+
+/// The manifest in the folder of this program, if there is one.
+fn beside_program() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let manifest = program.parent()?.join("spin.toml");
+    manifest.is_file().then_some(manifest)
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -207,10 +269,20 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
 impl Cli {
     /// Does what was asked.
     pub fn run(self) -> Result<()> {
+        // Whatever is made from here on is for its owner alone: passwords and keys are in it.
+        #[cfg(unix)]
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         match self.command {
             Command::Up(up) => up.run(),
             Command::ResetPassword(account) => account.reset_password(),
             Command::Unlock(account) => account.unlock(),
+            Command::Check(check) => {
+                let mut options = check.of.options();
+                options.variables = check.variables.into_iter().collect();
+                check::check(options)
+            }
+            Command::Backup(Backup { to, of }) => backup::backup(&of.options(), &to),
+            Command::Restore(Restore { backup, of }) => backup::restore(of.options(), &backup),
             Command::AuditStore(audit) => store::audit(audit.of.options(), audit.repair),
             Command::Compile(Compile { max_memory }) => windlass_host::compile(max_memory),
         }
@@ -219,7 +291,7 @@ impl Cli {
 
 impl Up {
     fn options(self) -> HostOptions {
-        let mut options = HostOptions::new(manifest(&self.from));
+        let mut options = HostOptions::new(manifest(self.from.as_deref()));
         options.listen = self.listen;
         if let Some(state_dir) = self.state_dir {
             options.state_dir = state_dir;
@@ -240,16 +312,34 @@ impl Up {
         options.instance_requests = self.max_instance_reuse_count.max(1);
         options.instance_concurrency = self.max_instance_concurrent_reuse_count.max(1);
         options.logger = Logger {
-            format: self.log_format,
+            format: self.log_format.unwrap_or_else(|| match self.log_file {
+                Some(_) => LogFormat::Json,
+                None => LogFormat::fitting(),
+            }),
             quiet: self.quiet,
+            without_requests: self.no_request_log,
         };
         options.faults = std::env::var("WINDLASS_FAULT").ok();
         options
     }
 
+    /// Opens the file of the log, where one is wanted.
+    fn open_log(&self) -> Result<()> {
+        if let Some(path) = &self.log_file {
+            let file = LogFile::open(path, self.log_file_mib << 20, self.log_files)
+                .with_context(|| format!("cannot write the log to {}", path.display()))?;
+            windlass_host::log_to(file);
+        }
+        Ok(())
+    }
+
     fn run(self) -> Result<()> {
+        self.open_log()?;
+        let metrics_listen = self.metrics_listen;
+        let wants_json = self.log_format == Some(LogFormat::Json);
         let options = self.options();
         let logger = options.logger;
+        let has_faults = options.faults.is_some();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -260,9 +350,20 @@ impl Up {
                 signal(SignalKind::terminate()).context("cannot listen for signals")?,
             )
         };
+        check::demand_keys(&options)?;
+        let mut lock = Lock::take(&options.state_dir)?;
         // Signals that arrive during the start are acted on after it.
         let host = options.start()?;
-        if logger.format == LogFormat::Json {
+        lock.tell(&host.url())?;
+        // Injected faults are about what others ask for.
+        if !has_faults {
+            check::demand_settings(&host)?;
+        }
+        if let Some(address) = metrics_listen {
+            windlass_host::serve_metrics(host.measured(), address)
+                .with_context(|| format!("cannot serve metrics on {address}"))?;
+        }
+        if wants_json {
             logger.info(&format!("Serving {}", host.url()));
         } else if !logger.quiet {
             // Nobody may be reading, which is no reason to stop.

@@ -4,6 +4,7 @@
 
 use crate::arrival::{Arrival, Refused};
 use crate::logs::Logger;
+use crate::measured::Measured;
 use crate::places::Places;
 use crate::router::{Match, Router};
 use crate::strict::{self, Lines};
@@ -30,6 +31,7 @@ pub struct CoreApp {
     /// How many requests are worked on at once.
     pub places: Arc<Places>,
     logger: Logger,
+    measured: Arc<Measured>,
 }
 
 impl CoreApp {
@@ -38,19 +40,21 @@ impl CoreApp {
         router: Arc<Router>,
         handlers: HashMap<String, ProxyHandler<Factory>>,
         logger: Logger,
+        measured: Arc<Measured>,
     ) -> Self {
         Self {
             router,
             handlers,
             places: Arc::default(),
             logger,
+            measured,
         }
     }
 
     /// Answers one request from the network.
     pub async fn respond(
         &self,
-        mut request: Request<hyper::body::Incoming>,
+        request: Request<hyper::body::Incoming>,
         client: &HeaderValue,
         lines: &Lines,
     ) -> Response<WasiBody> {
@@ -75,7 +79,24 @@ impl CoreApp {
         let Some(found) = self.router.find(&path) else {
             return plain(StatusCode::NOT_FOUND, "");
         };
-        if let Err(status) = prepare(&mut request, &found, client) {
+        let (method, begun) = (request.method().clone(), Instant::now());
+        let response = self.serve(request, &found, client, lines).await;
+        let (route, status) = (&found.route.pattern, response.status().as_u16());
+        self.measured
+            .answered(route, &method, status, begun.elapsed());
+        response
+    }
+
+    /// Has a component answer, once the beginning of the body is there.
+    async fn serve(
+        &self,
+        mut request: Request<hyper::body::Incoming>,
+        found: &Match<'_>,
+        client: &HeaderValue,
+        lines: &Lines,
+    ) -> Response<WasiBody> {
+        let has_body = !request.body().is_end_stream();
+        if let Err(status) = prepare(&mut request, found, client) {
             return plain(status, "");
         }
         // Who asks to be told whether to send the body is told by the component.

@@ -66,7 +66,10 @@ pub fn new_store(
     outbound: Outbound,
 ) -> Store<GuestState> {
     let (stdout, stderr) = if component.show_output {
-        (Output::Stdout, Output::Stderr)
+        (
+            Output::Stdout,
+            Output::Log(component.logger, component.id.as_str().into()),
+        )
     } else {
         (Output::Nothing, Output::Nothing)
     };

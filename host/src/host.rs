@@ -10,6 +10,7 @@ use crate::faults::Faults;
 use crate::guest::{ComponentEnv, GuestState, linker};
 use crate::key_value::KeyValueFile;
 use crate::manifest::{Component as ComponentEntry, Manifest, Route as RouteEntry};
+use crate::measured::Measured;
 use crate::options::HostOptions;
 use crate::reach::Reach;
 use crate::room::Room;
@@ -51,7 +52,10 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
     if !options.components.is_empty() {
         manifest.keep_components(&options.components)?;
     }
-    let variables = Variables::resolve(&manifest, &options.variables, |name| {
+    // The port is taken before anything else happens: what cannot be served leaves nothing behind, and
+    // the compiler may run for a while.
+    let (address, listeners) = server::listen(options.listen, options.threads)?;
+    let variables = Variables::resolve(&manifest, &options.variables, address, |name| {
         std::env::var(name).ok()
     })?;
     let router = Arc::new(build_router(&manifest)?);
@@ -61,8 +65,6 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
     });
     let state = State::open(&options, &faults)?;
     let environments = environments(&options, &manifest, &variables, &state, &faults)?;
-    // The port is taken before the compiler runs, which may be a while.
-    let (address, listeners) = server::listen(options.listen, options.threads)?;
     let application = Application::load(&options, &manifest, environments)?;
 
     let (stop, stopping) = watch::channel(false);
@@ -70,6 +72,7 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
     for (number, listener) in listeners.into_iter().enumerate() {
         threads.push(application.serve(number, listener, &router, &options, &stopping)?);
     }
+    let measured = application.measured.clone();
     threads.extend(application.keep_schedules(stopping)?);
     Ok(RunningHost::new(Parts {
         address,
@@ -80,13 +83,17 @@ pub fn start(options: HostOptions) -> Result<RunningHost> {
         faults,
         stop,
         threads,
+        measured,
         temporary_state: options.temporary_state,
     }))
 }
 
 /// Makes a folder that only its owner can look into: the generated password is in it. One that is there
 /// keeps its permissions, which are the operator's.
-fn make_private(folder: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// Of the file system.
+pub fn make_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -148,6 +155,7 @@ struct Application {
     engine: Engine,
     served: HashMap<String, Served>,
     schedules: Vec<Cron>,
+    measured: Arc<Measured>,
 }
 
 impl Application {
@@ -210,6 +218,7 @@ impl Application {
             engine,
             served,
             schedules,
+            measured: Measured::new(&options.state_dir),
         })
     }
 
@@ -225,9 +234,12 @@ impl Application {
         let (router, options) = (router.clone(), options.clone());
         let (served, engine) = (self.served.clone(), self.engine.clone());
         let stopping = stopping.clone();
+        let measured = self.measured.clone();
         spawn(format!("core-{number}"), async move || {
             let alive = Arc::new(AtomicUsize::new(0));
-            let app = build_core(&router, served, &engine, &options, &stopping, &alive);
+            let app = build_core(
+                &router, served, &engine, &options, &stopping, &alive, measured,
+            );
             tokio::select! {
                 () = app.places.relieve() => {}
                 served = server::serve(listener, app.clone(), stopping, alive) => {
@@ -410,6 +422,7 @@ fn build_core(
     options: &HostOptions,
     stopping: &watch::Receiver<bool>,
     alive: &Arc<AtomicUsize>,
+    measured: Arc<Measured>,
 ) -> Arc<CoreApp> {
     Arc::new_cyclic(|local| {
         let handler = |served: Served| {
@@ -441,6 +454,6 @@ fn build_core(
             .into_iter()
             .map(|(id, served)| (id, handler(served)))
             .collect();
-        CoreApp::new(router.clone(), handlers, options.logger)
+        CoreApp::new(router.clone(), handlers, options.logger, measured)
     })
 }

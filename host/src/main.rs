@@ -1,7 +1,10 @@
 //! `windlass-host`: serves the application where no `spin` is installed.
 
 mod accounts;
+mod backup;
+mod check;
 mod cli;
+mod lock;
 mod private;
 mod store;
 

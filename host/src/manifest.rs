@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -134,6 +134,31 @@ pub struct Component {
 #[derive(Debug, Deserialize)]
 pub struct Build {
     command: toml::Value,
+}
+
+/// What a manifest wants to be there.
+pub struct Wants {
+    /// The names of its variables.
+    pub variables: BTreeSet<String>,
+    /// Its components that have no file, and where that should be.
+    pub missing: Vec<(String, PathBuf)>,
+}
+
+/// What the application in a manifest wants to be there.
+///
+/// # Errors
+/// When the manifest cannot be used.
+pub fn wants(manifest: &Path) -> Result<Wants> {
+    let folder = manifest.parent().unwrap_or(Path::new("")).to_owned();
+    let manifest = Manifest::read(manifest)?;
+    let files = manifest
+        .component
+        .into_iter()
+        .map(|(id, component)| (id, folder.join(component.source)));
+    Ok(Wants {
+        variables: manifest.variables.into_keys().collect(),
+        missing: files.filter(|(_, file)| !file.is_file()).collect(),
+    })
 }
 
 impl Manifest {

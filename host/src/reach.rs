@@ -8,7 +8,7 @@
 //! - the application's variable `outbound_allow_private` is true,
 //! - an entry of `allowed_outbound_hosts` names that very host, address or network,
 //! - a variable of the component is a URL of that very host and port, such as the mail service's,
-//! - for TCP, an entry has the scheme `tcp`: users name URLs of HTTP only. Addresses of a link, and
+//! - for TCP, an entry has the scheme `tcp`: components judge the addresses of what users name themselves. Addresses of a link, and
 //!   of a cloud's metadata service, must be named even then.
 
 use crate::allowed::{AllowedHosts, Target};

@@ -60,7 +60,13 @@ impl Room {
             return true;
         }
         // A disk that cannot be asked has room: SQLite will say when it has not.
-        rustix::fs::statvfs(&self.folder)
-            .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE)
+        free_bytes(&self.folder).is_some_and(|free| free < RESERVE)
     }
+}
+
+/// How much room is left on the disk of a folder, for who is not its administrator. Nothing when it cannot
+/// be asked.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

@@ -2,6 +2,7 @@
 
 use crate::faults::Faults;
 use crate::key_value::Store;
+use crate::measured::Measured;
 use crate::router::Router;
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     pub faults: Arc<Faults>,
     pub stop: watch::Sender<bool>,
     pub threads: Vec<JoinHandle<()>>,
+    pub measured: Arc<Measured>,
     pub temporary_state: bool,
 }
 
@@ -48,6 +50,11 @@ impl RunningHost {
     /// Where the host listens.
     pub fn address(&self) -> SocketAddr {
         self.parts.address
+    }
+
+    /// What it measures.
+    pub fn measured(&self) -> Arc<Measured> {
+        self.parts.measured.clone()
     }
 
     /// The folder of the databases.

@@ -1,8 +1,9 @@
-//! What components print: passed on to the host's own output, line by line.
+//! What components print: passed on line by line, to the host's own output or its log.
 //!
 //! Requests share an instance and instances share the terminal, so pieces of lines are held back
 //! until the line is complete.
 
+use crate::logs::Logger;
 use bytes::Bytes;
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -16,12 +17,12 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 const MAX_LINE_BYTES: usize = 64 << 10;
 
 /// Where lines go.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Output {
     /// The host's standard output.
     Stdout,
-    /// The host's standard error.
-    Stderr,
+    /// The log, as lines of this component.
+    Log(Logger, Arc<str>),
     /// Nowhere.
     Nothing,
 }
@@ -76,14 +77,17 @@ impl Lines {
 }
 
 impl Output {
-    fn write(self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(bytes)?;
                 stdout.flush()
             }
-            Self::Stderr => io::stderr().lock().write_all(bytes),
+            Self::Log(logger, component) => {
+                logger.printed(component, bytes);
+                Ok(())
+            }
             Self::Nothing => Ok(()),
         }
     }

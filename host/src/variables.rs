@@ -1,7 +1,9 @@
 //! Application variables: where their values come from, and what a component sees of them.
 //!
 //! A value comes from `--variable`, else from the environment (`SPIN_VARIABLE_<NAME>`), else from the
-//! default in spin.toml. A component sees only what its own `variables` table names.
+//! default in spin.toml. A component sees only what its own `variables` table names. Where the application
+//! is (`self_url`) is what the host listens on, unless somebody says otherwise: another default would
+//! send the tick, and its token, to whoever listens there.
 
 use crate::bindings::spin::fermyon::spin::variables as v2;
 use crate::bindings::spin::spin::variables::variables as v3;
@@ -9,17 +11,33 @@ use crate::guest::GuestState;
 use crate::manifest::{Manifest, Variable};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use wasmtime::component::{Accessor, HasData};
+
+/// The variable that says where the application reaches itself.
+const SELF_URL: &str = "self_url";
+
+/// The URL of what listens on an address. What listens on every address of the machine is reached on the
+/// loopback one.
+fn reached_at(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("http://{address}")
+}
 
 /// The resolved values of the application's variables.
 pub struct Variables(HashMap<String, String>);
 
 impl Variables {
-    /// Finds a value for every variable of the manifest. `given` are the ones of the command line;
-    /// `environment` looks one up by its full name.
+    /// Finds a value for every variable of the manifest. `given` are the ones of the command line,
+    /// `address` is where the application is served; `environment` looks one up by its full name.
     pub fn resolve(
         manifest: &Manifest,
         given: &BTreeMap<String, String>,
+        address: SocketAddr,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         for name in given.keys() {
@@ -36,6 +54,7 @@ impl Variables {
                 .get(name)
                 .cloned()
                 .or_else(|| environment(&in_environment))
+                .or_else(|| (name == SELF_URL).then(|| reached_at(address)))
                 .or_else(|| variable.default.clone());
             match (value, variable) {
                 (Some(value), _) => {
@@ -146,10 +165,39 @@ mod tests {
             name = "t"
             [variables]
             color = { default = "blue" }
+            self_url = { default = "http://elsewhere.example" }
             token = { required = true, secret = true }
             "#,
         )
         .unwrap()
+    }
+
+    fn address() -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))
+    }
+
+    #[test]
+    fn the_application_is_where_it_is_served_unless_somebody_says_otherwise() {
+        let resolve = |listen: &str, given: &[&str]| {
+            let given = given.iter().copied().chain(["token=t"]);
+            let given = given.map(|pair| pair.split_once('=').unwrap());
+            let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let listen = listen.parse().unwrap();
+            let variables = Variables::resolve(&manifest(), &given.collect(), listen, |_| None);
+            variables.unwrap().get("self_url").unwrap().to_owned()
+        };
+        for (listen, expected) in [
+            ("127.0.0.1:3111", "http://127.0.0.1:3111"),
+            ("0.0.0.0:3111", "http://127.0.0.1:3111"),
+            ("[::]:80", "http://[::1]:80"),
+            ("192.0.2.7:3000", "http://192.0.2.7:3000"),
+        ] {
+            assert_eq!(resolve(listen, &[]), expected, "{listen}");
+        }
+        assert_eq!(
+            resolve("0.0.0.0:1", &["self_url=https://w.example"]),
+            "https://w.example"
+        );
     }
 
     #[test]
@@ -163,7 +211,8 @@ mod tests {
         let nothing = |_: &str| None;
         let resolve = |given: &[(String, String)], environment: &dyn Fn(&str) -> Option<String>| {
             let given = given.iter().cloned().collect();
-            let variables = Variables::resolve(&manifest(), &given, environment).unwrap();
+            let variables =
+                Variables::resolve(&manifest(), &given, address(), environment).unwrap();
             variables.get("color").unwrap().to_owned()
         };
         assert_eq!(resolve(&token, &nothing), "blue");
@@ -173,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_required_variable_without_value_is_refused() {
-        let error = Variables::resolve(&manifest(), &BTreeMap::new(), |_| None)
+        let error = Variables::resolve(&manifest(), &BTreeMap::new(), address(), |_| None)
             .err()
             .unwrap()
             .to_string();

@@ -1,0 +1,101 @@
+"""The control plane as a worker sees it: three calls over HTTP."""
+
+import random
+import time
+
+import requests
+
+from . import __version__
+
+# How long an answer may take beyond what it was asked to wait.
+PATIENCE = 30
+# The longest pause between two tries.
+LONGEST_PAUSE = 30
+
+
+class Refused(Exception):
+    """The control plane answers, and does not take this: the worker, or what it sent. Trying again changes nothing."""
+
+
+class LeaseLost(Exception):
+    """The operation is not this worker's any more."""
+
+
+class Unreachable(Exception):
+    """No answer, or one that says: later."""
+
+
+class ControlPlane:
+    """Leases operations, keeps the leases, reports results. One object for all threads."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.root = settings.url + "/api/v3.1"
+        self.headers = {
+            "Authentication-Token": settings.token,
+            "Tenant": settings.tenant,
+            "User-Agent": f"windlass-worker/{__version__}",
+        }
+        self.verify = settings.ca_file or True
+
+    def lease(self, most, wait):
+        """Up to so many operations, or none after `wait` seconds."""
+        body = {
+            "worker": self.settings.name, "queues": list(self.settings.queues), "max": most, "wait": wait,
+            "lease_seconds": self.settings.lease_seconds, "version": __version__,
+        }
+        return self._post("/operations/lease", body, wait)["items"]
+
+    def heartbeat(self, lease_id):
+        """Keeps a lease. Whether the operation is to be stopped. Raises `LeaseLost`."""
+        return bool((self._post(f"/operations/leases/{lease_id}/heartbeat", {}, 0) or {}).get("cancel"))
+
+    def report(self, lease_id, result):
+        """Says what came of an operation, once. Raises `LeaseLost`, which is no harm: another has it."""
+        self._post(f"/operations/leases/{lease_id}/result", result, 0)
+
+    def report_surely(self, lease_id, result, seconds, stop=lambda: False):
+        """The same until it is acknowledged, for as long as the lease may last."""
+        end = time.monotonic() + seconds
+        for pause in pauses():
+            try:
+                return self.report(lease_id, result)
+            except Unreachable:
+                if time.monotonic() > end or stop():
+                    raise
+                time.sleep(pause)
+
+    def _post(self, path, body, wait):
+        try:
+            answer = requests.post(
+                self.root + path, json=body, headers=self.headers, verify=self.verify, timeout=(10, wait + PATIENCE)
+            )
+        except requests.exceptions.SSLError as error:
+            raise Refused(f"the certificate of {self.settings.url} is not trusted ({error}); see --ca-file") from None
+        except requests.RequestException as error:
+            raise Unreachable(f"{self.settings.url} does not answer: {error}") from None
+        if answer.status_code == 409:
+            raise LeaseLost(_message(answer))
+        if answer.status_code in (400, 401, 403, 404, 413):
+            raise Refused(f"{self.settings.url} refuses ({answer.status_code}): {_message(answer)}")
+        if not answer.ok:
+            raise Unreachable(f"{self.settings.url} answers {answer.status_code}: {_message(answer)}")
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise Unreachable(f"{self.settings.url} answers no JSON; is it a Windlass?") from None
+
+
+def _message(answer):
+    try:
+        return answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200] or answer.reason
+
+
+def pauses():
+    """How long to wait before each further try: longer and longer, and never all workers at once."""
+    pause = 1
+    while True:
+        yield pause * random.uniform(0.5, 1)
+        pause = min(LONGEST_PAUSE, pause * 2)

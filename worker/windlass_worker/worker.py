@@ -1,0 +1,164 @@
+"""The worker: takes operations while it has room, keeps their leases, reports what came of them."""
+
+import threading
+import time
+
+from .control_plane import ControlPlane, LeaseLost, Refused, Unreachable, pauses
+from .operation import Operation, failure, given_back
+
+# How long one call for operations waits for some: as long as the control plane allows.
+LONGEST_WAIT = 25
+# Why operations are stopped before their end. Of one whose lease is gone nothing is reported.
+CANCELLED = "The execution was cancelled"
+STOPPED = "The worker is being stopped"
+LOST = "The lease was lost"
+
+
+class Worker:
+    """Runs operations until it is stopped."""
+
+    def __init__(self, settings, console):
+        self.settings = settings
+        self.console = console
+        self.control_plane = ControlPlane(settings)
+        self.stopping = threading.Event()
+        self._room = threading.Semaphore(settings.concurrency)
+        self._running = set()
+        self._lock = threading.Lock()
+        self._refusal = None
+
+    def run(self):
+        """Works until `stop`. Raises `Refused` when the control plane does not let it in."""
+        queues = ", ".join(self.settings.queues)
+        self.console.say(f"{self.settings.name} takes operations of {queues} from {self.settings.url}")
+        # A call that waits for operations cannot be interrupted, so the one who stops does not wait for it.
+        threading.Thread(target=self._take, daemon=True).start()
+        self.stopping.wait()
+        self._finish()
+        if self._refusal:
+            raise self._refusal
+
+    def _take(self):
+        waits = pauses()
+        while not self.stopping.is_set():
+            places = self._take_room()
+            if not places:
+                continue
+            leases = []
+            try:
+                leases = self.control_plane.lease(places, LONGEST_WAIT)
+                waits = pauses()
+            except Unreachable as problem:
+                pause = next(waits)
+                self.console.say(f"{problem}; again in {pause:.0f} s", "warning")
+                self.stopping.wait(pause)
+            except (Refused, LeaseLost) as problem:
+                self._refusal = problem
+                self.stopping.set()
+            self._give_room(places - len(leases))
+            for lease in leases:
+                self._begin(lease)
+
+    def stop(self):
+        """Takes nothing more; `run` ends when what runs has ended, or was given back."""
+        self.stopping.set()
+
+    def _take_room(self):
+        """How many more operations may run: waits for one place, takes all that are free."""
+        if not self._room.acquire(timeout=1):
+            return 0
+        places = 1
+        while places < self.settings.concurrency and self._room.acquire(blocking=False):
+            places += 1
+        return places
+
+    def _give_room(self, places):
+        for _ in range(places):
+            self._room.release()
+
+    def _begin(self, lease):
+        operation = Operation(lease, self.settings)
+        with self._lock:
+            self._running.add(operation)
+        if self.stopping.is_set():
+            operation.stop(STOPPED)
+        threading.Thread(target=self._run, args=(operation,), name=str(operation)).start()
+
+    def _run(self, operation):
+        self.console.began(operation)
+        done = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(operation, done), daemon=True)
+        keeper.start()
+        try:
+            try:
+                result = operation.run()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the control plane must learn of it
+                result = failure(f"The worker could not run it: {error!r}", type(error).__name__)
+            if operation.stopped_because == STOPPED and result["status"] != "succeeded":
+                result = given_back()
+            done.set()
+            keeper.join()
+            if operation.stopped_because == LOST:
+                self.console.ended(operation, "lost", "the lease went to another worker")
+            else:
+                self._report(operation, result)
+        finally:
+            done.set()
+            with self._lock:
+                self._running.discard(operation)
+            self._room.release()
+
+    def _report(self, operation, result):
+        text = (result.get("error") or {}).get("message", "")
+        try:
+            # A result that comes after the lease has run out is another's to report.
+            self.control_plane.report_surely(
+                operation.lease["lease_id"], result, self.settings.lease_seconds, self.stopping.is_set
+            )
+            self.console.ended(operation, result["status"], text)
+        except LeaseLost:
+            self.console.ended(operation, "lost", "the result came too late, another worker has it")
+        except Unreachable as problem:
+            self.console.ended(operation, "failed", f"the result could not be reported: {problem}")
+        except Refused as problem:
+            self._report_refusal(operation, problem)
+
+    def _report_refusal(self, operation, problem):
+        """Fails an operation whose result is not taken: left alone, it would run again for nothing."""
+        self.console.ended(operation, "failed", f"the result was refused: {problem}")
+        result = failure(f"The result was refused: {str(problem)[:2000]}", "ResultRefused", recoverable=False)
+        try:
+            self.control_plane.report(operation.lease["lease_id"], result)
+        except (LeaseLost, Unreachable, Refused) as again:
+            self.console.say(f"the failure of {operation} could not be reported: {again}", "warning")
+
+    def _keep(self, operation, done):
+        """Keeps the lease of an operation until it is done, and hears whether it is to stop."""
+        every = self.settings.lease_seconds / 3
+        while not done.wait(every):
+            try:
+                if self.control_plane.heartbeat(operation.lease["lease_id"]):
+                    operation.stop(CANCELLED)
+            except LeaseLost:
+                operation.stop(LOST)
+                return
+            except (Unreachable, Refused) as problem:
+                self.console.say(f"the lease of {operation} could not be kept: {problem}", "warning")
+
+    def _finish(self):
+        """Waits for what runs as long as was allowed, then gives back what does not end."""
+        with self._lock:
+            left = len(self._running)
+        if left:
+            self.console.say(f"waiting {self.settings.stop_grace} s at most for {left} operations")
+        end = time.monotonic() + self.settings.stop_grace
+        while self._running and time.monotonic() < end:
+            time.sleep(0.1)
+        with self._lock:
+            running = list(self._running)
+        for operation in running:
+            operation.stop(STOPPED)
+        while self._running:
+            time.sleep(0.1)
+        self.console.say("stopped")
+

@@ -59,6 +59,8 @@ impl Application {
         command
             .arg("--variable")
             .arg(format!("status_jwt_secret={}", crate::status::SECRET));
+        // Receivers of the benchmark's are on this machine.
+        command.arg("--variable").arg("outbound_allow_private=true");
         let begun = Instant::now();
         self.server = Some(Server::start(command)?);
         self.call("GET", "/status", None, 200)?;
@@ -91,6 +93,11 @@ impl Application {
         self.server.as_ref().context("it runs")?.memory()
     }
 
+    /// The processor time that the host has taken so far.
+    pub fn processor_time(&self) -> Result<Duration> {
+        self.server.as_ref().context("it runs")?.processor_time()
+    }
+
     /// Who calls.
     pub fn headers(&self) -> Vec<(String, String)> {
         let secret = base64::engine::general_purpose::STANDARD.encode(format!("admin:{PASSWORD}"));
@@ -108,6 +115,18 @@ impl Application {
             ("authentication-token".into(), value.to_owned()),
             ("tenant".into(), "default_tenant".into()),
         ])
+    }
+
+    /// The same caller, as the other families want it.
+    pub fn bearer(&self) -> Result<Vec<(String, String)>> {
+        let made = self.call("POST", "/tokens", Some(b"{}".to_vec()), 200)?;
+        let value = made["value"].as_str().context("a token has a value")?;
+        Ok(vec![("x-auth-token".into(), value.to_owned())])
+    }
+
+    /// The caller's name and password.
+    pub fn login(&self) -> (&'static str, &'static str) {
+        ("admin", PASSWORD)
     }
 
     /// One call of Conductor's API; an error for another status.

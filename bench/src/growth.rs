@@ -4,7 +4,7 @@
 //! What finds the same number of rows in both is to take at most [`LIST`] times as long, a search
 //! [`SEARCH`] times. What a share of the table is found by is shown beside, without a limit.
 
-mod rows;
+pub mod rows;
 
 use crate::application::Application;
 use crate::load::{self, Case};
@@ -30,7 +30,7 @@ enum Limit {
 }
 
 /// What is asked for: the path after the version, and its limit. Two lists need a path of their own.
-const LISTS: [(&str, Limit); 60] = {
+const LISTS: [(&str, Limit); 64] = {
     use Limit::{Share, Times};
     const EVEN: Limit = Times(LIST);
     const FOUND: Limit = Times(SEARCH);
@@ -63,6 +63,23 @@ const LISTS: [(&str, Limit); 60] = {
         ("/deployments?_search=ment-0004242&_sort=-created_at", FOUND),
         ("/deployments?_search=de", Share),
         ("/deployments?_search=deployment", Share),
+        // Rules about labels: many have the team, few the rack.
+        (
+            "/deployments?_filter_rules=%5B%7B%22key%22%3A%22team%22%2C%22values%22%3A%5B%22team-7%22%5D%2C%22operator%22%3A%22any_of%22%2C%22type%22%3A%22label%22%7D%5D",
+            EVEN,
+        ),
+        (
+            "/deployments?_filter_rules=%5B%7B%22key%22%3A%22team%22%2C%22values%22%3A%5B%22team-7%22%5D%2C%22operator%22%3A%22is_not%22%2C%22type%22%3A%22label%22%7D%5D",
+            EVEN,
+        ),
+        (
+            "/deployments?_filter_rules=%5B%7B%22key%22%3A%22rack%22%2C%22values%22%3A%5B%22rack-7%22%5D%2C%22operator%22%3A%22any_of%22%2C%22type%22%3A%22label%22%7D%5D",
+            FOUND,
+        ),
+        (
+            "/deployments?_filter_rules=%5B%7B%22key%22%3A%22rack%22%2C%22values%22%3A%5B%22rack-7%22%2C%22rack-8%22%5D%2C%22operator%22%3A%22any_of%22%2C%22type%22%3A%22label%22%7D%2C%7B%22key%22%3A%22team%22%2C%22values%22%3A%5B%22team-5%22%5D%2C%22operator%22%3A%22any_of%22%2C%22type%22%3A%22label%22%7D%5D",
+            FOUND,
+        ),
         ("/labels/deployments", EVEN),
         ("/labels/deployments/team", EVEN),
         ("/labels/blueprints", EVEN),

@@ -5,6 +5,10 @@
 //! windlass-bench            everything, in some minutes (scripts/bench builds and runs it)
 //! windlass-bench status     the status page alone
 //! windlass-bench growth     every list with 10,000 rows and with 1,000,000
+//! windlass-bench adjutant   tasks beside the original service, and logins
+//! windlass-bench snapshots  a snapshot of 10,000 deployments, made and restored elsewhere
+//! windlass-bench opsera     pipelines: runs, how fast they begin, what is read from a million
+//! windlass-bench followers  events while they happen, to 1, 100 and 500 who follow
 //! windlass-bench native ... the native server, started by the first form
 //! ```
 //!
@@ -19,14 +23,18 @@
     reason = "a measurement that cannot go on ends with a panic"
 )]
 
+mod adjutant;
 mod application;
+mod followers;
 mod growth;
 mod load;
 mod native;
+mod opsera;
 mod parsing;
 mod prepare;
 mod process;
 mod report;
+mod snapshots;
 mod status;
 
 use anyhow::Result;
@@ -59,6 +67,10 @@ fn main() -> Result<()> {
         Some("native") => native::serve(&arguments[1..]),
         Some("status") => measure_status(),
         Some("growth") => growth::measure(),
+        Some("snapshots") => snapshots::measure(),
+        Some("adjutant") => adjutant::measure(LOAD, arguments.get(1).map(String::as_str)),
+        Some("followers") => followers::measure(),
+        Some("opsera") => opsera::measure(),
         Some(other) => anyhow::bail!("unknown argument {other}"),
         None => measure(),
     }

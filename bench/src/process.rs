@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A server of its own process. Ends with the value.
 pub struct Server {
@@ -46,6 +47,17 @@ impl Server {
             .and_then(|rest| rest.split_whitespace().next())
             .context("the system tells no VmRSS")?;
         Ok(kilobytes.parse::<u64>()? << 10)
+    }
+
+    /// The processor time it has taken so far, of all its threads.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let times = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let first = times.split_whitespace().next();
+            nanoseconds += first.context("the system tells no time")?.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 }
 

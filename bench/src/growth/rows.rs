@@ -19,7 +19,8 @@ const STATEMENTS: [&str; 13] = [
      from numbers, blueprints b
      where k <= ?1 and b.id = case when k <= 100 then 'blueprint-0000001' when k % 2 then 'blueprint-0000002' else 'blueprint-0000003' end",
     "insert into deployment_labels (deployment_key, key, value, created_at, created_by)
-     select key, 'team', 'team-' || (key % 20), '', 'admin' from deployments where key <= ?1",
+     select key, 'team', 'team-' || (key % 20), '', 'admin' from deployments where key <= ?1
+     union all select key, 'rack', 'rack-' || (key / 100), '', 'admin' from deployments where key <= ?1",
     "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key, deployment_id, blueprint_id,
          workflow_id, status, is_system_workflow)
      select 'execution-' || digits, 'default_tenant', 'admin', 'tenant', at, d.key, d.id, d.blueprint_id,

@@ -75,6 +75,43 @@ class Up(unittest.TestCase):
                     mode = stat.S_IMODE(os.stat(path).st_mode)
                     self.assertEqual(mode & 0o077, 0, f"{path} is {mode:o}")
 
+    def test_a_port_that_is_taken_is_told_before_anything_else(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            listen = f"127.0.0.1:{other.getsockname()[1]}"
+            command = [os.path.join(ROOT, "scripts/up"), "--host", "--no-build", "--demo", "--listen", listen]
+            up = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+            self.assertEqual(up.returncode, 1, up.stderr)
+            self.assertEqual(up.stdout, "")
+            self.assertIn(f"{listen} is already in use", up.stderr)
+            self.assertNotIn("answers", up.stderr)
+
+    def test_a_relative_folder_is_where_it_was_said(self):
+        listen = f"127.0.0.1:{free_port()}"
+        command = [os.path.join(ROOT, "scripts/up"), "--host", "--no-build", "--listen", listen, "--state-dir", "here"]
+        up = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        watch = threading.Timer(120, up.kill)
+        watch.start()
+        try:
+            said = next(line for line in up.stdout if "answers on" in line)
+            self.assertIn(listen, said)
+        finally:
+            watch.cancel()
+            up.send_signal(signal.SIGTERM)
+            up.communicate(timeout=30)
+        self.assertTrue(os.path.isfile(os.path.join(self.folder, "here", "sqlite_db.db")))
+
+    def test_a_missing_program_is_named(self):
+        bash = shutil.which("bash")
+        for name in ["dirname", "sed", "printf", "tr"]:
+            os.symlink(shutil.which(name), os.path.join(self.folder, name))
+        os.remove(os.path.join(self.folder, "spin"))
+        command = [bash, os.path.join(ROOT, "scripts/up"), "--host", "--no-build"]
+        up = subprocess.run(command, env={"PATH": self.folder}, capture_output=True, text=True, timeout=60)
+        self.assertEqual(up.returncode, 1)
+        self.assertIn("error: curl is missing: install it", up.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -20,6 +20,9 @@ from datetime import datetime, timedelta, timezone
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import presence_of_element_located, staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HOST = os.environ.get("WINDLASS_HOST", os.path.join(REPOSITORY, "target/release/windlass-host"))
@@ -59,7 +62,7 @@ PAST = (
 class Dashboard:
     """A host process on a port and a state folder of its own."""
 
-    def __init__(self, catalogue=()):
+    def __init__(self, catalogue=(), **variables):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -67,7 +70,9 @@ class Dashboard:
         self.state = tempfile.mkdtemp(prefix="windlass-browser-")
         self.log = open(os.path.join(self.state, "log"), "wb")
         command = [HOST, "up", "--from", MANIFEST, "--listen", f"127.0.0.1:{port}", "--state-dir", self.state]
-        command += ["--no-cron", "--variable", f"admin_password={PASSWORD}"]
+        command += ["--no-cron", "--variable", f"admin_password={PASSWORD}", "--variable", f"self_url={self.url}"]
+        for name, value in variables.items():
+            command += ["--variable", f"{name}={value}"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         try:
             self.wait_until_it_answers()
@@ -93,17 +98,21 @@ class Dashboard:
         raise AssertionError("the host does not answer")
 
     def call(self, method, path, body, authorization):
-        request = urllib.request.Request(self.url + path, method=method, data=json.dumps(body).encode())
+        request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode())
         request.add_header("content-type", "application/json")
         request.add_header("authorization", authorization)
         request.add_header("tenant", "default_tenant")
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or "null")
 
-    def set_catalogue(self, components):
+    def administrator(self):
+        """The header by which the administrator calls any API."""
         basic = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
         token = self.call("POST", "/api/v3.1/tokens", {}, basic)["value"]
-        self.call("PUT", "/api/v1/catalogue", {"components": components}, f"Bearer {token}")
+        return f"Bearer {token}"
+
+    def set_catalogue(self, components):
+        self.call("PUT", "/api/v1/catalogue", {"components": components}, self.administrator())
 
     def database(self):
         return sqlite3.connect(os.path.join(self.state, "sqlite_db.db"), timeout=30)
@@ -127,6 +136,7 @@ class Dashboard:
             places = [("Load Balancer", region) for region in REGIONS]
             add_event(database, "maintenance", "New certificates of the load balancers", 0, 70, 72, "planned", places,
                       "Connections through a load balancer are closed once.")
+            add_probe(database, "DNS", "EU-DE")
         database.close()
 
     def add_hostile_incident(self):
@@ -154,6 +164,20 @@ def hours(offset):
     """A moment so many hours from now, as the database has it."""
     moment = datetime.now(timezone.utc) + timedelta(hours=offset)
     return moment.strftime("%Y-%m-%dT%H:%M:00.000Z")
+
+
+def add_probe(database, name, region):
+    """A probe, and what it measured in the last day."""
+    settings = {"type": "tcp", "address": "dns.example.com:53", "interval_seconds": 60, "timeout_seconds": 10,
+                "failures_to_open": 3, "successes_to_close": 2, "impact": 3}
+    database.execute(
+        "insert into status_probes (id, component_id, settings, created_at, created_by, updated_at)"
+        " select 'dns', id, ?, ?, 'admin', ? from status_components where name = ? and region = ?",
+        (json.dumps(settings), hours(-48), hours(-48), name, region),
+    )
+    last = int(time.time() // 900)
+    slots = [(slot, 15, int(slot % 40 == 0), 15 * (20 + slot % 7)) for slot in range(last - 95, last + 1)]
+    database.executemany("insert into status_probe_slots values ('dns', ?, ?, ?, ?)", slots)
 
 
 def add_event(database, kind, title, impact, start, end, status, places, description=None):
@@ -209,6 +233,13 @@ class Browser:
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+    def follow(self, *element):
+        """Clicks what leads to another page, and waits for that page: a click returns before it is there."""
+        before = self.driver.find_element(By.TAG_NAME, "html")
+        self.driver.find_element(*element).click()
+        WebDriverWait(self.driver, 60, 0.05).until(staleness_of(before))
+        WebDriverWait(self.driver, 60, 0.05).until(presence_of_element_located((By.TAG_NAME, "main")))
 
     def complaints(self):
         """What the browser's console says since it was asked last."""

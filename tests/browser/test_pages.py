@@ -52,6 +52,14 @@ class Pages(unittest.TestCase):
         )
         return [f"{found['id']}: {[node['html'][:150] for node in found['nodes'][:3]]}" for found in report]
 
+    def test_response_times_are_a_picture_with_a_name(self):
+        self.open("/status")
+        charts = self.driver.find_elements("css selector", ".chart img")
+        self.assertEqual([each.get_dom_attribute("alt") for each in charts], ["Response times of DNS in the last 24 hours"])
+        self.driver.execute_script("arguments[0].loading = 'eager'", charts[0])
+        width = "const done = arguments[1]; arguments[0].decode().then(() => done(arguments[0].naturalWidth), e => done(String(e)))"
+        self.assertEqual(self.driver.execute_async_script(width, charts[0]), 384)
+
     def test_nothing_keeps_anybody_out(self):
         for path in self.pages:
             for theme in ("light", "dark"):
@@ -60,6 +68,18 @@ class Pages(unittest.TestCase):
                         self.browser.show_as(width, height, theme)
                         self.open(path)
                         self.assertEqual(self.violations(), [])
+
+    def test_the_page_of_the_api_is_for_everybody_and_fits(self):
+        for theme in ("light", "dark"):
+            for width, height in (DESKTOP, PHONE):
+                with self.subTest(theme=theme, width=width):
+                    self.browser.show_as(width, height, theme)
+                    self.open("/docs#sites.create")
+                    self.driver.execute_script("document.getElementById('sites.create').open = true")
+                    self.assertIn("site_create", self.driver.find_element(By.ID, "sites.create").text)
+                    self.assertEqual(self.violations(), [])
+                    needed = self.driver.execute_script("return document.documentElement.scrollWidth")
+                    self.assertLessEqual(needed, width)
 
     def test_no_page_is_wider_than_its_screen(self):
         for width in (320, 768, 1040):
@@ -129,12 +149,12 @@ class Pages(unittest.TestCase):
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         self.addCleanup(self.driver.execute_cdp_cmd, "Emulation.setScriptExecutionDisabled", {"value": False})
         self.open("/status")
-        self.driver.find_element(By.LINK_TEXT, "EU-NL").click()
+        self.browser.follow(By.LINK_TEXT, "EU-NL")
         self.assertTrue(self.driver.current_url.endswith("/status?region=EU-NL"), self.driver.current_url)
         self.assertIn("Load Balancer", self.driver.page_source)
-        self.driver.find_element(By.LINK_TEXT, "History").click()
+        self.browser.follow(By.LINK_TEXT, "History")
         self.assertIn("/history", self.driver.current_url)
-        self.driver.find_element(By.CSS_SELECTOR, "article a").click()
+        self.browser.follow(By.CSS_SELECTOR, "article a")
         self.assertIn("/incidents/", self.driver.current_url)
 
     def test_a_region_shows_its_components_only(self):
@@ -168,7 +188,25 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.driver.find_element(By.TAG_NAME, "h1").text, self.hostile_text)
         self.assertEqual(self.driver.find_element(By.CSS_SELECTOR, ".description").text, self.hostile_text)
         self.assertEqual(self.driver.find_element(By.CSS_SELECTOR, ".updates .text").text, self.hostile_text)
-        self.assertEqual(self.driver.find_elements(By.TAG_NAME, "script"), [])
+        scripts = self.driver.find_elements(By.TAG_NAME, "script")
+        self.assertEqual([each.get_dom_attribute("src") for each in scripts], ["/status/times.js"])
+
+    def test_times_are_in_the_visitors_zone_with_utc_beside_them(self):
+        self.browser.show_as(*DESKTOP, "light")
+        try:
+            for zone, is_own in [("Asia/Tokyo", True), ("UTC", False)]:
+                with self.subTest(zone):
+                    self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": zone})
+                    self.open(f"/incidents/{self.hostile}")
+                    time = self.driver.find_element(By.CSS_SELECTOR, ".updates time")
+                    moment = time.get_dom_attribute("datetime")
+                    self.assertIn(f"{moment[11:16]} UTC", time.text)
+                    hour = (int(moment[11:13]) + 9) % 12 or 12
+                    self.assertEqual(f"{hour}:{moment[14:16]}" in time.text, is_own, time.text)
+                    footer = self.driver.find_element(By.ID, "zone").text
+                    self.assertEqual(zone in footer and is_own, is_own, footer)
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
     def test_both_themes_and_print_are_styles_of_their_own(self):
         background = "return getComputedStyle(document.body).backgroundColor"

@@ -15,7 +15,7 @@ from cloudify_rest_client.exceptions import (
     UserUnauthorizedError,
 )
 from samples import CRANE, LIGHTHOUSE
-from windlass import Recorder, Story, folder_with, messages, tar_gz, zipped
+from windlass import Recorder, Story, folder_with, messages, tar_gz, wait_until, zipped
 
 
 LICENSE = """
@@ -190,6 +190,55 @@ class Deployments(Story):
             client.deployments.get(id)
         self.assertEqual(refused.exception.status_code, 404)
 
+    def test_a_deployment_is_updated_and_its_history_told(self):
+        client, id = self.client, "crane-updated"
+        client.deployments.create("crane", id, inputs={"reach": 20})
+        self.finished(client.executions.start(id, "install"))
+        updates = client.deployment_updates
+
+        preview = updates.update_with_existing_blueprint(id, "lighthouse", inputs={"url": self.recorder.url}, preview=True)
+        self.assertEqual(preview.state, "preview")
+        told = [(step["action"], step["entity_type"], step["entity_id"]) for step in preview.steps]
+        for step in (("remove", "node", ["nodes", "crane"]), ("add", "node", ["nodes", "lamp"])):
+            self.assertIn(step, told)
+        self.assertEqual(client.deployments.get(id)["blueprint_id"], "crane")
+        self.assertEqual(self.states(id), {"crane": "started", "quay": "started"})
+
+        update = updates.update_with_existing_blueprint(id, "lighthouse", inputs={"url": self.recorder.url})
+        self.assertEqual((update.deployment_id, update.old_blueprint_id), (id, "crane"))
+        self.finished(client.executions.get(update.execution_id))
+        update = updates.get(update.id)
+        self.assertEqual((update.state, update.new_inputs), ("successful", {"url": self.recorder.url}))
+        self.assertEqual(self.states(id), {"lamp": "started"})
+        self.assertEqual(client.deployments.get(id)["blueprint_id"], "lighthouse")
+
+        failing = updates.update_with_existing_blueprint(id, "crane", inputs={"reach": "far"})
+        wait_until("the update failed", lambda: updates.get(failing.id).state == "failed")
+        self.assertEqual(updates.finalize_commit(failing.id).state, "failed")
+        again = updates.update_with_existing_blueprint(id, "crane", skip_uninstall=True, install_first=True)
+        self.finished(client.executions.get(again.execution_id))
+        self.assertEqual(self.states(id), {"crane": "started", "quay": "started"})
+        history = updates.list(deployment_id=id, sort="created_at", _include=["id", "state", "new_blueprint_id"])
+        self.assertEqual(
+            [(each["state"], each["new_blueprint_id"]) for each in history],
+            [("preview", "lighthouse"), ("successful", "lighthouse"), ("failed", "crane"), ("successful", "crane")],
+        )
+        with self.assertRaises(CloudifyClientError) as refused:
+            updates.update_with_existing_blueprint(id, "no-such-blueprint")
+        self.assertEqual(refused.exception.status_code, 404)
+        self.finished(client.executions.start(id, "uninstall"))
+        client.deployments.delete(id)
+
+    def test_an_agent_is_reported_by_whoever_installs_it(self):
+        client, id = self.client, "crane-with-agent"
+        client.deployments.create("crane", id)
+        instance = client.node_instances.list(deployment_id=id, node_id="quay")[0].id
+        client.agents.create(instance, instance, state="creating", install_method="remote", create_rabbitmq_user=False)
+        client.agents.update(instance, state="started")
+        [agent] = client.agents.list(deployment_id=id)
+        self.assertEqual((agent.id, agent.state, agent.install_method, agent.node), (instance, "started", "remote", "quay"))
+        self.assertEqual(client.agents.get(instance).name, instance)
+
     def test_operations_go_out_by_http_and_their_answers_stay(self):
         client, id = self.client, "lighthouse-1"
         client.deployments.create("lighthouse", id, inputs={"url": self.recorder.url})
@@ -226,6 +275,38 @@ class Deployments(Story):
         with self.assertRaises(CloudifyClientError) as refused:
             client.node_instances.update(instance["id"], runtime_properties={"load": 4}, version=instance["version"])
         self.assertEqual(refused.exception.error_code, "conflict_error")
+        client.deployments.delete(id)
+        self.gone(id)
+
+    def test_a_deployment_is_scaled_and_healed(self):
+        client, id = self.client, "crane-4"
+        client.deployments.create("crane", id)
+        self.finished(client.executions.start(id, "install"))
+        parameters = {"scalable_entity_name": "quay", "delta": 1}
+        self.finished(client.executions.start(id, "scale", parameters=parameters))
+        self.assertEqual(len(client.node_instances.list(deployment_id=id)), 4, "a host with what it contains")
+        [scaled] = client.deployment_modifications.list(deployment_id=id)
+        self.assertEqual(scaled.status, scaled.FINISHED)
+        self.assertEqual({each["node_id"] for each in scaled.node_instances.added_and_related}, {"quay", "crane"})
+
+        begun = client.deployment_modifications.start(id, {"quay": {"instances": 1}}, context={"why": "calm"})
+        going = begun.node_instances.removed_and_related
+        self.assertEqual([each["modification"] for each in going], ["removed", "removed"])
+        with self.assertRaises(CloudifyClientError) as refused:
+            client.deployment_modifications.start(id, {"quay": {"instances": 3}})
+        self.assertEqual(refused.exception.error_code, "existing_started_deployment_modification_error")
+        ended = client.deployment_modifications.rollback(begun.id)
+        self.assertEqual((ended.status, ended.context), (ended.ROLLEDBACK, {"why": "calm"}))
+        self.assertEqual(client.deployment_modifications.get(begun.id).modified_nodes["quay"]["instances"], 1)
+        with self.assertRaises(CloudifyClientError) as refused:
+            client.deployment_modifications.finish(begun.id)
+        self.assertEqual(refused.exception.error_code, "deployment_modification_already_ended_error")
+        self.assertEqual(len(client.node_instances.list(deployment_id=id)), 4)
+
+        self.finished(client.executions.start(id, "check_status"))
+        self.finished(client.executions.start(id, "heal", parameters={"force_reinstall": True}))
+        self.assertEqual(self.states(id), {"crane": "started", "quay": "started"})
+        self.finished(client.executions.start(id, "uninstall"))
         client.deployments.delete(id)
         self.gone(id)
 

@@ -1,19 +1,15 @@
 """Keystone v3, with the unmodified `openstack` command, keystoneauth1 and keystonemiddleware."""
 
-import contextlib
-import io
 import json
-import os
 import threading
 import unittest
-import unittest.mock
 import warnings
 
+from command_line import CommandLine
 from keystoneauth1 import discover, session
 from keystoneauth1.exceptions import http as refusals
 from keystoneauth1.identity import v3
 from keystonemiddleware import auth_token
-from openstackclient import shell
 from webob import Request
 from windlass import PASSWORD, Story
 
@@ -35,28 +31,9 @@ class KeystoneStory(Story):
 
     def openstack(self, name, *arguments, project="harbour", password=None, status=0, **settings):
         """What the command prints, for somebody who logs in as people do."""
-        settings = {
-            "OS_AUTH_URL": self.windlass.url + "/v3",
-            "OS_USERNAME": name,
-            "OS_PASSWORD": password or (PASSWORD if name == "admin" else "hoist away"),
-            "OS_USER_DOMAIN_NAME": "Default",
-            "OS_PROJECT_DOMAIN_NAME": "Default",
-            "OS_IDENTITY_API_VERSION": "3",
-            "OS_PROJECT_NAME": project,
-            **settings,
-        }
-        environment = {key: value for key, value in settings.items() if value is not None}
-        for key in ("PATH", "HOME", "LANG"):
-            environment.setdefault(key, os.environ.get(key, ""))
-        # Each command in this process: starting Python for it takes ten times as long as the command.
-        printed, told = io.StringIO(), io.StringIO()
-        with (
-            unittest.mock.patch.dict(os.environ, environment, clear=True),
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(told),
-        ):
-            answer = shell.main(list(arguments))
-        printed, told = printed.getvalue(), told.getvalue()
+        password = password or (PASSWORD if name == "admin" else "hoist away")
+        command = CommandLine.of_password(self.windlass, name, password, project, **settings)
+        answer, printed, told = command.run(*arguments)
         self.assertEqual(answer, status, f"{arguments}\n{printed}\n{told}\n{self.windlass.tail()}")
         return printed if status == 0 else told.strip()
 

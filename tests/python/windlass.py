@@ -78,6 +78,8 @@ class Windlass:
             wait_until("the application answers", self.answers, 60)
         except AssertionError:
             print(self.tail(), file=sys.stderr)
+            # Whoever wanted it gets no object to stop it by.
+            self.kill()
             raise
 
     def answers(self):

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use windlass_tests::{Value, Windlass, routes};
 
 /// Pages for people, which no program is to call.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/availability",
     "/history",
     "/incidents",
@@ -12,11 +12,12 @@ const PAGES: [&str; 8] = [
     "/status",
     "/status/{}",
     "/status/favicon.svg",
+    "/status/times.js",
     "/status/subscribe",
 ];
 
 /// Where the endpoints of the second version stand once more.
-const AGAIN: &str = "/api/v2/status";
+const AGAIN: &str = "/api/v2/status/";
 
 #[test]
 fn the_document_describes_every_endpoint_and_no_other() {

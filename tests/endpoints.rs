@@ -17,6 +17,8 @@
 mod adjutant;
 #[path = "endpoints/keystone.rs"]
 mod keystone;
+#[path = "endpoints/opsera.rs"]
+mod opsera;
 #[path = "endpoints/status.rs"]
 mod status;
 
@@ -67,7 +69,7 @@ fn every_endpoint_answers_exactly_those_who_may() {
         match row.family.as_str() {
             "conductor" => stage.try_everybody(&row, &mut wrong),
             // These have tests of their own.
-            "adjutant" | "keystone" | "status" | "internal" => {}
+            "adjutant" | "keystone" | "opsera" | "status" | "internal" => {}
             family => wrong.push(format!("{}: nobody here calls as {family} does", row.id)),
         }
     }

@@ -17,9 +17,10 @@ use windlass_tests::repository;
 
 /// What a component with a database is given: the first of them to run makes the administrator, each asks
 /// who calls, and each may have to nudge the scheduler.
-const VARIABLES: [&str; 4] = [
+const VARIABLES: [&str; 5] = [
     "admin_password",
     "encryption_key",
+    "old_encryption_keys",
     "trust_forwarded_for",
     "tick_token",
 ];

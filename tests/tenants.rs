@@ -18,18 +18,21 @@
 mod asking;
 
 use asking::{
-    ask, filled_lists, inventory, look_at, rows_about_things, search_lists, send, shown,
+    AVERAGES, ask, filled_lists, inventory, look_at, rows_about_things, search_lists, send, shown,
     tell_apart, text, with_each,
 };
 use windlass_tests::{Caller, Endpoint, Things, Touches, Windlass, demand_none, json};
 
 /// What may be sent about a global resource from any tenant: it reads, it keeps nothing, or it is
 /// for managers to do, which has a story of its own.
-const CHANGE_NOTHING: [&str; 3] = [
+const CHANGE_NOTHING: [&str; 4] = [
+    "deployment_updates.finalize",
     "evaluate.functions",
     "tasks_graphs.update",
     "executions.start",
 ];
+/// What makes something only for an execution: whoever else asks is refused, whatever is there.
+const FOR_EXECUTIONS: &str = "deployment_updates.put";
 const ROLES: [&str; 5] = ["viewer", "user", "operations", "manager", "worker"];
 
 #[test]
@@ -132,6 +135,59 @@ fn what_is_private_is_its_creators_and_the_administrators() {
     ];
     let wrong = with_each(&callers, |caller| look_at(caller, &secret));
     demand_none(&wrong);
+}
+
+#[test]
+fn counts_and_averages_are_over_what_one_sees() {
+    let windlass = Windlass::start();
+    let (ours, _) = things_of(&windlass, "quay");
+    let secretive = windlass.user("secretive").in_tenant("quay");
+    let totals = |caller: Caller<'_>| -> Vec<String> {
+        let of = |row: &Endpoint, query: &str| {
+            let answer = ask(caller, &row.path, query);
+            assert_eq!(answer.status, 200, "{}: {}", row.id, shown(&answer));
+            format!("{} {query}: {}", row.id, text(&answer))
+        };
+        let rows = Endpoint::served();
+        let rows = rows.iter().filter(|row| row.resource() == "summary");
+        let queries = ["", "_all_tenants=true", "_get_all_results=true"];
+        rows.flat_map(|row| queries.map(|query| of(row, query)))
+            .collect()
+    };
+    let before = (averages(ours), totals(ours));
+    assert!(before.0[0].contains("\"install\""), "{}", before.0[0]);
+    assert!(before.1.len() > 12, "{:?}", before.1);
+
+    // Nobody in the quay has uninstalled anything that others see.
+    let (theirs, _) = things_of(&windlass, "harbour");
+    Things::make(&windlass, secretive, "veiled", "private");
+    let uninstall = |caller: Caller<'_>, word: &str| {
+        let body = json!({
+            "deployment_id": format!("{word}-deployment"), "workflow_id": "uninstall", "force": true,
+        });
+        caller.post("/executions", body).expect(201);
+        windlass.run_pending_work();
+        let told = averages(caller);
+        assert!(told[0].contains("uninstall"), "{}", told[0]);
+    };
+    uninstall(theirs, "harbour");
+    uninstall(secretive, "veiled");
+    let others =
+        ["viewer", "user", "operations"].map(|role| windlass.user(role).with_role_in(role, "quay"));
+    for caller in others.into_iter().chain([ours]) {
+        let told = (averages(caller), totals(caller));
+        assert_eq!(told, before, "as {}", caller.name());
+    }
+    let boss = windlass.user("boss").with_role_in("manager", "quay");
+    assert!(averages(boss)[0].contains("uninstall"));
+    assert_ne!(totals(boss), before.1);
+
+    // Averages leave out what is global elsewhere, too.
+    let _ = windlass.user("somebody").in_tenant("world");
+    let admin = windlass.admin().naming_tenant("world");
+    Things::make(&windlass, admin, "world", "global");
+    uninstall(admin, "world");
+    assert_eq!(averages(ours), before.0);
 }
 
 #[test]
@@ -302,7 +358,10 @@ fn the_names_of_another_tenants_things_are_free() {
             send(ours, &row, &value, "")
         };
         let (theirs, nobodys) = (named(harbour.value(new)), named(harbour.no_value(new)));
-        let is_made = row.success.contains(&theirs.status);
+        let is_made = match row.id.as_str() {
+            FOR_EXECUTIONS => theirs.status == 403,
+            _ => row.success.contains(&theirs.status),
+        };
         if theirs.status != nobodys.status || !is_made {
             wrong.push(format!(
                 "{}: {}\n    but {}",
@@ -378,6 +437,22 @@ fn cleaning_up_everywhere_ends_at_the_borders_of_ones_tenants() {
 fn things_of<'w>(windlass: &'w Windlass, tenant: &'static str) -> (Caller<'w>, Things) {
     let owner = windlass.user(tenant).in_tenant(tenant);
     (owner, Things::make(windlass, owner, tenant, "tenant"))
+}
+
+/// The averages of a tenant's executions, asked for in several ways.
+fn averages(caller: Caller<'_>) -> Vec<String> {
+    let rows = Endpoint::served();
+    let row = rows.iter().find(|row| row.id == AVERAGES).expect("a row");
+    let queries = [
+        "",
+        "_all_tenants=true",
+        "_get_all_results=true&_all_tenants=true",
+        "tenant_name=harbour",
+        "workflow_id=install",
+        "workflow_id=uninstall&_all_tenants=true",
+    ];
+    let one = |query| text(&ask(caller, &row.path, query));
+    queries.into_iter().map(one).collect()
 }
 
 fn administrator(windlass: &Windlass) -> Caller<'_> {

@@ -5,18 +5,21 @@
 //! row as it is: if that did not succeed, the others would be refused for another reason than their
 //! mistakes.
 
+use super::broken::{Body, bad_bodies};
 use windlass_tests::{
-    Answer, Endpoint, MONITORS_SECRET, Options, PASSWORD, Stored, TICK_HEADER, Things, Value,
-    Windlass, demand_none, json, monitor_token,
+    Answer, Endpoint, MONITORS_SECRET, Options, PASSWORD, Stored, TICK_HEADER, Things, Windlass,
+    demand_none, json, monitor_token,
 };
 
 /// Rows whose own body cannot succeed here, and why.
-const NEEDS_MORE: [(&str, &str); 2] = [
+const NEEDS_MORE: [(&str, &str); 3] = [
     ("nodes.update", "only a deployment's update may"),
+    ("operations.result", "only a worker has a lease"),
     ("adjutant.23_set", "nobody has the address"),
 ];
-/// More than any body may have.
-const TEN_MEGABYTES: usize = 10 << 20;
+/// The token of the execution that is running, and what is stored of it.
+const TOKEN: &str = "token-of-an-execution";
+const TOKEN_HASH: &str = "1c31c16a3c255ea1865ebdc45a3b9de7cf29bdb9d2a1970f3b30d52e09f5a727";
 
 #[test]
 fn no_body_of_conductor_breaks_anything() {
@@ -29,11 +32,19 @@ fn no_body_of_conductor_breaks_anything() {
         ("ldap_server", "ldap://127.0.0.1:9"),
         ("member", "member"),
         ("member_group", "members"),
+        ("metric_id", "new-metric"),
+        ("hostname", "south"),
+        ("lease_id", "lost"),
+        ("name", "south"),
     ] {
         things.set(name, value.into());
     }
     things.make_what_is_named(&windlass, admin, &rows, "tenant");
     let [group, tenant] = ["group_name", "tenant_name"].map(|name| things.value(name));
+    let [deployment, modification] =
+        ["deployment_id", "modification_id"].map(|name| things.value(name));
+    let instance = things.value("node_instance_id");
+    let finish = format!("/deployment-modifications/{modification}/finish");
     for (method, path, body) in [
         (
             "PUT",
@@ -56,17 +67,48 @@ fn no_body_of_conductor_breaks_anything() {
             "/tenants/user-groups",
             json!({ "group_name": "members", "tenant_name": tenant, "role": "user" }),
         ),
+        (
+            "POST",
+            "/managers",
+            json!({ "hostname": "south", "private_ip": "192.0.2.9", "public_ip": "192.0.2.9",
+                    "version": "7.0.5", "edition": "premium", "distribution": "debian",
+                    "distro_release": "12" }),
+        ),
+        (
+            "POST",
+            "/brokers",
+            json!({ "name": "south", "address": "192.0.2.9" }),
+        ),
+        (
+            "PUT",
+            "/agents/south",
+            json!({ "node_instance_id": instance, "state": "created", "create_rabbitmq_user": false }),
+        ),
+        (
+            "PUT",
+            "/deployments/inter-deployment-dependencies",
+            json!({ "dependency_creator": "component.x", "source_deployment": deployment,
+                    "target_deployment_func": { "get_input": "x" } }),
+        ),
+        // A deployment has one at a time.
+        ("POST", &finish, json!({})),
     ] {
         let reply = admin.raw(method, path, "application/json", body.to_string());
         assert!(reply.status() < 300, "{path}: {}", reply.text());
     }
-    // One that goes on whatever is sent, and instances as if nothing had happened to them yet.
-    let prepare = "
-        insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status)
-            values ('running', 'default_tenant', 'admin', 'tenant', '2024-05-06T07:08:09.123Z', 'install', 'started');
-        update node_instances set version = 1;";
+    // One that goes on whatever is sent, instances as if nothing had happened to them yet, and a password
+    // that counts to the end, so that no login is noted in between.
+    let prepare = format!(
+        "insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status,
+             token_hash)
+         values ('running', 'default_tenant', 'admin', 'tenant', '2024-05-06T07:08:09.123Z', 'install',
+             'started', '{TOKEN_HASH}');
+         update node_instances set version = 1;
+         update verified_credentials set expires_at = '2999-01-01T00:00:00.000Z';
+         update users set last_login_at = '2999-01-01T00:00:00.000Z' where id = 0;"
+    );
     let database = windlass.open_database();
-    database.execute_batch(prepare).expect("both are rows");
+    database.execute_batch(&prepare).expect("these are rows");
     things.set("execution_id", "running".into());
     try_all(&windlass, &rows, &|name| things.value(name));
 }
@@ -81,7 +123,11 @@ fn no_body_of_the_status_dashboard_breaks_anything() {
             "insert into status_components (id, name, attributes, attributes_key, position, created_at)
                  values (999, 'Mail', '[]', '[]', 1, '2024-01-01T00:00:00.000Z'),
                         (998, 'Disks', '[]', '[]', 2, '2024-01-01T00:00:00.000Z'),
-                        (997, 'Networks', '[]', '[]', 3, '2024-01-01T00:00:00.000Z')",
+                        (997, 'Networks', '[]', '[]', 3, '2024-01-01T00:00:00.000Z');
+             insert into status_receivers (id, kind, settings, created_at, created_by, updated_at)
+                 values ('alarms', 'alertmanager', '{\"type\":\"alertmanager\",\"publish_titles\":false,
+                     \"rules\":[{\"match\":{},\"component_id\":999,\"impact\":2}]}',
+                     '2024-01-01T00:00:00.000Z', 'admin', '2024-01-01T00:00:00.000Z')",
         )
         .expect("components are rows");
     let rows = with_bodies("status");
@@ -99,6 +145,9 @@ fn no_body_of_the_status_dashboard_breaks_anything() {
             "index" => "0",
             "kind" => "webhook",
             "pipeline_id" => "ship",
+            "probe_id" => "disks",
+            "receiver_id" => "alarms",
+            "template_id" => "slow",
             "attribute" => "type",
             _ => panic!("no value for {{{name}}}"),
         }
@@ -255,7 +304,7 @@ fn try_all_as(windlass: &Windlass, token: &str, rows: &[Endpoint], value: &dyn F
         let mut stored = Stored::look(windlass);
         for bad in bad_bodies(row, &value) {
             let answer = send(windlass, token, row, &value, &bad);
-            let as_everywhere = bad.is_refused_as_everywhere(row, &answer);
+            let as_everywhere = needs_more(row) || bad.is_refused_as_everywhere(row, &answer);
             if as_everywhere && (row.success.contains(&answer.status) || stays_visible(&answer)) {
                 windlass.run_pending_work();
                 stored.restore();
@@ -289,11 +338,12 @@ fn left_by(row: &Endpoint) -> &'static [&'static str] {
     match row.id.as_str() {
         "keystone.issue_token" => &[
             "failed_logins",
+            "event_counters",
             "familiar_addresses",
             "verified_credentials",
             "users",
         ],
-        "keystone.set_password" => &["failed_logins"],
+        "keystone.set_password" => &["failed_logins", "event_counters"],
         _ => &[],
     }
 }
@@ -324,6 +374,7 @@ fn send(
         ("internal", _) => nobody,
         ("status", "status.01") => nobody.with_bearer(&monitor),
         ("adjutant", _) => nobody.with_bearer(token),
+        ("conductor", "deployment_updates.put") => windlass.nobody().with_token(TOKEN),
         _ => windlass.admin(),
     };
     let mut request = row.request_with(caller, value, Some(sent.body.clone()));
@@ -350,135 +401,6 @@ fn send(
     let forgotten = windlass.open_database().execute_batch(forget);
     forgotten.expect("requests are rows");
     windlass.send(&request)
-}
-
-/// Something that is sent instead of a row's body.
-struct Body {
-    what: String,
-    body: Vec<u8>,
-    content_type: &'static str,
-    /// What Conductor answers, whatever the row, where that is the same for all.
-    refusal: Option<(&'static [u16], &'static str)>,
-}
-
-impl Body {
-    /// A value that only the row itself can judge.
-    fn value(what: String, body: &Value) -> Self {
-        Self {
-            what,
-            body: body.to_string().into_bytes(),
-            content_type: "application/json",
-            refusal: None,
-        }
-    }
-
-    /// What is no usable JSON object.
-    fn unusable(what: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            what: what.into(),
-            body: body.into(),
-            content_type: "application/json",
-            refusal: Some((&[400], "bad_parameters_error")),
-        }
-    }
-
-    /// Whether an answer is what every row of Conductor answers.
-    fn is_refused_as_everywhere(&self, row: &Endpoint, answer: &Answer) -> bool {
-        let Some((statuses, code)) = self.refusal else {
-            return true;
-        };
-        if row.family != "conductor" || needs_more(row) {
-            return true;
-        }
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        statuses.contains(&answer.status) && (answer.status == 413 || body["error_code"] == code)
-    }
-}
-
-/// Everything that is sent instead of a row's body.
-fn bad_bodies(row: &Endpoint, value: &dyn Fn(&str) -> String) -> Vec<Body> {
-    let text = row.filled_body(value).expect("these have one");
-    let own: Value = serde_json::from_str(&text).expect("the table's bodies are JSON");
-    let mut bodies = vec![
-        Body::unusable("half an object", "{\"blueprint_id\": "),
-        Body::unusable("a list", "[1, 2]"),
-        Body::unusable("a text", "\"text\""),
-        Body::unusable("a number", "7"),
-        Body::unusable("null", "null"),
-        Body::unusable("bytes", b"\xff\xfe\x00\x01"),
-        Body::unusable("an endless list", "[".repeat(20_000)),
-        Body::unusable(
-            "a deep object",
-            format!("{{\"a\": {}1{}}}", "[".repeat(5000), "]".repeat(5000)),
-        ),
-        Body {
-            refusal: Some((&[400, 413], "bad_parameters_error")),
-            ..Body::unusable(
-                "ten megabytes",
-                format!("{{\"display_name\": \"{}\"}}", "x".repeat(TEN_MEGABYTES)),
-            )
-        },
-    ];
-    if !row.is_form {
-        bodies.push(Body {
-            content_type: "application/xml",
-            refusal: Some((&[415], "unsupported_content_type_error")),
-            ..Body::unusable("another language", "<a/>")
-        });
-    }
-    let mut unknown = own.clone();
-    unknown["colour_of_the_crane"] = json!("red");
-    bodies.push(Body::value("an unknown field".into(), &unknown));
-    for place in places(&own, "") {
-        for (what, bad) in bad_values() {
-            let mut body = own.clone();
-            *body.pointer_mut(&place).expect("it was there") = bad;
-            bodies.push(Body::value(format!("{place} is {what}"), &body));
-        }
-    }
-    bodies
-}
-
-/// The pointers to all that is in a body, at any depth.
-fn places(value: &Value, of: &str) -> Vec<String> {
-    let inner: Vec<(String, &Value)> = match value {
-        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(n, v)| (n.to_string(), v))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let mut places = Vec::new();
-    for (name, value) in inner {
-        let place = format!("{of}/{name}");
-        places.push(place.clone());
-        places.extend(self::places(value, &place));
-    }
-    places
-}
-
-fn bad_values() -> Vec<(&'static str, Value)> {
-    let deep = (0..500).fold(json!(1), |inner, _| json!([inner]));
-    vec![
-        ("null", json!(null)),
-        ("a truth value", json!(true)),
-        ("a number", json!(-7)),
-        ("a fraction", json!(1.5)),
-        ("a huge number", json!(1e300)),
-        ("a list", json!([7])),
-        ("an empty list", json!([])),
-        ("an object", json!({ "x": 7 })),
-        ("an empty text", json!("")),
-        ("a very long text", json!("x".repeat(200_000))),
-        ("a text with NUL", json!("a\u{0}b")),
-        (
-            "a text with control characters",
-            json!("a\u{1}\r\n\u{1b}[2J\u{7f}b"),
-        ),
-        ("too deep", deep),
-    ]
 }
 
 fn shown(answer: &Answer) -> String {

@@ -37,6 +37,21 @@ impl Archive {
         Self(entries)
     }
 
+    /// A wagon: a package of code that is a plugin, and as many bytes of a wheel.
+    pub fn wagon(package: &str, version: &str, wheel: Vec<u8>) -> Self {
+        let about = serde_json::json!({
+            "archive_name": format!("{package}-{version}-py311-none-any.wgn"),
+            "package_name": package, "package_version": version, "package_source": package,
+            "supported_platform": "any", "supported_python_versions": ["py311"],
+            "wheels": [format!("{package}-{version}-py3-none-any.whl")],
+        });
+        let file = |name: &str, content| Entry::File(format!("{package}/{name}"), content);
+        Self(vec![
+            file("package.json", about.to_string().into_bytes()),
+            file("wheels/code.whl", wheel),
+        ])
+    }
+
     /// With one more entry.
     #[must_use]
     pub fn and(mut self, entry: Entry) -> Self {

@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::caller::{Caller, form};
 use crate::http::{Answer, Outgoing};
-use crate::windlass::repository;
+use crate::process::repository;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,13 +24,16 @@ const SMALLEST: &str = "tosca_definitions_version: cloudify_dsl_1_4\n";
 /// The operations that make something of their resource.
 const MAKING: [&str; 5] = ["create", "put", "upload", "start", "initiate"];
 /// What families with rules of their own ask for.
-const OWN_WORDS: [&str; 7] = [
+const OWN_WORDS: [&str; 10] = [
     "admin",
     "moderator",
     "monitor",
     "scope api",
+    "scope api and power user",
     "scope api or pipeline",
-    "scope api or security-logs",
+    "scope api or pipeline and user",
+    "scope api or security-logs and power user",
+    "signature",
     "tick",
 ];
 
@@ -267,10 +270,17 @@ impl Endpoint {
     }
 
     /// Whether it is about what belongs to a tenant and Conductor's clients make. What Adjutant's ask for is
-    /// made in several steps, and its own stories ask for it from another project.
+    /// made in several steps, and its own stories ask for it from another project; snapshots hold all tenants,
+    /// and administrators alone make them.
     pub fn is_of_tenants(&self) -> bool {
         let is_of_tenant = matches!(self.touches, Touches::Tenant | Touches::Tenants);
-        is_of_tenant && self.family != "adjutant"
+        // A lease is one worker's own, and the path of a file names its tenant: their stories look at that.
+        let by_stories = ["lease_id", "file"];
+        let is_by_stories = |name: &String| by_stories.contains(&name.as_str());
+        is_of_tenant
+            && self.family != "adjutant"
+            && self.resource() != "snapshots"
+            && !self.parameters().iter().any(is_by_stories)
     }
 
     /// The parameter whose thing this row makes: `site_name` for `sites.create`, because of the path of
@@ -382,8 +392,10 @@ fn fill(text: &str, value: &dyn Fn(&str) -> String) -> String {
         filled.push_str(before);
         let name = after[1..].split('}').next().unwrap_or_default();
         let is_name = |b: u8| b.is_ascii_lowercase() || b == b'_';
-        if !name.is_empty() && name.bytes().all(is_name) && after.contains('}') {
-            filled.push_str(&value(name));
+        // Routes write a parameter that takes the rest of the path with a star.
+        let word = name.strip_prefix('*').unwrap_or(name);
+        if !word.is_empty() && word.bytes().all(is_name) && after.contains('}') {
+            filled.push_str(&value(word));
             rest = &after[name.len() + 2..];
         } else {
             filled.push('{');

@@ -1,5 +1,6 @@
 //! One HTTP/1.1 request over a connection of its own: all that a story needs of a client.
 
+use crate::conformance;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -65,7 +66,10 @@ pub fn send(server: SocketAddr, request: &Outgoing) -> Result<Answer, String> {
     let mut raw = Vec::new();
     let received = stream.read_to_end(&mut raw);
     match parse(&raw) {
-        Some(answer) => Ok(answer),
+        Some(answer) => {
+            conformance::check(request, &answer);
+            Ok(answer)
+        }
         None => Err(format!(
             "{} {}: no HTTP answer (sent: {sent:?}, received {} bytes: {received:?})",
             request.method,

@@ -15,12 +15,15 @@
 
 mod archive;
 mod caller;
+mod conformance;
 mod dashboard;
 mod endpoints;
 mod http;
 mod lamp;
 mod monitors;
+pub mod openapi;
 mod people;
+mod process;
 mod recorder;
 mod stored;
 mod things;
@@ -32,9 +35,10 @@ pub use caller::{Caller, Reply};
 pub use endpoints::{Endpoint, Permission, Touches, routes};
 pub use http::{Answer, Outgoing, send};
 pub use monitors::{MONITORS_SECRET, claims_of, jwt, monitor_token};
+pub use process::{host_command, host_command_on, repository};
 pub use recorder::{Recorded, Recorder};
 pub use serde_json::{Value, json};
 pub use stored::Stored;
 pub use things::Things;
 pub use together::{at_once, demand_none};
-pub use windlass::{Options, PASSWORD, Stopped, TICK_HEADER, Windlass, repository};
+pub use windlass::{Folder, Options, PASSWORD, Stopped, TICK_HEADER, Windlass};

@@ -65,7 +65,7 @@ impl Recorder {
     }
 }
 
-/// Answers the requests of one connection until the other side closes it.
+/// Answers the requests of one connection until the other side closes it, or asked for its end.
 fn serve(stream: TcpStream, recorded: &Mutex<Vec<Recorded>>, answer: &Answering) {
     let Ok(mut writer) = stream.try_clone() else {
         return;
@@ -73,6 +73,8 @@ fn serve(stream: TcpStream, recorded: &Mutex<Vec<Recorded>>, answer: &Answering)
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let (status, body) = answer(&request);
+        let connection = request.headers.get("connection");
+        let is_last = connection.is_some_and(|word| word.eq_ignore_ascii_case("close"));
         recorded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -85,6 +87,7 @@ fn serve(stream: TcpStream, recorded: &Mutex<Vec<Recorded>>, answer: &Answering)
         if writer
             .write_all(format!("{head}{body}").as_bytes())
             .is_err()
+            || is_last
         {
             return;
         }

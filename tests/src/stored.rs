@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Counters of what was asked, refused or not.
-const COUNTERS: [&str; 1] = ["status_subscription_requests"];
+const COUNTERS: [&str; 3] = [
+    "status_subscription_requests",
+    "token_uses",
+    "token_use_kinds",
+];
 /// What instances compare with what they remember: never the same twice.
 const VERSIONS: [&str; 2] = ["identity_version", "status_version"];
 

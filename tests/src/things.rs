@@ -4,7 +4,7 @@
 //! the table of endpoints: by the row that creates it, with that row's body. A resource that comes
 //! needs no line here.
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Entry};
 use crate::caller::Caller;
 use crate::endpoints::Endpoint;
 use crate::windlass::Windlass;
@@ -83,6 +83,29 @@ impl Things {
         let execution = text_of(&owner.execute(&deployment, "install"), "id");
         windlass.run_pending_work();
 
+        let path = format!("/plugins?visibility={visibility}");
+        let plugin = owner
+            .raw("POST", &path, "application/json", plugin(word))
+            .expect(201);
+
+        let metric = format!("{word}-metric");
+        let measured = json!({
+            "blueprint_id": blueprint, "deployment_id": deployment, "execution_id": execution,
+            "timestamp": "2024-05-06T07:08:09Z", "name": "cpu", "value": "0.5",
+        });
+        owner
+            .put(&format!("/metrics/{metric}"), measured)
+            .expect(201);
+
+        // Nothing shows a single one, so no row makes it.
+        let dependency = json!({
+            "dependency_creator": format!("{word}-creator"), "source_deployment": deployment,
+            "target_deployment_func": { "get_input": word },
+        });
+        owner
+            .put("/deployments/inter-deployment-dependencies", dependency)
+            .expect(200);
+
         let first = |path: String| text_of(&owner.get(&path).expect(200)["items"][0], "id");
         let of_execution = format!("execution_id={execution}");
         let values = [
@@ -95,6 +118,8 @@ impl Things {
                 first(format!("/tasks_graphs?{of_execution}")),
             ),
             ("operation_id", first(format!("/operations?{of_execution}"))),
+            ("metric_id", metric),
+            ("plugin_id", text_of(&plugin, "id")),
             ("node_id", format!("{word}_node")),
             ("label_key", key),
             ("blueprint_id", blueprint),
@@ -218,6 +243,17 @@ impl Things {
             .values()
             .filter(|value| !value.contains(&self.word))
     }
+}
+
+/// A wagon and the file that blueprints import it by.
+fn plugin(word: &str) -> Vec<u8> {
+    let wagon = Archive::wagon(&format!("{word}-package"), "1.0", vec![0; 9]).tar_gz();
+    let yaml = format!("plugins: {{{word}_package: {{executor: central_deployment_agent}}}}\n");
+    let files = [
+        Entry::File(format!("{word}.wgn"), wagon),
+        Entry::File("plugin.yaml".into(), yaml.into_bytes()),
+    ];
+    Archive::of(files).zip()
 }
 
 fn text_of(object: &Value, field: &str) -> String {

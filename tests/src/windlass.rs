@@ -2,15 +2,13 @@
 
 use crate::caller::Caller;
 use crate::http::{self, Outgoing};
+use crate::process::{Process, host_command};
 use rusqlite::Connection;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The password of every user in a story.
@@ -24,9 +22,10 @@ const TICKS: usize = 2000;
 /// How a Windlass is started.
 #[derive(Clone, Debug)]
 pub struct Options {
-    variables: Vec<(String, String)>,
-    faults: Option<String>,
-    memory_mib: Option<u16>,
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) faults: Option<String>,
+    pub(crate) memory_mib: Option<u16>,
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Default for Options {
@@ -36,11 +35,19 @@ impl Default for Options {
             variables: variables.map(|(k, v)| (k.into(), v.into())).into(),
             faults: None,
             memory_mib: None,
+            arguments: Vec::new(),
         }
     }
 }
 
 impl Options {
+    /// With another argument of the host.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
     /// With the value of an application variable; an empty one is as if it were not set.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -131,6 +138,29 @@ impl Windlass {
         self.stop().start()
     }
 
+    /// The files of its state that hold this text.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.0.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).expect("a folder of the state") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let bytes = std::fs::read(&path).expect("a file of the state");
+                if bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+                {
+                    found.push(path);
+                }
+            }
+        }
+        found
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.process.address
@@ -156,14 +186,12 @@ impl Windlass {
 
     /// The same for a command that may fail.
     pub fn try_host_command(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(host());
-        command
-            .args(arguments)
-            .arg("--from")
-            .arg(manifest())
-            .arg("--state-dir")
-            .arg(&self.folder.0);
-        command.output().expect("the host can be run")
+        host_command(&self.folder.0, arguments)
+    }
+
+    /// The folder of its state.
+    pub fn state(&self) -> &Path {
+        &self.folder.0
     }
 
     /// The key-value store's own database, to see what is left in it.
@@ -277,6 +305,16 @@ pub struct Stopped {
 }
 
 impl Stopped {
+    /// The folder of its state.
+    pub fn state(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// What a command of the host answers, on its state folder.
+    pub fn try_host_command(&self, arguments: &[&str]) -> Output {
+        host_command(&self.folder.0, arguments)
+    }
+
     /// Starts it again on its state, without the faults that it had.
     #[must_use]
     pub fn start(self) -> Windlass {
@@ -289,6 +327,15 @@ impl Stopped {
         )
     }
 
+    /// With another value of an application variable.
+    #[must_use]
+    pub fn variable(self, name: &str, value: &str) -> Self {
+        Self {
+            options: self.options.clone().variable(name, value),
+            ..self
+        }
+    }
+
     /// Starts it again on its state, with other faults.
     #[must_use]
     pub fn start_with(self, faults: &str) -> Windlass {
@@ -296,143 +343,13 @@ impl Stopped {
     }
 }
 
-/// The host's process.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    stdout: Lines,
-    stderr: Lines,
-}
-
-impl Process {
-    fn start(options: &Options, state: &Path) -> Self {
-        let mut command = Command::new(host());
-        command
-            .arg("up")
-            .arg("--from")
-            .arg(manifest())
-            .arg("--state-dir")
-            .arg(state);
-        command.args(["--listen", "127.0.0.1:0", "--no-cron"]);
-        for (name, value) in &options.variables {
-            command.arg("--variable").arg(format!("{name}={value}"));
-        }
-        if let Some(most) = options.memory_mib {
-            command.arg("--max-memory-mib").arg(most.to_string());
-        }
-        match &options.faults {
-            Some(faults) => command.env("WINDLASS_FAULT", faults),
-            None => command.env_remove("WINDLASS_FAULT"),
-        };
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot run {}: {error}", host().display()));
-        let stderr = Lines::collect(child.stderr.take().expect("standard error is piped"));
-        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
-        let mut before = String::new();
-        let address = loop {
-            let mut line = String::new();
-            if stdout.read_line(&mut line).unwrap_or(0) == 0 {
-                let _ = child.wait();
-                panic!("the host did not start:\n{before}{}", stderr.text());
-            }
-            if let Some(url) = line.trim().strip_prefix("Serving http://") {
-                break url.parse().expect("the host tells its address");
-            }
-            before.push_str(&line);
-        };
-        let stdout = Lines::collect(stdout);
-        Self {
-            child,
-            address,
-            stdout,
-            stderr,
-        }
-    }
-
-    /// Asks the process to end and waits until it did.
-    fn terminate(&mut self) {
-        let asked = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status();
-        assert!(asked.is_ok_and(|status| status.success()), "kill(1) works");
-        let status = self.child.wait().expect("the host is a child of the test");
-        assert!(
-            status.success(),
-            "the host ended with {status}:\n{}",
-            self.stderr.text()
-        );
-    }
-
-    /// Ends the process, if it did not yet; what it printed on both outputs.
-    fn end(mut self) -> (String, String) {
-        self.kill();
-        (self.stdout.text(), self.stderr.text())
-    }
-
-    /// SIGKILL, and whatever it printed before is there.
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.stdout.join();
-        self.stderr.join();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// What a process prints, collected as it comes.
-struct Lines {
-    text: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Lines {
-    fn collect(from: impl Read + Send + 'static) -> Self {
-        let text = Arc::new(Mutex::new(String::new()));
-        let collected = text.clone();
-        let reader = std::thread::spawn(move || {
-            let mut from = BufReader::new(from);
-            let mut line = Vec::new();
-            while from.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
-                let mut text = collected.lock().unwrap_or_else(PoisonError::into_inner);
-                text.push_str(&String::from_utf8_lossy(&line));
-                line.clear();
-            }
-        });
-        Self {
-            text,
-            reader: Some(reader),
-        }
-    }
-
-    fn text(&self) -> String {
-        self.text
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn join(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
-    }
-}
-
 /// A folder that goes away with the value.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    /// An empty one.
+    #[allow(clippy::new_without_default, reason = "it makes something")]
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
         let folder =
@@ -440,6 +357,11 @@ impl Folder {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
         Self(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 
@@ -455,28 +377,5 @@ fn tick_request() -> Outgoing {
         path: "/internal/tick".into(),
         headers: vec![(TICK_HEADER.0.into(), TICK_HEADER.1.into())],
         body: Some(Vec::new()),
-    }
-}
-
-/// The folder of the repository.
-pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ is in the repository")
-}
-
-/// The host: what `WINDLASS_HOST` names, or the release build.
-fn host() -> PathBuf {
-    match std::env::var_os("WINDLASS_HOST") {
-        Some(host) => host.into(),
-        None => repository().join("target/release/windlass-host"),
-    }
-}
-
-/// The application: what `WINDLASS_MANIFEST` names, or the one of the repository.
-fn manifest() -> PathBuf {
-    match std::env::var_os("WINDLASS_MANIFEST") {
-        Some(manifest) => manifest.into(),
-        None => repository().join("spin.toml"),
     }
 }

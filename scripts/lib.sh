@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 WASM_TARGET=wasm32-wasip2
 COMPONENT_PROFILE=component
 HOST=target/release/windlass-host
+# An unpacked release has its program beside spin.toml, and nothing to build.
+if [ -x windlass-host ]; then HOST=./windlass-host; fi
 STATE=.windlass
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
@@ -28,11 +30,13 @@ changed_since() {
 
 components_is_stale() {
   local file
+  if [ "$HOST" = ./windlass-host ]; then return 1; fi
   while read -r file; do [ -e "$file" ] || return 0; done < <(component_files)
-  changed_since target/.components-built components shared spin.toml Cargo.toml Cargo.lock
+  changed_since target/.components-built components shared docs/openapi.json spin.toml Cargo.toml Cargo.lock
 }
 
 host_is_stale() {
+  if [ "$HOST" = ./windlass-host ]; then return 1; fi
   [ -x "$HOST" ] || return 0
   changed_since target/.host-built host .cargo Cargo.toml Cargo.lock
 }

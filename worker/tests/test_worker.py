@@ -92,6 +92,13 @@ class Results(Story):
         self.assertIs(error["recoverable"], False)
         self.assertIn("a value is too large", error["message"])
 
+    def test_what_an_operation_leaves_running_keeps_its_folder(self):
+        file = os.path.join(tempfile.mkdtemp(), "where")
+        lease = self.control_plane.offer("harbour.moor", {"file": file})
+        self.worker()
+        self.assertEqual(self.control_plane.result(lease)["status"], "succeeded")
+        wait_until(lambda: os.path.exists(file))
+
     def test_an_operation_that_takes_too_long_fails(self):
         lease = self.control_plane.offer("harbour.sleep", {"file": os.path.join(tempfile.mkdtemp(), "told")}, timeout=2)
         self.worker()

@@ -70,8 +70,8 @@ class Operation:
                     return failure(self.stopped_because, "OperationStopped")
                 self._process = subprocess.Popen(
                     [python, "-u", "-m", "cloudify.dispatch", folder], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=subprocess.STDOUT, cwd=folder, env=self._environment(folder), start_new_session=True,
-                    preexec_fn=_die_with_the_worker,
+                    stderr=subprocess.STDOUT, cwd=folder_of(self.settings, "work"), env=self._environment(folder),
+                    start_new_session=True, preexec_fn=_die_with_the_worker,
                 )
             seconds = self.context.get("timeout") or self.settings.operation_timeout
             try:

@@ -113,6 +113,8 @@ fn measure() -> Result<()> {
         "/api/v3.1/deployments?_size=20",
     );
     let narrow = case("the same, four fields", "GET", NARROW_PAGE);
+    prepare::secret(&application, "word")?;
+    let secret = case("one secret", "GET", "/api/v3.1/secrets/word");
     let create = case("create a deployment", "PUT", "/api/v3.1/deployments/new-{}").body(
         serde_json::json!({ "blueprint_id": "bench" }).to_string(),
         &[201],
@@ -122,7 +124,8 @@ fn measure() -> Result<()> {
     let by_password = case("tenants, by password", "GET", tenants);
     let by_token = Case::new("tenants, by token", "GET", tenants, &application.token()?);
     let mut lines = Vec::new();
-    for case in [status, record, page, narrow, create, by_token, by_password] {
+    let cases = [status, record, page, narrow, secret, create, by_token, by_password];
+    for case in cases {
         eprintln!("measuring: {}", case.name);
         let figures = load.run(application.address(), &case)?;
         report.memory(&format!("under load: {}", case.name), application.memory()?);

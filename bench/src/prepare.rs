@@ -109,3 +109,10 @@ pub fn upload(application: &Application, id: &str, text: &str) -> Result<()> {
     application.call("PUT", &format!("/blueprints/{id}"), Some(archive), 201)?;
     Ok(())
 }
+
+/// Stores a secret.
+pub fn secret(application: &Application, key: &str) -> Result<()> {
+    let body = serde_json::json!({ "value": "swordfish" }).to_string();
+    application.call("PUT", &format!("/secrets/{key}"), Some(body.into_bytes()), 200)?;
+    Ok(())
+}

@@ -187,6 +187,16 @@ pub trait Db {
     /// when the database stayed locked for too long.
     async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>>;
 
+    /// As [`query`](Self::query), for a statement whose change may be lost when the power fails in the
+    /// same moment. It survives the end of every process, like any other, but nobody waits until the
+    /// disk has it.
+    ///
+    /// # Errors
+    /// As of [`query`](Self::query).
+    async fn query_unsynced(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        self.query(sql, parameters).await
+    }
+
     /// Runs `work` between `BEGIN IMMEDIATE` and `COMMIT` on a connection of its own.
     /// An error of `work`, and dropping the future, roll back. Inside a transaction it joins it.
     async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self::Tx) -> Result<T>) -> Result<T>;

@@ -42,12 +42,17 @@ fn restore(windlass: &Windlass, id: &str, force: bool) -> Value {
     assert_eq!(execution["workflow_id"], "restore_snapshot");
     let nobody = windlass.nobody();
     let status = nobody.get("/snapshot-status").expect(200);
-    assert_eq!(status["status"], "running");
+    let id = execution["id"].as_str().expect("a text");
+    let shown = || admin.get(&format!("/executions/{id}")).expect(200);
+    // On a loaded machine a tick from before, which goes on in the background, restores it at once.
+    assert!(
+        status["status"] == "running" || shown()["ended_at"] != Value::Null,
+        "{status}"
+    );
     windlass.run_pending_work();
     let status = nobody.get("/snapshot-status").expect(200);
     assert_eq!(status["status"], "not-running");
-    let id = execution["id"].as_str().expect("a text");
-    admin.get(&format!("/executions/{id}")).expect(200)
+    shown()
 }
 
 /// Two applications with one key.

@@ -10,9 +10,11 @@ mod component;
 mod described;
 mod other_runs;
 mod password_secret;
+mod service;
 mod shared_resource;
 
 pub(crate) use cascade::{resume_below, start_below, stop_below};
+pub(crate) use service::UNINSTALL as UNINSTALL_SERVICE;
 
 use crate::driver;
 use crate::step::{CallError, Outcome, Report};
@@ -26,7 +28,7 @@ use windlass_store::operations::{self, DueCall};
 use windlass_store::queue::{self, Leased, Work};
 
 /// The plugin that the types name.
-const PLUGIN: &str = "cfy_extensions";
+pub(crate) const PLUGIN: &str = "cfy_extensions";
 
 /// What such an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ enum Function {
     ValidatePassword,
     CreatePassword,
     DeletePassword,
+    UninstallService,
 }
 
 impl Function {
@@ -63,6 +66,7 @@ impl Function {
             "password_secret.creation_validation" => Self::ValidatePassword,
             "password_secret.create" => Self::CreatePassword,
             "password_secret.delete" => Self::DeletePassword,
+            "service.uninstall" => Self::UninstallService,
             _ => return None,
         })
     }
@@ -164,6 +168,11 @@ async fn begin(tx: &impl Tx, due: &DueCall, execution: &Execution, now: Timestam
     if function.is_of_password() {
         return begin_password(tx, due, execution, function).await;
     }
+    if function == Function::UninstallService {
+        return service::uninstall(tx, due, execution, now)
+            .await
+            .or_else(refused);
+    }
     let described = match Described::of(tx, due, execution).await? {
         Ok(described) => described,
         Err(reason) => return Ok(Went::Failed(reason)),
@@ -180,9 +189,10 @@ async fn begin(tx: &impl Tx, due: &DueCall, execution: &Execution, now: Timestam
         Function::CheckDrift => Ok(Went::Told(Value::Null)),
         Function::Connect => shared_resource::connect(tx, &described).await,
         Function::Disconnect => shared_resource::disconnect(tx, &described).await,
-        Function::ValidatePassword | Function::CreatePassword | Function::DeletePassword => {
-            Ok(Went::Done(Map::new()))
-        }
+        Function::ValidatePassword
+        | Function::CreatePassword
+        | Function::DeletePassword
+        | Function::UninstallService => Ok(Went::Done(Map::new())),
     });
     went.await.or_else(refused)
 }

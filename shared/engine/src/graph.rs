@@ -40,7 +40,7 @@ pub enum Check {
 /// A call of a plugin: the only operation that somebody else has to carry out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
-    /// The instance it is about.
+    /// The instance it is about; empty for an operation of the workflow itself.
     pub instance: String,
     /// That instance's node.
     pub node: String,

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
+use windlass_store::deployments::Service;
 
 /// The type that makes a node a host.
 const COMPUTE: &str = "cloudify.nodes.Compute";
@@ -155,6 +156,8 @@ pub struct Topology {
     instances: Vec<Instance>,
     node_of: Vec<usize>,
     places: HashMap<String, usize>,
+    /// The deployments that use this one as their environment; none where no part asks for them.
+    pub services: Vec<Service>,
 }
 
 impl Topology {
@@ -187,6 +190,7 @@ impl Topology {
             instances,
             node_of,
             places,
+            services: Vec::new(),
         }
     }
 

@@ -18,7 +18,7 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
 use windlass_deployment::dependents;
 use windlass_store::deployment_updates;
-use windlass_store::deployments::Owner;
+use windlass_store::deployments::{self, Owner};
 use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, DeploymentToRun, Execution, Status, deployment_status};
 use windlass_store::inter_deployment_dependencies::Blocked;
@@ -248,7 +248,12 @@ async fn demand_independent(db: &impl Db, execution: &Execution) -> Result<()> {
         name: workflow,
         recursive,
     };
-    dependents::demand_none(db, &deployment, what, &[]).await
+    // Those that go along are in nobody's way.
+    let along = match recursive {
+        true => deployments::all_services(db, execution).await?,
+        false => Vec::new(),
+    };
+    dependents::demand_none(db, &deployment, what, &along).await
 }
 
 /// The workflow of an execution: one of its deployment's, or the update of the deployment, which is in no

@@ -19,6 +19,7 @@ mod retry;
 mod rollback;
 mod scale;
 mod selection;
+mod services;
 mod steps;
 mod uninstall;
 mod update;
@@ -132,6 +133,9 @@ pub fn build(
         PartKind::Install => install::build(topology, selection, &mut builder),
         PartKind::Uninstall { ignore_failure } => {
             uninstall::build(topology, selection, *ignore_failure, &mut builder);
+        }
+        PartKind::UninstallServices { parameters } => {
+            services::build(topology, parameters, &mut builder);
         }
         PartKind::Operation {
             operation,

@@ -27,8 +27,9 @@ pub use insert::{NewDeployment, already_exists, insert};
 pub use listing::DEPLOYMENT_LIST;
 pub use plan_columns::{PLAN_COLUMNS, plan_of};
 pub use relatives::{
-    Consumer, children, consumers, find_existing, find_parents, forget_consumer, link_parents,
-    only_dependencies_of, parent_ids, unlink_parents, without_components,
+    Consumer, Service, all_services, children, consumers, find_existing, find_parents,
+    forget_consumer, link_parents, only_dependencies_of, parent_ids, services, unlink_parents,
+    without_components,
 };
 pub use removal::{delete, delete_failed, live_instances};
 pub use row::{

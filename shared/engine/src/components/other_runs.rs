@@ -4,7 +4,7 @@ use super::{Described, Function, Went, component, look_again};
 use crate::start::{self, StartRequest};
 use serde_json::Map;
 use windlass_core::db::Tx;
-use windlass_core::{Kind, Result, Timestamp};
+use windlass_core::{Kind, Result, Scope, Timestamp};
 use windlass_store::component_waits::{self, ComponentWait};
 use windlass_store::executions::{self, Execution, Status};
 use windlass_store::operations::DueCall;
@@ -31,14 +31,45 @@ pub(super) async fn start(
     }
     let written = described.input("/workflow_id").as_str();
     let workflow = workflow.or(written).unwrap_or("install").to_owned();
-    let running = executions::in_progress(tx, other.key, &workflow).await?;
+    let seconds = described
+        .input("/timeout")
+        .as_i64()
+        .filter(|seconds| *seconds > 0);
+    let run = Run {
+        operation: &described.operation,
+        scope: &described.scope,
+        request: request(described, &id, &workflow),
+        until: now.plus_seconds(seconds.unwrap_or(PATIENCE)),
+    };
+    begin(tx, other.key, run, now).await
+}
+
+/// A workflow that an operation runs on another deployment.
+pub(super) struct Run<'a> {
+    /// The operation that waits for it.
+    pub operation: &'a str,
+    /// In whose name it runs.
+    pub scope: &'a Scope,
+    /// What is started.
+    pub request: StartRequest,
+    /// Until when it is waited for.
+    pub until: Timestamp,
+}
+
+/// Starts a workflow on the deployment of a row, if it does not run there already, and waits for it.
+pub(super) async fn begin(
+    tx: &impl Tx,
+    deployment: i64,
+    run: Run<'_>,
+    now: Timestamp,
+) -> Result<Went> {
+    let workflow = run.request.workflow_id.clone();
+    let running = executions::in_progress(tx, deployment, &workflow).await?;
     let execution = match running {
         Some(running) => running,
         None => {
-            let request = request(described, &id, &workflow);
-            let started = tx.attempt(async |tx| {
-                Box::pin(start::start(tx, &described.scope, request, now)).await
-            });
+            let started = tx
+                .attempt(async |tx| Box::pin(start::start(tx, run.scope, run.request, now)).await);
             match started.await {
                 Ok(execution) => execution.id,
                 // There is nothing to be taken down.
@@ -51,13 +82,8 @@ pub(super) async fn start(
             }
         }
     };
-    let seconds = described
-        .input("/timeout")
-        .as_i64()
-        .filter(|seconds| *seconds > 0);
-    let until = now.plus_seconds(seconds.unwrap_or(PATIENCE));
-    component_waits::insert(tx, &described.operation, &execution, until).await?;
-    look_again(tx, &described.operation, until, now).await?;
+    component_waits::insert(tx, run.operation, &execution, run.until).await?;
+    look_again(tx, run.operation, run.until, now).await?;
     Ok(Went::Waits)
 }
 
@@ -96,6 +122,11 @@ pub(super) async fn look(
             Ok(Went::Failed(format!(
                 "Execution \"{id}\" for \"{other}\" deployment has not ended in time"
             )))
+        }
+        Some(Status::Terminated)
+            if Function::named(&due.name) == Some(Function::UninstallService) =>
+        {
+            Ok(Went::Done(Map::new()))
         }
         Some(Status::Terminated) => match Described::of(tx, due, execution).await? {
             Ok(described) if Function::named(&due.name) == Some(Function::UploadBlueprint) => {

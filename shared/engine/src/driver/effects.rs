@@ -65,9 +65,12 @@ impl Effects {
                     self.events.push(event_of(call, event.name(), text, causes));
                 }
                 Command::TellInstance { instance, text } => {
-                    self.events.push(EngineEvent {
-                        node_instance_id: Some(instance),
-                        ..EngineEvent::of_execution("workflow_node_event", text)
+                    self.events.push(match instance.is_empty() {
+                        true => EngineEvent::of_execution("workflow_event", text),
+                        false => EngineEvent {
+                            node_instance_id: Some(instance),
+                            ..EngineEvent::of_execution("workflow_node_event", text)
+                        },
                     });
                 }
                 Command::SetState { instance, state } => self.set_state(instance, state),
@@ -230,7 +233,8 @@ pub fn event_of(
     let mut event = EngineEvent::of_execution(event_type, text);
     event.error_causes = causes;
     if let Some(call) = call {
-        event.node_instance_id = Some(call.instance.clone());
+        // An operation of the workflow itself has none.
+        event.node_instance_id = Some(call.instance.clone()).filter(|id| !id.is_empty());
         event.operation = Some(call.operation.clone());
         if let Some(related) = &call.related {
             let (source, target) = rows::ends(call, related);

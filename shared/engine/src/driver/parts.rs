@@ -6,8 +6,8 @@ use crate::step::{End, Event, State};
 use crate::workflows::{self, Memory, On, Part, PartKind, Refusal, Workflow};
 use windlass_core::db::Tx;
 use windlass_core::{Result, ids};
-use windlass_store::operations;
 use windlass_store::tasks_graphs::{self, NewTasksGraph};
+use windlass_store::{deployments, operations};
 
 impl<T: Tx> Drive<'_, T> {
     /// Builds and runs the parts of a workflow from one on, until one has to wait.
@@ -105,6 +105,10 @@ impl<T: Tx> Drive<'_, T> {
             Some(topology) => topology,
             None => known.insert(self.topology(&workflow.named_operations()).await?),
         };
+        if matches!(part.kind, PartKind::UninstallServices { .. }) {
+            let execution = &self.execution;
+            topology.services = deployments::services(self.tx, execution).await?;
+        }
         let defaults = self.defaults().await?;
         let selection = workflow.selection(part, memory, topology);
         let ids = &mut ids::new_uuid;

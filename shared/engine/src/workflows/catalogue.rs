@@ -15,13 +15,7 @@ pub fn parts(workflow: &str, parameters: &Parameters) -> Result<Option<Vec<Part>
     };
     Ok(Some(match workflow {
         "install" => vec![Part::new("install", PartKind::Install)],
-        "uninstall" if parameters.flag("recursive") => {
-            return Err(Refusal(
-                "The parameter `recursive` of uninstall is not supported yet: uninstall the \
-                 service deployments first"
-                    .into(),
-            ));
-        }
+        "uninstall" if parameters.flag("recursive") => recursive(uninstall(), parameters),
         "uninstall" => vec![Part::new("uninstall", uninstall())],
         "reinstall" => vec![
             Part::new("reinstall-uninstall", uninstall()),
@@ -57,6 +51,20 @@ pub fn parts(workflow: &str, parameters: &Parameters) -> Result<Option<Vec<Part>
         "install_new_agents" => vec![agents(workflow, parameters)?],
         _ => return Ok(None),
     }))
+}
+
+/// Uninstalls the services of the deployment with the same parameters, then the deployment.
+fn recursive(uninstall: PartKind, parameters: &Parameters) -> Vec<Part> {
+    let tell = |text: &str| Part::act(Act::Tell(text.to_owned()));
+    let services = PartKind::UninstallServices {
+        parameters: parameters.0.clone(),
+    };
+    vec![
+        tell("Uninstalling service deployments recursively"),
+        Part::new("uninstall_services", services),
+        tell("Service deployments uninstalled"),
+        Part::new("uninstall", uninstall),
+    ]
 }
 
 fn check(check: Check, parameters: &Parameters) -> Part {

@@ -78,6 +78,11 @@ pub enum PartKind {
         /// Whether failed operations are passed over.
         ignore_failure: bool,
     },
+    /// Uninstalls the deployments that use this one as their environment.
+    UninstallServices {
+        /// The parameters of their uninstall.
+        parameters: Map<String, Value>,
+    },
     /// Runs one operation on them.
     Operation {
         /// Its full or short name.

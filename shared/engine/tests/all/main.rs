@@ -30,6 +30,7 @@ mod parameters;
 mod scale;
 mod schedules;
 mod second_tries;
+mod services;
 mod sweep;
 mod updates;
 mod weight;

@@ -5,12 +5,13 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use windlass_core::db::{Db, Tx};
+use windlass_core::db::{Db, Tx, Value};
 use windlass_core::list::ListQuery;
 use windlass_core::{Error, Kind, Result, Scope, params};
 
 use super::Owner;
 use super::row::OWNER_RECORD;
+use crate::executions::Execution;
 use crate::labels::{self, CONSUMER_ID, Label, OBJECT_PARENT};
 use crate::pieces;
 
@@ -24,6 +25,68 @@ pub async fn children(db: &impl Db, parent: &Owner) -> Result<Vec<Owner>> {
              order by c.key) d"
     );
     pieces::read(db, &sql, params![&parent.tenant_name, &parent.id]).await
+}
+
+/// A deployment that uses another one as its environment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Service {
+    /// Its id.
+    pub id: String,
+    /// The ids of those beside it that depend on it.
+    pub users: Vec<String>,
+}
+
+/// The services of an execution's deployment that whoever started it sees, and who of them uses whom.
+///
+/// # Errors
+/// Of the database.
+pub async fn services(db: &impl Db, execution: &Execution) -> Result<Vec<Service>> {
+    pieces::read(db, &services_sql(), &below_whom(execution)).await
+}
+
+/// The rows of all deployments that a recursive workflow takes along: services, and theirs.
+///
+/// # Errors
+/// Of the database.
+pub async fn all_services(db: &impl Db, execution: &Execution) -> Result<Vec<i64>> {
+    pieces::read(db, &all_services_sql(), &below_whom(execution)).await
+}
+
+fn below_whom(execution: &Execution) -> [Value; 4] {
+    [
+        execution.tenant_name.as_str().into(),
+        execution.deployment_id.as_deref().into(),
+        execution.created_by.as_str().into(),
+        execution.deployment_key.into(),
+    ]
+}
+
+pub(super) fn services_sql() -> String {
+    format!(
+        "with services as materialized (
+             select c.key, c.id from deployment_labels l
+             cross join deployments c on c.key = l.deployment_key
+             where l.key = '{OBJECT_PARENT}' and l.value = ?2 and c.tenant_name = ?1 and c.key <> ?4
+                 and (c.visibility <> 'private' or c.created_by = ?3))
+         select json_object('id', s.id, 'users', (
+             select json_group_array(distinct d.source_deployment_id)
+             from inter_deployment_dependencies d
+             where d.target_key = s.key and d.source_key in (select key from services)
+                 and d.source_key <> s.key)) as item
+         from services s order by s.key"
+    )
+}
+
+pub(super) fn all_services_sql() -> String {
+    format!(
+        "with recursive below (key, id) as (
+             select ?4, ?2 union
+             select c.key, c.id from below b
+             cross join deployment_labels l on l.key = '{OBJECT_PARENT}' and l.value = b.id
+             cross join deployments c on c.key = l.deployment_key
+             where c.tenant_name = ?1 and (c.visibility <> 'private' or c.created_by = ?3))
+         select json_quote(key) as item from below where key <> ?4"
+    )
 }
 
 /// Whether the deployment `id` is below `ancestor`, or is it.

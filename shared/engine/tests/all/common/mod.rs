@@ -251,6 +251,8 @@ impl World {
             "type_names": { "default": [] }, "node_ids": { "default": [] },
             "node_instance_ids": { "default": [] }, "ignore_failure": { "default": false },
         });
+        let mut uninstall = filters.clone();
+        uninstall["recursive"] = json!({ "default": false });
         let mut checks = filters.clone();
         checks["run_by_dependency_order"] = json!({ "default": true });
         let mut rollback = filters.clone();
@@ -259,7 +261,7 @@ impl World {
         install["availability_rules"] = json!({ "node_instances_active": ["none", "partial"] });
         let workflows = json!([
             install,
-            mapping("uninstall", "uninstall", filters.clone()),
+            mapping("uninstall", "uninstall", uninstall),
             mapping("reinstall", "reinstall", filters.clone()),
             mapping(
                 "restart",

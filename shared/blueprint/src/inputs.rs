@@ -45,6 +45,31 @@ pub fn check_inputs(
     }
 }
 
+/// Has the texts among inputs be what the blueprint wants, where they say a number or a truth value. What
+/// does not stays as it is, to be refused like any other value of the wrong type.
+pub fn correct_types(plan: &Plan, inputs: &mut Map<String, Value>) {
+    for (name, value) in inputs {
+        let kind = plan.section("inputs").get(name);
+        let kind = kind.and_then(|schema| schema.get("type")?.as_str());
+        if let (Some(kind), Value::String(text)) = (kind, &*value)
+            && let Some(meant) = meant(kind, text)
+        {
+            *value = meant;
+        }
+    }
+}
+
+/// What a text says as a value of a type, if it does.
+fn meant(kind: &str, text: &str) -> Option<Value> {
+    match (kind, text) {
+        ("boolean", "true") => Some(Value::Bool(true)),
+        ("boolean", "false") => Some(Value::Bool(false)),
+        ("integer", _) => python::integer(text),
+        ("float", _) => python::float(text),
+        _ => None,
+    }
+}
+
 /// Makes the values of all inputs: the given ones, and defaults for the rest. All of them are
 /// checked.
 pub(crate) fn input_values(plan: &Plan, given: &Map<String, Value>) -> Result<Map<String, Value>> {

@@ -25,7 +25,7 @@ pub use constraints::objects::{
 };
 pub use deployment::prepare_deployment;
 pub use error::{Error, ErrorKind, Place, Result};
-pub use inputs::{InputProblem, check_inputs, objects_of_inputs};
+pub use inputs::{InputProblem, check_inputs, correct_types, objects_of_inputs};
 pub use instances::{
     InstanceRelationship, Modification, NodeInstance, ScalingGroupInstance, Wanted, instantiate,
     modify,

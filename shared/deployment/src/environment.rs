@@ -8,7 +8,7 @@
 mod calling_execution;
 mod creation;
 mod creation_record;
-mod default_schedules;
+pub(crate) mod default_schedules;
 mod display_name;
 pub(crate) mod parent_capabilities;
 mod pending;

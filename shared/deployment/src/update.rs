@@ -11,10 +11,12 @@ mod difference;
 mod instances;
 mod nodes;
 mod planning;
+mod plugins;
+mod schedules;
 mod shown;
 mod steps;
 
-pub use carrying_out::{begin, finish, replace_nodes};
+pub use carrying_out::{begin, finish, replace_nodes, settle};
 pub use difference::{Difference, Shape, Unsupported, difference};
 pub use planning::{Goal, Planned, inputs_after, plan};
 pub use steps::{Action, EntityType, Step};

@@ -10,11 +10,11 @@ mod component;
 mod described;
 mod other_runs;
 mod password_secret;
-mod service;
 mod shared_resource;
+mod workflow_run;
 
 pub(crate) use cascade::{resume_below, start_below, stop_below};
-pub(crate) use service::UNINSTALL as UNINSTALL_SERVICE;
+pub(crate) use workflow_run::WorkflowRun;
 
 use crate::driver;
 use crate::step::{CallError, Outcome, Report};
@@ -46,7 +46,7 @@ enum Function {
     ValidatePassword,
     CreatePassword,
     DeletePassword,
-    UninstallService,
+    RunWorkflow,
 }
 
 impl Function {
@@ -66,7 +66,7 @@ impl Function {
             "password_secret.creation_validation" => Self::ValidatePassword,
             "password_secret.create" => Self::CreatePassword,
             "password_secret.delete" => Self::DeletePassword,
-            "service.uninstall" => Self::UninstallService,
+            "service.uninstall" | "update.run_workflow" => Self::RunWorkflow,
             _ => return None,
         })
     }
@@ -168,8 +168,8 @@ async fn begin(tx: &impl Tx, due: &DueCall, execution: &Execution, now: Timestam
     if function.is_of_password() {
         return begin_password(tx, due, execution, function).await;
     }
-    if function == Function::UninstallService {
-        return service::uninstall(tx, due, execution, now)
+    if function == Function::RunWorkflow {
+        return workflow_run::begin(tx, due, execution, now)
             .await
             .or_else(refused);
     }
@@ -192,7 +192,7 @@ async fn begin(tx: &impl Tx, due: &DueCall, execution: &Execution, now: Timestam
         Function::ValidatePassword
         | Function::CreatePassword
         | Function::DeletePassword
-        | Function::UninstallService => Ok(Went::Done(Map::new())),
+        | Function::RunWorkflow => Ok(Went::Done(Map::new())),
     });
     went.await.or_else(refused)
 }

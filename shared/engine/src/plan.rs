@@ -4,6 +4,7 @@
 //! The store picks these parts out of the stored nodes, so that the no-ops, which are most of
 //! a plan, never reach the engine. An operation that is absent here has nothing to run.
 
+use crate::components::WorkflowRun;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
@@ -158,6 +159,8 @@ pub struct Topology {
     places: HashMap<String, usize>,
     /// The deployments that use this one as their environment; none where no part asks for them.
     pub services: Vec<Service>,
+    /// The workflow that runs beside this one, where a part asks for it.
+    pub(crate) beside: Option<WorkflowRun>,
 }
 
 impl Topology {
@@ -191,6 +194,7 @@ impl Topology {
             node_of,
             places,
             services: Vec::new(),
+            beside: None,
         }
     }
 

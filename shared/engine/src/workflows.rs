@@ -135,8 +135,9 @@ pub fn build(
             uninstall::build(topology, selection, *ignore_failure, &mut builder);
         }
         PartKind::UninstallServices { parameters } => {
-            services::build(topology, parameters, &mut builder);
+            services::uninstall(topology, parameters, &mut builder);
         }
+        PartKind::RunBeside => services::beside(topology, &mut builder),
         PartKind::Operation {
             operation,
             inputs,

@@ -5,9 +5,12 @@
 //! stand here once, and exactly: `it's` is printed as `"it's"`, `1e16` as `1e+16`.
 
 mod float;
+mod number;
 mod quote;
 #[cfg(test)]
 mod tests;
+
+pub use number::{float, integer};
 
 use serde_json::Value;
 

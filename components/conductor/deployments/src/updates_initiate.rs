@@ -59,6 +59,8 @@ struct Wanted {
     preview: bool,
     runtime_only_evaluation: Option<bool>,
     reevaluate: bool,
+    auto_correct_types: bool,
+    update_plugins: bool,
 }
 
 impl Wanted {
@@ -75,12 +77,16 @@ impl Wanted {
         }
         options.insert("reinstall_list".to_owned(), reinstall.into());
         options.insert("inputs".to_owned(), inputs.clone().into());
-        // What the server decides by itself, and what workers would need.
-        for name in ["update_plugins", "auto_correct_types"] {
-            body.boolean(name)?;
+        let auto_correct_types = flag("auto_correct_types")?;
+        options.insert("auto_correct_types".to_owned(), auto_correct_types.into());
+        let update_plugins = body.boolean("update_plugins")?.unwrap_or(true);
+        options.insert("update_plugins".to_owned(), update_plugins.into());
+        if let Some(workflow) = body.filled_text("workflow_id")? {
+            options.insert("workflow_id".to_owned(), workflow.into());
         }
-        body.text("workflow_id")?;
         Ok(Self {
+            auto_correct_types,
+            update_plugins,
             blueprint_id: body.filled_text("blueprint_id")?.map(str::to_owned),
             inputs,
             options,
@@ -120,6 +126,8 @@ async fn preview(
         blueprint,
         inputs: wanted.inputs.clone(),
         runtime_only_evaluation: wanted.runtime_only(deployment),
+        auto_correct_types: wanted.auto_correct_types,
+        update_plugins: wanted.update_plugins,
         update: None,
     };
     let planned = update::plan(&ctx.db, scope, deployment, &goal).await?;

@@ -15,7 +15,6 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, Visibility, ids};
 use windlass_store::blueprints::{self, Blueprint};
 use windlass_store::deployments::{self, NewDeployment, Owner};
-use windlass_store::execution_schedules::NewSchedule;
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
 use windlass_store::node_instances::{self, NewInstance};
@@ -72,7 +71,7 @@ struct Environment {
     labels: Vec<Label>,
     nodes: Vec<NewNode>,
     instances: Vec<NewInstance>,
-    schedules: Vec<NewSchedule>,
+    schedules: Vec<default_schedules::Given>,
     /// The functions that make it depend on other deployments.
     functions: Vec<Value>,
 }

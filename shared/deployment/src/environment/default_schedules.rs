@@ -13,16 +13,30 @@ use windlass_store::executions::{self, Execution};
 /// # Errors
 /// 400 for what cannot be a schedule. The blueprint's reader has checked the types, so these are rules
 /// that never occur and time zones other than UTC, which nobody knows here.
-pub(super) fn read(settings: &Value, created_by: &str, now: Timestamp) -> Result<Vec<NewSchedule>> {
+pub(crate) fn read(settings: &Value, created_by: &str, now: Timestamp) -> Result<Vec<Given>> {
     let schedules = settings.get("default_schedules").and_then(Value::as_object);
     let schedules = schedules.into_iter().flatten();
     schedules
         .map(|(name, item)| {
-            schedule(name, item, created_by, now).map_err(|refusal| {
+            let schedule = schedule(name, item, created_by, now).map_err(|refusal| {
                 Error::bad_parameters(format!("Default schedule `{name}`: {}", refusal.message()))
+            })?;
+            let definition = item.clone();
+            Ok(Given {
+                schedule,
+                definition,
             })
         })
         .collect()
+}
+
+/// A schedule that a blueprint gives.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// What is stored of it.
+    pub schedule: NewSchedule,
+    /// What the blueprint says.
+    pub definition: Value,
 }
 
 fn schedule(name: &str, item: &Value, created_by: &str, now: Timestamp) -> Result<NewSchedule> {
@@ -75,25 +89,31 @@ pub(super) async fn insert(
     tx: &impl Tx,
     scope: &Scope,
     owner: &Owner,
-    schedules: &[NewSchedule],
+    schedules: &[Given],
 ) -> Result<Option<String>> {
-    for schedule in schedules {
+    for Given { schedule, .. } in schedules {
         let execution = Execution {
             deployment_key: Some(owner.key),
             workflow_id: schedule.workflow_id.clone(),
             ..Execution::default()
         };
         if executions::workflow(tx, &execution).await?.is_none() {
-            return Ok(Some(format!(
-                "Default schedule `{}`: Workflow {} does not exist in the deployment {}",
-                schedule.id, schedule.workflow_id, owner.id
-            )));
+            return Ok(Some(without_workflow(schedule, owner)));
         }
     }
-    for schedule in schedules {
-        execution_schedules::insert(tx, scope, owner, schedule).await?;
+    for given in schedules {
+        let new = (&given.schedule, &given.definition);
+        execution_schedules::insert_default(tx, scope, owner, new).await?;
     }
     Ok(None)
+}
+
+/// That a schedule names a workflow which its deployment does not have.
+pub(crate) fn without_workflow(schedule: &NewSchedule, owner: &Owner) -> String {
+    format!(
+        "Default schedule `{}`: Workflow {} does not exist in the deployment {}",
+        schedule.id, schedule.workflow_id, owner.id
+    )
 }
 
 #[cfg(test)]
@@ -101,7 +121,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn settings(item: Value) -> Result<Vec<NewSchedule>> {
+    fn settings(item: Value) -> Result<Vec<Given>> {
         let now = Timestamp::parse("", "2026-05-01T12:00:00").unwrap();
         read(
             &json!({ "default_schedules": { "nightly": item } }),
@@ -118,7 +138,12 @@ mod tests {
             "stop_after_fail": true, "slip": 5, "workflow_parameters": { "to": "tape" },
             "execution_arguments": { "is_dry_run": true },
         }));
-        let [nightly] = &all.unwrap()[..] else {
+        let [
+            Given {
+                schedule: nightly, ..
+            },
+        ] = &all.unwrap()[..]
+        else {
             panic!("one schedule")
         };
         assert_eq!(nightly.since.to_string(), "2026-05-02T16:00:00.000Z");

@@ -20,13 +20,14 @@ use windlass_store::labels::{self, Label};
 use windlass_store::node_instances::{self, NewRelationships};
 use windlass_store::nodes::{self, Counts, NewNode};
 
-use super::Planned;
 use super::instances::stored;
+use super::{Planned, schedules};
 use crate::environment::plan_rows;
 
 /// Where columns that are no column are kept: what the deployment gets besides, and what goes.
 const LABELS: &str = "labels";
 const REMOVED_NODES: &str = "removed_nodes";
+const SCHEDULES: &str = "default_schedules";
 
 /// Begins an update: new nodes and instances are there, those that stay have what the new plan says of
 /// them, and it is written down what is to be done.
@@ -91,6 +92,8 @@ async fn begin_nodes(
     let gone: Vec<&&str> = known.keys().filter(|id| !there.contains(*id)).collect();
     later.push(column("", REMOVED_NODES, &json!(gone).to_string()));
     later.push(column("", LABELS, &json!(planned.labels).to_string()));
+    let schedules = planned.schedules.definitions();
+    later.push(column("", SCHEDULES, &schedules.to_string()));
     Ok(later)
 }
 
@@ -259,6 +262,49 @@ pub async fn replace_nodes(tx: &impl Tx, deployment: &Deployment, update: &Runni
     nodes::rewrite(tx, deployment, &new).await
 }
 
+/// Gives the deployment its new blueprint, with all that it has from that, before anything else is done.
+/// The answer says why that cannot be, if it cannot: then nothing is changed.
+pub async fn settle(
+    tx: &impl Tx,
+    scope: &Scope,
+    deployment: &Deployment,
+    update: &Running,
+) -> Result<Result<(), String>> {
+    let mut columns = columns(tx, update).await?;
+    match columns.remove("") {
+        Some(own) => set_attributes(tx, scope, deployment, (update, &own)).await,
+        None => Ok(Err(SUPERSEDED.to_owned())),
+    }
+}
+
+const SUPERSEDED: &str = "Another update of the deployment has begun since";
+
+async fn set_attributes(
+    tx: &impl Tx,
+    scope: &Scope,
+    deployment: &Deployment,
+    (update, own): (&Running, &BTreeMap<String, String>),
+) -> Result<Result<(), String>> {
+    let id = update.new_blueprint_id.as_deref().unwrap_or_default();
+    let Some(blueprint) = blueprints::find_optional(tx, scope, id).await? else {
+        return Ok(Err(format!("The blueprint `{id}` is gone")));
+    };
+    let mut plan = Map::new();
+    for name in deployments::PLAN_COLUMNS {
+        if own.contains_key(name) {
+            plan.insert(name.to_owned(), read(own, name)?);
+        }
+    }
+    let changes = Changes {
+        blueprint: Some(blueprint),
+        runtime_only_evaluation: Some(update.runtime_only_evaluation()),
+        plan,
+        ..Changes::default()
+    };
+    deployments::save(tx, scope, deployment, &changes).await?;
+    Ok(Ok(()))
+}
+
 /// Ends an update: what was to go goes, and the deployment is of the new blueprint. The answer says why
 /// that cannot be, if it cannot: then nothing is changed.
 pub async fn finish(
@@ -269,29 +315,26 @@ pub async fn finish(
 ) -> Result<Result<(), String>> {
     let mut columns = columns(tx, update).await?;
     let Some(own) = columns.remove("") else {
-        let text = "Another update of the deployment has begun since";
-        return Ok(Err(text.to_owned()));
+        return Ok(Err(SUPERSEDED.to_owned()));
     };
-    let id = update.new_blueprint_id.as_deref().unwrap_or_default();
-    let Some(blueprint) = blueprints::find_optional(tx, scope, id).await? else {
-        return Ok(Err(format!("The blueprint `{id}` is gone")));
+    // An update that began under an older version knows none.
+    let given = match own.contains_key(SCHEDULES) {
+        true => schedules::read(scope, read(&own, SCHEDULES)?).map(Some),
+        false => Ok(None),
     };
+    let given = match given {
+        Ok(given) => given,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if let Err(reason) = set_attributes(tx, scope, deployment, (update, &own)).await? {
+        return Ok(Err(reason));
+    }
     deployment_updates::set_state(tx, update.key, UpdateState::Finalizing).await?;
     finish_nodes(tx, deployment, update, (&own, &columns)).await?;
-    let mut plan = Map::new();
-    for name in deployments::PLAN_COLUMNS {
-        if own.contains_key(name) {
-            plan.insert(name.to_owned(), read(&own, name)?);
-        }
-    }
-    let changes = Changes {
-        blueprint: Some(blueprint),
-        runtime_only_evaluation: Some(update.runtime_only_evaluation()),
-        plan,
-        ..Changes::default()
-    };
-    deployments::save(tx, scope, deployment, &changes).await?;
     add_labels(tx, scope, deployment, &read::<Vec<Label>>(&own, LABELS)?).await?;
+    if let Some(given) = given {
+        schedules::settle(tx, scope, deployment, &given).await?;
+    }
     work::forget(tx, deployment.key, update.key).await?;
     later::forget(tx, deployment.key, update.key).await?;
     deployment_updates::set_state(tx, update.key, UpdateState::Successful).await?;

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use windlass_blueprint::{DeploymentPlan, NodeInstance, Part, Plan, Wanted, check_inputs};
+use windlass_blueprint::{
+    DeploymentPlan, NodeInstance, Part, Plan, Wanted, check_inputs, correct_types,
+};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, limits};
 use windlass_store::blueprints::{self, Blueprint};
@@ -13,7 +15,8 @@ use windlass_store::labels::{self, Label};
 use windlass_store::{node_instances, nodes};
 
 use super::instances::{self, Before, InstanceChanges};
-use super::{Difference, Shape, Unsupported, difference};
+use super::schedules::{self, ScheduleChanges};
+use super::{Difference, Shape, Unsupported, difference, plugins};
 use crate::environment::{self, NotMade, plan_rows};
 
 /// What a deployment is to become.
@@ -25,6 +28,11 @@ pub struct Goal {
     pub inputs: Map<String, Value>,
     /// Whether functions are left alone afterwards until somebody asks for their values.
     pub runtime_only_evaluation: bool,
+    /// Whether texts among the inputs may stand for the numbers and truth values that the blueprint wants.
+    pub auto_correct_types: bool,
+    /// Whether nodes that stay get the plugins of the new blueprint. Else they keep those of the same name
+    /// that they have.
+    pub update_plugins: bool,
     /// The row of the update that is to reach it; none for a preview. What the one before left undone
     /// is its too.
     pub update: Option<i64>,
@@ -40,11 +48,20 @@ pub struct Planned {
     pub(super) instances: InstanceChanges,
     /// The labels that the deployment gets.
     pub(super) labels: Vec<Label>,
+    /// The schedules that the blueprint gives it.
+    pub(super) schedules: ScheduleChanges,
     /// The inputs that it gets, defaults filled in.
     pub inputs: Map<String, Value>,
 }
 
 impl Planned {
+    /// Whether the deployment has a workflow after it.
+    pub fn has_workflow(&self, name: &str) -> bool {
+        let workflows = self.new.columns.get("workflows").and_then(Value::as_array);
+        let mut workflows = workflows.into_iter().flatten();
+        workflows.any(|workflow| workflow["name"] == name)
+    }
+
     /// What clients are shown of it.
     pub fn shown(&self) -> Shown {
         let labels = self
@@ -54,6 +71,12 @@ impl Planned {
         let mut shown = Shown::new();
         shown.insert("steps".to_owned(), json!(self.difference.shown_steps()));
         shown.insert("labels_to_create".to_owned(), labels.collect());
+        let [create, delete] = self.schedules.shown();
+        shown.insert("schedules_to_create".to_owned(), create);
+        shown.insert("schedules_to_delete".to_owned(), delete);
+        let [install, uninstall] = plugins::central_changes(&self.old_nodes, &self.new.nodes);
+        shown.insert("central_plugins_to_install".to_owned(), install);
+        shown.insert("central_plugins_to_uninstall".to_owned(), uninstall);
         shown.insert(
             "modified_entity_ids".to_owned(),
             self.difference.modified_entities(),
@@ -105,7 +128,10 @@ async fn planned(
     let stored = blueprints::plan(db, &goal.blueprint).await?;
     let uploaded = Plan::from_stored(stored)
         .ok_or_else(|| Error::internal(format!("{} has no plan", goal.blueprint.id)))?;
-    let inputs = inputs_after(&deployment.inputs, &goal.inputs, uploaded.section("inputs"));
+    let mut inputs = inputs_after(&deployment.inputs, &goal.inputs, uploaded.section("inputs"));
+    if goal.auto_correct_types {
+        correct_types(&uploaded, &mut inputs);
+    }
     if let Err(problem) = check_inputs(&uploaded, &inputs) {
         let refusal = environment::refused_inputs(&problem);
         return Err(NotMade::Impossible(refusal.message().to_owned()));
@@ -118,10 +144,13 @@ async fn planned(
         nodes: nodes::of_deployment(db, deployment).await?,
     };
     let counts = settle_counts(&mut plan, &old);
-    let new = Shape {
+    let mut new = Shape {
         columns: plan_rows::deployment_columns(&plan),
         nodes: plan_rows::nodes(&plan),
     };
+    if !goal.update_plugins {
+        plugins::keep(&old.nodes, &mut new.nodes);
+    }
     demand_small(&new)?;
     let difference = difference(&old, &new);
     difference
@@ -135,6 +164,7 @@ async fn planned(
     let random = &mut environment::random_numbers();
     let instances = instances::changes(&plan, &before, &difference, random)?;
     let labels = new_labels(db, scope, deployment, &plan).await?;
+    let schedules = schedules::changes(db, scope, deployment, (&plan, &new)).await?;
     let inputs = plan.plan.section("inputs").as_object().cloned();
     Ok(Planned {
         difference,
@@ -142,6 +172,7 @@ async fn planned(
         old_nodes: old.nodes,
         instances,
         labels,
+        schedules,
         inputs: inputs.unwrap_or_default(),
     })
 }

@@ -41,7 +41,7 @@ pub(super) async fn start(
         request: request(described, &id, &workflow),
         until: now.plus_seconds(seconds.unwrap_or(PATIENCE)),
     };
-    begin(tx, other.key, run, now).await
+    join_or_begin(tx, other.key, run, now).await
 }
 
 /// A workflow that an operation runs on another deployment.
@@ -56,33 +56,37 @@ pub(super) struct Run<'a> {
     pub until: Timestamp,
 }
 
-/// Starts a workflow on the deployment of a row, if it does not run there already, and waits for it.
-pub(super) async fn begin(
+/// Waits for a workflow that runs on the deployment of a row, or starts it there.
+pub(super) async fn join_or_begin(
     tx: &impl Tx,
     deployment: i64,
     run: Run<'_>,
     now: Timestamp,
 ) -> Result<Went> {
-    let workflow = run.request.workflow_id.clone();
-    let running = executions::in_progress(tx, deployment, &workflow).await?;
-    let execution = match running {
-        Some(running) => running,
-        None => {
-            let started = tx
-                .attempt(async |tx| Box::pin(start::start(tx, run.scope, run.request, now)).await);
-            match started.await {
-                Ok(execution) => execution.id,
-                // There is nothing to be taken down.
-                Err(error)
-                    if error.kind() == Kind::UnavailableWorkflow && workflow == "uninstall" =>
-                {
-                    return Ok(Went::Done(Map::new()));
-                }
-                Err(error) => return Err(error),
-            }
+    let workflow = &run.request.workflow_id;
+    match executions::in_progress(tx, deployment, workflow).await? {
+        Some(running) => await_end(tx, &run, &running, now).await,
+        None => begin(tx, run, now).await,
+    }
+}
+
+/// Starts a workflow and waits for it.
+pub(super) async fn begin(tx: &impl Tx, run: Run<'_>, now: Timestamp) -> Result<Went> {
+    let request = run.request.clone();
+    let is_uninstall = request.workflow_id == "uninstall";
+    let started = tx.attempt(async |tx| Box::pin(start::start(tx, run.scope, request, now)).await);
+    match started.await {
+        Ok(execution) => await_end(tx, &run, &execution.id, now).await,
+        // There is nothing to be taken down.
+        Err(error) if error.kind() == Kind::UnavailableWorkflow && is_uninstall => {
+            Ok(Went::Done(Map::new()))
         }
-    };
-    component_waits::insert(tx, run.operation, &execution, run.until).await?;
+        Err(error) => Err(error),
+    }
+}
+
+async fn await_end(tx: &impl Tx, run: &Run<'_>, execution: &str, now: Timestamp) -> Result<Went> {
+    component_waits::insert(tx, run.operation, execution, run.until).await?;
     look_again(tx, run.operation, run.until, now).await?;
     Ok(Went::Waits)
 }
@@ -123,9 +127,7 @@ pub(super) async fn look(
                 "Execution \"{id}\" for \"{other}\" deployment has not ended in time"
             )))
         }
-        Some(Status::Terminated)
-            if Function::named(&due.name) == Some(Function::UninstallService) =>
-        {
+        Some(Status::Terminated) if Function::named(&due.name) == Some(Function::RunWorkflow) => {
             Ok(Went::Done(Map::new()))
         }
         Some(Status::Terminated) => match Described::of(tx, due, execution).await? {

@@ -105,9 +105,15 @@ impl<T: Tx> Drive<'_, T> {
             Some(topology) => topology,
             None => known.insert(self.topology(&workflow.named_operations()).await?),
         };
-        if matches!(part.kind, PartKind::UninstallServices { .. }) {
-            let execution = &self.execution;
-            topology.services = deployments::services(self.tx, execution).await?;
+        match part.kind {
+            PartKind::UninstallServices { .. } => {
+                topology.services = deployments::services(self.tx, &self.execution).await?;
+            }
+            PartKind::RunBeside => match self.run_beside(topology).await? {
+                Ok(run) => topology.beside = Some(run),
+                Err(Refusal(text)) => return Ok(Some(End::Failed(text))),
+            },
+            _ => {}
         }
         let defaults = self.defaults().await?;
         let selection = workflow.selection(part, memory, topology);

@@ -3,6 +3,7 @@
 //! What is different is found out once, when it begins. All later steps read what was written down
 //! then, so whatever is killed in between goes on where it was.
 
+mod beside;
 mod choices;
 
 use super::Drive;
@@ -35,6 +36,12 @@ impl<T: Tx> Drive<'_, T> {
             UpdateAct::ReplaceNodes => {
                 let deployment = self.deployment().await?;
                 update::replace_nodes(self.tx, &deployment, &running).await?;
+            }
+            UpdateAct::Settle => {
+                let (scope, deployment) = (self.scope(), self.deployment().await?);
+                update::replace_nodes(self.tx, &deployment, &running).await?;
+                let done = update::settle(self.tx, &scope, &deployment, &running).await?;
+                return Ok(done.map_err(Refusal));
             }
             UpdateAct::Finish => {
                 let (scope, deployment) = (self.scope(), self.deployment().await?);
@@ -70,14 +77,27 @@ impl<T: Tx> Drive<'_, T> {
         let Some(blueprint) = blueprints::find_optional(self.tx, &scope, id).await? else {
             return Ok(Err(Refusal(format!("The blueprint `{id}` is gone"))));
         };
+        let options = match UpdateOptions::of(&self.execution.parameters) {
+            Ok(options) => options,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let goal = Goal {
             blueprint,
             inputs: self.given_inputs(),
             runtime_only_evaluation: running.runtime_only_evaluation(),
+            auto_correct_types: options.auto_correct_types,
+            update_plugins: !options.keep_plugins,
             update: Some(running.key),
         };
         match update::plan(self.tx, &scope, &deployment, &goal).await? {
             Ok(planned) => {
+                if let Some(name) = options.workflow
+                    && !planned.has_workflow(&name)
+                {
+                    let id = &deployment.id;
+                    let text = format!("Workflow {name} does not exist in the deployment {id}");
+                    return Ok(Err(Refusal(text)));
+                }
                 update::begin(self.tx, &deployment, running, &planned).await?;
                 Ok(Ok(()))
             }

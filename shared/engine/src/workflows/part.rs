@@ -83,6 +83,8 @@ pub enum PartKind {
         /// The parameters of their uninstall.
         parameters: Map<String, Value>,
     },
+    /// Runs the workflow that somebody wants of an update, which does the work of all other parts.
+    RunBeside,
     /// Runs one operation on them.
     Operation {
         /// Its full or short name.
@@ -167,6 +169,8 @@ pub enum UpdateAct {
     ChooseFollowing,
     /// Chooses the instances that have to be installed again instead.
     ChooseReinstalled,
+    /// Replaces nodes, and gives the deployment its new blueprint before anything is done about that.
+    Settle,
     /// Takes away what went, and gives the deployment its new blueprint.
     Finish,
 }

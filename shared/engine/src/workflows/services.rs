@@ -1,31 +1,24 @@
-//! A recursive uninstall: one operation for each service, those that others of them use after those.
-//!
-//! As in the original a service that cannot be uninstalled keeps nobody from going on.
+//! Workflows that a workflow starts and waits for, as operations of its graph.
 
-use crate::components::{PLUGIN, UNINSTALL_SERVICE};
-use crate::graph::{Builder, Call, Task};
+use crate::components::WorkflowRun;
+use crate::graph::Builder;
 use crate::plan::Topology;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// Builds the graph.
-pub fn build(topology: &Topology, parameters: &Map<String, Value>, builder: &mut Builder) {
+/// Uninstalls all services of the deployment, those that others of them use after those. As in the
+/// original a service that cannot be uninstalled keeps nobody from going on.
+pub fn uninstall(topology: &Topology, parameters: &Map<String, Value>, builder: &mut Builder) {
     let mut places = HashMap::new();
     for service in &topology.services {
-        let inputs = Map::from_iter([
-            ("deployment_id".to_owned(), json!(service.id)),
-            ("parameters".to_owned(), Value::Object(parameters.clone())),
-        ]);
-        let call = Call {
-            operation: "uninstall".to_owned(),
-            plugin: PLUGIN.to_owned(),
-            inputs,
-            ignore_failure: true,
-            ..Call::default()
+        let run = WorkflowRun {
+            deployment_id: service.id.clone(),
+            workflow_id: "uninstall".to_owned(),
+            parameters: parameters.clone(),
+            is_beside: false,
         };
-        let name = UNINSTALL_SERVICE.to_owned();
-        let place = builder.add(None, name, Task::Call(Box::new(call)));
-        places.insert(service.id.as_str(), place);
+        let (name, task) = run.task(true);
+        places.insert(service.id.as_str(), builder.add(None, name, task));
     }
     for service in &topology.services {
         let later = places.get(service.id.as_str());
@@ -35,5 +28,13 @@ pub fn build(topology: &Topology, parameters: &Map<String, Value>, builder: &mut
                 builder.depend(*later, *earlier);
             }
         }
+    }
+}
+
+/// Runs a workflow beside the one that waits for it.
+pub fn beside(topology: &Topology, builder: &mut Builder) {
+    if let Some(run) = &topology.beside {
+        let (name, task) = run.task(false);
+        builder.add(None, name, task);
     }
 }

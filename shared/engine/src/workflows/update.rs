@@ -34,6 +34,12 @@ pub struct UpdateOptions {
     pub install_first: bool,
     /// Instances that are installed again in any case, by id.
     pub reinstall: Vec<String>,
+    /// Texts among the inputs may stand for numbers and truth values.
+    pub auto_correct_types: bool,
+    /// Nodes that stay keep the plugins that they have.
+    pub keep_plugins: bool,
+    /// A workflow of the deployment that does the work instead.
+    pub workflow: Option<String>,
 }
 
 impl UpdateOptions {
@@ -53,6 +59,9 @@ impl UpdateOptions {
             ignore_failure: parameters.flag("ignore_failure"),
             install_first: parameters.flag("install_first"),
             reinstall: parameters.texts("reinstall_list")?,
+            auto_correct_types: parameters.flag("auto_correct_types"),
+            keep_plugins: parameters.0.get("update_plugins") == Some(&false.into()),
+            workflow: parameters.text("workflow_id").map(str::to_owned),
         })
     }
 
@@ -65,6 +74,12 @@ impl UpdateOptions {
             chosen(name, PartKind::Uninstall { ignore_failure })
         };
         let mut parts = vec![act(UpdateAct::Begin)];
+        if self.workflow.is_some() {
+            parts.push(act(UpdateAct::Settle));
+            parts.push(Part::new("update-run-workflow", PartKind::RunBeside));
+            parts.push(act(UpdateAct::Finish));
+            return parts;
+        }
         if !self.skip_heal {
             parts.push(act(UpdateAct::ChooseChecked));
             parts.extend(super::catalogue::heal_chosen());

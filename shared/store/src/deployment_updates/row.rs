@@ -244,6 +244,13 @@ pub async fn set_state(tx: &impl Tx, update: i64, state: UpdateState) -> Result<
     tx.execute(sql, params![update, state]).await
 }
 
+/// The steps of an update, as they are shown.
+pub async fn steps(db: &impl Db, update: i64) -> Result<Vec<Json>> {
+    let sql = "select coalesce(shown -> '$.steps', '[]') from deployment_updates where key = ?1";
+    let steps = db.first_json(sql, params![update]).await?;
+    Ok(steps.unwrap_or_default())
+}
+
 /// Tells what an update changes, and the inputs that it gives, once its execution has found out.
 pub async fn set_shown(
     tx: &impl Tx,

@@ -91,6 +91,8 @@ async fn goal(db: &NativeDb, scope: &Scope, blueprint: &str) -> Goal {
         blueprint: blueprints::find(db, scope, blueprint).await.unwrap(),
         inputs: Map::new(),
         runtime_only_evaluation: false,
+        auto_correct_types: false,
+        update_plugins: true,
         update: None,
     }
 }

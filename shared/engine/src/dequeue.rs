@@ -14,14 +14,14 @@ use windlass_store::queue::{self, Leased, Work};
 /// How many start at a time.
 const AT_ONCE: usize = 5;
 
-/// How many may run in all for more to start.
+/// How many of a tenant may run for more of it to start.
 const RUNNING: i64 = 20;
 
 /// How many that cannot start are ended at a time.
 const REFUSED: usize = 50;
 
 /// Lets waiting executions become pending: a system workflow alone, else some of the oldest, one
-/// of each deployment. While the application is being maintained none does. What ended another one, or
+/// of each deployment, of tenants that have few of them running. While the application is being maintained none does. What ended another one, or
 /// made room in some other way, is in the same transaction.
 ///
 /// # Errors
@@ -38,10 +38,9 @@ pub async fn start_up_to(tx: &impl Tx, most: usize, now: Timestamp) -> Result<()
     if maintenance::is_under_way(tx).await? {
         return Ok(());
     }
-    let running = executions::count_active(tx).await?;
     if let Some(system) = executions::next_system(tx).await? {
         // It waits until nothing else runs, and everything else waits for it.
-        if running == 0 {
+        if executions::count_active(tx).await? == 0 {
             start(tx, system, now).await?;
         }
         return Ok(());
@@ -49,10 +48,9 @@ pub async fn start_up_to(tx: &impl Tx, most: usize, now: Timestamp) -> Result<()
     if executions::system_is_busy(tx).await? {
         return Ok(());
     }
-    let room = usize::try_from(RUNNING - running).unwrap_or(0).min(most);
     let (mut started, mut refused) = (0, 0);
-    while started < room {
-        let Some(execution) = executions::next_startable(tx).await? else {
+    while started < most {
+        let Some(execution) = executions::next_startable(tx, RUNNING).await? else {
             return Ok(());
         };
         if start(tx, execution, now).await? {

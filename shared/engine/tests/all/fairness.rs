@@ -4,7 +4,7 @@ use crate::common::{Answer, World, http, run};
 use serde_json::json;
 use windlass_core::Scope;
 use windlass_core::db::Db;
-use windlass_engine::StartRequest;
+use windlass_engine::{StartRequest, dequeue};
 
 /// A deployment of another tenant, with a node of its own.
 fn other_tenant(world: &World) {
@@ -79,4 +79,32 @@ fn a_tick_has_places_left_for_every_tenant() {
     let id = install_other(&world);
     assert!(world.tick().is_none(), "calls hang");
     assert_eq!(world.status(&id), "terminated");
+}
+
+/// Twenty runs of one tenant are no reason for another's group to wait.
+#[test]
+fn a_tenant_whose_runs_are_many_leaves_others_to_begin() {
+    let world = World::new();
+    other_tenant(&world);
+    world.sql(
+        "with recursive n (k) as (select 1 union all select k + 1 from n where k < 20)
+         insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status)
+         select 'x' || k, 'harbour', 'ann', 'tenant', '', 'install', 'started' from n",
+    );
+    world.sql(
+        "insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status,
+             deployment_key, deployment_id)
+         select 'waits', tenant_name, 'bob', 'tenant', '', 'install', 'queued', key, id
+         from deployments where id in ('d', 'other') and tenant_name = 'quay'
+         union all
+         select 'full', tenant_name, 'ann', 'tenant', '', 'install', 'queued', key, id
+         from deployments where id = 'd'",
+    );
+    let now = world.now();
+    run(world
+        .db
+        .transaction(async |tx| dequeue::start_waiting(tx, now).await))
+    .unwrap();
+    assert_eq!(world.status("waits"), "pending");
+    assert_eq!(world.status("full"), "queued");
 }

@@ -276,7 +276,7 @@ fn pending_deployments_have_ids_that_nobody_has() {
             .await
             .unwrap();
         assert_eq!(made.len(), 2);
-        let next = crate::executions::next_startable(&db)
+        let next = crate::executions::next_startable(&db, 20)
             .await
             .unwrap()
             .unwrap();

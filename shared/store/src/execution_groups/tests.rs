@@ -120,13 +120,13 @@ fn no_more_of_a_group_begin_than_it_may_have_and_others_are_not_kept_waiting() {
                          workflow_id, status) values ('alone', 'harbour', 'ann', 'tenant', '2024-01-01T00:00:00Z', 7, 'install', 'queued')";
         db.execute(alone, &[]).await.unwrap();
         let mut order = Vec::new();
-        while let Some(next) = executions::next_startable(&db).await.unwrap() {
+        while let Some(next) = executions::next_startable(&db, 20).await.unwrap() {
             set(&db, &next.id, "pending").await;
             order.push(next.id);
         }
         assert_eq!(order, ["s4", "s5", "alone"]);
         set(&db, "s4", "terminated").await;
-        let next = executions::next_startable(&db).await.unwrap().unwrap();
+        let next = executions::next_startable(&db, 20).await.unwrap().unwrap();
         assert_eq!(next.id, "s6");
         // A busy deployment is passed over.
         db.transaction(async |tx| set_concurrency(tx, &scope, &paused, 1).await)
@@ -135,7 +135,7 @@ fn no_more_of_a_group_begin_than_it_may_have_and_others_are_not_kept_waiting() {
         let busy = "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
                         workflow_id, status) values ('busy', 'harbour', 'ann', 'tenant', '2024-01-01T00:00:00Z', 1, 'install', 'started')";
         db.execute(busy, &[]).await.unwrap();
-        let next = executions::next_startable(&db).await.unwrap().unwrap();
+        let next = executions::next_startable(&db, 20).await.unwrap().unwrap();
         assert_eq!(next.id, "p3");
     });
 }
@@ -180,9 +180,9 @@ fn a_member_that_is_being_made_is_waited_for_even_by_force() {
         })
         .await
         .unwrap();
-        assert!(executions::next_startable(&db).await.unwrap().is_none());
+        assert!(executions::next_startable(&db, 20).await.unwrap().is_none());
         set(&db, "making", "terminated").await;
-        let next = executions::next_startable(&db).await.unwrap().unwrap();
+        let next = executions::next_startable(&db, 20).await.unwrap().unwrap();
         assert_eq!(next.id, "forced");
     });
 }
@@ -286,13 +286,58 @@ fn deployments_go_where_their_executions_send_them() {
     });
 }
 
+/// One tenant's runs are no reason for another's to wait.
+#[test]
+fn a_tenant_with_enough_running_keeps_only_itself_waiting() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(2).await;
+        db.execute(
+            "insert into tenants (name, created_at) values ('quay', '')",
+            &[],
+        )
+        .await
+        .unwrap();
+        let run = async |key: i64, tenant: &str, status: &str| {
+            let sql = "insert into executions (key, id, tenant_name, created_by, visibility,
+                           created_at, workflow_id, status)
+                       values (?1, 'x' || ?1, ?2, 'ann', 'tenant', '', 'install', ?3)";
+            let values = params![key, tenant, status];
+            db.execute(sql, values).await.unwrap();
+        };
+        for key in 1001..1021 {
+            run(key, "harbour", "started").await;
+        }
+        run(1021, "harbour", "queued").await;
+        run(1022, "quay", "queued").await;
+        group(&db, &scope, "g", 1).await;
+        let next = async |most| {
+            let next = executions::next_startable(&db, most).await.unwrap();
+            next.map(|next| next.key)
+        };
+        assert_eq!(next(21).await, Some(1021));
+        assert_eq!(next(20).await, Some(1022));
+        db.execute(
+            "update executions set status = 'started' where key = 1022",
+            &[],
+        )
+        .await
+        .unwrap();
+        assert_eq!(next(20).await, None);
+        // One of the group's, which is younger.
+        db.execute("delete from executions where key in (1001, 1021)", &[])
+            .await
+            .unwrap();
+        assert!(next(20).await.is_some_and(|key| key > 1022));
+    });
+}
+
 /// Asked for whenever an execution ends, however many wait.
 #[test]
 fn who_is_next_is_found_by_indexes() {
     pollster::block_on(async {
         let (db, scope) = harbour(1).await;
         let plan = db
-            .plan(&executions::next_startable_sql(), &[])
+            .plan(&executions::next_startable_sql(), params![20])
             .await
             .unwrap()
             .join("\n");
@@ -300,6 +345,8 @@ fn who_is_next_is_found_by_indexes() {
             "executions_waiting ",
             "executions_waiting_in_group",
             "execution_groups_open",
+            "executions_running",
+            "executions_waiting (is_system_workflow=? AND tenant_name=?",
         ] {
             assert!(plan.contains(index), "{index}: {plan}");
         }

@@ -78,30 +78,45 @@ pub async fn next_system(db: &impl Db) -> Result<Option<Execution>> {
 }
 
 /// The queued execution that may start next: the oldest, of a deployment that has no active one; the making
-/// of a deployment's environment before everything else. Of a group only as many run as it may have.
-pub async fn next_startable(db: &impl Db) -> Result<Option<Execution>> {
-    db.first_json(&next_startable_sql(), &[]).await
+/// of a deployment's environment before everything else. Of a group only as many run as it may have, and of
+/// a tenant as many as `most`.
+pub async fn next_startable(db: &impl Db, most: i64) -> Result<Option<Execution>> {
+    db.first_json(&next_startable_sql(), params![most]).await
 }
 
-/// Groups whose executions may not begin are passed over as a whole, however many wait in them. Force in a
-/// group begins beside what runs, but never on a deployment that is still being made.
+/// Tenants that have enough, and groups whose executions may not begin, are passed over as a whole, however
+/// many wait in them. Force in a group begins beside what runs, but never on a deployment that is still
+/// being made.
 pub(crate) fn next_startable_sql() -> String {
+    let active = Status::sql_list(Status::is_active);
     let is_free = format!(
         "not exists (
              select 1 from executions as other where other.deployment_key = c.deployment_key and other.key <> c.key
-                 and (other.status in {} or other.status = 'queued' and other.key < c.key)
+                 and (other.status in {active} or other.status = 'queued' and other.key < c.key)
                  and (c.force = 0 or c.execution_group_key is null
-                     or other.workflow_id = 'create_deployment_environment'))",
-        Status::sql_list(Status::is_active)
+                     or other.workflow_id = 'create_deployment_environment'))"
     );
     let is_later = "c.workflow_id <> 'create_deployment_environment'";
+    let alone = "status = 'queued' and execution_group_key is null and is_system_workflow = 0";
     format!(
-        "select {ROW} from executions where key = (select key from (
-             select * from (
-                 select c.key, {is_later} as is_later from executions c
+        "with recursive
+         satisfied (name) as materialized (
+             select tenant_name from executions where status in {active}
+             group by tenant_name having count(*) >= ?1),
+         waiting (name) as (
+             select (select min(tenant_name) from executions where {alone})
+             union all
+             select (select min(tenant_name) from executions
+                 where {alone} and tenant_name > waiting.name)
+             from waiting where name is not null)
+         select {ROW} from executions where key = (select key from (
+             select c.key, {is_later} as is_later from waiting w
+             cross join executions c on c.key = (
+                 select c.key from executions c
                  where c.status = 'queued' and c.execution_group_key is null
-                     and c.is_system_workflow = 0 and {is_free}
+                     and c.is_system_workflow = 0 and c.tenant_name = w.name and {is_free}
                  order by {is_later}, c.key limit 1)
+             where w.name is not null and w.name not in (select name from satisfied)
              union all
              select c.key, {is_later} from execution_groups g
              cross join executions c on c.key = (
@@ -109,7 +124,8 @@ pub(crate) fn next_startable_sql() -> String {
                  where c.execution_group_key = g.key and c.status = 'queued'
                      and c.execution_group_key is not null and {is_free}
                  order by c.key limit 1)
-             where g.waiting > 0 and g.running < g.concurrency)
+             where g.waiting > 0 and g.running < g.concurrency
+                 and g.tenant_name not in (select name from satisfied))
          order by is_later, key limit 1)"
     )
 }

@@ -1,0 +1,9 @@
+-- How many executions of each tenant run: `Status::is_active`, in its words.
+create index executions_running on executions (tenant_name)
+    where status in ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling');
+
+-- What waits, by tenant, because one whose executions are many has to wait as a whole.
+drop index executions_waiting;
+create index executions_waiting on executions
+    (is_system_workflow, tenant_name, workflow_id <> 'create_deployment_environment', key)
+    where status = 'queued' and execution_group_key is null;

@@ -18,7 +18,9 @@ mod secrets;
 mod world;
 
 pub use calling_execution::{demand_update_execution, forbid_while_cancelling};
-pub(crate) use creation::{NotMade, all_labels, deployment_plan, random_numbers, refused_inputs};
+pub(crate) use creation::{
+    NotMade, all_labels, deployment_plan, random_numbers, refused_inputs, uploaded_plan,
+};
 pub use creation::{Outcome, Prepared, Wanted, create};
 pub use pending::{Asked, delete_by_execution, make_by_execution};
 pub(crate) use plan_rows::{ScalingGroups, instances as new_instances};

@@ -109,9 +109,7 @@ impl Prepared {
     /// Reads the plan, puts the inputs in and makes the node instances.
     pub async fn new(db: &impl Db, scope: &Scope, wanted: Wanted) -> Result<Self> {
         let began = Timestamp::now();
-        let stored = blueprints::plan(db, &wanted.blueprint).await?;
-        let plan = Plan::from_stored(stored)
-            .ok_or_else(|| Error::internal(format!("{} has no plan", wanted.blueprint.id)))?;
+        let plan = uploaded_plan(db, scope, &wanted.blueprint).await?;
         let inputs = check_inputs(&plan, &wanted.inputs);
         let environment = match &inputs {
             Ok(()) => match environment(db, scope, &wanted, &plan).await {
@@ -134,6 +132,34 @@ impl Prepared {
             environment,
         })
     }
+}
+
+/// The plan of a blueprint that was uploaded.
+///
+/// # Errors
+/// 404 and 409 for one that somebody has deleted, or uploaded anew, since it was found.
+pub(crate) async fn uploaded_plan(
+    db: &impl Db,
+    scope: &Scope,
+    blueprint: &Blueprint,
+) -> Result<Plan> {
+    let stored = blueprints::plan(db, blueprint).await?;
+    if let Some(plan) = Plan::from_stored(stored) {
+        return Ok(plan);
+    }
+    demand_same(db, scope, blueprint).await?;
+    Err(Error::internal(format!("{} has no plan", blueprint.id)))
+}
+
+/// Refuses a blueprint that is not there any more as it was found. Rows may get the numbers of those that
+/// are gone, archives never do.
+async fn demand_same(db: &impl Db, scope: &Scope, known: &Blueprint) -> Result<()> {
+    let blueprint = blueprints::find(db, scope, &known.id).await?;
+    if (blueprint.key, &blueprint.archive) == (known.key, &known.archive) {
+        return Ok(());
+    }
+    let text = format!("Blueprint `{}` was replaced in the meantime", known.id);
+    Err(Error::conflict(text))
 }
 
 async fn environment(
@@ -297,11 +323,7 @@ pub async fn create(tx: &impl Tx, scope: &Scope, prepared: &Prepared) -> Result<
     }
     prepared.inputs.as_ref().map_err(refused_inputs)?;
     // Between preparing and now the blueprint may have gone.
-    let blueprint = blueprints::find(tx, scope, &wanted.blueprint.id).await?;
-    if blueprint.key != wanted.blueprint.key {
-        let text = format!("Blueprint `{}` was replaced in the meantime", blueprint.id);
-        return Err(Error::conflict(text));
-    }
+    demand_same(tx, scope, &wanted.blueprint).await?;
     let requested: Vec<&str> = deployments::parent_ids(&wanted.labels).collect();
     deployments::find_parents(tx, scope, &wanted.id, &requested).await?;
 

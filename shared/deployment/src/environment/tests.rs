@@ -11,6 +11,7 @@ use windlass_store::deployments::{self, DEPLOYMENT};
 use windlass_store::executions::deployment_status;
 use windlass_store::labels::{self, Label};
 
+mod blueprint_gone;
 mod default_schedules;
 mod dependencies;
 mod display_name;

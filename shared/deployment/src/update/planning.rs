@@ -2,12 +2,10 @@
 
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use windlass_blueprint::{
-    DeploymentPlan, NodeInstance, Part, Plan, Wanted, check_inputs, correct_types,
-};
+use windlass_blueprint::{DeploymentPlan, NodeInstance, Part, Wanted, check_inputs, correct_types};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Scope, limits};
-use windlass_store::blueprints::{self, Blueprint};
+use windlass_store::blueprints::Blueprint;
 use windlass_store::deployment_updates::work::{self, Item};
 use windlass_store::deployment_updates::{self, Shown};
 use windlass_store::deployments::{self, Deployment};
@@ -125,9 +123,7 @@ async fn planned(
     deployment: &Deployment,
     goal: &Goal,
 ) -> Result<Planned, NotMade> {
-    let stored = blueprints::plan(db, &goal.blueprint).await?;
-    let uploaded = Plan::from_stored(stored)
-        .ok_or_else(|| Error::internal(format!("{} has no plan", goal.blueprint.id)))?;
+    let uploaded = environment::uploaded_plan(db, scope, &goal.blueprint).await?;
     let mut inputs = inputs_after(&deployment.inputs, &goal.inputs, uploaded.section("inputs"));
     if goal.auto_correct_types {
         correct_types(&uploaded, &mut inputs);

@@ -218,10 +218,8 @@ pub async fn delete_deployments(
 ) -> Result<String> {
     let key = group.head().key;
     let members = execution_groups::with_workflow(tx, scope, key, DELETE_WORKFLOW).await?;
-    let keys: Vec<i64> = members.iter().map(|member| member.key).collect();
     let mut executions = Vec::with_capacity(members.len());
     for member in &members {
-        environment::demand_removable(tx, scope, &member.id, removal, &keys).await?;
         let flags = [
             ("delete_logs", delete_logs),
             ("force", removal.force),
@@ -237,6 +235,11 @@ pub async fn delete_deployments(
     let all = execution_group(tx, scope, group, DELETE_WORKFLOW).await?;
     let what = (DELETE_WORKFLOW, removal.force);
     execution_groups::insert_waiting(tx, scope, &all, what, &executions).await?;
+    // After that, because who is being deleted is in nobody's way: to tell each of all the others would
+    // take as long as their number squared.
+    for (member, execution) in members.iter().zip(&executions) {
+        environment::demand_removable(tx, scope, &member.id, removal, &execution.id).await?;
+    }
     queue::push(tx, Work::Dequeue, "", &Value::Null, now, now).await?;
     Ok(all.head().id.clone())
 }

@@ -2,8 +2,8 @@
 
 use super::{BEGIN, BEGIN_READING, Db, Row, Tx, Value, failure};
 use crate::error::Result;
-use rusqlite::{Connection, config::DbConfig, types::ValueRef};
-use std::cell::RefCell;
+use rusqlite::{Connection, StatementStatus, config::DbConfig, types::ValueRef};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The largest value that a statement may take or answer, in bytes: servers of libSQL take no more, and
@@ -15,12 +15,14 @@ const LARGEST: usize = 1 << 20;
 #[derive(Clone)]
 pub struct NativeDb {
     connection: Rc<RefCell<Connection>>,
+    work: Rc<Cell<i64>>,
 }
 
 /// A transaction under way on a [`NativeDb`].
 #[derive(Clone)]
 pub struct NativeTransaction {
     connection: Rc<RefCell<Connection>>,
+    work: Rc<Cell<i64>>,
 }
 
 impl NativeDb {
@@ -48,7 +50,14 @@ impl NativeDb {
             .expect("a setting of every SQLite");
         Self {
             connection: Rc::new(RefCell::new(connection)),
+            work: Rc::default(),
         }
+    }
+
+    /// How many steps SQLite has made since this was last asked, triggers included: what a test of growth
+    /// compares, because it is the same on every machine.
+    pub fn steps(&self) -> i64 {
+        self.work.take()
     }
 
     /// The plan SQLite would follow, one line each: for tests that demand an index.
@@ -63,7 +72,12 @@ impl NativeDb {
 }
 
 /// Runs one statement on a connection and reads all of its rows.
-fn run(connection: &RefCell<Connection>, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+fn run(
+    connection: &RefCell<Connection>,
+    work: &Cell<i64>,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Vec<Row>> {
     demand_small(parameters, sql);
     let connection = connection.borrow();
     let run = || -> rusqlite::Result<Vec<Row>> {
@@ -98,6 +112,9 @@ fn run(connection: &RefCell<Connection>, sql: &str, parameters: &[Value]) -> Res
             demand_small(&values, sql);
             answer.push(Row(values));
         }
+        drop(rows);
+        let steps = statement.reset_status(StatementStatus::VmStep);
+        work.set(work.get() + i64::from(steps));
         Ok(answer)
     };
     run().map_err(|error| failure(&error.to_string(), sql))
@@ -118,7 +135,7 @@ impl Db for NativeDb {
     type Tx = NativeTransaction;
 
     async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
-        run(&self.connection, sql, parameters)
+        run(&self.connection, &self.work, sql, parameters)
     }
 
     async fn transaction<T>(
@@ -144,6 +161,7 @@ impl NativeDb {
     ) -> Result<T> {
         let transaction = NativeTransaction {
             connection: self.connection.clone(),
+            work: self.work.clone(),
         };
         self.execute(begin, &[]).await?;
         let done = match work(&transaction).await {
@@ -165,7 +183,7 @@ impl Db for NativeTransaction {
     type Tx = Self;
 
     async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
-        run(&self.connection, sql, parameters)
+        run(&self.connection, &self.work, sql, parameters)
     }
 
     async fn transaction<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {

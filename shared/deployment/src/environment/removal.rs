@@ -1,5 +1,6 @@
 //! Taking a deployment away, with all that belongs to it.
 
+use std::collections::HashSet;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Scope};
 use windlass_store::deployments::{self, Owner};
@@ -24,7 +25,7 @@ pub struct Removal {
 /// 404; 400 `dependent_exists_error` for what is in the way.
 pub async fn remove(tx: &impl Tx, scope: &Scope, id: &str, removal: Removal) -> Result<()> {
     let doomed = doomed(tx, scope, id, removal).await?;
-    check_all(tx, &doomed, removal, &[], None).await?;
+    check_all(tx, &doomed, removal, None).await?;
     remove_all(tx, scope, &doomed).await
 }
 
@@ -41,11 +42,11 @@ pub async fn remove_by(
     execution: &str,
 ) -> Result<()> {
     let doomed = doomed(tx, scope, id, removal).await?;
-    check_all(tx, &doomed, removal, &[], Some(execution)).await?;
+    check_all(tx, &doomed, removal, Some(execution)).await?;
     remove_all(tx, scope, &doomed).await
 }
 
-/// Refuses to delete a deployment, as [`remove`] does. `others` are the rows of those that go with it.
+/// Refuses to delete a deployment by an execution that waits to do so, as [`remove_by`] does.
 ///
 /// # Errors
 /// As [`remove`].
@@ -54,17 +55,17 @@ pub async fn demand_removable(
     scope: &Scope,
     id: &str,
     removal: Removal,
-    others: &[i64],
-) -> Result<Owner> {
-    let mut doomed = doomed(db, scope, id, removal).await?;
-    check_all(db, &doomed, removal, others, None).await?;
-    Ok(doomed.swap_remove(0))
+    execution: &str,
+) -> Result<()> {
+    let doomed = doomed(db, scope, id, removal).await?;
+    check_all(db, &doomed, removal, Some(execution)).await
 }
 
 /// A deployment and all that goes with it, itself first.
 async fn doomed(db: &impl Db, scope: &Scope, id: &str, removal: Removal) -> Result<Vec<Owner>> {
     let deployment = deployments::find_own(db, scope, id).await?;
     // Children go whoever may see them: without their parent they would be of no use.
+    let mut known = HashSet::from([deployment.key]);
     let mut doomed = vec![deployment.owner];
     let mut next = 0;
     while removal.recursive
@@ -73,7 +74,7 @@ async fn doomed(db: &impl Db, scope: &Scope, id: &str, removal: Removal) -> Resu
         let children = deployments::children(db, deployment).await?;
         next += 1;
         for child in children {
-            if doomed.iter().all(|known| known.key != child.key) {
+            if known.insert(child.key) {
                 doomed.push(child);
             }
         }
@@ -85,11 +86,9 @@ async fn check_all(
     db: &impl Db,
     doomed: &[Owner],
     removal: Removal,
-    others: &[i64],
     execution: Option<&str>,
 ) -> Result<()> {
-    let keys = doomed.iter().map(|deployment| deployment.key);
-    let keys: Vec<i64> = keys.chain(others.iter().copied()).collect();
+    let keys: Vec<i64> = doomed.iter().map(|deployment| deployment.key).collect();
     for deployment in doomed {
         check(db, deployment, removal, (&keys, execution)).await?;
     }

@@ -4,9 +4,11 @@ use crate::common::{Answer, World, http, run};
 use serde_json::json;
 use windlass_core::Visibility;
 use windlass_core::db::Db;
+use windlass_deployment::environment::Removal;
+use windlass_deployment::groups;
 use windlass_engine::control::Action;
 use windlass_engine::execution_groups::{self, GroupStart};
-use windlass_store::resource::{New, Origin};
+use windlass_store::resource::{self, New, Origin};
 
 /// A group of deployments `d`, `d1`, `d2` and so on, whose node asks `https://api.example/<deployment>`.
 fn fleet(world: &World, count: usize) {
@@ -181,4 +183,65 @@ fn thousands_wait_without_making_the_next_start_slower() {
     );
     assert!(with_status(&world, "terminated") >= 60);
     assert!(paused.as_millis() < 20, "{paused:?}");
+}
+
+/// The steps that SQLite makes to delete a group of so many deployments with all of them: for the request,
+/// and for all that follows.
+fn steps_of_deletion(count: usize) -> [i64; 2] {
+    let world = World::new();
+    fleet(&world, 1);
+    world.sql(&format!(
+        "with recursive n (k) as (select 1 union all select k + 1 from n where k < {count} - 1)
+         insert into deployments (id, tenant_name, created_by, visibility, created_at, updated_at,
+             blueprint_key, blueprint_id, display_name, workflow_parts)
+         select 'x' || k, 'harbour', 'ann', 'tenant', '', '', 1, 'bp', 'x', d.workflow_parts
+         from n, deployments d where d.id = 'd'",
+    ));
+    world.sql("insert or ignore into deployment_group_members select 1, key from deployments");
+    world.db.steps();
+    let now = world.now();
+    run(world.db.transaction(async |tx| {
+        let group = resource::find_own(tx, &world.scope, "fleet").await?;
+        let removal = Removal::default();
+        groups::delete_deployments(tx, &world.scope, &group, removal, false, now).await
+    }))
+    .unwrap();
+    let asked = world.db.steps();
+    world.work();
+    assert_eq!(world.text("select count(*) || '' from deployments"), "0");
+    [asked, world.db.steps()]
+}
+
+#[test]
+fn deleting_many_deployments_grows_with_their_number() {
+    let (few, many) = (steps_of_deletion(500), steps_of_deletion(2000));
+    println!("500: {few:?} steps, 2,000: {many:?}");
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many < few * 5, "{few} -> {many}");
+    }
+}
+
+/// The child's own deletion waits as well, and is not in its parent's way.
+#[test]
+fn a_group_is_deleted_with_parents_and_children_in_it() {
+    let world = World::new();
+    fleet(&world, 3);
+    for (child, parent) in [("d1", "d"), ("d2", "d1")] {
+        world.sql(&format!(
+            "insert into deployment_labels (deployment_key, key, value, created_at, created_by)
+             select key, 'csys-obj-parent', '{parent}', '', 'ann' from deployments where id = '{child}'"
+        ));
+    }
+    let now = world.now();
+    run(world.db.transaction(async |tx| {
+        let group = resource::find_own(tx, &world.scope, "fleet").await?;
+        let removal = Removal {
+            recursive: true,
+            ..Removal::default()
+        };
+        groups::delete_deployments(tx, &world.scope, &group, removal, false, now).await
+    }))
+    .unwrap();
+    world.work();
+    assert_eq!(world.text("select count(*) || '' from deployments"), "0");
 }

@@ -38,7 +38,8 @@ pub async fn is_failed_creation(db: &impl Db, deployment: &Owner) -> Result<bool
     Ok(matches!(all.as_slice(), [one] if is_failed(one)))
 }
 
-/// The ids of executions that keep a deployment from being deleted. `besides` is one that deletes it.
+/// The ids of executions that keep a deployment from being deleted. `besides` is one that deletes it: to
+/// that one others that would delete it too are not in the way.
 pub async fn unfinished_executions(
     db: &impl Db,
     deployment: &Owner,
@@ -46,7 +47,8 @@ pub async fn unfinished_executions(
 ) -> Result<Vec<String>> {
     let sql = format!(
         "select json_group_array(id) from (select id from executions
-         where deployment_key = ?1 and id is not ?2 and status in {} order by key)",
+         where deployment_key = ?1 and status in {}
+             and (?2 is null or id <> ?2 and workflow_id <> '{DELETE_WORKFLOW}') order by key)",
         Status::sql_list(Status::is_in_progress)
     );
     let ids = db

@@ -34,6 +34,10 @@ pub async fn initiate(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::DeploymentUpdateCreate)?;
     let body = Body::of(ctx)?;
     let wanted = Wanted::of(&body)?;
+    if wanted.options.contains_key("workflow_id") {
+        // That one is an execution of its own.
+        scope.demand(Permission::ExecutionStart)?;
+    }
     ctx.include(&DEPLOYMENT_UPDATE)?;
     environment::forbid_while_cancelling(&ctx.db, &scope).await?;
     let id = ctx.path("deployment_id");

@@ -11,8 +11,8 @@ use crate::start::StartRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_core::db::Tx;
-use windlass_core::{Error, Result, Timestamp, Visibility};
-use windlass_store::deployments;
+use windlass_core::{Error, Result, Scope, Timestamp, Visibility};
+use windlass_store::deployments::{self, Owner};
 use windlass_store::executions::Execution;
 use windlass_store::operations::DueCall;
 
@@ -64,6 +64,10 @@ pub(super) async fn begin(
     };
     let wanted: WorkflowRun = serde_json::from_value(Value::Object(whose.inputs))
         .map_err(|error| Error::bad_parameters(error.to_string()))?;
+    if wanted.is_beside {
+        let scope = Scope::system(&execution.created_by, &execution.tenant_name);
+        return beside(tx, (&due.id, &scope), &whose.source, wanted, now).await;
+    }
     let scope = &whose.scope;
     let found = deployments::find_optional(tx, scope, &wanted.deployment_id).await?;
     let found = found.filter(|found| {
@@ -79,7 +83,6 @@ pub(super) async fn begin(
         workflow_id: wanted.workflow_id,
         parameters: wanted.parameters,
         allow_custom_parameters: true,
-        force: wanted.is_beside,
         queue: true,
         ..StartRequest::default()
     };
@@ -89,8 +92,32 @@ pub(super) async fn begin(
         request,
         until: now.plus_seconds(PATIENCE),
     };
-    match wanted.is_beside {
-        true => other_runs::begin(tx, run, now).await,
-        false => other_runs::join_or_begin(tx, deployment.key, run, now).await,
-    }
+    other_runs::join_or_begin(tx, deployment.key, run, now).await
+}
+
+/// Starts a workflow on the very deployment of the one that waits, whoever may see that, and whatever runs
+/// there.
+async fn beside(
+    tx: &impl Tx,
+    (operation, scope): (&str, &Scope),
+    deployment: &Owner,
+    wanted: WorkflowRun,
+    now: Timestamp,
+) -> Result<Went> {
+    let request = StartRequest {
+        deployment_id: deployment.id.clone(),
+        workflow_id: wanted.workflow_id,
+        parameters: wanted.parameters,
+        allow_custom_parameters: true,
+        force: true,
+        queue: true,
+        ..StartRequest::default()
+    };
+    let run = Run {
+        operation,
+        scope,
+        request,
+        until: now.plus_seconds(PATIENCE),
+    };
+    other_runs::begin(tx, run, now).await
 }

@@ -18,6 +18,7 @@ use windlass_store::deployment_updates::later;
 use windlass_store::deployment_updates::work::{self, Item, Role};
 use windlass_store::deployment_updates::{self, Running};
 use windlass_store::deployments::{self, Deployment};
+use windlass_store::executions::Execution;
 use windlass_store::{blueprints, node_instances};
 
 impl<T: Tx> Drive<'_, T> {
@@ -38,13 +39,13 @@ impl<T: Tx> Drive<'_, T> {
                 update::replace_nodes(self.tx, &deployment, &running).await?;
             }
             UpdateAct::Settle => {
-                let (scope, deployment) = (self.scope(), self.deployment().await?);
+                let (scope, deployment) = (self.scope_of(&running), self.deployment().await?);
                 update::replace_nodes(self.tx, &deployment, &running).await?;
                 let done = update::settle(self.tx, &scope, &deployment, &running).await?;
                 return Ok(done.map_err(Refusal));
             }
             UpdateAct::Finish => {
-                let (scope, deployment) = (self.scope(), self.deployment().await?);
+                let (scope, deployment) = (self.scope_of(&running), self.deployment().await?);
                 let done = update::finish(self.tx, &scope, &deployment, &running).await?;
                 return Ok(done.map_err(Refusal));
             }
@@ -62,6 +63,19 @@ impl<T: Tx> Drive<'_, T> {
         found.ok_or_else(|| Error::internal("executions go with their deployment"))
     }
 
+    /// What whoever asked for the update may see: the new blueprint, and what that names.
+    fn scope_of(&self, running: &Running) -> Scope {
+        let Execution {
+            created_by,
+            tenant_name,
+            ..
+        } = &self.execution;
+        match running.sees_private() {
+            true => Scope::system(created_by, tenant_name),
+            false => Scope::in_name_of(created_by, tenant_name),
+        }
+    }
+
     /// The inputs that the request gave, without those that the deployment had before.
     fn given_inputs(&self) -> Map<String, Value> {
         let inputs = self.execution.parameters.get("inputs");
@@ -72,7 +86,7 @@ impl<T: Tx> Drive<'_, T> {
     }
 
     async fn begin_update(&mut self, running: &Running) -> Result<Result<(), Refusal>> {
-        let (scope, deployment) = (self.scope(), self.deployment().await?);
+        let (scope, deployment) = (self.scope_of(running), self.deployment().await?);
         let id = running.new_blueprint_id.as_deref().unwrap_or_default();
         let Some(blueprint) = blueprints::find_optional(self.tx, &scope, id).await? else {
             return Ok(Err(Refusal(format!("The blueprint `{id}` is gone"))));

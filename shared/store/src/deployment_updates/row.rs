@@ -154,6 +154,7 @@ pub async fn insert(tx: &impl Tx, scope: &Scope, new: &New, update: &NewUpdate<'
             update.runtime_only_evaluation.into(),
         ),
         ("shown", (&shown).into()),
+        ("sees_private", scope.sees_private().into()),
     ];
     let new = New {
         visibility: new.visibility.min(update.deployment.visibility),
@@ -203,6 +204,8 @@ pub struct Running {
     pub new_inputs: Map<String, Json>,
     /// 1 when functions are left alone afterwards.
     runtime_only_evaluation: i64,
+    /// 1 when whoever asked for it sees what is private of others.
+    sees_private: i64,
 }
 
 impl Running {
@@ -210,13 +213,19 @@ impl Running {
     pub const fn runtime_only_evaluation(&self) -> bool {
         self.runtime_only_evaluation != 0
     }
+
+    /// Whether whoever asked for it sees what is private of others.
+    pub const fn sees_private(&self) -> bool {
+        self.sees_private != 0
+    }
 }
 
 /// The update that an execution carries out.
 pub async fn of_execution(db: &impl Db, execution: &Execution) -> Result<Option<Running>> {
     let sql = "select json_object('key', key, 'id', id, 'state', state,
                    'new_blueprint_id', new_blueprint_id, 'new_inputs', json(new_inputs),
-                   'runtime_only_evaluation', runtime_only_evaluation)
+                   'runtime_only_evaluation', runtime_only_evaluation,
+                   'sees_private', sees_private)
                from deployment_updates where execution_id = ?1 and deployment_key = ?2";
     db.first_json(sql, params![&execution.id, execution.deployment_key])
         .await

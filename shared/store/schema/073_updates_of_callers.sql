@@ -1,0 +1,2 @@
+-- Whether whoever asked for an update sees what is private of others: it is carried out with their rights.
+alter table deployment_updates add column sees_private integer not null default 0;

@@ -280,6 +280,15 @@ impl Scope {
         )
     }
 
+    /// The same with what is private of others in its tenant: for work that somebody asked for who sees that.
+    #[must_use]
+    pub fn with_private(self) -> Self {
+        Self {
+            sees_private: true,
+            ..self
+        }
+    }
+
     /// What a caller who was permitted something may see.
     pub fn of(caller: Rc<Caller>, reach: Reach, request_id: String) -> Self {
         let sees_private = match &reach {

@@ -22,4 +22,4 @@ pub use planning::{Goal, Planned, inputs_after, plan};
 pub use steps::{Action, EntityType, Step};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -76,3 +76,42 @@ fn by_name(text: &str) -> BTreeMap<String, Value> {
 fn list(text: &str) -> Vec<Value> {
     serde_json::from_str(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::update::tests::node;
+    use serde_json::json;
+
+    fn plugin(name: &str, version: &str, executor: &str) -> Value {
+        json!({ "name": name, "package_version": version, "executor": executor, "install": true })
+    }
+
+    #[test]
+    fn nodes_that_stay_keep_their_plugins_where_that_is_wanted() {
+        let central = |version| plugin("aws", version, "central_deployment_agent");
+        let hosts = |version| plugin("script", version, "host_agent");
+        let old = [
+            node("vm", json!({ "plugins": [central("1"), hosts("1")] })),
+            node("app", json!({ "plugins": [central("1")] })),
+        ];
+        let new = || {
+            vec![
+                node("vm", json!({ "plugins": [central("2"), hosts("2")] })),
+                node("app", json!({ "type": "other", "plugins": [central("2")] })),
+                node("lamp", json!({ "plugins": [central("2")] })),
+            ]
+        };
+        assert_eq!(
+            central_changes(&old, &new()),
+            [json!([central("2")]), json!([central("1")])]
+        );
+        assert_eq!(central_changes(&old, &old), [json!([]), json!([])]);
+        let mut kept = new();
+        keep(&old, &mut kept);
+        let of = |node: &NewNode| serde_json::from_str::<Value>(&node.plugins).unwrap();
+        assert_eq!(of(&kept[0]), json!([central("1"), hosts("1")]));
+        assert_eq!(of(&kept[1]), json!([central("2")]), "it is another node");
+        assert_eq!(of(&kept[2]), json!([central("2")]), "it is new");
+    }
+}

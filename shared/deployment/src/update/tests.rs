@@ -10,7 +10,7 @@ const CONTAINED: &str = "cloudify.relationships.contained_in";
 const CONNECTED: &str = "cloudify.relationships.connected_to";
 
 /// A node from its parts; what is absent is what most nodes have.
-fn node(id: &str, parts: Value) -> NewNode {
+pub(crate) fn node(id: &str, parts: Value) -> NewNode {
     let part = |name: &str, otherwise: Value| match &parts[name] {
         Value::Null => otherwise,
         given => given.clone(),

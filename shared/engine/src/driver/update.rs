@@ -70,9 +70,10 @@ impl<T: Tx> Drive<'_, T> {
             tenant_name,
             ..
         } = &self.execution;
+        let scope = Scope::in_name_of(created_by, tenant_name);
         match running.sees_private() {
-            true => Scope::system(created_by, tenant_name),
-            false => Scope::in_name_of(created_by, tenant_name),
+            true => scope.with_private(),
+            false => scope,
         }
     }
 

@@ -32,5 +32,6 @@ mod schedules;
 mod second_tries;
 mod services;
 mod sweep;
+mod update_options;
 mod updates;
 mod weight;

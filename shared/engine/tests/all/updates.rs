@@ -6,7 +6,7 @@ use std::time::Instant;
 use windlass_blueprint::archive::Tree;
 use windlass_blueprint::{NoImports, parse};
 use windlass_core::db::Db;
-use windlass_core::{Visibility, params};
+use windlass_core::{Scope, Visibility, params};
 use windlass_deployment::environment::{self, Prepared, Wanted};
 use windlass_engine::{UpdateRequest, start_update};
 use windlass_store::deployment_updates::{self, NewUpdate, UpdateState};
@@ -14,7 +14,7 @@ use windlass_store::resource::{New, Origin};
 use windlass_store::{blueprints, deployments};
 
 /// A node whose operations are calls of `https://api.example/<node>-<operation>`.
-fn node(name: &str, operations: &[&str], more: &str) -> String {
+pub(crate) fn node(name: &str, operations: &[&str], more: &str) -> String {
     let mut text =
         format!("  {name}:\n    type: cloudify.nodes.Root\n    {more}\n    interfaces:\n");
     let (checks, lifecycle): (Vec<&&str>, Vec<&&str>) =
@@ -39,14 +39,14 @@ fn call(node: &str, operation: &str) -> String {
     )
 }
 
-fn connected_to(target: &str) -> String {
+pub(crate) fn connected_to(target: &str) -> String {
     format!("relationships: [{{type: cloudify.relationships.connected_to, target: {target}}}]")
 }
 
-const LIFE: [&str; 4] = ["create", "start", "stop", "delete"];
+pub(crate) const LIFE: [&str; 4] = ["create", "start", "stop", "delete"];
 
 /// The world with the deployment `port` of some node templates, installed.
-fn installed(templates: &str) -> World {
+pub(crate) fn installed(templates: &str) -> World {
     let world = World::new();
     world.sql("delete from deployments");
     upload(&world, "before", templates);
@@ -86,11 +86,11 @@ fn installed(templates: &str) -> World {
     world
 }
 
-fn upload(world: &World, id: &str, templates: &str) {
+pub(crate) fn upload(world: &World, id: &str, templates: &str) {
     let yaml = format!(
         "tosca_definitions_version: cloudify_dsl_1_4
 imports: [cloudify/types/types.yaml]
-inputs: {{depth: {{default: 3}}}}
+inputs: {{depth: {{type: integer, default: 3}}}}
 node_templates:
 {templates}"
     );
@@ -115,7 +115,12 @@ node_templates:
 }
 
 /// Asks for an update to the blueprint `after`; its execution.
-fn start(world: &World, options: Value) -> String {
+pub(crate) fn start(world: &World, options: Value) -> String {
+    start_as(world, &world.scope, options)
+}
+
+/// The same in the name of somebody.
+pub(crate) fn start_as(world: &World, scope: &Scope, options: Value) -> String {
     let Value::Object(parameters) = options else {
         panic!("options are a map")
     };
@@ -125,8 +130,8 @@ fn start(world: &World, options: Value) -> String {
             parameters: parameters.clone(),
             force: false,
         };
-        let execution = start_update(tx, &world.scope, request, world.now()).await?;
-        let deployment = deployments::find(tx, &world.scope, "port").await?;
+        let execution = start_update(tx, scope, request, world.now()).await?;
+        let deployment = deployments::find(tx, scope, "port").await?;
         let new = New {
             id: execution.id.clone(),
             visibility: Visibility::Tenant,
@@ -143,21 +148,21 @@ fn start(world: &World, options: Value) -> String {
             runtime_only_evaluation: false,
             shown: &Map::new(),
         };
-        deployment_updates::insert(tx, &world.scope, &new, &row).await?;
+        deployment_updates::insert(tx, scope, &new, &row).await?;
         Ok(execution.id)
     }))
     .unwrap()
 }
 
 /// Carries an update to some node templates out, and answers its execution's status and the calls.
-fn updated(world: &World, templates: &str, options: Value) -> (String, Vec<String>) {
+pub(crate) fn updated(world: &World, templates: &str, options: Value) -> (String, Vec<String>) {
     upload(world, "after", templates);
     let id = start(world, options);
     world.work();
     (world.status(&id), world.net.paths())
 }
 
-fn before() -> String {
+pub(crate) fn before() -> String {
     node("buoy", &LIFE, "")
         + &node(
             "crane",
@@ -168,7 +173,7 @@ fn before() -> String {
         + &node("quay", &LIFE, "")
 }
 
-fn after() -> String {
+pub(crate) fn after() -> String {
     let follows = [&LIFE[..], &["update"]].concat();
     let changed = format!(
         "properties: {{resource_id: new}}\n    {}",

@@ -1,5 +1,6 @@
 //! From a request to its response: router, caller, handler, family, log line.
 
+use crate::caller::Origin;
 use crate::client;
 use crate::context::{Context, Identified};
 use crate::db::Db;
@@ -41,7 +42,10 @@ pub async fn handle<I: Identity, D: Db>(
     let begun = Instant::now();
     let head = request.method == http::Method::HEAD;
     let method = request.method.to_string();
-    let address = client::address_of(&request).await;
+    let origin = Origin {
+        request_id,
+        address: client::address_of(&request).await,
+    };
     let found = match router.find(&request.method, &request.path) {
         Ok(found) if request.body.len() > found.route.body_limit => {
             Err(limits::too_large(found.route.body_limit))
@@ -65,7 +69,7 @@ pub async fn handle<I: Identity, D: Db>(
                 None,
                 &response,
                 begun,
-                (&request_id, address),
+                &origin,
                 Some(&error),
             );
             return response;
@@ -79,7 +83,7 @@ pub async fn handle<I: Identity, D: Db>(
         request,
         found.route.pattern,
         found.path,
-        request_id,
+        origin,
         identified,
     );
     let (mut response, error) = match (found.route.handler)(&ctx).await {
@@ -102,7 +106,7 @@ pub async fn handle<I: Identity, D: Db>(
         Some(&ctx),
         &response,
         begun,
-        (&ctx.request_id, address),
+        &ctx.origin,
         error.as_ref(),
     );
     if head {
@@ -172,7 +176,7 @@ fn write_line<D: Db>(
     ctx: Option<&Context<D>>,
     response: &Response,
     begun: Instant,
-    (request_id, address): (&str, Option<String>),
+    origin: &Origin,
     error: Option<&Error>,
 ) {
     if response.quiet {
@@ -185,8 +189,8 @@ fn write_line<D: Db>(
         ("route", ctx.map_or(Value::Null, |ctx| ctx.route.into())),
         ("status", response.status.into()),
         ("micros", micros.into()),
-        ("request_id", request_id.into()),
-        ("address", address.into()),
+        ("request_id", origin.request_id.clone().into()),
+        ("address", origin.address.clone().into()),
     ];
     if let Some((caller, tenant)) = ctx.and_then(Context::identity_names) {
         fields.push(("caller", caller.username.clone().into()));

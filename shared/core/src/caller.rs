@@ -205,13 +205,31 @@ pub enum Reach {
     Everywhere,
 }
 
+/// The request that asks for something, as the log and the audit trail tell it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name in both.
+    pub request_id: String,
+    /// The client's address, where the platform tells one: see [`crate::client::address_of`].
+    pub address: Option<String>,
+}
+
+impl From<String> for Origin {
+    fn from(request_id: String) -> Self {
+        Self {
+            request_id,
+            address: None,
+        }
+    }
+}
+
 /// What a permitted caller may see and is recorded as: the key to every store function.
 #[derive(Clone, Debug)]
 pub struct Scope {
     caller: Option<Rc<Caller>>,
     reach: Reach,
     sees_private: bool,
-    request_id: String,
+    origin: Origin,
 }
 
 impl Scope {
@@ -221,7 +239,7 @@ impl Scope {
             caller: None,
             reach: Reach::Nowhere,
             sees_private: false,
-            request_id: String::new(),
+            origin: Origin::default(),
         }
     }
 
@@ -232,7 +250,7 @@ impl Scope {
             caller: None,
             reach: Reach::Everywhere,
             sees_private: true,
-            request_id: String::new(),
+            origin: Origin::default(),
         }
     }
 
@@ -290,7 +308,7 @@ impl Scope {
     }
 
     /// What a caller who was permitted something may see.
-    pub fn of(caller: Rc<Caller>, reach: Reach, request_id: String) -> Self {
+    pub fn of(caller: Rc<Caller>, reach: Reach, origin: impl Into<Origin>) -> Self {
         let sees_private = match &reach {
             Reach::Tenant(tenant) => caller.holds_in(tenant, Permission::Administrators),
             _ => caller.holds(Permission::Administrators),
@@ -299,8 +317,14 @@ impl Scope {
             caller: Some(caller),
             reach,
             sees_private,
-            request_id,
+            origin: origin.into(),
         }
+    }
+
+    /// The same, asked for by this request.
+    pub fn asked_by(mut self, origin: &Origin) -> Self {
+        self.origin = origin.clone();
+        self
     }
 
     /// The caller.
@@ -337,7 +361,7 @@ impl Scope {
         };
         let caller = self.caller.clone().filter(|_| is_within)?;
         let reach = Reach::Tenant(tenant.to_owned());
-        Some(Self::of(caller, reach, self.request_id.clone()))
+        Some(Self::of(caller, reach, self.origin.clone()))
     }
 
     /// Which tenants may be looked into.
@@ -360,8 +384,8 @@ impl Scope {
     }
 
     /// The request this scope was given to, for the audit trail.
-    pub fn request_id(&self) -> &str {
-        &self.request_id
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Demands another permission than the one this scope was given for.

@@ -3,7 +3,7 @@
 //! Everything that belongs to a request lives here and never in a `static`: one instance serves
 //! many requests at the same time.
 
-use crate::caller::{Caller, Reach, Scope};
+use crate::caller::{Caller, Origin, Reach, Scope};
 use crate::db::{Db, KeptDb, Value};
 use crate::error::{Error, Result};
 use crate::family::Family;
@@ -63,8 +63,8 @@ pub struct Context<D: Db> {
     pub request: Request,
     /// The route's pattern, for the log.
     pub route: &'static str,
-    /// A name for this request in the log and the audit trail.
-    pub request_id: String,
+    /// How the log and the audit trail name this request.
+    pub origin: Origin,
     path: Vec<(String, String)>,
     identified: Result<Identified>,
 }
@@ -77,7 +77,7 @@ impl<D: Db> Context<D> {
         request: Request,
         route: &'static str,
         path: Vec<(String, String)>,
-        request_id: String,
+        origin: impl Into<Origin>,
         identified: Result<Identified>,
     ) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl<D: Db> Context<D> {
             family,
             request,
             route,
-            request_id,
+            origin: origin.into(),
             path,
             identified,
         }
@@ -219,8 +219,13 @@ impl<D: Db> Context<D> {
         Ok(self.scope(found, Reach::Nowhere))
     }
 
+    /// For what is open to everybody and changes something: the audit trail tells where it came from.
+    pub fn public(&self) -> Scope {
+        Scope::public().asked_by(&self.origin)
+    }
+
     fn scope(&self, found: &Identified, reach: Reach) -> Scope {
-        Scope::of(found.caller.clone(), reach, self.request_id.clone())
+        Scope::of(found.caller.clone(), reach, self.origin.clone())
     }
 
     /// The body as a typed value.

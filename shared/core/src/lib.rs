@@ -28,6 +28,7 @@ pub mod request;
 pub mod response;
 pub mod router;
 pub mod secretbox;
+pub mod spreadsheet;
 pub mod stream;
 pub mod time;
 pub mod token_scope;

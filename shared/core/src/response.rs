@@ -165,11 +165,16 @@ impl Response {
         }
     }
 
-    /// A response of any content type that is made while it is sent and whose length is known: clients
-    /// that show how far a download is ask for it.
-    pub fn made(status: u16, content_type: &str, length: u64, parts: impl Parts + 'static) -> Self {
+    /// A response of any content type that is made while it is sent. Clients that show how far a download is
+    /// ask for its length, where it is known.
+    pub fn made(
+        status: u16,
+        content_type: &str,
+        length: impl Into<Option<u64>>,
+        parts: impl Parts + 'static,
+    ) -> Self {
         let body = MadeBody {
-            length: Some(length),
+            length: length.into(),
             ..MadeBody::new(parts)
         };
         Self {

@@ -12,7 +12,7 @@ use crate::verified::Credential;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
-use windlass_core::caller::BOOTSTRAP_ADMIN;
+use windlass_core::caller::{BOOTSTRAP_ADMIN, Origin};
 use windlass_core::db::{Db, Tx};
 use windlass_core::platform::{self, OutboundRequest, TICK_TOKEN_HEADER};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
@@ -108,7 +108,11 @@ pub async fn verify(
         return Ok(None);
     };
     db.transaction(async |tx| {
-        let scope = Scope::system(&person.username, "");
+        let origin = Origin {
+            address: Some(login.address.to_owned()).filter(|address| !address.is_empty()),
+            ..Origin::default()
+        };
+        let scope = Scope::system(&person.username, "").asked_by(&origin);
         let Some(account) = record(tx, &scope, &person, login.address, &rule).await? else {
             return Ok(None);
         };

@@ -92,7 +92,7 @@ impl Asker {
         })?;
         let reach = Reach::Tenant(account.to_owned());
         Ok(Self {
-            scope: Scope::of(caller.clone(), reach, ctx.request_id.clone()),
+            scope: Scope::of(caller.clone(), reach, ctx.origin.clone()),
             standing,
             user_id: caller.user_id,
         })

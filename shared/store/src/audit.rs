@@ -1,8 +1,10 @@
-//! The audit trail: who changed what, when, in the transaction that changed it.
+//! The audit trail: who changed what, when and from where, in the transaction that changed it.
 
+mod export;
 mod list;
 mod removal;
 
+pub use export::{COLUMNS, Table};
 pub use list::{AUDIT_LOG, Filter, after, list_query, newest};
 pub use removal::{Injected, forget_old, inject, truncate};
 
@@ -106,19 +108,20 @@ async fn record(
         tx.execute(
             "insert into audit_log
              (created_at, username, tenant_name, action, target_type, target_id, request_id,
-                 operation, ref_table, execution_id)
-         select ?1, ?2, ?3, ?4, ?5, value, ?6, ?8, ?9, ?10 from json_each(?7)",
+                 operation, ref_table, execution_id, address)
+         select ?1, ?2, ?3, ?4, ?5, value, ?6, ?8, ?9, ?10, ?11 from json_each(?7)",
             params![
                 Timestamp::now(),
                 scope.username(),
                 tenant,
                 action,
                 target_type,
-                scope.request_id(),
+                scope.origin().request_id.as_str(),
                 batch?,
                 operation,
                 table.as_str(),
-                execution
+                execution,
+                scope.origin().address.as_deref()
             ],
         )
         .await?;

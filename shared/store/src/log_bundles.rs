@@ -182,7 +182,8 @@ impl Table {
             Self::Audit => {
                 "select key, json_object('created_at', created_at, 'username', username,
                      'tenant_name', tenant_name, 'action', action, 'target_type', target_type,
-                     'target_id', target_id, 'request_id', request_id, 'execution_id', execution_id)
+                     'target_id', target_id, 'request_id', request_id, 'address', address,
+                     'execution_id', execution_id)
                  from audit_log where key < ?1 order by key desc limit ?2"
             }
             Self::Counts => {

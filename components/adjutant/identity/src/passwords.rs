@@ -18,7 +18,7 @@ pub async fn set_password(ctx: &Context<impl Db>) -> Result<Response> {
         .map_err(|refusal| invalid("user/password", refusal.message()))?;
     let name = UserName::Id(ctx.path("user_id"));
     let login = keystone::by_password(&ctx.db, &ctx.request, &name, original).await?;
-    let scope = Scope::of(login.caller.clone(), Reach::Nowhere, ctx.request_id.clone());
+    let scope = Scope::of(login.caller.clone(), Reach::Nowhere, ctx.origin.clone());
     let is_kept_here = scope.caller()?.is_bootstrap_admin();
     if !is_kept_here && users::are_from_directory(&ctx.db, &scope).await? {
         return Err(forbidden("identity:change_password"));

@@ -10,7 +10,7 @@ use windlass_adjutant::tokens::Fresh;
 use windlass_adjutant::{Settings, Submission, TaskType};
 use windlass_core::caller::AuthMethod;
 use windlass_core::db::Db;
-use windlass_core::{Context, Error, Response, Result, Scope, Timestamp, platform};
+use windlass_core::{Context, Error, Response, Result, Timestamp, platform};
 use windlass_identity::project_roles::ADMIN;
 use windlass_identity::{client_address, sessions};
 
@@ -72,7 +72,7 @@ pub async fn forget_password(ctx: &Context<impl Db>, body: &Map<String, Value>) 
     let of = TaskType::ResetUserPassword;
     of.check(&settings, body)?;
     count(ctx, &settings).await?;
-    let (scope, fresh) = (Scope::public(), Fresh::new().await?);
+    let (scope, fresh) = (ctx.public(), Fresh::new().await?);
     let by = By {
         scope: &scope,
         settings: &settings,
@@ -228,7 +228,7 @@ pub async fn create(
     body: &Map<String, Value>,
     asker: Option<&Asker>,
 ) -> Result<&'static str> {
-    let (public, fresh) = (Scope::public(), Fresh::new().await?);
+    let (public, fresh) = (ctx.public(), Fresh::new().await?);
     let by = By {
         scope: asker.map_or(&public, |asker| &asker.scope),
         settings,

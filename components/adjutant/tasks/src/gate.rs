@@ -63,11 +63,7 @@ fn asker(ctx: &Context<impl Db>, any_of: &[&str]) -> Result<Asker> {
     let roles = project_roles::of(caller, project);
     // Nobody asks for something in the name of a project that they are not in.
     let project = project.filter(|_| !roles.is_empty());
-    let scope = Scope::of(
-        caller.clone(),
-        reach(&roles, project),
-        ctx.request_id.clone(),
-    );
+    let scope = Scope::of(caller.clone(), reach(&roles, project), ctx.origin.clone());
     Ok(Asker {
         scope,
         project: project.map(str::to_owned),

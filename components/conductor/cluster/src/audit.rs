@@ -1,5 +1,6 @@
 //! `/audit`: the trail of who changed what, for administrators.
 
+use crate::audit_csv;
 use serde_json::{Value, json};
 use windlass_core::db::{Db, KeptDb};
 use windlass_core::list::{Paging, SortKey};
@@ -7,7 +8,7 @@ use windlass_core::request::parse_bool;
 use windlass_core::{
     Body, Context, Error, Permission, Request, Response, Result, Timestamp, limits,
 };
-use windlass_store::audit::{self, AUDIT_LOG, Filter, Injected, Operation};
+use windlass_store::audit::{self, AUDIT_LOG, Filter, Injected, Operation, Table};
 
 /// How many entries a page has when nobody says.
 const PAGE: u64 = 100;
@@ -16,9 +17,11 @@ const PAGE: u64 = 100;
 const INJECTED: usize = 10_000;
 
 /// What is no filter of a field.
-const OWN: [&str; 6] = ["order_by", "desc", "offset", "size", "since", "timeout"];
+const OWN: [&str; 7] = [
+    "order_by", "desc", "offset", "size", "since", "timeout", "format",
+];
 
-/// `GET /audit`: one page of it, or with a size of 0 all.
+/// `GET /audit`: one page of it, or with a size of 0 all; as a table all of it, unless a size says how many.
 pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = ctx.allow_everywhere(Permission::AuditLogView)?;
     let value = |name: &str| given(&ctx.request, name);
@@ -34,17 +37,25 @@ pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
             })
             .transpose()
     };
-    let size = number("size")?.unwrap_or(PAGE);
-    let paging = Paging {
-        size,
-        offset: number("offset")?.unwrap_or(0),
-        all_results: size == 0,
-    };
+    let (size, offset) = (number("size")?, number("offset")?.unwrap_or(0));
     let order = SortKey {
         name: value("order_by").unwrap_or("created_at"),
         descending: value("desc").map_or(Ok(false), |text| parse_bool("desc", text))?,
     };
-    let query = audit::list_query(&filter(&ctx.request)?, order, paging)?;
+    let filter = filter(&ctx.request)?;
+    if audit_csv::is_wanted(&ctx.request)? {
+        let order = (order.name, order.descending);
+        let size = size.filter(|size| *size > 0);
+        let table = Table::new(filter, order, offset, size)?;
+        return audit_csv::respond(&ctx.db, scope, table).await;
+    }
+    let size = size.unwrap_or(PAGE);
+    let paging = Paging {
+        size,
+        offset,
+        all_results: size == 0,
+    };
+    let query = audit::list_query(&filter, order, paging)?;
     ctx.page(&AUDIT_LOG, &scope, &query).await
 }
 
@@ -98,6 +109,7 @@ fn injected(entry: &Value) -> Result<Injected> {
             .ok_or_else(|| Error::bad_parameters(format!("Invalid operation: `{operation}`")))?,
         creator_name: text(&body, "creator_name")?,
         execution_id: text(&body, "execution_id")?,
+        address: text(&body, "address")?,
         created_at: Timestamp::parse("created_at", body.required_text("created_at")?)?,
     })
 }

@@ -2,6 +2,7 @@
 //! path that no other component serves.
 
 mod audit;
+mod audit_csv;
 mod audit_stream;
 mod brokers;
 mod config;

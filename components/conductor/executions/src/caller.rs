@@ -11,7 +11,7 @@ pub fn allow_or_execution<D: Db>(ctx: &Context<D>, permission: Permission) -> Re
         Some((caller, Some(tenant))) if caller.execution_id.is_some() => Ok(Scope::of(
             ctx.caller()?.clone(),
             Reach::Tenant(tenant.to_owned()),
-            ctx.request_id.clone(),
+            ctx.origin.clone(),
         )),
         _ => ctx.allow(permission),
     }

@@ -87,8 +87,8 @@ fn allow_or_execution<D: Db>(ctx: &Context<D>) -> Result<Scope> {
     match ctx.identity_names() {
         Some((caller, Some(tenant))) if caller.execution_id.is_some() => {
             let reach = Reach::Tenant(tenant.to_owned());
-            let id = ctx.request_id.clone();
-            Ok(Scope::of(ctx.caller()?.clone(), reach, id))
+            let origin = ctx.origin.clone();
+            Ok(Scope::of(ctx.caller()?.clone(), reach, origin))
         }
         _ => ctx.allow(Permission::PluginUpload),
     }

@@ -21,9 +21,9 @@ pub enum Role {
 pub fn reader(ctx: &Context<impl Db>) -> Scope {
     match ctx.caller() {
         Ok(caller) if caller.monitor().is_none() => {
-            Scope::of(caller.clone(), Reach::Nowhere, String::new())
+            Scope::of(caller.clone(), Reach::Nowhere, ctx.origin.clone())
         }
-        _ => Scope::public(),
+        _ => ctx.public(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The measures as CSV, for spreadsheets.
 
 use super::{Measures, Told};
-use windlass_core::{Error, Result};
+use windlass_core::{Error, Result, spreadsheet};
 
 const HEAD: [&str; 11] = [
     "group",
@@ -26,7 +26,7 @@ pub fn csv(measures: &[Measures]) -> Result<Vec<u8>> {
     writer.write_record(HEAD).map_err(Error::internal)?;
     for one in measures {
         let mut line = vec![
-            plain(one.group.as_deref().unwrap_or_default()),
+            spreadsheet::cell(one.group.as_deref().unwrap_or_default()).into_owned(),
             one.deployments.to_string(),
             one.failures.to_string(),
         ];
@@ -49,12 +49,4 @@ fn cells(told: Option<&Told>) -> [String; 2] {
     told.map_or_else(Default::default, |told| {
         [told.value.to_string(), told.band.name().to_owned()]
     })
-}
-
-/// A name that no spreadsheet takes for a formula.
-fn plain(name: &str) -> String {
-    match name.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{name}"),
-        false => name.to_owned(),
-    }
 }

@@ -6,7 +6,7 @@ use windlass_core::db::{Db, Value};
 use windlass_core::list::{Field, ListQuery, Paging, Resource, SortKey};
 use windlass_core::{Error, Kind, Result, Scope, Timestamp, params};
 
-static FIELDS: [Field; 8] = [
+static FIELDS: [Field; 9] = [
     Field::integer("id", "t.key"),
     Field::text("ref_table", "t.ref_table"),
     // The original has the number of a row here, which means nothing outside of its database.
@@ -20,6 +20,8 @@ static FIELDS: [Field; 8] = [
     Field::text("creator_name", "t.username"),
     Field::text("execution_id", "t.execution_id"),
     Field::text("created_at", "t.created_at"),
+    // Not of the original. Nothing where no request asked for it, and in entries of before this was kept.
+    Field::text("address", "t.address"),
 ];
 
 /// The trail as its API shows it.
@@ -50,7 +52,7 @@ impl Filter {
     ///
     /// # Errors
     /// 400 for a field that is none.
-    fn conditions(&self) -> Result<Vec<(String, Vec<Value>)>> {
+    pub(super) fn conditions(&self) -> Result<Vec<(String, Vec<Value>)>> {
         let mut conditions: Vec<(String, Vec<Value>)> = Vec::new();
         let mut and = |sql: &str, value: Value| conditions.push((sql.to_owned(), vec![value]));
         if let Some(since) = self.since {

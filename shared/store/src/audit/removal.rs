@@ -90,6 +90,8 @@ pub struct Injected {
     pub creator_name: Option<String>,
     /// In which execution.
     pub execution_id: Option<String>,
+    /// From where.
+    pub address: Option<String>,
     /// When.
     pub created_at: Timestamp,
 }
@@ -99,8 +101,8 @@ pub async fn inject(tx: &impl Tx, scope: &Scope, entries: &[Injected]) -> Result
     for entry in entries {
         tx.execute(
             "insert into audit_log (created_at, username, tenant_name, action, target_type, target_id,
-                 operation, ref_table, execution_id)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?5, ?8)",
+                 operation, ref_table, execution_id, address)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?5, ?8, ?9)",
             params![
                 entry.created_at,
                 entry.creator_name.as_deref().unwrap_or_default(),
@@ -109,7 +111,8 @@ pub async fn inject(tx: &impl Tx, scope: &Scope, entries: &[Injected]) -> Result
                 entry.ref_table.as_str(),
                 entry.target_id.as_str(),
                 entry.operation,
-                entry.execution_id.as_deref()
+                entry.execution_id.as_deref(),
+                entry.address.as_deref()
             ],
         )
         .await?;

@@ -177,6 +177,7 @@ fn what_is_truncated_leaves_a_trace() {
             operation: Operation::Delete,
             creator_name: None,
             execution_id: Some("e".into()),
+            address: None,
             created_at: Timestamp::from_millis(0),
         }];
         db.transaction(async |tx| inject(tx, &scope(), &entries).await)
@@ -269,5 +270,133 @@ fn the_trail_is_kept_for_as_long_as_the_setting_says() {
             .await
             .unwrap();
         assert!(plan.join(" ").contains("audit_log_by_time"), "{plan:?}");
+    });
+}
+
+/// All of a table, piece by piece.
+async fn exported(db: &NativeDb, mut table: Table) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    loop {
+        let piece = table.next(db, &scope()).await.unwrap();
+        if piece.is_empty() {
+            return lines;
+        }
+        lines.extend(piece);
+    }
+}
+
+#[test]
+fn entries_tell_from_where_they_were_asked_for() {
+    pollster::block_on(async {
+        let db = trail().await;
+        let origin = windlass_core::caller::Origin {
+            request_id: "r".into(),
+            address: Some("192.0.2.7".into()),
+        };
+        let scope = scope().asked_by(&origin);
+        db.transaction(async |tx| insert(tx, &scope, "site_create", "Site", "quay").await)
+            .await
+            .unwrap();
+        let from = |address: &str| Filter {
+            others: vec![("address".into(), address.into())],
+            ..Filter::default()
+        };
+        let (found, total) = listed(&db, &from("192.0.2.7"), by("id", false), PAGE).await;
+        assert_eq!((&found[0]["ref_id"], total), (&json!("quay"), 1));
+        assert_eq!(found[0]["address"], "192.0.2.7");
+        let (all, _) = listed(&db, &Filter::default(), by("id", false), PAGE).await;
+        assert_eq!(
+            all[0]["address"],
+            Value::Null,
+            "nobody asked over the network"
+        );
+        assert_eq!(
+            listed(&db, &from("192.0.2.8"), by("id", false), PAGE)
+                .await
+                .1,
+            0
+        );
+    });
+}
+
+#[test]
+fn a_table_has_each_entry_once_in_its_order() {
+    pollster::block_on(async {
+        let db = trail().await;
+        // Many at the same moment: a place among them is the moment and the number.
+        db.execute(
+            "with recursive n (k) as (select 1 union all select k + 1 from n where k < 2500)
+             insert into audit_log (created_at, username, tenant_name, action, target_type, target_id)
+             select '2020-01-01T00:00:0' || (k % 3) || '.000Z', 'eve', 't', 'a', 'b', 'c' || k from n",
+            &[],
+        )
+        .await
+        .unwrap();
+        let all = Filter::default();
+        let eves = Filter {
+            creator_name: Some("eve".into()),
+            ..Filter::default()
+        };
+        for (filter, order, skipped, size, want) in [
+            (&all, ("created_at", false), 0, None, 2504),
+            (&all, ("created_at", true), 0, None, 2504),
+            (&all, ("id", false), 0, None, 2504),
+            (&all, ("id", true), 3, None, 2501),
+            (&eves, ("created_at", false), 10, Some(1200), 1200),
+            (&eves, ("created_at", true), 2490, Some(1200), 10),
+        ] {
+            let table = Table::new(filter.clone(), order, skipped, size).unwrap();
+            let lines = exported(&db, table).await;
+            let place = |line: &Vec<String>| {
+                let number: i64 = line[0].parse().unwrap();
+                match order.0 {
+                    "id" => (String::new(), number),
+                    _ => (line[1].clone(), number),
+                }
+            };
+            let mut places: Vec<_> = lines.iter().map(place).collect();
+            if order.1 {
+                places.reverse();
+            }
+            assert!(places.is_sorted_by(|a, b| a < b), "{order:?}");
+            assert_eq!(places.len(), want, "{order:?} {skipped} {size:?}");
+        }
+        assert!(Table::new(all.clone(), ("operation", false), 0, None).is_err());
+        let bad = Filter {
+            others: vec![("colour".into(), "red".into())],
+            ..Filter::default()
+        };
+        let mut table = Table::new(bad, ("id", false), 0, None).unwrap();
+        assert!(table.next(&db, &scope()).await.is_err());
+    });
+}
+
+#[test]
+fn a_table_goes_on_along_an_index() {
+    pollster::block_on(async {
+        let db = trail().await;
+        let ann = Filter {
+            creator_name: Some("ann".into()),
+            ..Filter::default()
+        };
+        for (filter, order, index) in [
+            (
+                Filter::default(),
+                "created_at",
+                "audit_log_by_time (created_at>?",
+            ),
+            (Filter::default(), "id", "PRIMARY KEY (rowid>?)"),
+            (
+                ann,
+                "created_at",
+                "audit_log_by_user (username=? AND created_at>?",
+            ),
+        ] {
+            let mut table = Table::new(filter, (order, false), 0, Some(3)).unwrap();
+            table.next(&db, &scope()).await.unwrap();
+            let (sql, values) = table.statement().unwrap();
+            let plan = db.plan(&sql, &values).await.unwrap().join("\n");
+            assert!(plan.contains(index), "{order}: {plan}");
+        }
     });
 }

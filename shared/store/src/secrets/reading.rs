@@ -4,6 +4,7 @@ use super::{HIDDEN_RULE, SECRET, managers};
 use crate::secrets_providers::Provider;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
+use windlass_core::caller::Origin;
 use windlass_core::db::{Db, Value};
 use windlass_core::list::Field;
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
@@ -111,8 +112,8 @@ pub(super) fn reading_statement(
     };
     let sql = format!(
         "insert into audit_log
-             (created_at, username, tenant_name, action, target_type, target_id, request_id)
-         select ?7, ?2, nullif(?1, ''), '{action}', '{what}', t.id, ?8
+             (created_at, username, tenant_name, action, target_type, target_id, request_id, address)
+         select ?7, ?2, nullif(?1, ''), '{action}', '{what}', t.id, ?8, ?9
          from ({row}) r cross join secrets t on t.key = r.key where {may}
          returning ({found})",
         action = Permission::SecretGet.name(),
@@ -121,6 +122,14 @@ pub(super) fn reading_statement(
         found = row(&object(include)),
     );
     let mut all = values(scope, id);
-    all.extend_from_slice(params![Timestamp::now(), scope.request_id()]);
+    let Origin {
+        request_id,
+        address,
+    } = scope.origin();
+    all.extend_from_slice(params![
+        Timestamp::now(),
+        request_id.as_str(),
+        address.as_deref()
+    ]);
     (sql, all)
 }

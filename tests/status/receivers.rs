@@ -143,7 +143,7 @@ fn whoever_may_report_sends_and_operators_decide() {
 }
 
 #[test]
-fn a_message_that_is_none_changes_nothing() {
+fn an_alert_that_is_none_is_refused_alone_and_a_message_of_them_as_a_whole() {
     let windlass = dashboard(&[("Volumes", "EU")]);
     let token = windlass.admin().own_token();
     let admin = windlass.passer_by().with_bearer(&token);
@@ -154,11 +154,57 @@ fn a_message_that_is_none_changes_nothing() {
         "firing",
         &[("a", "critical", "firing"), ("b", "critical", "firing")],
     );
-    half["alerts"][1]["status"] = json!("burning");
+    half["alerts"][0]["status"] = json!("burning");
+    half["alerts"][1]["status"] = json!(null);
     admin
-        .post("/v2/receivers/prometheus/alerts", half)
+        .post("/v2/receivers/prometheus/alerts", half.clone())
         .expect(400);
     assert_eq!(incidents(&windlass).len(), 0);
+
+    half["alerts"][1]["status"] = json!("firing");
+    let taken = admin
+        .post("/v2/receivers/prometheus/alerts", half)
+        .expect(200);
+    let told = json!({ "result": [
+        { "status": "refused", "index": 0, "error": "The status of an alert is `firing` or `resolved`" },
+        { "fingerprint": "b", "status": "firing", "incident_id": 1 },
+    ] });
+    assert_eq!(taken, told);
+    assert_eq!(incidents(&windlass).len(), 1);
+}
+
+#[test]
+fn an_alert_that_is_never_resolved_is_closed_in_time() {
+    let windlass = dashboard(&[("Volumes", "EU")]);
+    let token = windlass.admin().own_token();
+    let admin = windlass.passer_by().with_bearer(&token);
+    let path = "/v2/receivers/prometheus";
+    admin.put(path, settings()).expect(200);
+    let fires = message("firing", &[("a", "critical", "firing")]);
+    let alerts = format!("{path}/alerts");
+    admin.post(&alerts, fires).expect(200);
+    let firing = admin.get(&alerts).expect(200);
+    assert_eq!(firing["data"][0]["last_seen"], firing["data"][0]["since"]);
+    windlass.run_pending_work();
+    assert_eq!(incidents(&windlass)[0]["end_date"], Value::Null);
+
+    windlass
+        .open_database()
+        .execute_batch("update status_signals set last_seen = '2020-01-01T00:00:00.000Z'")
+        .expect("SQL");
+    // Chores are done when an instance begins.
+    let windlass = windlass.kill().start();
+    windlass.run_pending_work();
+    let over = &incidents(&windlass)[0];
+    assert_ne!(over["end_date"], Value::Null);
+    let updates = over["updates"].to_string();
+    assert!(
+        updates.contains("The alert was not repeated for 7 days"),
+        "{updates}"
+    );
+    let token = windlass.admin().own_token();
+    let admin = windlass.passer_by().with_bearer(&token);
+    assert_eq!(admin.get(&alerts).expect(200)["pagination"]["total"], 0);
 }
 
 #[test]

@@ -36,9 +36,12 @@ fn rooms_are_told_in_their_own_form() {
 
     let told = &slack.requests()[0].json;
     assert_eq!(slack.requests().len(), 1);
-    assert_eq!(
-        told["text"],
-        "Incident opened: Down &lt;!channel&gt; @\u{200b}everyone"
+    let text = told["text"].as_str().expect("a text");
+    let headline = "Incident opened: Down &lt;!channel&gt; @\u{200b}everyone\nImpact: outage\n";
+    assert!(text.starts_with(headline), "{text}");
+    assert!(
+        text.ends_with("/incidents/2"),
+        "Mattermost shows all of it: {text}"
     );
     assert_eq!(told["blocks"][0]["text"]["type"], "plain_text");
     let card = &teams.requests()[0].json["attachments"][0]["content"];

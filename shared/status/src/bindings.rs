@@ -318,8 +318,9 @@ async fn succeeded(tx: &impl Tx, binding: &Binding, subject: Subject<'_>) -> Res
         return Ok(());
     }
     let why = format!("{} succeeded", subject.described());
-    let by = &binding.created_by;
-    signals::take_out(tx, component, incident, Some(&why), by, Timestamp::now()).await
+    let scope = Scope::system(&binding.created_by, TENANT);
+    let now = Timestamp::now();
+    signals::take_out(tx, &scope, component, incident, Some(&why), now).await
 }
 
 async fn tell(tx: &impl Tx, event: &EventRef, text: &str, by: &str) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What bodies of requests to the status page say in the same way everywhere.
 
-use crate::events::IMPACTS;
+use crate::events::{BAD, impact_named};
 use serde_json::Value;
 use windlass_core::{Body, Error, Result};
 
@@ -16,18 +16,13 @@ pub fn refusal(field: &str, text: String) -> Error {
 pub fn impact(body: &Body, standard: i64) -> Result<i64> {
     let named = match body.get("impact") {
         None => return Ok(standard),
-        Some(Value::String(text)) => IMPACTS
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(text))
-            .and_then(|place| i64::try_from(place).ok()),
+        Some(Value::String(text)) => impact_named(text),
         Some(value) => value.as_i64(),
     };
-    named
-        .filter(|impact| (1..=3).contains(impact))
-        .ok_or_else(|| {
-            let text = "impact must be 1, 2 or 3 (minor, major, outage)";
-            refusal("impact", text.to_owned())
-        })
+    named.filter(|impact| BAD.contains(impact)).ok_or_else(|| {
+        let text = "impact must be 1, 2 or 3 (minor, major, outage)";
+        refusal("impact", text.to_owned())
+    })
 }
 
 #[cfg(test)]

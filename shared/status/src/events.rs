@@ -20,7 +20,7 @@ mod tests;
 
 pub use clock::advance;
 pub use extraction::extract;
-pub use kind::{EventKind, IMPACTS, impact_name};
+pub use kind::{BAD, EventKind, impact_name, impact_named};
 pub use list::{Filter, find_json, list};
 pub use markup::{escape, link};
 pub use opening::{Opened, Placed, open};

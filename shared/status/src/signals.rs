@@ -6,6 +6,10 @@
 //! its last component. What a person has touched, or a monitor opened, is theirs to end; what a person
 //! ended stays ended as long as the signal lasts.
 
+mod expiry;
+
+pub use expiry::forget_silent;
+
 use crate::components::Component;
 use crate::events::{self, EventRef, NewUpdate, SYSTEM};
 use crate::reports::{self, Outcome, Report, Subject};
@@ -71,8 +75,8 @@ async fn find(db: &impl Db, key: Key<'_>) -> Result<Option<Lasting>> {
 }
 
 /// Raises a signal in the name of a scope. Answers the incident that tells of it; none while the component
-/// is under maintenance. One that lasts already changes nothing, unless it got worse or told of
-/// nothing yet.
+/// is under maintenance. Of one that lasts already is noted that it was told again; nothing else changes,
+/// unless it got worse or told of nothing yet.
 ///
 /// # Errors
 /// 400 when there is no such component.
@@ -87,6 +91,7 @@ pub async fn raise(
         if known.component_id != signal.component {
             lower(tx, scope, signal.key, now).await?;
         } else if known.incident_id.is_some() && known.impact >= signal.impact {
+            note_seen(tx, signal.key, now).await?;
             return Ok(known.incident_id);
         } else if known.is_ours {
             held = known.incident_id;
@@ -112,6 +117,7 @@ pub async fn raise(
     };
     // What it put into an incident it takes out again, so it goes on saying so.
     if !is_ours && held.is_some() && held == was_in {
+        note_seen(tx, signal.key, now).await?;
         return Ok(held);
     }
     save(tx, signal, incident, is_ours, now).await?;
@@ -121,6 +127,16 @@ pub async fn raise(
         follow(tx, signal.component, from, to).await?;
     }
     Ok(incident)
+}
+
+/// Notes that a signal was told of again.
+async fn note_seen(tx: &impl Tx, key: Key<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "update status_signals set last_seen = ?4
+         where source = ?1 and source_id = ?2 and fingerprint = ?3",
+        params![key.source, key.source_id, key.fingerprint, now],
+    )
+    .await
 }
 
 async fn save(
@@ -137,10 +153,12 @@ async fn save(
     } = signal.key;
     tx.execute(
         "insert into status_signals
-             (source, source_id, fingerprint, component_id, impact, title, since, incident_id, is_ours)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             (source, source_id, fingerprint, component_id, impact, title, since, last_seen,
+                 incident_id, is_ours)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)
          on conflict (source, source_id, fingerprint) do update set impact = excluded.impact,
-             title = excluded.title, incident_id = excluded.incident_id, is_ours = excluded.is_ours",
+             title = excluded.title, last_seen = excluded.last_seen,
+             incident_id = excluded.incident_id, is_ours = excluded.is_ours",
         params![
             source,
             source_id,
@@ -164,6 +182,17 @@ pub async fn lower(
     key: Key<'_>,
     now: Timestamp,
 ) -> Result<Option<i64>> {
+    end(tx, scope, key, None, now).await
+}
+
+/// As [`lower`], with the sentence about it.
+async fn end(
+    tx: &impl Tx,
+    scope: &Scope,
+    key: Key<'_>,
+    why: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<i64>> {
     let Some(known) = find(tx, key).await? else {
         return Ok(None);
     };
@@ -176,8 +205,7 @@ pub async fn lower(
         && known.is_ours
         && !is_held(tx, known.component_id, incident).await?
     {
-        let by = scope.username();
-        take_out(tx, known.component_id, incident, None, by, now).await?;
+        take_out(tx, scope, known.component_id, incident, why, now).await?;
     }
     Ok(known.incident_id)
 }
@@ -208,7 +236,8 @@ pub(crate) async fn list_of(
     offset: i64,
 ) -> Result<Page> {
     let items = "select json_object('fingerprint', fingerprint, 'component_id', component_id,
-             'impact', impact, 'title', title, 'since', since, 'incident_id', incident_id) as item
+             'impact', impact, 'title', title, 'since', since, 'last_seen', last_seen,
+             'incident_id', incident_id) as item
          from status_signals where source = ?1 and source_id = ?2
          order by fingerprint limit ?3 offset ?4";
     let row = db
@@ -284,12 +313,13 @@ struct Membership {
 /// sentence about it. One that a person has touched or ended stays as it is.
 pub(crate) async fn take_out(
     tx: &impl Tx,
+    scope: &Scope,
     component: i64,
     incident: i64,
     why: Option<&str>,
-    by: &str,
     now: Timestamp,
 ) -> Result<()> {
+    let by = scope.username();
     let sql = format!(
         "select json_object('event', json_object('id', i.id, 'title', i.title), 'component', {},
              'others', (select count(*) from status_incident_components o
@@ -327,7 +357,7 @@ pub(crate) async fn take_out(
     } else {
         events::remove_component(tx, &event, &component).await?;
     }
-    let scope = Scope::system(by, TENANT);
+    let scope = Scope::system(by, TENANT).asked_by(scope.origin());
     let target = event.id.to_string();
     audit::insert(tx, &scope, "status_report", "Incident", &target).await
 }

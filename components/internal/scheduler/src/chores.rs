@@ -23,8 +23,8 @@ const BLOBS_EVERY: i64 = 300_000;
 /// The same for sessions. A sweep removes two thousand at most, so that is a thousand a second.
 const SESSIONS_EVERY: i64 = 2_000;
 
-/// The same for requests that came to nothing and for mails, which are kept for a month, and for notices and
-/// the audit trail, whose time is a setting. Of each some thousands are removed at most.
+/// The same for requests that came to nothing and for mails, which are kept for a month, and for notices,
+/// the audit trail and alerts that are not repeated, whose time is a setting. Of each some thousands are removed at most.
 const JUNK_EVERY: i64 = 60_000;
 
 /// The same for uses of tokens, which are kept for three months.
@@ -123,6 +123,9 @@ pub async fn run(db: &impl Db, now: Timestamp) {
                 );
             }
             Err(error) => log::error("old entries of the audit trail were not removed", &error),
+        }
+        if let Err(error) = windlass_status::signals::forget_silent(db, now).await {
+            log::error("alerts that are not repeated were not looked for", &error);
         }
         if let Err(error) = windlass_status::outbox::forget_old(db, now).await {
             log::error("notices of long ago were not removed", &error);

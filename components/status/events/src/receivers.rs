@@ -7,7 +7,7 @@ use windlass_core::db::Db;
 use windlass_core::{Body, Context, Permission, Response, Result, Scope, Timestamp, ids};
 use windlass_status::TENANT;
 use windlass_status::components::list::find_all;
-use windlass_status::receivers::{self, Settings};
+use windlass_status::receivers::{self, Alert, Settings, Taken};
 
 /// How many alerts are taken in one transaction.
 const AT_ONCE: usize = 50;
@@ -70,9 +70,13 @@ pub async fn take(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = sender(ctx)?;
     let receiver = receivers::find(&ctx.db, ctx.path("receiver_id")).await?;
     let alerts = receivers::read(&receiver.settings, &Body::of(ctx)?)?;
+    let usable: Vec<&Alert> = alerts
+        .iter()
+        .filter_map(|alert| alert.as_ref().ok())
+        .collect();
     let mut taken = Vec::with_capacity(alerts.len());
     // Whoever sends alerts sends them again until they were taken, so they may be taken in pieces.
-    for some in alerts.chunks(AT_ONCE) {
+    for some in usable.chunks(AT_ONCE) {
         let piece = ctx
             .db
             .transaction(async |tx| {
@@ -84,7 +88,15 @@ pub async fn take(ctx: &Context<impl Db>) -> Result<Response> {
             .await?;
         taken.extend(piece);
     }
-    ctx.ok(json!({ "result": taken }))
+    let mut taken = taken.into_iter();
+    let told = alerts
+        .iter()
+        .enumerate()
+        .filter_map(|(place, alert)| match alert {
+            Ok(_) => taken.next(),
+            Err(why) => Some(Taken::refused(&receiver, place, why)),
+        });
+    ctx.ok(json!({ "result": told.collect::<Vec<_>>() }))
 }
 
 /// Monitors send by what they signed, people and their tools by a permission.

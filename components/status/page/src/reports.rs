@@ -6,17 +6,15 @@ use request::Posted;
 use windlass_core::db::Db;
 use windlass_core::{Context, Error, Permission, Response, Result, Scope};
 use windlass_status::TENANT;
-use windlass_status::events::monitor_list;
+use windlass_status::events::{BAD, monitor_list};
 use windlass_status::reports::{self, Outcome, Report, Subject};
-
-/// The impacts that a report may have: a maintenance is announced by people.
-const IMPACTS: std::ops::RangeInclusive<i64> = 1..=3;
 
 /// `POST /api/v1/component_status`: a component is not well. Answers the incident that it is on now.
 pub async fn report(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = reporter(ctx)?;
     let posted = Posted::read(&ctx.request)?;
-    if !IMPACTS.contains(&posted.impact) {
+    // A maintenance is announced by people.
+    if !BAD.contains(&posted.impact) {
         return Err(Error::bad_parameters(
             "Incident impact is not allowed by configuration",
         ));

@@ -13,7 +13,16 @@ windlass_core::named_enum! {
 }
 
 /// What impacts are called, by their number.
-pub const IMPACTS: [&str; 4] = ["maintenance", "minor", "major", "outage"];
+const IMPACTS: [&str; 4] = ["maintenance", "minor", "major", "outage"];
+
+/// The impacts of what does not work; 0 is of what was planned.
+pub const BAD: std::ops::RangeInclusive<i64> = 1..=3;
+
+/// An impact by its name, in any case.
+pub fn impact_named(name: &str) -> Option<i64> {
+    let place = (IMPACTS.iter()).position(|known| known.eq_ignore_ascii_case(name))?;
+    i64::try_from(place).ok()
+}
 
 /// What an impact is called.
 pub fn impact_name(impact: i64) -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::rules::{check_contact, check_description, check_message, check_title, check_window};
 use super::{EventKind, IncidentStatus, InfoStatus, MaintenanceStatus, not_in_the_future, refused};
+use crate::events::BAD;
 use serde::Deserialize;
 use windlass_core::{Error, Result, Timestamp};
 
@@ -126,7 +127,7 @@ impl Standing {
         let mut change = self.unchanged(status.name(), at);
         match patch.impact {
             Some(0) => refused("can not change impact to 0")?,
-            Some(impact) if !(1..=3).contains(&impact) => {
+            Some(impact) if !BAD.contains(&impact) => {
                 refused("impact must be between 0 and 3")?;
             }
             Some(impact) if impact != self.impact && status != ImpactChanged => {

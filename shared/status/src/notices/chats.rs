@@ -90,8 +90,24 @@ fn slack(said: &Said) -> Value {
     blocks.push(json!({ "type": "actions", "elements": [
         { "type": "button", "text": plain("See it on the status page"), "url": said.url },
     ] }));
-    // What notifications of the system show.
-    json!({ "text": slack_escaped(&said.headline), "blocks": blocks })
+    json!({ "text": slack_text(said), "blocks": blocks })
+}
+
+/// All of it as one text: what Slack's notifications begin with, and all that the rooms of Mattermost show,
+/// which know no blocks.
+fn slack_text(said: &Said) -> String {
+    let mut text = slack_escaped(&said.headline);
+    for (name, value) in &said.facts {
+        text.push_str(&format!("\n{name}: {}", slack_escaped(value)));
+    }
+    let description = said.description.as_deref().map(slack_escaped);
+    text.extend(description.map(|description| format!("\n\n{description}")));
+    for (heading, update) in &said.updates {
+        let update = slack_escaped(update);
+        text.push_str(&format!("\n\n{heading}\n{update}"));
+    }
+    text.push_str(&format!("\n\n{}", said.url));
+    text
 }
 
 fn slack_escaped(text: &str) -> String {
@@ -101,6 +117,10 @@ fn slack_escaped(text: &str) -> String {
         // Programs that take Slack's messages read this as Markdown with mentions.
         .replace('@', "@\u{200b}")
         .replace("](", "]\u{200b}(")
+        .replace("][", "]\u{200b}[")
+        .replace("]:", "]\u{200b}:")
+        // A fence would hide what follows it.
+        .replace('`', "`\u{200b}")
 }
 
 /// An adaptive card, as the workflows of Teams take it. Runs of text are plain there, blocks are not.
@@ -235,6 +255,11 @@ mod tests {
     fn what_reads_markdown_in_it_finds_neither_mentions_nor_links() {
         let text = slack_escaped("@channel [log in](http://x.example)");
         assert!(!text.contains("@channel") && !text.contains("]("), "{text}");
+        let text = slack_escaped("[log in][1]\n\n[1]: http://x.example ```");
+        assert!(
+            !text.contains("][") && !text.contains("]:") && !text.contains("``"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -245,6 +270,15 @@ mod tests {
             text.starts_with("Incident opened: Disks &lt;!channel&gt;"),
             "{text}"
         );
+        // Mattermost shows nothing else.
+        for part in [
+            "\nImpact: outage\n",
+            &"a".repeat(TEXT - 1),
+            "\n\n2026-05-01 10:05 UTC - analysing\n8 &lt;\n\nhttps://status.example.com/incidents/7",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.chars().count() < 16_000);
         let blocks = told["blocks"].as_array().unwrap();
         assert_eq!(blocks.len(), 1 + 1 + 1 + UPDATES + 1);
         assert_eq!(blocks[0]["type"], "header");

@@ -28,13 +28,14 @@ pub struct Alert {
     pub fields: BTreeMap<String, String>,
 }
 
-/// The alerts of a message.
+/// The alerts of a message, in their order. One that cannot be used is refused alone: whoever sent it would
+/// send it again, and the others would never be taken.
 ///
 /// # Errors
-/// 400 for what is none, naming the field; nothing of a message is taken then.
-pub fn read(settings: &Settings, body: &Body) -> Result<Vec<Alert>> {
-    let given = match (settings.kind, body.objects("alerts")?) {
-        (_, Some(alerts)) => alerts,
+/// 400 for what is no message, or has no alert that can be used, naming the field.
+pub fn read(settings: &Settings, body: &Body) -> Result<Vec<Result<Alert>>> {
+    let given = match (settings.kind, body.list("alerts")?) {
+        (_, Some(alerts)) => alerts.to_vec(),
         (Kind::Alertmanager, None) => return Err(Error::missing("alerts")),
         // One that is not in a list.
         (Kind::Generic, None) => {
@@ -42,18 +43,27 @@ pub fn read(settings: &Settings, body: &Body) -> Result<Vec<Alert>> {
                 let value = body.get(name)?;
                 Some((name.to_owned(), value.clone()))
             });
-            vec![names.collect()]
+            vec![Value::Object(names.collect())]
         }
     };
     if given.len() > ALERTS {
         let text = format!("A message has at most {ALERTS} alerts");
         return Err(refusal("alerts", text));
     }
-    let alert = |alert: &Map<String, Value>| match &settings.fields {
-        Some(fields) => generic(fields, alert),
-        None => of_alertmanager(alert),
+    let alert = |(place, alert): (usize, &Value)| match (&settings.fields, alert) {
+        (Some(fields), Value::Object(alert)) => generic(fields, alert),
+        (None, Value::Object(alert)) => of_alertmanager(alert),
+        (_, other) => Err(Error::wrong_type(
+            &format!("alerts[{place}]"),
+            "dict",
+            other,
+        )),
     };
-    given.iter().map(alert).collect()
+    let read: Vec<Result<Alert>> = given.iter().enumerate().map(alert).collect();
+    match read.iter().all(Result::is_err) {
+        true => read.into_iter().map(|alert| alert.map(Ok)).collect(),
+        false => Ok(read),
+    }
 }
 
 fn of_alertmanager(alert: &Map<String, Value>) -> Result<Alert> {

@@ -7,7 +7,7 @@ use crate::reports::{self, Subject};
 use crate::signals::{self, Key, Signal, Source};
 use serde::Serialize;
 use windlass_core::db::Tx;
-use windlass_core::{Kind, Result, Scope, Timestamp, log};
+use windlass_core::{Error, Kind, Result, Scope, Timestamp, log};
 
 /// The most alerts that fire at one receiver at once.
 const FIRING: i64 = 1000;
@@ -18,9 +18,13 @@ const TITLE: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Taken {
     /// Which one.
-    pub fingerprint: String,
-    /// Whether it fires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Whether it fires, or was refused.
     pub status: &'static str,
+    /// Of one that was refused, its place in the message, from 0, and why.
+    #[serde(flatten)]
+    pub refused: Option<Refused>,
     /// The incident that tells of it, or told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident_id: Option<i64>,
@@ -29,13 +33,45 @@ pub struct Taken {
     pub ignored: Option<&'static str>,
 }
 
-/// Takes the alerts of a message. Those that mean no component are passed over, and the answer says why:
+/// An alert that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Its place in the message, from 0.
+    index: usize,
+    /// Why.
+    error: String,
+}
+
+impl Taken {
+    /// Says of an alert that it was refused. Whoever sends it has no use for an answer that nobody reads, so
+    /// the log has it, too.
+    pub fn refused(receiver: &Receiver, index: usize, why: &Error) -> Self {
+        let told = [
+            ("receiver", receiver.id.as_str().into()),
+            ("index", index.into()),
+            ("message", why.message().into()),
+        ];
+        log::line(log::Level::Warning, "an alert was refused", told);
+        Self {
+            fingerprint: None,
+            status: "refused",
+            refused: Some(Refused {
+                index,
+                error: why.message().to_owned(),
+            }),
+            incident_id: None,
+            ignored: None,
+        }
+    }
+}
+
+/// Takes alerts of a message. Those that mean no component are passed over, and the answer says why:
 /// whoever sent them would send all of them again otherwise.
 pub async fn take(
     tx: &impl Tx,
     scope: &Scope,
     receiver: &Receiver,
-    alerts: &[Alert],
+    alerts: &[&Alert],
     now: Timestamp,
 ) -> Result<Vec<Taken>> {
     let mut taken = Vec::with_capacity(alerts.len());
@@ -51,7 +87,8 @@ pub async fn take(
             Ok(signals::lower(tx, scope, key, now).await?)
         };
         taken.push(Taken {
-            fingerprint: alert.fingerprint.clone(),
+            fingerprint: Some(alert.fingerprint.clone()),
+            refused: None,
             status: if alert.is_firing {
                 "firing"
             } else {

@@ -10,7 +10,9 @@ fn settings(value: Value) -> Result<Settings> {
 }
 
 fn alerts(settings: &Settings, value: Value) -> Result<Vec<Alert>> {
-    read(settings, &Body::inner(&value, "body")?)
+    read(settings, &Body::inner(&value, "body")?)?
+        .into_iter()
+        .collect()
 }
 
 fn of_alertmanager() -> Settings {
@@ -38,6 +40,7 @@ async fn tell(db: &NativeDb, settings: &Settings, alerts: &[Value]) -> Vec<Taken
     db.transaction(async |tx| {
         save(tx, &scope, "prometheus", settings, now).await?;
         let receiver = find(tx, "prometheus").await?;
+        let alerts: Vec<&Alert> = alerts.iter().collect();
         take(tx, &scope, &receiver, &alerts, now).await
     })
     .await
@@ -114,10 +117,7 @@ fn messages_that_are_none_are_refused_as_a_whole() {
     for (settings, body) in [
         (&manager, json!({})),
         (&manager, json!({ "alerts": {} })),
-        (
-            &manager,
-            json!({ "alerts": [fires, { "status": "firing" }] }),
-        ),
+        (&manager, json!({ "alerts": [{ "status": "firing" }, 7] })),
         (
             &manager,
             json!({ "alerts": [{ "status": "burning", "fingerprint": "a" }] }),
@@ -285,4 +285,30 @@ fn a_full_receiver_takes_nothing_new_and_goes_on_with_what_it_has() {
         assert_eq!(taken[0].incident_id, known[0].incident_id);
         assert_eq!(taken[1].ignored, Some("too many alerts fire already"));
     });
+}
+
+#[test]
+fn an_alert_that_cannot_be_used_is_refused_alone() {
+    let manager = of_alertmanager();
+    let fires = alert("firing", "a", "critical", "EU");
+    let mut burning = fires.clone();
+    burning["status"] = json!("burning");
+    let body = json!({ "alerts": [burning, fires, 7, { "status": "firing" }] });
+    let read = read(&manager, &Body::inner(&body, "body").unwrap()).unwrap();
+    let told: Vec<_> = read
+        .iter()
+        .map(|alert| match alert {
+            Ok(alert) => alert.fingerprint.as_str(),
+            Err(why) => why.message(),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "The status of an alert is `firing` or `resolved`",
+            "a",
+            "alerts[2] parameter is expected to be of type dict but is of type int",
+            "`fingerprint` must name the alert, in at most 256 characters",
+        ]
+    );
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use windlass_core::{Error, Request, Result, limits};
 use windlass_status::components::Attribute;
 use windlass_status::direction::without_turns;
-use windlass_status::events::IMPACTS;
+use windlass_status::events::impact_named;
 
 /// The title of an incident that a report without one opens.
 const TEXT: &str = "Incident";
@@ -141,13 +141,7 @@ fn integer(value: &Value) -> Option<i64> {
         }),
         Value::String(text) => {
             let text = text.trim();
-            let named = IMPACTS
-                .iter()
-                .position(|name| name.eq_ignore_ascii_case(text));
-            match named {
-                Some(place) => i64::try_from(place).ok(),
-                None => text.parse().ok(),
-            }
+            impact_named(text).or_else(|| text.parse().ok())
         }
         _ => None,
     }

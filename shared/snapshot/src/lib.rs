@@ -12,6 +12,7 @@ pub mod executions;
 pub mod manifest;
 pub mod opened;
 pub mod restoration;
+pub mod retention;
 pub mod snapshots;
 pub mod tables;
 

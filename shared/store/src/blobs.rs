@@ -4,12 +4,13 @@
 //! again from the moment no row does (triggers see to that). So a crash at any point leaves a row
 //! here, and [`sweep`] finds the blob without listing the key-value store. A sweep claims a row
 //! before it removes anything; whoever still wants the blob then is refused. What a row let go of is
-//! left to the sweep, too: somebody may be reading it, and nobody does for an hour.
+//! left to the sweep, too: somebody may be reading it, and hardly anybody does for an hour.
 
 mod incoming;
 
 pub use incoming::{Arrived, Incoming};
 
+use crate::config;
 use serde::Deserialize;
 use serde_json::json;
 use std::cell::RefCell;
@@ -17,8 +18,13 @@ use windlass_core::blob::{self, Blob, Writer};
 use windlass_core::db::{Db, Row, Tx};
 use windlass_core::{Error, Kind, Result, Timestamp, log, params};
 
-/// How long a blob may be nobody's without a sign of life.
-pub const ORPHAN_AGE_MILLIS: i64 = 60 * 60 * 1000;
+/// The setting that says for how many minutes a blob may be nobody's without a sign of life.
+const KEPT_SETTING: &str = "loose_archive_minutes";
+
+/// The same where nothing says it, and the least: an upload shows that it lives with each 16 MiB, and
+/// somebody may be reading what a row let go of.
+const KEPT_MINUTES: i64 = 60;
+const LEAST_MINUTES: i64 = 10;
 
 /// For how many chunks room is made at a time: one statement for each 16 MiB.
 const RESERVED: u64 = 16;
@@ -178,9 +184,16 @@ async fn erase_all(db: &impl Db, claimed: &[Row]) -> Result<()> {
     Ok(())
 }
 
-/// Removes blobs that were nobody's for an hour. Answers how many.
+/// How long a blob may be nobody's, in milliseconds.
+pub async fn kept_millis(db: &impl Db) -> Result<i64> {
+    let minutes = config::integer(db, KEPT_SETTING).await?;
+    let minutes = minutes.unwrap_or(KEPT_MINUTES).max(LEAST_MINUTES);
+    Ok(minutes.saturating_mul(60_000))
+}
+
+/// Removes blobs that were nobody's for as long as the setting says. Answers how many.
 pub async fn sweep(db: &impl Db, now: Timestamp) -> Result<usize> {
-    let before = now.millis() - ORPHAN_AGE_MILLIS;
+    let before = now.millis() - kept_millis(db).await?;
     let sql = "select 1 from loose_blobs where touched_at < ?1 limit 1";
     // A read first: there is hardly ever one, and writers should not wait for that.
     if db.first(sql, params![before]).await?.is_none() {
@@ -236,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_nobodys_for_an_hour_is_swept() {
+    fn only_what_is_nobodys_for_as_long_as_the_setting_says_is_swept() {
         pollster::block_on(async {
             let db = fresh().await;
             let kept = written(&db, 10).await;
@@ -251,6 +264,16 @@ mod tests {
                 assert!(left.is_err(), "chunk {number}");
             }
             assert_eq!(loose(&db).await, 0);
+
+            let orphan = written(&db, 10).await;
+            let set = "update config set value = ?1 where name = 'loose_archive_minutes'";
+            db.execute(set, params!["120"]).await.unwrap();
+            assert_eq!(sweep(&db, later(3700)).await.unwrap(), 0);
+            // What no setting should be.
+            db.execute(set, params!["0"]).await.unwrap();
+            assert_eq!(sweep(&db, later(590)).await.unwrap(), 0);
+            assert_eq!(sweep(&db, later(610)).await.unwrap(), 1);
+            assert!(!exists(&orphan).await);
         });
     }
 

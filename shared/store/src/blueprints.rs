@@ -6,6 +6,7 @@
 
 mod plans;
 mod removal;
+mod retention;
 mod row;
 mod state;
 mod under_way;
@@ -14,6 +15,7 @@ mod upload;
 
 pub use plans::{PIECE, PLACE, PlanText, PlanTexts, has_plan, plan, text_to_show};
 pub use removal::{delete, dependent_deployments, is_imported};
+pub use retention::{FAILED_SETTING, forget_failed};
 pub use row::{
     Archive, Blueprint, exists_elsewhere, find, find_optional, find_own, upload_execution,
 };

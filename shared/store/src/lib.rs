@@ -42,6 +42,7 @@ pub mod provider_context;
 pub mod queue;
 pub mod quotas;
 pub mod resource;
+pub mod retention;
 pub mod sealed;
 pub mod search;
 pub mod searches;

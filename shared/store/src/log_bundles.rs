@@ -1,6 +1,10 @@
 //! Log bundles: what the application knows about itself, packed for whoever helps. They are about all
 //! tenants, so they belong to none, and administrators alone see them.
 
+mod retention;
+
+pub use retention::forget_old;
+
 use crate::executions::Status;
 use crate::resource::fields::CREATED_AT;
 use crate::tenants::DEFAULT_TENANT;

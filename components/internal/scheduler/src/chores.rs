@@ -17,7 +17,8 @@ const SWEEP_EVERY: i64 = 60_000;
 /// The same for leases of workers that are gone.
 const LEASES_EVERY: i64 = 1_000;
 
-/// The same for blobs, which are given an hour anyway.
+/// The same for blobs, which are given a while anyway, and for what was uploaded or packed and is older than
+/// settings keep it.
 const BLOBS_EVERY: i64 = 300_000;
 
 /// The same for sessions. A sweep removes two thousand at most, so that is a thousand a second.
@@ -95,10 +96,8 @@ pub async fn run(db: &impl Db, now: Timestamp) {
     {
         log::error("leases that were not kept were not looked for", &error);
     }
-    if BLOBS.with(|chore| chore.is_due(now))
-        && let Err(error) = windlass_store::blobs::sweep(db, now).await
-    {
-        log::error("blobs that are nobody's were not removed", &error);
+    if BLOBS.with(|chore| chore.is_due(now)) {
+        forget_uploads(db, now).await;
     }
     if SESSIONS.with(|chore| chore.is_due(now))
         && let Err(error) = windlass_identity::sessions::sweep(db, now).await
@@ -151,6 +150,23 @@ pub async fn run(db: &impl Db, now: Timestamp) {
     }
 }
 
+/// Forgets uploads and packed archives that are old or too many, and removes the bytes of those that were let
+/// go of before.
+async fn forget_uploads(db: &impl Db, now: Timestamp) {
+    if let Err(error) = windlass_store::blueprints::forget_failed(db, now).await {
+        log::error("blueprints that failed long ago were not removed", &error);
+    }
+    if let Err(error) = windlass_snapshot::retention::forget_old(db, now).await {
+        log::error("old snapshots were not removed", &error);
+    }
+    if let Err(error) = windlass_store::log_bundles::forget_old(db, now).await {
+        log::error("old log bundles were not removed", &error);
+    }
+    if let Err(error) = windlass_store::blobs::sweep(db, now).await {
+        log::error("blobs that are nobody's were not removed", &error);
+    }
+}
+
 /// Goes on with a pass over old executions, or begins one when it is time.
 async fn forget_executions(db: &impl Db, now: Timestamp) -> Result<()> {
     let place = match FORGOTTEN.take() {
@@ -188,7 +204,7 @@ mod tests {
     use super::*;
     use windlass_core::db::NativeDb;
     use windlass_core::params;
-    use windlass_store::blobs::{self, ORPHAN_AGE_MILLIS};
+    use windlass_store::blobs;
 
     #[test]
     fn a_chore_is_done_first_and_then_now_and_then() {
@@ -214,7 +230,7 @@ mod tests {
             windlass_store::migrations::apply(&db).await.unwrap();
             let now = Timestamp::now();
             let left = async |id: &str| {
-                let old = now.millis() - ORPHAN_AGE_MILLIS - 1;
+                let old = now.millis() - blobs::kept_millis(&db).await.unwrap() - 1;
                 let sql = "insert into loose_blobs (id, chunks, touched_at) values (?1, 1, ?2)";
                 db.execute(sql, params![id, old]).await.unwrap();
             };

@@ -11,7 +11,7 @@ use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params}
 mod under_way;
 mod update;
 
-async fn fresh() -> NativeDb {
+pub(super) async fn fresh() -> NativeDb {
     let db = NativeDb::in_memory();
     migrations::apply(&db).await.unwrap();
     for name in ["harbour", "quay"] {
@@ -25,7 +25,7 @@ async fn fresh() -> NativeDb {
     db
 }
 
-fn admin(tenant: &str) -> Scope {
+pub(super) fn admin(tenant: &str) -> Scope {
     Scope::system("admin", tenant)
 }
 
@@ -72,7 +72,7 @@ fn found(state: State) -> Found {
     }
 }
 
-fn upload(id: &str, state: State) -> Upload {
+pub(super) fn upload(id: &str, state: State) -> Upload {
     Upload {
         id: id.into(),
         visibility: Visibility::Tenant,
@@ -101,7 +101,7 @@ async fn written(db: &impl Db, blob: &str) {
 }
 
 /// Stores an upload whose blob was written before.
-async fn insert(db: &NativeDb, scope: &Scope, upload: &Upload) -> Result<()> {
+pub(super) async fn insert(db: &NativeDb, scope: &Scope, upload: &Upload) -> Result<()> {
     if let Some(archive) = &upload.archive {
         written(db, &archive.blob).await;
     }

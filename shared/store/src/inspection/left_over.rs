@@ -10,8 +10,8 @@ use std::time::Instant;
 use windlass_core::db::{Db, Tx, Value};
 use windlass_core::{Result, Timestamp, params};
 
-/// How long something has to have stood still, in milliseconds. A sweep removes blobs after an hour.
-const AGE: i64 = 2 * blobs::ORPHAN_AGE_MILLIS;
+/// How long work has to have stood still, in milliseconds.
+const AGE: i64 = 2 * 60 * 60 * 1000;
 
 /// How many names a finding has at most.
 const SHOWN: usize = 5;
@@ -21,10 +21,11 @@ const NAMED: &str = "select archive_blob as blob, id as owner from blueprints
          where archive_blob is not null
      union all select archive_blob, id from plugins
      union all select f.blob, p.id from plugin_files f join plugins p on p.key = f.plugin_key
-     union all select archive_blob, id from log_bundles where archive_blob is not null";
+     union all select archive_blob, id from log_bundles where archive_blob is not null
+     union all select archive_blob, id from snapshots where archive_blob is not null";
 
 /// What those rows are.
-const OWNERS: &str = "blueprints, plugins and log bundles";
+const OWNERS: &str = "blueprints, plugins, log bundles and snapshots";
 
 /// Blobs that a row names although they are to be swept, which would lose them, and blobs that no
 /// sweep has removed.
@@ -57,15 +58,15 @@ pub(super) async fn blobs(
         "select id from loose_blobs where touched_at < ?1 and id not in (select blob from ({NAMED}))"
     );
     let old = old.as_str();
-    let left = names(db, old, params![now.millis() - AGE]).await?;
+    // A sweep removes them after half of that.
+    let before = now.millis() - 2 * blobs::kept_millis(db).await?;
+    let left = names(db, old, params![before]).await?;
     if !left.is_empty() {
         let mut is_mended = mends;
         // What is left after a while is said to be left; another call goes on.
         let begun = Instant::now();
         while is_mended && begun.elapsed() < PATIENCE && blobs::sweep(db, now).await? > 0 {}
-        is_mended &= names(db, old, params![now.millis() - AGE])
-            .await?
-            .is_empty();
+        is_mended &= names(db, old, params![before]).await?.is_empty();
         let text = format!("blobs: nobody's, and not removed: {}", few(&left));
         findings.push(Finding { text, is_mended });
     }

@@ -88,7 +88,7 @@ fn what_is_wrong_is_told_and_mended_where_that_can_be() {
             r#"numbers of `nodes`, "nowhere" "" "" "tenant" "": 3 are kept, 0 are there"#,
             r#"numbers of `executions`, "harbour" 0 "started" "private" "ann": 0 are kept, 1 are there"#,
             r#"numbers of `tenants`, "" "" "" "" "": 7 are kept, 2 are there"#,
-            "blobs: archives that are to be removed, of blueprints, plugins and log bundles that are there: cranes",
+            "blobs: archives that are to be removed, of blueprints, plugins, log bundles and snapshots that are there: cranes",
             "blobs: nobody's, and not removed: blob-2",
             "queue: `execution` of what is gone: gone",
             "queue: `operation` of what is gone: gone",

@@ -4,6 +4,7 @@
 //! ```text
 //! windlass-bench            everything, in some minutes (scripts/bench builds and runs it)
 //! windlass-bench status     the status page alone
+//! windlass-bench disk       how much the database grows with each execution
 //! windlass-bench growth     every list with 10,000 rows and with 1,000,000
 //! windlass-bench adjutant   tasks beside the original service, and logins
 //! windlass-bench snapshots  a snapshot of 10,000 deployments, made and restored elsewhere
@@ -25,6 +26,7 @@
 
 mod adjutant;
 mod application;
+mod disk;
 mod followers;
 mod growth;
 mod load;
@@ -66,6 +68,7 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("native") => native::serve(&arguments[1..]),
         Some("status") => measure_status(),
+        Some("disk") => disk::measure(),
         Some("growth") => growth::measure(),
         Some("snapshots") => snapshots::measure(),
         Some("adjutant") => adjutant::measure(LOAD, arguments.get(1).map(String::as_str)),

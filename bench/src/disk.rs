@@ -27,7 +27,7 @@ fn calling(application: &Application) -> String {
     );
     let mut text = String::from(
         "tosca_definitions_version: cloudify_dsl_1_4
-imports: [cloudify/types/types.yaml, plugin:windlass-http]
+imports: [cloudify/types/types.yaml]
 node_templates:
 ",
     );

@@ -30,7 +30,7 @@ fn scope(user_id: i64, username: &str, role: &str) -> Scope {
         tenants: Default::default(),
         execution_id: None,
     };
-    Scope::of(Rc::new(caller), Reach::Nowhere, "request".into())
+    Scope::of(Rc::new(caller), Reach::Nowhere, String::from("request"))
 }
 
 fn described(description: &str) -> NewToken<'_> {
@@ -53,7 +53,7 @@ fn by_token(scope: &Scope, token: UserToken) -> Scope {
         method: AuthMethod::Token(token),
         ..scope.caller().unwrap().clone()
     };
-    Scope::of(Rc::new(caller), Reach::Nowhere, "request".into())
+    Scope::of(Rc::new(caller), Reach::Nowhere, String::from("request"))
 }
 
 async fn ids(db: &NativeDb, scope: &Scope, query: &str) -> Vec<String> {

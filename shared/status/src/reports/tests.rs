@@ -117,7 +117,7 @@ fn each_row_of_the_decision_table() {
 
 fn scope() -> Scope {
     let caller = Caller::of_monitor("probe");
-    Scope::of(Rc::new(caller), Reach::Nowhere, "request-1".into())
+    Scope::of(Rc::new(caller), Reach::Nowhere, String::from("request-1"))
 }
 
 /// A database with a catalogue: the names of components and their regions.

@@ -1,6 +1,6 @@
 //! Blueprints that came to nothing say why for a while, and keep what was uploaded.
 
-use super::{Blueprint, State, delete, row};
+use super::{Blueprint, delete, row};
 use crate::retention;
 use serde::Deserialize;
 use windlass_core::db::Db;
@@ -67,6 +67,7 @@ pub async fn forget_failed(db: &impl Db, now: Timestamp) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blueprints::State;
     use crate::blueprints::tests::{admin, fresh, insert, upload};
     use windlass_core::db::NativeDb;
 

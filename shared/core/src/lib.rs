@@ -16,6 +16,7 @@ pub mod db;
 pub mod error;
 pub mod family;
 pub mod hashing;
+pub mod hiding;
 pub mod ids;
 pub mod limits;
 pub mod list;

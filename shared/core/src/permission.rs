@@ -141,6 +141,7 @@ permissions! {
     OpseraManage = "opsera_manage",
     OpseraRead = "opsera_read",
     OpseraRun = "opsera_run",
+    OpseraShell = "opsera_shell",
     PluginDelete = "plugin_delete",
     PluginDownload = "plugin_download",
     PluginGet = "plugin_get",

@@ -18,6 +18,7 @@ pub mod http_plugin;
 pub mod leases;
 pub mod plan;
 pub mod schedules;
+pub mod shell_leases;
 pub mod start;
 pub mod step;
 pub mod sweep;

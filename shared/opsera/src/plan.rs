@@ -4,6 +4,7 @@
 //! once. Clients' steps keep every property they came with, because they are read back.
 
 use crate::body::{self, new_id};
+use crate::steps::shell;
 use crate::template;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ windlass_core::named_enum! {
         Maintenance = "status-maintenance",
         /// Asks for a task of Adjutant.
         Adjutant = "adjutant-task",
+        /// Runs a script on a worker.
+        Shell = "shell",
     }
 }
 
@@ -57,11 +60,24 @@ impl StepKind {
     const fn usual_timeout(self) -> Option<i64> {
         match self {
             Self::Webhook | Self::Maintenance | Self::Adjutant => Some(600),
-            Self::Jenkins | Self::Github | Self::Gitlab | Self::Argo | Self::Conductor => {
-                Some(3600)
-            }
+            Self::Jenkins
+            | Self::Github
+            | Self::Gitlab
+            | Self::Argo
+            | Self::Conductor
+            | Self::Shell => Some(3600),
             Self::Approval | Self::Wait => None,
         }
+    }
+
+    /// What of a configuration has places to be filled. Of a script nothing: what is filled in would be run,
+    /// whoever it came from.
+    pub fn with_places(self, configuration: &Map<String, Json>) -> Map<String, Json> {
+        let mut places = configuration.clone();
+        if self == Self::Shell {
+            places.retain(|name, _| name == "environment");
+        }
+        places
     }
 
     /// What its configuration must have.
@@ -75,6 +91,7 @@ impl StepKind {
             Self::Wait => &["seconds"],
             Self::Conductor => &["deployment_id", "workflow_id"],
             Self::Adjutant => &["task_type"],
+            Self::Shell => &["script", "queue"],
         }
     }
 }
@@ -263,7 +280,11 @@ fn step(
             "webhook needs a url, or the toolConfigId of a tool that has one",
         ));
     }
-    template::secrets(&Json::Object(configuration.clone())).map_err(|text| refuse(&name, text))?;
+    if kind == StepKind::Shell {
+        shell::check(&configuration).map_err(|text| refuse(&name, text))?;
+    }
+    let places = kind.with_places(&configuration);
+    template::secrets(&Json::Object(places)).map_err(|text| refuse(&name, text))?;
     let number =
         |field: &str, most: i64| number(fields, field, most).map_err(|text| refuse(&name, text));
     let flag =

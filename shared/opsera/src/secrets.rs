@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use windlass_core::db::Db;
+pub use windlass_core::hiding::hide;
 use windlass_core::outbound::Outbound;
 use windlass_core::{Kind, Permission, Result, Scope};
 use windlass_store::secrets::{self, Purpose};
@@ -36,21 +37,4 @@ pub async fn find(
         }
         Err(error) => Err(error),
     }
-}
-
-/// What replaces a secret in everything that is kept.
-const HIDDEN: &str = "***";
-
-/// The shortest secret that is looked for: the digits of a short one stand everywhere.
-const SHORTEST: usize = 4;
-
-/// The text without these secrets.
-pub fn hide(text: &str, secrets: &[String]) -> String {
-    let mut hidden = text.to_owned();
-    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
-        if hidden.contains(secret.as_str()) {
-            hidden = hidden.replace(secret.as_str(), HIDDEN);
-        }
-    }
-    hidden
 }

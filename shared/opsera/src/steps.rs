@@ -13,6 +13,7 @@ mod gitlab;
 mod jenkins;
 mod job;
 mod record;
+pub(crate) mod shell;
 
 use crate::plan::StepKind;
 use crate::runs::StepState;
@@ -91,6 +92,7 @@ pub async fn run<D: Db>(
         return queue::finish(db, holder, &[row.key]).await.map(drop);
     };
     let turn = match job.state {
+        StepState::Running if job.is_offered() => Outcome::Deed(Deed::Look).into(),
         StepState::Running if job.is_late(clock.now()) => Outcome::hopeless(job.too_late()).into(),
         StepState::Running => turn(db, outbound, clock, &job).await?,
         StepState::Paused if job.is_late(clock.now()) => {
@@ -141,6 +143,7 @@ async fn turn<D: Db>(
         StepKind::Conductor => deeds::execution(db, &call).await?.into(),
         StepKind::Maintenance => deeds::maintenance(&call).into(),
         StepKind::Adjutant => deeds::task(db, &call).await?.into(),
+        StepKind::Shell => shell::offer(&call).await?.into(),
     };
     Ok(call.hidden(turn))
 }

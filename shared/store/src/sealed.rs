@@ -20,7 +20,7 @@ const fn column(table: &'static str, key: &'static str, value: &'static str) -> 
 }
 
 /// All of them. What is sealed and not named here cannot be read any more when old keys are gone.
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     column("secrets", "key", "value"),
     column("secrets", "key", "provider_options"),
     column("secrets_providers", "key", "connection_parameters"),
@@ -29,6 +29,7 @@ const COLUMNS: [Column; 8] = [
     column("adjutant_tokens", "key", "sealed"),
     column("tools", "key", "credentials"),
     column("pipelines", "key", "webhook_secret"),
+    column("shell_steps", "key", "content"),
 ];
 
 /// How many rows are read at a time.

@@ -1,5 +1,5 @@
 //! `/operations/lease` and `/operations/leases/{lease_id}`: workers take operations, keep them, and say what
-//! came of them.
+//! came of them. Workers who say so take shell steps of pipelines in the same way.
 //!
 //! Who waits for operations is answered in two parts: the head and the beginning of the list leave at once,
 //! so a thousand workers that wait hold none of the places of a core and no connection to the database.
@@ -13,9 +13,10 @@ use windlass_core::{
     Context, Error, NextPart, Parts, Permission, Response, Result, Scope, Timestamp, ids, limits,
     log, platform,
 };
-use windlass_engine::leases;
+use windlass_engine::{leases, shell_leases};
 use windlass_engine::step::{CallError, Outcome};
 use windlass_store::operation_leases::{self, Asked};
+use windlass_store::shell_steps;
 
 /// How often an instance looks for operations, whoever in it waits.
 const EVERY: Duration = Duration::from_millis(25);
@@ -25,6 +26,8 @@ const SELDOM: Duration = Duration::from_millis(500);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// The most queues that one worker serves.
 const QUEUES: usize = 100;
+/// The most bytes of one piece of console output.
+const PIECE: usize = 64 << 10;
 /// The longest a plugin may put its next try off, in seconds: a year.
 const LONGEST_PAUSE: f64 = 31_536_000.0;
 
@@ -39,7 +42,8 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let body = Body::of(ctx)?;
     let asked = asked(&body)?;
     let wait = within(&body, "wait", 0, 0, 25)?;
-    let items = leases::lease(&ctx.db, &scope, &asked, Timestamp::now()).await?;
+    let takes_steps = body.boolean("shell_steps")?.unwrap_or(false);
+    let items = take(&ctx.db, &scope, &asked, takes_steps).await?;
     if !items.is_empty() || wait == 0 {
         return Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet());
     }
@@ -47,6 +51,7 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
         db: ctx.db.clone(),
         scope,
         asked,
+        takes_steps,
         until: Instant::now() + Duration::from_secs(wait.unsigned_abs()),
         at: Step::Begins,
         is_there: false,
@@ -55,23 +60,71 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     Ok(Response::live(200, "application/json", waiting).quiet())
 }
 
-/// `POST /operations/leases/{lease_id}/heartbeat`: keeps an operation, and tells whether it is to be stopped.
+/// What a worker is given: shell steps, if it takes them, and operations for the room that is left.
+async fn take(
+    db: &impl Db,
+    scope: &Scope,
+    asked: &Asked,
+    takes_steps: bool,
+) -> Result<Vec<Value>> {
+    let now = Timestamp::now();
+    if !takes_steps {
+        return leases::lease(db, scope, asked, now).await;
+    }
+    let mut items = shell_leases::lease(db, scope, asked, now).await?;
+    let most = asked.most.saturating_sub(items.len());
+    if most > 0 {
+        let rest = Asked {
+            most,
+            ..asked.clone()
+        };
+        items.extend(leases::lease(db, scope, &rest, now).await?);
+    }
+    Ok(items)
+}
+
+/// `POST /operations/leases/{lease_id}/heartbeat`: keeps an operation or a step, and tells whether it is to be
+/// stopped. The first one of a step says that it begins.
 pub async fn heartbeat(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::OperationLease)?;
-    let id = ctx.path("lease_id");
-    let (until, cancel) = leases::keep(&ctx.db, &scope, id, Timestamp::now()).await?;
+    let (id, now) = (ctx.path("lease_id"), Timestamp::now());
+    let (until, cancel) = if shell_leases::is_one(id) {
+        (shell_leases::keep(&ctx.db, &scope, id, now).await?, false)
+    } else {
+        leases::keep(&ctx.db, &scope, id, now).await?
+    };
     let answer = serde_json::json!({ "expires_at": until, "cancel": cancel });
     Ok(Response::json(200, &answer)?.quiet())
 }
 
-/// `POST /operations/leases/{lease_id}/result`: says what came of an operation.
+/// `POST /operations/leases/{lease_id}/console`: what a step's script has printed since. It also keeps the
+/// lease. Answers how many bytes more are kept.
+pub async fn console(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::OperationLease)?;
+    let id = ctx.path("lease_id");
+    let body = Body::of(ctx)?;
+    let text = body.text("text")?.ok_or_else(|| Error::missing("text"))?;
+    if text.len() > PIECE {
+        return Err(limits::too_large(PIECE));
+    }
+    let offset = within(&body, "offset", 0, 0, i64::from(u32::MAX) << 8)?;
+    let room = shell_leases::print(&ctx.db, &scope, id, (offset, text), Timestamp::now()).await?;
+    Ok(Response::json(200, &serde_json::json!({ "room": room }))?.quiet())
+}
+
+/// `POST /operations/leases/{lease_id}/result`: says what came of an operation or a step.
 pub async fn result(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::OperationLease)?;
     let id = ctx.path("lease_id");
     let body = Body::of(ctx)?;
     let outcome = outcome(&body)?;
     let sent = String::from_utf8_lossy(&ctx.request.body);
-    leases::conclude(&ctx.db, &scope, id, outcome, &sent, Timestamp::now()).await?;
+    let now = Timestamp::now();
+    if shell_leases::is_one(id) {
+        shell_leases::conclude(&ctx.db, &scope, id, outcome, &sent, now).await?;
+    } else {
+        leases::conclude(&ctx.db, &scope, id, outcome, &sent, now).await?;
+    }
     platform::nudge();
     Ok(Response::empty(204).quiet())
 }
@@ -202,6 +255,7 @@ struct Waiting<D> {
     db: D,
     scope: Scope,
     asked: Asked,
+    takes_steps: bool,
     until: Instant,
     at: Step,
     /// Whether something waits, and the worker has taken a blank since.
@@ -252,15 +306,16 @@ impl<D: Db> Waiting<D> {
 
     async fn look(&mut self) -> Result<Found> {
         if std::mem::take(&mut self.is_there) {
-            let leased =
-                leases::lease(&self.db, &self.scope, &self.asked, Timestamp::now()).await?;
+            let leased = take(&self.db, &self.scope, &self.asked, self.takes_steps).await?;
             return Ok(match leased.is_empty() {
                 true => Found::Nothing,
                 false => Found::Leases(leased),
             });
         }
-        let waits = operation_leases::is_one_waiting(&self.db, &self.scope, &self.asked.queues);
-        self.is_there = waits.await?;
+        let queues = &self.asked.queues;
+        self.is_there = operation_leases::is_one_waiting(&self.db, &self.scope, queues).await?
+            || self.takes_steps
+                && shell_steps::is_one_waiting(&self.db, &self.scope, queues).await?;
         Ok(match self.is_there {
             true => Found::Perhaps,
             false => Found::Nothing,

@@ -62,6 +62,7 @@ windlass_core::component! {
         POST "/operations" => operations::bulk_action;
         POST "/operations/lease" => leases::lease;
         POST "/operations/leases/{lease_id}/heartbeat" => leases::heartbeat;
+        POST "/operations/leases/{lease_id}/console" => leases::console;
         POST "/operations/leases/{lease_id}/result" => leases::result;
         GET "/operations/{operation_id}" => operations::get;
         PUT "/operations/{operation_id}" => operations::create;

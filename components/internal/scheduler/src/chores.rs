@@ -91,10 +91,15 @@ pub async fn run(db: &impl Db, now: Timestamp) {
     {
         log::error("executions that stand still were not looked for", &error);
     }
-    if LEASES.with(|chore| chore.is_due(now))
-        && let Err(error) = windlass_engine::leases::expire(db, now).await
-    {
-        log::error("leases that were not kept were not looked for", &error);
+    if LEASES.with(|chore| chore.is_due(now)) {
+        for expired in [
+            windlass_engine::leases::expire(db, now).await,
+            windlass_engine::shell_leases::expire(db, now).await,
+        ] {
+            if let Err(error) = expired {
+                log::error("leases that were not kept were not looked for", &error);
+            }
+        }
     }
     if BLOBS.with(|chore| chore.is_due(now)) {
         forget_uploads(db, now).await;

@@ -3,8 +3,9 @@
 //! Each needs what the same request of the user would need, who is looked up when its turn comes: a run
 //! may not do more than whoever began it.
 
-use super::Outcome;
 use super::call::{Answered, Call};
+use super::job::Job;
+use super::{Outcome, shell};
 use serde_json::{Map, Value as Json, json};
 use windlass_adjutant::lifecycle::{self, By};
 use windlass_adjutant::tokens::Fresh;
@@ -29,6 +30,10 @@ pub enum Deed {
     Open(Box<Maintenance>),
     /// A maintenance is over.
     Close(Box<(String, i64, String)>),
+    /// A script is offered to workers: its queue, and what it is, sealed.
+    Offer(Box<(String, String)>),
+    /// What came of an offer is looked at.
+    Look,
 }
 
 impl PartialEq for Deed {
@@ -49,8 +54,10 @@ pub struct Maintenance {
 }
 
 /// Does it. What is refused is the step's failure, and then nothing was done.
-pub async fn perform(tx: &impl Tx, deed: &Deed, now: Timestamp) -> Result<Outcome> {
+pub async fn perform(tx: &impl Tx, deed: &Deed, job: &Job, now: Timestamp) -> Result<Outcome> {
     match deed {
+        Deed::Offer(offer) => shell::hand_out(tx, job, (&offer.0, &offer.1), now).await,
+        Deed::Look => shell::look(tx, job, now).await,
         Deed::Execution(deed) => {
             let (by, account, request) = deed.as_ref();
             let scope = scope(tx, by, account, Permission::ExecutionStart).await?;

@@ -1,7 +1,6 @@
 //! What a turn of a step has to know: the step, its run, and what came before it.
 
-use crate::plan::Plan;
-use crate::plan::Step;
+use crate::plan::{Plan, Step, StepKind};
 use crate::runs::{Cause, RunState, StepState};
 use crate::secrets;
 use crate::template::{self, Known};
@@ -123,6 +122,11 @@ impl Job {
                 .is_some_and(|deadline| now.millis() >= deadline)
     }
 
+    /// Whether it is a script that workers were offered: only its offer says how it stands.
+    pub fn is_offered(&self) -> bool {
+        self.step.kind == StepKind::Shell && !self.external.is_null()
+    }
+
     /// That its time is over, as a text for people.
     pub fn too_late(&self) -> String {
         let seconds = self.step.timeout_seconds.unwrap_or_default();
@@ -150,7 +154,8 @@ impl Job {
         db: &impl Db,
         outbound: &impl Outbound,
     ) -> Result<std::result::Result<Prepared, String>> {
-        let configuration = Json::Object(self.step.configuration.clone());
+        let configuration = self.step.kind.with_places(&self.step.configuration);
+        let configuration = Json::Object(configuration);
         let names = match template::secrets(&configuration) {
             Ok(names) => names,
             Err(why) => return Ok(Err(why)),

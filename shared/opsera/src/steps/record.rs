@@ -5,14 +5,13 @@ use super::job::Job;
 use super::{Outcome, Turn};
 use crate::drive::drive;
 use crate::logs::{self, Entry};
+use crate::plan::StepKind;
 use crate::runs::{self, Run, StepState};
 use serde_json::{Map, Value as Json};
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Timestamp, params};
 use windlass_store::queue::{self, Leased};
-
-/// The most bytes of a step's console output that are kept.
-const CONSOLE: i64 = 4 << 20;
+use windlass_store::shell_steps::{self, CONSOLE};
 
 /// The most bytes of a step's outputs.
 const OUTPUTS: usize = 64 << 10;
@@ -100,7 +99,7 @@ impl<T: Tx> Recording<'_, T> {
 
     /// Does what is to be done here, in this transaction.
     async fn deed(&self, deed: &Deed) -> Result<Outcome> {
-        super::deeds::perform(self.tx, deed, self.now).await
+        super::deeds::perform(self.tx, deed, self.job, self.now).await
     }
 
     async fn outcome(&mut self, outcome: Outcome) -> Result<()> {
@@ -188,6 +187,9 @@ impl<T: Tx> Recording<'_, T> {
         message: &str,
     ) -> Result<()> {
         queue::finish(self.tx, self.holder, &[self.row.key]).await?;
+        if self.job.step.kind == StepKind::Shell {
+            shell_steps::close(self.tx, &self.job.id).await?;
+        }
         let ids = [self.job.id.clone()];
         runs::end_steps(self.tx, &mut self.run, &ids, state, error, self.now).await?;
         if outputs.is_some() {

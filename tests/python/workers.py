@@ -21,7 +21,7 @@ class Worker:
         self.log = open(os.path.join(self.folder, "log"), "w+")
         command = [sys.executable, "-m", "windlass_worker", "--url", windlass.url, "--token", token, "--name", name]
         for option, value in {"lease_seconds": 10, "work_dir": self.folder, "stop_grace": 5, **more}.items():
-            command += ["--" + option.replace("_", "-"), str(value)]
+            command += ["--" + option.replace("_", "-")] + ([] if value is True else [str(value)])
         path = [os.path.join(REPOSITORY, "worker"), self.folder]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, cwd=self.folder,

@@ -42,6 +42,7 @@ class ControlPlane(http.server.ThreadingHTTPServer):
         self.offered = collections.deque()
         self.asked, self.heartbeats, self.results, self.events, self.states = [], [], {}, [], []
         self.cancelled, self.lost = set(), set()
+        self.printed, self.room = {}, 4 << 20
         self.files = {}
         self.plugins = []
         self.refuse_with = None
@@ -63,6 +64,19 @@ class ControlPlane(http.server.ThreadingHTTPServer):
             "node_instance_id": "n_1", "execution_token": "token-of-e", "context": context, "kwargs": kwargs or {},
         })
         return lease_id
+
+    def offer_step(self, script, lease_id=None, **more):
+        lease_id = lease_id or f"shell-{time.monotonic_ns()}"
+        self.offered.append({
+            "kind": "shell", "lease_id": lease_id, "expires_at": "2999-01-01T00:00:00.000Z", "queue": "build",
+            "timeout": 3600, "script": script, "environment": {}, "expected_exit_codes": [0], "secrets": [],
+            "step_id": "s", "step_name": "Build", "pipeline_id": "p", "pipeline_name": "Deliver", "run_count": 3,
+            "tenant_name": "default_tenant", **more,
+        })
+        return lease_id
+
+    def console(self, lease_id):
+        return "".join(text for _, text in self.printed.get(lease_id, []))
 
     def result(self, lease_id, seconds=30):
         return wait_until(lambda: self.results.get(lease_id), seconds)[0]
@@ -113,6 +127,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if call == "heartbeat":
             server.heartbeats.append(lease_id)
             return self.answer(200, {"expires_at": "x", "cancel": lease_id in server.cancelled})
+        if call == "console":
+            kept = server.printed.setdefault(lease_id, [])
+            kept.append((body["offset"], body["text"]))
+            return self.answer(200, {"room": max(0, server.room - body["offset"] - len(body["text"].encode()))})
         if server.largest and int(self.headers["content-length"]) > server.largest:
             return self.answer(413, {"message": "a value is too large", "error_code": "payload_too_large"})
         server.results.setdefault(lease_id, []).append(body)
@@ -140,7 +158,7 @@ class Running:
         self.folder = tempfile.TemporaryDirectory(prefix="windlass-worker-")
         arguments = ["--url", control_plane.url, "--token", "secret", "--work-dir", self.folder.name, "--name", "north"]
         for name, value in {"lease_seconds": 10, "stop_grace": 5, **more}.items():
-            arguments += ["--" + name.replace("_", "-"), str(value)]
+            arguments += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
         # Operations find the plugin of the tests.
         os.environ["PYTHONPATH"] = os.path.dirname(os.path.abspath(__file__))
         self.said = open(os.path.join(self.folder.name, "said"), "w+")

@@ -1,4 +1,4 @@
-"""The control plane as a worker sees it: three calls over HTTP."""
+"""The control plane as a worker sees it: four calls over HTTP."""
 
 import random
 import time
@@ -44,11 +44,18 @@ class ControlPlane:
             "worker": self.settings.name, "queues": list(self.settings.queues), "max": most, "wait": wait,
             "lease_seconds": self.settings.lease_seconds, "version": __version__,
         }
+        if self.settings.shell_steps:
+            body["shell_steps"] = True
         return self._post("/operations/lease", body, wait)["items"]
 
     def heartbeat(self, lease_id):
         """Keeps a lease. Whether the operation is to be stopped. Raises `LeaseLost`."""
         return bool((self._post(f"/operations/leases/{lease_id}/heartbeat", {}, 0) or {}).get("cancel"))
+
+    def print(self, lease_id, offset, text):
+        """Tells what a script has printed after so many bytes. How many more are kept. Raises `LeaseLost`."""
+        body = {"offset": offset, "text": text}
+        return (self._post(f"/operations/leases/{lease_id}/console", body, 0) or {}).get("room", 0)
 
     def report(self, lease_id, result):
         """Says what came of an operation, once. Raises `LeaseLost`, which is no harm: another has it."""

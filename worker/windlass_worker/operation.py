@@ -22,6 +22,9 @@ PR_SET_PDEATHSIG = 1
 class Operation:
     """A leased operation. `run` is called once; `stop` from any thread."""
 
+    # How often its lease is kept at least, in seconds.
+    every = 200
+
     def __init__(self, lease, settings):
         self.lease = lease
         self.settings = settings

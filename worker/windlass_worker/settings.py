@@ -52,6 +52,7 @@ class Settings:
     ca_file: str
     work_dir: str
     log_level: str
+    shell_steps: bool = False
 
     @property
     def protocol(self):
@@ -83,6 +84,8 @@ def parser():
         help="a queue to take operations from, central_deployment_agent without it; may be repeated")
     add("--name", metavar="NAME", help="what the worker is called in `GET /agents` and in events (this machine's name)")
     add("--concurrency", metavar="N", help="how many operations run at once at most (4)")
+    add("--shell-steps", action="store_true", default=None,
+        help="also run shell steps of pipelines: whoever may write such pipelines runs commands here then")
     add("--lease-seconds", metavar="S", help="how long one may be silent before it is given to another worker, 10 to 600 (60)")
     add("--operation-timeout", metavar="S", help="how long an operation may take that says nothing else; 0 is for ever (0)")
     add("--stop-grace", metavar="S", help="how long to wait for what runs when the worker is stopped (30)")
@@ -97,7 +100,7 @@ def parser():
 DEFAULTS = {
     "url": "", "token": "", "token_file": "", "tenant": "default_tenant", "queues": ["central_deployment_agent"],
     "name": "", "concurrency": 4, "lease_seconds": 60, "operation_timeout": 0, "stop_grace": 30, "ca_file": "",
-    "work_dir": "~/.windlass-worker", "log_level": "info",
+    "work_dir": "~/.windlass-worker", "log_level": "info", "shell_steps": False,
 }
 
 
@@ -153,6 +156,7 @@ def _checked(values):
         stop_grace=_number(values, "stop_grace", 0, 86_400),
         ca_file=os.path.abspath(ca_file) if ca_file else "",
         work_dir=os.path.abspath(os.path.expanduser(str(values["work_dir"]))), log_level=level,
+        shell_steps=_flag(values, "shell_steps"),
     )
 
 
@@ -170,6 +174,16 @@ def _token(values):
     if not token:
         raise Unusable(f"--token-file {path} is empty")
     return token
+
+
+def _flag(values, name):
+    value = values[name]
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in known:
+        raise Unusable(f"--{name.replace('_', '-')} is true or false, not `{value}`")
+    return known[str(value).lower()]
 
 
 def _number(values, name, least, most):

@@ -5,13 +5,13 @@ import time
 
 from .control_plane import ControlPlane, LeaseLost, Refused, Unreachable, pauses
 from .operation import Operation, failure, given_back
+from .shell_step import LOST, ShellStep
 
 # How long one call for operations waits for some: as long as the control plane allows.
 LONGEST_WAIT = 25
 # Why operations are stopped before their end. Of one whose lease is gone nothing is reported.
 CANCELLED = "The execution was cancelled"
 STOPPED = "The worker is being stopped"
-LOST = "The lease was lost"
 
 
 class Worker:
@@ -77,7 +77,10 @@ class Worker:
             self._room.release()
 
     def _begin(self, lease):
-        operation = Operation(lease, self.settings)
+        if lease.get("kind") == "shell":
+            operation = ShellStep(lease, self.settings, self.control_plane)
+        else:
+            operation = Operation(lease, self.settings)
         with self._lock:
             self._running.add(operation)
         if self.stopping.is_set():
@@ -134,7 +137,7 @@ class Worker:
 
     def _keep(self, operation, done):
         """Keeps the lease of an operation until it is done, and hears whether it is to stop."""
-        every = self.settings.lease_seconds / 3
+        every = min(self.settings.lease_seconds / 3, operation.every)
         while not done.wait(every):
             try:
                 if self.control_plane.heartbeat(operation.lease["lease_id"]):

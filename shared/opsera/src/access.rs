@@ -129,6 +129,18 @@ impl Asker {
         )))
     }
 
+    /// Demands what it takes to have commands run on workers.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn demand_shell(&self) -> Result<()> {
+        let (caller, permission) = (self.scope.caller()?, Permission::OpseraShell);
+        if caller.holds_in(self.account(), permission) {
+            return Ok(());
+        }
+        Err(caller.refusal(permission, Some(self.account())))
+    }
+
     /// What statements about objects take: account, user, whether they see all, the user's number, and
     /// then their own.
     pub(crate) fn with(&self, own: &[Value]) -> Vec<Value> {

@@ -14,6 +14,7 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Kind, Result, Timestamp, limits, params};
 use windlass_store::audit;
 use windlass_store::queue::{self, Work};
+use windlass_store::shell_steps;
 
 /// The most bytes of a run's parameters.
 const PARAMETERS: usize = 64 << 10;
@@ -162,36 +163,83 @@ pub async fn status(
 /// # Errors
 /// 404 and 403.
 pub async fn stop(tx: &impl Tx, asker: &Asker, id: &str, now: Timestamp) -> Result<bool> {
+    stop_as(tx, asker, id, Stop::Soft, now).await
+}
+
+/// Stops the current run, also one that is stopping, and ends what workers run for it.
+///
+/// # Errors
+/// 404 and 403.
+pub async fn force_stop(tx: &impl Tx, asker: &Asker, id: &str, now: Timestamp) -> Result<bool> {
+    stop_as(tx, asker, id, Stop::Hard, now).await
+}
+
+/// How a run is stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Soft,
+    Hard,
+}
+
+async fn stop_as(
+    tx: &impl Tx,
+    asker: &Asker,
+    id: &str,
+    how: Stop,
+    now: Timestamp,
+) -> Result<bool> {
     let pipeline = pipelines::find(tx, asker, id, Access::Use).await?;
+    let is_stopping = pipeline.state == Some(RunState::Stopping);
     let key = match (pipeline.state, pipeline.current_run) {
         (Some(RunState::Running | RunState::Paused), Some(key)) => key,
+        (Some(RunState::Stopping), Some(key)) if how == Stop::Hard => key,
         _ => return Ok(false),
     };
     let mut run = runs::load(tx, key).await?;
     let by = asker.scope.username();
-    let text = format!("Run {} is to stop.", run.number);
+    let text = match how {
+        Stop::Soft => format!("Run {} is to stop.", run.number),
+        Stop::Hard => format!("Run {} is to stop at once.", run.number),
+    };
     let entries = [Entry::of_run("stop", text, "stopping")];
     logs::insert(tx, &run, &entries, by, now).await?;
-    // Who only waits for the clock is under way with nothing.
-    let waits = |place: usize| {
-        let step = run.plan.steps.get(place);
-        step.is_some_and(|step| step.kind == StepKind::Wait)
-    };
-    let waiting = run
-        .steps
-        .iter()
-        .filter(|step| step.state == StepState::Running);
-    let waiting: Vec<String> = waiting
-        .filter(|step| waits(step.position))
-        .map(|step| step.id.clone())
-        .collect();
-    let subjects: Vec<&str> = waiting.iter().map(String::as_str).collect();
-    queue::remove_all(tx, Work::PipelineStep, &subjects).await?;
-    runs::end_steps(tx, &mut run, &waiting, StepState::Stopped, None, now).await?;
-    runs::set_state(tx, &mut run, RunState::Stopping, now).await?;
+    end_what_waits(tx, &mut run, how, now).await?;
+    if !is_stopping {
+        runs::set_state(tx, &mut run, RunState::Stopping, now).await?;
+    }
     drive(tx, &mut run, by, now).await?;
     audit::insert(tx, &asker.scope, "pipeline_stop", "Pipeline", id).await?;
     Ok(true)
+}
+
+/// Ends the steps that are under way with nothing: they wait for the clock, or for a worker. Those that a
+/// worker runs too, when the run is to stop at once: it hears that they are not its any more.
+async fn end_what_waits(
+    tx: &impl Tx,
+    run: &mut runs::Run,
+    how: Stop,
+    now: Timestamp,
+) -> Result<()> {
+    let of_kind = |run: &runs::Run, kind: StepKind| -> Vec<String> {
+        let is_one = |step: &&runs::StepRow| {
+            let planned = run.plan.steps.get(step.position);
+            step.state == StepState::Running && planned.is_some_and(|step| step.kind == kind)
+        };
+        let steps = run.steps.iter().filter(is_one);
+        steps.map(|step| step.id.clone()).collect()
+    };
+    let mut waiting = of_kind(run, StepKind::Wait);
+    let mut scripts = of_kind(run, StepKind::Shell);
+    if how == Stop::Soft && !scripts.is_empty() {
+        scripts = shell_steps::not_begun(tx, &scripts).await?;
+    }
+    for id in &scripts {
+        shell_steps::close(tx, id).await?;
+    }
+    waiting.append(&mut scripts);
+    let subjects: Vec<&str> = waiting.iter().map(String::as_str).collect();
+    queue::remove_all(tx, Work::PipelineStep, &subjects).await?;
+    runs::end_steps(tx, run, &waiting, StepState::Stopped, None, now).await
 }
 
 /// Takes a pipeline back to its beginning. Runs, their numbers and logs stay.

@@ -11,7 +11,7 @@ pub use view::{Narrowed, list, show};
 
 use crate::access::{self, Access, Asker, Standing};
 use crate::body;
-use crate::plan::Plan;
+use crate::plan::{Plan, StepKind};
 use crate::runs::RunState;
 use crate::tools;
 use serde::Deserialize;
@@ -174,6 +174,15 @@ impl Columns {
         })
     }
 
+    /// Demands what it takes to write such steps, if some of them run commands on workers. Whoever changes one
+    /// step of a plan answers for all: others tell scripts what they find.
+    fn demand_shell(&self, asker: &Asker) -> Result<()> {
+        match self.plan.steps.iter().any(|step| step.kind == StepKind::Shell) {
+            true => asker.demand_shell(),
+            false => Ok(()),
+        }
+    }
+
     /// Demands that every tool of the steps is there and the asker may use it.
     async fn demand_tools(&self, db: &impl Db, asker: &Asker) -> Result<()> {
         let mut known: Vec<&str> = Vec::new();
@@ -206,6 +215,7 @@ async fn insert_unrecorded(
 ) -> Result<String> {
     let rules = access::rules(object.get("roles"))?;
     let columns = Columns::of(object.clone())?;
+    columns.demand_shell(asker)?;
     columns.demand_tools(tx, asker).await?;
     let (id, now) = (body::new_id(), Timestamp::now());
     let row = tx
@@ -298,6 +308,9 @@ pub async fn update(
     let columns = Columns::of(object)?;
     columns.demand_tools(tx, asker).await?;
     let is_other_plan = columns.plan.json != plan.json;
+    if is_other_plan {
+        columns.demand_shell(asker)?;
+    }
     let is_other_cron = columns.cron != pipeline.cron;
     if is_other_plan || is_other_cron || source(&columns.document) != source(&pipeline.document) {
         run_as(tx, asker, pipeline.key).await?;

@@ -71,12 +71,18 @@ pub async fn reset(ctx: &Context<impl Db>) -> Result<Response> {
     told_or(ctx, refusal, "The pipeline run status has been reset.")
 }
 
-/// `POST /pipeline/stop`: what is under way comes to its end, nothing else begins.
+/// `POST /pipeline/stop`: what is under way comes to its end, nothing else begins. With `force`, scripts on
+/// workers are ended.
 pub async fn stop(ctx: &Context<impl Db>) -> Result<Response> {
     let asker = gate::asker(ctx)?;
-    let (_, id) = named(ctx)?;
+    let (body, id) = named(ctx)?;
+    let is_forced = body.boolean("force")?.unwrap_or(false);
+    let now = Timestamp::now();
     ctx.db
-        .transaction(async |tx| lifecycle::stop(tx, &asker, &id, Timestamp::now()).await)
+        .transaction(async |tx| match is_forced {
+            true => lifecycle::force_stop(tx, &asker, &id, now).await,
+            false => lifecycle::stop(tx, &asker, &id, now).await,
+        })
         .await?;
     told(ctx, "The pipeline has been stopped.")
 }

@@ -8,7 +8,6 @@ use super::call::Call;
 use super::deeds::Deed;
 use super::job::Job;
 use super::Outcome;
-use crate::plan::StepKind;
 use serde_json::{Map, Value as Json, json};
 use windlass_core::db::Tx;
 use windlass_core::outbound::Outbound;
@@ -225,9 +224,4 @@ fn outcome(came: Came) -> Outcome {
         }
         Came::Failed { why, may_retry } => Outcome::Failed { why, may_retry },
     }
-}
-
-/// Whether a step is a script that runs on a worker.
-pub const fn is_one(kind: StepKind) -> bool {
-    matches!(kind, StepKind::Shell)
 }

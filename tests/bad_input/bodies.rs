@@ -12,8 +12,9 @@ use windlass_tests::{
 };
 
 /// Rows whose own body cannot succeed here, and why.
-const NEEDS_MORE: [(&str, &str); 3] = [
+const NEEDS_MORE: [(&str, &str); 4] = [
     ("nodes.update", "only a deployment's update may"),
+    ("operations.console", "only a worker has a lease"),
     ("operations.result", "only a worker has a lease"),
     ("adjutant.23_set", "nobody has the address"),
 ];

@@ -7,7 +7,7 @@ use windlass_core::caller::{AuthMethod, Caller, Reach};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::permission::PermissionSet;
 use windlass_core::platform::kv;
-use windlass_core::{Scope, params};
+use windlass_core::{Permission, Scope, params};
 
 /// A database with the accounts `harbour` and `quay`, and an encryption key.
 pub async fn database() -> NativeDb {
@@ -53,12 +53,16 @@ pub fn asker(name: &str) -> Asker {
         "vic" => (10, Standing::Guest),
         _ => (11, Standing::Administrator),
     };
+    let mut system = PermissionSet::default();
+    if standing >= Standing::PowerUser {
+        system.insert(Permission::OpseraShell);
+    }
     let caller = Caller {
         user_id,
         username: name.into(),
         role: "default".into(),
         method: AuthMethod::Basic,
-        system: PermissionSet::default(),
+        system,
         tenants: BTreeMap::new(),
         execution_id: None,
     };

@@ -310,3 +310,47 @@ fn a_copy_is_somebodys_own_with_steps_of_its_own() {
         assert_eq!(number(&db, "select count(*) from pipelines").await, 1);
     });
 }
+
+#[test]
+fn only_who_may_have_commands_run_writes_steps_that_do() {
+    pollster::block_on(async {
+        let db = database().await;
+        let plan = |environment: Json, seconds: i64| {
+            json!({ "name": "Deliver", "workflow": { "plan": [
+                { "name": "a", "_id": "0123456789abcdef01234567", "active": false, "tool": { "tool_identifier": "shell",
+                    "configuration": { "script": "true", "queue": "q", "environment": environment } } },
+                { "name": "b", "_id": "0123456789abcdef01234568", "tool": { "tool_identifier": "wait",
+                    "configuration": { "seconds": seconds } } },
+            ] } })
+        };
+        let refused = create(&db, "ann", plan(json!({}), 1)).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Forbidden);
+        assert!(
+            refused.message().contains("action opsera_shell"),
+            "{}",
+            refused.message()
+        );
+        let id = create(&db, "mia", plan(json!({}), 1)).await.unwrap();
+        let sql = "update pipelines set created_by = 'ann'";
+        db.execute(sql, &[]).await.unwrap();
+        for (who, changes, may) in [
+            ("ann", json!({ "description": "d" }), true),
+            ("ann", plan(json!({}), 1), true),
+            ("ann", plan(json!({ "A": "b" }), 1), false),
+            ("ann", plan(json!({}), 2), false),
+            ("mia", plan(json!({ "A": "b" }), 2), true),
+            ("ann", json!({ "workflow": { "plan": [] } }), true),
+        ] {
+            let changed = change(&db, who, &id, changes.clone()).await;
+            assert_eq!(changed.is_ok(), may, "{who}: {changes}: {changed:?}");
+        }
+        let id = create(&db, "mia", plan(json!({}), 1)).await.unwrap();
+        let copy = async |who: &str| {
+            let asker = asker(who);
+            db.transaction(async |tx| duplicate(tx, &asker, &id, None).await)
+                .await
+        };
+        assert_eq!(copy("ann").await.unwrap_err().kind(), Kind::Forbidden);
+        copy("mia").await.unwrap();
+    });
+}

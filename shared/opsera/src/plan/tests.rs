@@ -34,6 +34,16 @@ fn steps_follow_each_other_unless_they_say_what_they_wait_for() {
 #[test]
 fn what_no_step_can_be_is_refused() {
     let tool = |identifier: &str, configuration: Json| json!([{ "name": "a", "tool": { "tool_identifier": identifier, "configuration": configuration } }]);
+    let variable = |name: &str, value: Json| {
+        let configuration =
+            json!({ "script": "true", "queue": "q", "environment": { name: value } });
+        tool("shell", configuration)
+    };
+    let codes = |codes: Json| {
+        let configuration =
+            json!({ "script": "true", "queue": "q", "expected_exit_codes": codes });
+        tool("shell", configuration)
+    };
     let with = |field: &str, value: Json| {
         let mut step = wait("a");
         step[field] = value;
@@ -54,6 +64,41 @@ fn what_no_step_can_be_is_refused() {
             "no tool type `terraform` is here: webhook, jenkins",
         ),
         (tool("wait", json!({})), "wait needs seconds"),
+        (tool("shell", json!({ "queue": "q" })), "shell needs script"),
+        (
+            tool("shell", json!({ "script": "true" })),
+            "shell needs queue",
+        ),
+        (
+            tool("shell", json!({ "script": 7, "queue": "q" })),
+            "script must be a text",
+        ),
+        (
+            tool(
+                "shell",
+                json!({ "script": "x".repeat(70_000), "queue": "q" }),
+            ),
+            "script has 70000 bytes, more than the allowed 65536",
+        ),
+        (
+            tool("shell", json!({ "script": "a\0", "queue": "q" })),
+            "script has a NUL",
+        ),
+        (
+            tool("shell", json!({ "script": "true", "queue": ["q"] })),
+            "queue must be a name",
+        ),
+        (variable("A", json!({})), "`A` must be a text"),
+        (variable("1A", json!("x")), "letters, digits and `_`"),
+        (variable("", json!("x")), "letters, digits and `_`"),
+        (variable("windlass_output", json!("x")), "of the worker's"),
+        (
+            variable("A", json!("{{ ")),
+            "cannot be filled: syntax error",
+        ),
+        (codes(json!([])), "expected_exit_codes must be"),
+        (codes(json!([256])), "expected_exit_codes must be"),
+        (codes(json!(0)), "expected_exit_codes must be"),
         (tool("wait", json!([])), "configuration must be an object"),
         (tool("webhook", json!({})), "webhook needs a url"),
         (
@@ -128,4 +173,19 @@ fn thresholds_compare_numbers_and_texts() {
         };
         assert_eq!(threshold.fault(outputs).is_none(), is_met, "{threshold:?}");
     }
+}
+
+#[test]
+fn a_script_is_no_template() {
+    let script = "echo ${A} {{ secrets.key }} {% x %}";
+    let steps = json!([{ "name": "a", "tool": { "tool_identifier": "shell", "configuration": {
+        "script": script, "queue": "q", "environment": { "KEY": "{{ secrets.key }}" } } } }]);
+    let plan = Plan::read(Some(&steps)).unwrap();
+    let step = &plan.steps[0];
+    assert_eq!(step.timeout_seconds, Some(3600));
+    let places = step.kind.with_places(&step.configuration);
+    assert_eq!(
+        Json::Object(places),
+        json!({ "environment": { "KEY": "{{ secrets.key }}" } })
+    );
 }

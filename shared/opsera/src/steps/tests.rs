@@ -4,6 +4,8 @@
 mod failures;
 #[path = "tests/secrets.rs"]
 mod secrets;
+#[path = "tests/shell.rs"]
+mod shell;
 #[path = "tests/tools.rs"]
 mod tools;
 

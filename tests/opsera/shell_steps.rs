@@ -76,14 +76,20 @@ fn a_run_hands_its_scripts_to_workers_who_take_them() {
     let body = json!({ "pipelineId": id, "parameters": { "version": "1.2" } });
     team.ask("run", body);
     windlass.run_pending_work();
-    assert!(team.lease(json!({})).is_empty(), "nobody is given what they did not ask for");
+    assert!(
+        team.lease(json!({})).is_empty(),
+        "nobody is given what they did not ask for"
+    );
     let leases = team.lease(json!({ "shell_steps": true, "wait": 5 }));
     assert_eq!(leases.len(), 1, "the second step waits for the first");
     let lease = &leases[0];
     assert_eq!(lease["environment"], json!({ "V": "1.2" }));
     team.call(lease, "heartbeat", json!({}), 200);
     let printed = json!({ "offset": 0, "text": "made 1.2\n" });
-    assert_eq!(team.call(lease, "console", printed, 200)["room"], (4 << 20) - 9);
+    assert_eq!(
+        team.call(lease, "console", printed, 200)["room"],
+        (4 << 20) - 9
+    );
     let result = json!({ "status": "succeeded", "result": { "exit_code": 0, "outputs": { "artifact": "a7" } } });
     team.call(lease, "result", result.clone(), 204);
     team.call(lease, "result", result, 204);
@@ -94,8 +100,14 @@ fn a_run_hands_its_scripts_to_workers_who_take_them() {
     let result = json!({ "status": "succeeded", "result": { "exit_code": 0, "outputs": { "covered": "79" } } });
     team.call(second, "result", result, 204);
     windlass.run_pending_work();
-    assert_eq!(team.ask("status", json!({ "pipelineId": id }))["status"], "failed");
-    let logs = team.ask("logs", json!({ "pipelineId": id, "type": "console output" }));
+    assert_eq!(
+        team.ask("status", json!({ "pipelineId": id }))["status"],
+        "failed"
+    );
+    let logs = team.ask(
+        "logs",
+        json!({ "pipelineId": id, "type": "console output" }),
+    );
     assert_eq!(logs[0]["api_response"], "made 1.2\n");
     assert_eq!(logs[0]["step_name"], "Build");
 }
@@ -107,7 +119,9 @@ fn who_may_not_have_commands_run_writes_no_scripts() {
     let ann = windlass.user("ann").with_role_in("user", "harbour");
     let token = ann.post("/tokens", json!({})).expect(200);
     let ann = team.opsera(token["value"].as_str().unwrap());
-    let refusal = ann.post("/api/v1/pipeline/create", plan("Build")).expect(403);
+    let refusal = ann
+        .post("/api/v1/pipeline/create", plan("Build"))
+        .expect(403);
     assert_eq!(
         refusal["message"],
         "User `ann` is not permitted to perform the action opsera_shell in the tenant `harbour`"
@@ -117,7 +131,10 @@ fn who_may_not_have_commands_run_writes_no_scripts() {
     ann.post("/api/v1/pipeline/run", body).expect(200);
     windlass.run_pending_work();
     let lease = &team.lease(json!({ "shell_steps": true }))[0];
-    assert_eq!(lease["script"], "make", "whoever runs it changes nothing of it");
+    assert_eq!(
+        lease["script"], "make",
+        "whoever runs it changes nothing of it"
+    );
 }
 
 #[test]
@@ -131,10 +148,16 @@ fn a_forced_stop_takes_the_script_from_its_worker() {
     let lease = &team.lease(json!({ "shell_steps": true }))[0];
     team.call(lease, "heartbeat", json!({}), 200);
     team.ask("stop", json!({ "pipelineId": id }));
-    assert_eq!(team.ask("status", json!({ "pipelineId": id }))["status"], "stopping");
+    assert_eq!(
+        team.ask("status", json!({ "pipelineId": id }))["status"],
+        "stopping"
+    );
     team.call(lease, "heartbeat", json!({}), 200);
     team.ask("stop", json!({ "pipelineId": id, "force": true }));
-    assert_eq!(team.ask("status", json!({ "pipelineId": id }))["status"], "stopped");
+    assert_eq!(
+        team.ask("status", json!({ "pipelineId": id }))["status"],
+        "stopped"
+    );
     team.call(lease, "heartbeat", json!({}), 409);
     team.call(lease, "console", json!({ "text": "x" }), 409);
     let result = json!({ "status": "succeeded", "result": {} });
@@ -191,6 +214,9 @@ fn what_a_worker_says_wrong_is_refused() {
     let refusal = json!({ "worker": "n", "queues": ["q"], "shell_steps": "yes" });
     team.docker.post("/operations/lease", refusal).expect(400);
     let ann = windlass.user("ann").with_role_in("user", "harbour");
-    ann.post("/operations/leases/shell-none/console", json!({ "text": "x" }))
-        .expect(403);
+    ann.post(
+        "/operations/leases/shell-none/console",
+        json!({ "text": "x" }),
+    )
+    .expect(403);
 }

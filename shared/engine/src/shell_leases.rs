@@ -132,9 +132,7 @@ fn lost(id: &str) -> Error {
 
 async fn find_open(db: &impl Db, scope: &Scope, id: &str) -> Result<Lease> {
     let lease = shell_steps::find(db, scope, id).await?;
-    lease
-        .filter(|lease| lease.is_open)
-        .ok_or_else(|| lost(id))
+    lease.filter(|lease| lease.is_open).ok_or_else(|| lost(id))
 }
 
 /// Whether a lease is one of a step, open or not: its id says so.

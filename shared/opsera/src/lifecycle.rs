@@ -181,13 +181,7 @@ enum Stop {
     Hard,
 }
 
-async fn stop_as(
-    tx: &impl Tx,
-    asker: &Asker,
-    id: &str,
-    how: Stop,
-    now: Timestamp,
-) -> Result<bool> {
+async fn stop_as(tx: &impl Tx, asker: &Asker, id: &str, how: Stop, now: Timestamp) -> Result<bool> {
     let pipeline = pipelines::find(tx, asker, id, Access::Use).await?;
     let is_stopping = pipeline.state == Some(RunState::Stopping);
     let key = match (pipeline.state, pipeline.current_run) {

@@ -177,7 +177,12 @@ impl Columns {
     /// Demands what it takes to write such steps, if some of them run commands on workers. Whoever changes one
     /// step of a plan answers for all: others tell scripts what they find.
     fn demand_shell(&self, asker: &Asker) -> Result<()> {
-        match self.plan.steps.iter().any(|step| step.kind == StepKind::Shell) {
+        match self
+            .plan
+            .steps
+            .iter()
+            .any(|step| step.kind == StepKind::Shell)
+        {
             true => asker.demand_shell(),
             false => Ok(()),
         }

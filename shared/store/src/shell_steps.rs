@@ -80,7 +80,8 @@ pub struct Lease {
     pub content: Option<String>,
 }
 
-const LEASE: &str = "json_object('key', o.key, 'step_id', s.id, 'worker', o.worker, 'seconds', o.seconds,
+const LEASE: &str =
+    "json_object('key', o.key, 'step_id', s.id, 'worker', o.worker, 'seconds', o.seconds,
         'begun', json(iif(o.begun, 'true', 'false')), 'received', o.received, 'kept', o.kept,
         'result_hash', o.result_hash, 'content', o.content,
         'is_open', json(iif(o.result is null and s.state = 'running', 'true', 'false'))) as item
@@ -160,8 +161,12 @@ pub async fn lease(
     let values = params![scope.tenant(), json_text(&asked.queues)?, asked.most];
     let mut given = Vec::new();
     for row in tx.query(&sql, values).await? {
-        let (key, id) = (row.integer(0)?, format!("{LEASE_PREFIX}{}", ids::new_uuid()));
-        let sql = "update shell_steps set lease_id = ?2, worker = ?3, created_by = ?4, seconds = ?5,
+        let (key, id) = (
+            row.integer(0)?,
+            format!("{LEASE_PREFIX}{}", ids::new_uuid()),
+        );
+        let sql =
+            "update shell_steps set lease_id = ?2, worker = ?3, created_by = ?4, seconds = ?5,
                  expires_at = ?6, begun = 0, received = 0 where key = ?1";
         let until = now.plus_seconds(asked.seconds);
         let values = params![
@@ -239,8 +244,7 @@ pub async fn print(
     }
     let is_cut = !rest.is_empty() && lease.kept <= CONSOLE;
     if is_cut {
-        let told =
-            format!("The script printed more than {CONSOLE} bytes: the rest is left out.");
+        let told = format!("The script printed more than {CONSOLE} bytes: the rest is left out.");
         let action = "console output left out";
         log(tx, lease, (action, false, &told, None), now).await?;
     }
@@ -260,7 +264,8 @@ async fn log(
     (action, is_console, message, response): (&str, bool, &str, Option<&str>),
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "insert into pipeline_logs (run_key, pipeline_key, position, action, is_console, message,
+    let sql =
+        "insert into pipeline_logs (run_key, pipeline_key, position, action, is_console, message,
              status, response, caused_by, at)
          select r.key, r.pipeline_key, s.position, ?2, ?3, ?4, 'running', ?5, r.started_by, ?6
          from pipeline_steps s join pipeline_runs r on r.key = s.run_key where s.id = ?1";
@@ -292,7 +297,8 @@ pub async fn end(
 
 /// Takes a step that was not begun from its worker, and offers it to the others.
 pub async fn release(tx: &impl Tx, lease: &Lease, now: Timestamp) -> Result<()> {
-    let sql = "update shell_steps set lease_id = null, worker = null, created_by = null, seconds = null,
+    let sql =
+        "update shell_steps set lease_id = null, worker = null, created_by = null, seconds = null,
              expires_at = null where key = ?1";
     tx.execute(sql, params![lease.key]).await?;
     set_deadline(tx, lease.key, 0, now).await

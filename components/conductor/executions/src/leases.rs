@@ -13,8 +13,8 @@ use windlass_core::{
     Context, Error, NextPart, Parts, Permission, Response, Result, Scope, Timestamp, ids, limits,
     log, platform,
 };
-use windlass_engine::{leases, shell_leases};
 use windlass_engine::step::{CallError, Outcome};
+use windlass_engine::{leases, shell_leases};
 use windlass_store::operation_leases::{self, Asked};
 use windlass_store::shell_steps;
 
@@ -61,12 +61,7 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
 }
 
 /// What a worker is given: shell steps, if it takes them, and operations for the room that is left.
-async fn take(
-    db: &impl Db,
-    scope: &Scope,
-    asked: &Asked,
-    takes_steps: bool,
-) -> Result<Vec<Value>> {
+async fn take(db: &impl Db, scope: &Scope, asked: &Asked, takes_steps: bool) -> Result<Vec<Value>> {
     let now = Timestamp::now();
     if !takes_steps {
         return leases::lease(db, scope, asked, now).await;

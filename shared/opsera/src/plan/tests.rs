@@ -40,8 +40,7 @@ fn what_no_step_can_be_is_refused() {
         tool("shell", configuration)
     };
     let codes = |codes: Json| {
-        let configuration =
-            json!({ "script": "true", "queue": "q", "expected_exit_codes": codes });
+        let configuration = json!({ "script": "true", "queue": "q", "expected_exit_codes": codes });
         tool("shell", configuration)
     };
     let with = |field: &str, value: Json| {

@@ -4,10 +4,10 @@
 //! run can make other commands of it. Its turns are made in the transaction that records them, because the
 //! worker may say something at any moment.
 
+use super::Outcome;
 use super::call::Call;
 use super::deeds::Deed;
 use super::job::Job;
-use super::Outcome;
 use serde_json::{Map, Value as Json, json};
 use windlass_core::db::Tx;
 use windlass_core::outbound::Outbound;
@@ -55,7 +55,10 @@ pub fn check(configuration: &Map<String, Json>) -> Result<(), String> {
     }
     let variables = environment(configuration)?;
     if variables.len() > VARIABLES.0 {
-        return Err(format!("environment has more than {} variables", VARIABLES.0));
+        return Err(format!(
+            "environment has more than {} variables",
+            VARIABLES.0
+        ));
     }
     for (name, value) in &variables {
         check_variable(name, value)?;

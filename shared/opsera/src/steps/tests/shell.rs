@@ -159,7 +159,10 @@ fn a_script_runs_on_a_worker_of_its_queue_and_hands_on_what_it_made() {
             json!({ "artifact": "a7", "exit_code": 0 })
         );
         assert_eq!(world.state().await, "success");
-        assert!(is_lost(world.report(&lease, failed()).await), "another result");
+        assert!(
+            is_lost(world.report(&lease, failed()).await),
+            "another result"
+        );
         assert!(is_lost(world.keep(&lease).await), "it is over");
         assert!(is_lost(world.print(&lease, 15, "more").await));
         assert_eq!(world.steps().await.len(), 2);
@@ -174,7 +177,8 @@ fn secrets_reach_the_script_and_nothing_that_is_kept() {
         let value = windlass_store::secrets::seal(&json!("line-one-x\nline-two-y"))
             .await
             .unwrap();
-        let insert = "insert into secrets (id, tenant_name, created_by, visibility, created_at, updated_at,
+        let insert =
+            "insert into secrets (id, tenant_name, created_by, visibility, created_at, updated_at,
                  value) values ('key', 'harbour', 'ann', 'tenant', '', '', ?1)";
         world.db.execute(insert, params![value]).await.unwrap();
         let member = "update tenant_users set role = 'manager' where user_id = 7";
@@ -183,7 +187,8 @@ fn secrets_reach_the_script_and_nothing_that_is_kept() {
         world.turns().await;
         let lease = world.take().await;
         assert_eq!(
-            lease["environment"]["KEY"], "k=line-one-x\nline-two-y",
+            lease["environment"]["KEY"],
+            "k=line-one-x\nline-two-y",
             "{:?}",
             world.steps().await
         );
@@ -191,7 +196,8 @@ fn secrets_reach_the_script_and_nothing_that_is_kept() {
             .print(&lease, 0, "got line-one-x\nline-two-y\nand line-two-y\n")
             .await
             .unwrap();
-        let said = succeeded(json!({ "echo": ["k=line-one-x\nline-two-y", { "x": "line-two-y" }] }));
+        let said =
+            succeeded(json!({ "echo": ["k=line-one-x\nline-two-y", { "x": "line-two-y" }] }));
         world.report(&lease, said).await.unwrap();
         assert_eq!(world.state().await, "success");
         let sql = "select coalesce(content, '') || coalesce(result, '') from shell_steps";

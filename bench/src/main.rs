@@ -10,6 +10,7 @@
 //! windlass-bench snapshots  a snapshot of 10,000 deployments, made and restored elsewhere
 //! windlass-bench opsera     pipelines: runs, how fast they begin, what is read from a million
 //! windlass-bench followers  events while they happen, to 1, 100 and 500 who follow
+//! windlass-bench workers    operations handed out and reported, and workers that wait
 //! windlass-bench native ... the native server, started by the first form
 //! ```
 //!
@@ -38,6 +39,7 @@ mod process;
 mod report;
 mod snapshots;
 mod status;
+mod workers;
 
 use anyhow::Result;
 use application::Application;
@@ -73,6 +75,7 @@ fn main() -> Result<()> {
         Some("snapshots") => snapshots::measure(),
         Some("adjutant") => adjutant::measure(LOAD, arguments.get(1).map(String::as_str)),
         Some("followers") => followers::measure(),
+        Some("workers") => workers::measure(),
         Some("opsera") => opsera::measure(),
         Some(other) => anyhow::bail!("unknown argument {other}"),
         None => measure(),

@@ -11,7 +11,7 @@ use crate::graph::OperationState;
 use crate::step::{CallError, Outcome, Report};
 use crate::{driver, workflows};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use windlass_blueprint::functions;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, hashing, log};
@@ -39,10 +39,16 @@ pub async fn lease(
     let begun = db
         .transaction(async |tx| begin(tx, scope, asked, now).await)
         .await?;
+    let calls: Vec<(&str, &str)> = begun
+        .iter()
+        .map(|(call, _)| (call.id.as_str(), plugin_of(call)))
+        .collect();
+    let mut about = operation_leases::about_all(db, &calls).await?;
     let mut told = Vec::with_capacity(begun.len());
     let mut lookups = Lookups::new();
     for (call, lease) in begun {
-        let one = tell(db, scope, (&call, &lease), &mut lookups, now);
+        let about = about.remove(&call.id).unwrap_or_default();
+        let one = tell(db, scope, (&call, &lease, about), &mut lookups, now);
         match one.await {
             Ok(item) => told.extend(item),
             // The others are begun as well: this one is another worker's when its lease has run out.
@@ -56,13 +62,13 @@ pub async fn lease(
 async fn tell(
     db: &impl Db,
     scope: &Scope,
-    (call, lease): (&DueCall, &NewLease),
+    (call, lease, about): (&DueCall, &NewLease, Map<String, Value>),
     lookups: &mut Lookups,
     now: Timestamp,
 ) -> Result<Option<Value>> {
     match inputs(db, call, lookups).await? {
         Ok((inputs, is_evaluated)) => {
-            let context = context(db, call, lease, is_evaluated).await?;
+            let context = context(call, lease, about, is_evaluated);
             Ok(Some(as_told(call, lease, context, inputs)))
         }
         Err(error) => {
@@ -99,12 +105,13 @@ async fn begin(
                 not_before: now.plus_millis(time),
             });
         }
-        let lease = operation_leases::insert(tx, scope, &call.id, asked, now).await?;
-        begun.push((call, lease));
+        begun.push(call);
     }
+    let order: Vec<&str> = begun.iter().map(|call| call.id.as_str()).collect();
+    let leases = operation_leases::insert_all(tx, scope, &order, asked, now).await?;
     // No row of the queue is finished, so nobody holds one.
     beginning.write(tx, "", now).await?;
-    Ok(begun)
+    Ok(begun.into_iter().zip(leases).collect())
 }
 
 /// The inputs of a call, and whether their functions are evaluated. Those that need a secret which a
@@ -170,15 +177,13 @@ async fn hidden(db: &impl Db, operation: &str, outcome: Outcome) -> Result<Outco
 }
 
 /// What the dispatcher of `cloudify-common` takes as the context of an operation.
-async fn context(
-    db: &impl Db,
+fn context(
     call: &DueCall,
     lease: &NewLease,
+    about: Map<String, Value>,
     is_evaluated: bool,
-) -> Result<Value> {
+) -> Value {
     let mut context = context_of(call).clone();
-    let plugin = plugin_of(call);
-    let about = operation_leases::about(db, call, plugin).await?;
     if let Value::Object(context) = &mut context {
         context.extend(about);
         let own = json!({
@@ -192,7 +197,7 @@ async fn context(
             context.extend(own);
         }
     }
-    Ok(context)
+    context
 }
 
 fn as_told(call: &DueCall, lease: &NewLease, context: Value, inputs: Value) -> Value {
@@ -225,14 +230,8 @@ async fn refuse(
             return Ok(());
         };
         operation_leases::take_away(tx, &lease).await?;
-        report(
-            tx,
-            &call.execution_id,
-            &call.id,
-            Outcome::Failed(error),
-            now,
-        )
-        .await
+        let outcome = Outcome::Failed(error);
+        report(tx, &call.execution_id, &call.id, outcome, now).await
     })
     .await
 }
@@ -288,6 +287,28 @@ fn lost(id: &str) -> Error {
     Error::conflict(format!("The lease `{id}` is not this worker's any more"))
 }
 
+/// What a worker says of an operation that it has leased.
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// The lease.
+    pub lease_id: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was sent, as a hash: the same result once more is known by it.
+    pub hash: String,
+}
+
+impl Reported {
+    /// A report by what was sent.
+    pub fn new(lease_id: &str, outcome: Outcome, sent: &str) -> Self {
+        Self {
+            lease_id: lease_id.to_owned(),
+            outcome,
+            hash: hashing::digest(sent),
+        }
+    }
+}
+
 /// Ends a lease with what came of its operation. The same result once more changes nothing.
 ///
 /// # Errors
@@ -295,27 +316,98 @@ fn lost(id: &str) -> Error {
 pub async fn conclude(
     db: &impl Db,
     scope: &Scope,
-    id: &str,
-    outcome: Outcome,
-    sent: &str,
+    reported: Reported,
     now: Timestamp,
 ) -> Result<()> {
-    let hash = hashing::digest(sent);
-    let lease = operation_leases::find(db, scope, id).await?;
-    let lease = lease.ok_or_else(|| lost(id))?;
-    let outcome = hidden(db, &lease.operation_id, outcome).await?;
-    db.transaction(async |tx| {
-        let lease = operation_leases::find(tx, scope, id).await?;
-        let lease = lease.ok_or_else(|| lost(id))?;
-        match &lease.result_hash {
-            Some(known) if *known == hash => return Ok(()),
-            None if runs(&lease) => {}
-            _ => return Err(lost(id)),
+    let refusals = conclude_all(db, scope, vec![reported], now).await?;
+    refusals
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Ends leases with what came of their operations. Those of one execution are one transaction, which reads
+/// its graph once. Answers which were refused and why, by their leases, as [`conclude`] does.
+///
+/// # Errors
+/// Of the database, before anything was done.
+pub async fn conclude_all(
+    db: &impl Db,
+    scope: &Scope,
+    reported: Vec<Reported>,
+    now: Timestamp,
+) -> Result<Vec<(String, Error)>> {
+    let ids: Vec<&str> = reported.iter().map(|one| one.lease_id.as_str()).collect();
+    let leases = operation_leases::find_all(db, scope, &ids).await?;
+    let leases: HashMap<String, Lease> = by_id(leases);
+    let mut refused = Vec::new();
+    let mut groups: BTreeMap<String, Vec<Reported>> = BTreeMap::new();
+    for one in reported {
+        let Some(lease) = leases.get(&one.lease_id) else {
+            refused.push((one.lease_id.clone(), lost(&one.lease_id)));
+            continue;
+        };
+        let outcome = hidden(db, &lease.operation_id, one.outcome).await?;
+        let group = groups.entry(lease.execution_id.clone()).or_default();
+        group.push(Reported { outcome, ..one });
+    }
+    for (execution, group) in groups {
+        let ids: Vec<String> = group.iter().map(|one| one.lease_id.clone()).collect();
+        let done = db
+            .transaction(async |tx| conclude_group(tx, scope, &execution, group, now).await)
+            .await;
+        match done {
+            Ok(lost) => refused.extend(lost),
+            Err(error) => {
+                log::error("results could not be taken", &error);
+                let same = || Error::new(error.kind(), error.message());
+                refused.extend(ids.into_iter().map(|id| (id, same())));
+            }
         }
-        operation_leases::end(tx, &lease, &hash).await?;
-        report(tx, &lease.execution_id, &lease.operation_id, outcome, now).await
-    })
-    .await
+    }
+    Ok(refused)
+}
+
+fn by_id(leases: Vec<Lease>) -> HashMap<String, Lease> {
+    let pair = |lease: Lease| (lease.id.clone(), lease);
+    leases.into_iter().map(pair).collect()
+}
+
+/// Ends leases of one execution; answers those that were lost.
+async fn conclude_group(
+    tx: &impl Tx,
+    scope: &Scope,
+    execution: &str,
+    group: Vec<Reported>,
+    now: Timestamp,
+) -> Result<Vec<(String, Error)>> {
+    let ids: Vec<&str> = group.iter().map(|one| one.lease_id.as_str()).collect();
+    let mut leases = by_id(operation_leases::find_all(tx, scope, &ids).await?);
+    let (mut refused, mut ended, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+    for one in group {
+        let lease = leases.get_mut(&one.lease_id);
+        match lease.map(|lease| (lease.result_hash.clone(), lease)) {
+            Some((Some(known), _)) if known == one.hash => {}
+            Some((None, lease)) if runs(lease) => {
+                lease.result_hash = Some(one.hash.clone());
+                ended.push((lease.key, one.hash));
+                reports.push(Report {
+                    operation: lease.operation_id.clone(),
+                    outcome: one.outcome,
+                });
+            }
+            _ => refused.push((one.lease_id.clone(), lost(&one.lease_id))),
+        }
+    }
+    if !reports.is_empty() {
+        let ended: Vec<(i64, &str)> = ended
+            .iter()
+            .map(|(key, hash)| (*key, hash.as_str()))
+            .collect();
+        operation_leases::end_all(tx, &ended).await?;
+        driver::drive(tx, execution, reports, now).await?;
+    }
+    Ok(refused)
 }
 
 /// Makes operations available again whose workers have not kept their leases; answers how many. That

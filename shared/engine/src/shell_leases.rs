@@ -4,12 +4,13 @@
 //! was lost before is another worker's, and nothing ran twice; what was lost after is the step's failure, which
 //! its retries mend if its author says so. Secrets leave what a script prints and reports before it is kept.
 
+use crate::leases::Reported;
 use crate::step::Outcome;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use windlass_core::db::Db;
 use windlass_core::hiding::hide;
-use windlass_core::{Error, Result, Scope, Timestamp, hashing, log, secretbox};
+use windlass_core::{Error, Result, Scope, Timestamp, log, secretbox};
 use windlass_store::operation_leases::Asked;
 use windlass_store::shell_steps::{self, Given, Lease};
 
@@ -195,28 +196,26 @@ async fn secrets(lease: &Lease) -> Result<Vec<String>> {
 pub async fn conclude(
     db: &impl Db,
     scope: &Scope,
-    id: &str,
-    outcome: Outcome,
-    sent: &str,
+    reported: &Reported,
     now: Timestamp,
 ) -> Result<()> {
-    let hash = hashing::digest(sent);
+    let (id, hash) = (reported.lease_id.as_str(), &reported.hash);
     let lease = shell_steps::find(db, scope, id).await?;
     let secrets = secrets(&lease.ok_or_else(|| lost(id))?).await?;
     db.transaction(async |tx| {
         let lease = shell_steps::find(tx, scope, id).await?;
         let lease = lease.ok_or_else(|| lost(id))?;
         match &lease.result_hash {
-            Some(known) if *known == hash => return Ok(()),
+            Some(known) if known == hash => return Ok(()),
             None if lease.is_open => {}
             _ => return Err(lost(id)),
         }
-        if matches!(outcome, Outcome::Rescheduled(_)) && !lease.begun {
+        if matches!(reported.outcome, Outcome::Rescheduled(_)) && !lease.begun {
             return shell_steps::release(tx, &lease, now).await;
         }
-        let mut came = value(&came(outcome))?;
+        let mut came = value(&came(reported.outcome.clone()))?;
         hide_all(&mut came, &secrets);
-        shell_steps::end(tx, &lease, &came, &hash, now).await
+        shell_steps::end(tx, &lease, &came, hash, now).await
     })
     .await
 }

@@ -4,9 +4,9 @@
 //! is over stays open until somebody notices, since a worker that comes back by then has lost nothing.
 
 use crate::json_text;
-use crate::operations::DueCall;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Result, Scope, Timestamp, hashing, ids, params};
 
@@ -42,6 +42,8 @@ pub struct NewLease {
 pub struct Lease {
     /// Its row.
     pub key: i64,
+    /// What the worker names it by.
+    pub id: String,
     /// What the worker calls itself.
     pub worker: String,
     /// How long a heartbeat keeps it, in seconds.
@@ -58,7 +60,8 @@ pub struct Lease {
     pub execution_status: crate::executions::Status,
 }
 
-const LEASE: &str = "json_object('key', l.key, 'worker', l.worker, 'seconds', l.seconds,
+const LEASE: &str =
+    "json_object('key', l.key, 'id', l.id, 'worker', l.worker, 'seconds', l.seconds,
         'result_hash', l.result_hash, 'operation_id', o.id, 'operation_state', o.state,
         'execution_id', e.id, 'execution_status', e.status) as item
     from operation_leases l
@@ -91,35 +94,41 @@ pub async fn waiting(
     db.json_rows(&sql, values).await
 }
 
-/// Leases an operation, in the place of any lease that it had.
-pub async fn insert(
+/// Leases operations, in the place of any leases that they had, in their order.
+pub async fn insert_all(
     tx: &impl Tx,
     scope: &Scope,
-    operation_id: &str,
+    operation_ids: &[&str],
     asked: &Asked,
     now: Timestamp,
-) -> Result<NewLease> {
-    let lease = NewLease {
+) -> Result<Vec<NewLease>> {
+    let expires_at = now.plus_seconds(asked.seconds);
+    let new = || NewLease {
         id: ids::new_uuid(),
         token: ids::random_text(40),
-        expires_at: now.plus_seconds(asked.seconds),
+        expires_at,
     };
+    let leases: Vec<NewLease> = operation_ids.iter().map(|_| new()).collect();
+    let row = |(operation, lease): (&&str, &NewLease)| {
+        let token_hash = hashing::digest(&lease.token);
+        serde_json::json!({ "id": lease.id, "operation": operation, "token_hash": token_hash })
+    };
+    let rows: Vec<Value> = operation_ids.iter().zip(&leases).map(row).collect();
     let sql = "insert into operation_leases (id, operation_key, worker, created_by, token_hash, seconds, expires_at)
-               select ?1, key, ?3, ?4, ?5, ?6, ?7 from operations where id = ?2
+               select value ->> 'id', o.key, ?2, ?3, value ->> 'token_hash', ?4, ?5
+               from json_each(?1) cross join operations o on o.id = value ->> 'operation' where true
                on conflict (operation_key) do update set id = excluded.id, worker = excluded.worker,
                    created_by = excluded.created_by, token_hash = excluded.token_hash,
                    seconds = excluded.seconds, expires_at = excluded.expires_at, result_hash = null";
     let values = params![
-        &lease.id,
-        operation_id,
+        json_text(&rows)?,
         &asked.worker,
         scope.username(),
-        hashing::digest(&lease.token),
         asked.seconds,
-        lease.expires_at,
+        expires_at,
     ];
     tx.execute(sql, values).await?;
-    Ok(lease)
+    Ok(leases)
 }
 
 /// A lease of the caller's, open or ended by a result. Nothing for one that was lost, and for those of others.
@@ -130,6 +139,16 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Lease>
     db.first_json(&sql, values).await
 }
 
+/// Those of the caller's leases that have these ids.
+pub async fn find_all(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<Lease>> {
+    let sql = format!(
+        "select {LEASE} where l.id in (select value from json_each(?1)) and l.created_by = ?2
+             and o.tenant_name = ?3"
+    );
+    let values = params![json_text(ids)?, scope.username(), scope.tenant()];
+    db.json_rows(&sql, values).await
+}
+
 /// Keeps a lease for as long again as it was taken for; answers until when.
 pub async fn keep(db: &impl Db, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
     let until = now.plus_seconds(lease.seconds);
@@ -138,10 +157,11 @@ pub async fn keep(db: &impl Db, lease: &Lease, now: Timestamp) -> Result<Timesta
     Ok(until)
 }
 
-/// Ends a lease by a result.
-pub async fn end(tx: &impl Tx, lease: &Lease, result_hash: &str) -> Result<()> {
-    let sql = "update operation_leases set result_hash = ?2 where key = ?1";
-    tx.execute(sql, params![lease.key, result_hash]).await
+/// Ends leases by their results: each by the hash of what was sent.
+pub async fn end_all(tx: &impl Tx, ended: &[(i64, &str)]) -> Result<()> {
+    let sql = "update operation_leases set result_hash = ended.value ->> 1
+               from json_each(?1) as ended where key = ended.value ->> 0";
+    tx.execute(sql, params![json_text(ended)?]).await
 }
 
 /// Takes a lease away.
@@ -185,12 +205,16 @@ const BY_TOKEN: &str = "select o.execution_key from operation_leases l
     cross join operations o on o.key = l.operation_key
     where l.token_hash = ?1 and l.result_hash is null and o.state = 'started'";
 
-/// What the context of an operation says besides what the engine wrote into it: names of its deployment
-/// and who made it, and all there is about the plugin. Of a plugin that the node does not use, its name.
-pub async fn about(db: &impl Db, call: &DueCall, plugin: &str) -> Result<Map<String, Value>> {
+/// What the contexts of operations say besides what the engine wrote into them, by their ids: names of the
+/// deployment and who made it, and all there is about the plugin, which is named with each. Of a plugin that
+/// the node does not use, its name.
+pub async fn about_all(
+    db: &impl Db,
+    calls: &[(&str, &str)],
+) -> Result<HashMap<String, Map<String, Value>>> {
     let context = "$.task_kwargs.kwargs.__cloudify_context";
     let sql = format!(
-        "select json_object('execution_creator_username', e.created_by,
+        "select json_array(o.id, json_object('execution_creator_username', e.created_by,
              'deployment_display_name', d.display_name, 'deployment_creator', d.created_by,
              'deployment_resource_tags', coalesce((select json(p.text) from plan_parts p
                  where p.key = d.resource_tags_part), json('{{}}')),
@@ -201,10 +225,13 @@ pub async fn about(db: &impl Db, call: &DueCall, plugin: &str) -> Result<Map<Str
                  from nodes n cross join plan_parts p on p.key = n.plugins_part, json_each(p.text) as used
                  where n.deployment_key = e.deployment_key
                    and n.id = o.parameters ->> '{context}.node_name'
-                   and used.value ->> 'name' = ?2 limit 1), json_object('name', ?2)))
-         from operations o cross join executions e on e.key = o.execution_key
-         left join deployments d on d.key = e.deployment_key where o.id = ?1"
+                   and used.value ->> 'name' = call.value ->> 1 limit 1),
+                 json_object('name', call.value ->> 1))))
+         from json_each(?1) as call cross join operations o on o.id = call.value ->> 0
+         cross join executions e on e.key = o.execution_key
+         left join deployments d on d.key = e.deployment_key"
     );
-    let found = db.first_json(&sql, params![&call.id, plugin]).await?;
-    Ok(found.unwrap_or_default())
+    let found: Vec<(String, Map<String, Value>)> =
+        db.json_rows(&sql, params![json_text(calls)?]).await?;
+    Ok(found.into_iter().collect())
 }

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use windlass_core::Body;
 use windlass_core::db::{Db, KeptDb};
@@ -13,8 +14,9 @@ use windlass_core::{
     Context, Error, NextPart, Parts, Permission, Response, Result, Scope, Timestamp, ids, limits,
     log, platform,
 };
+use windlass_engine::leases::{self, Reported};
+use windlass_engine::shell_leases;
 use windlass_engine::step::{CallError, Outcome};
-use windlass_engine::{leases, shell_leases};
 use windlass_store::operation_leases::{self, Asked};
 use windlass_store::shell_steps;
 
@@ -26,6 +28,8 @@ const SELDOM: Duration = Duration::from_millis(500);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// The most queues that one worker serves.
 const QUEUES: usize = 100;
+/// The most results that are said at once.
+const RESULTS: usize = 100;
 /// The most bytes of one piece of console output.
 const PIECE: usize = 64 << 10;
 /// The longest a plugin may put its next try off, in seconds: a year.
@@ -114,14 +118,67 @@ pub async fn result(ctx: &Context<impl Db>) -> Result<Response> {
     let body = Body::of(ctx)?;
     let outcome = outcome(&body)?;
     let sent = String::from_utf8_lossy(&ctx.request.body);
-    let now = Timestamp::now();
+    let (reported, now) = (Reported::new(id, outcome, &sent), Timestamp::now());
     if shell_leases::is_one(id) {
-        shell_leases::conclude(&ctx.db, &scope, id, outcome, &sent, now).await?;
+        shell_leases::conclude(&ctx.db, &scope, &reported, now).await?;
     } else {
-        leases::conclude(&ctx.db, &scope, id, outcome, &sent, now).await?;
+        leases::conclude(&ctx.db, &scope, reported, now).await?;
     }
     platform::nudge();
     Ok(Response::empty(204).quiet())
+}
+
+/// `POST /operations/leases/results`: says what came of many. Each is answered as it would be alone; a body
+/// that is wrong anywhere is refused as a whole.
+pub async fn results(ctx: &Context<impl Db>) -> Result<Response> {
+    let scope = ctx.allow(Permission::OperationLease)?;
+    let body = Body::of(ctx)?;
+    let list = body
+        .list("results")?
+        .ok_or_else(|| Error::missing("results"))?;
+    if list.is_empty() || list.len() > RESULTS {
+        let text = format!("results must have 1 to {RESULTS} items");
+        return Err(Error::bad_parameters(text));
+    }
+    let mut reported = Vec::with_capacity(list.len());
+    for item in list {
+        let Value::Object(fields) = item else {
+            return Err(Error::wrong_type("results", "list of dict", item));
+        };
+        let one = Body::from(fields.clone());
+        let outcome = outcome(&one)?;
+        let id = one.required_text("lease_id")?;
+        reported.push(Reported::new(id, outcome, &item.to_string()));
+    }
+    let items = conclude(&ctx.db, &scope, reported).await?;
+    platform::nudge();
+    Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet())
+}
+
+/// Ends leases of both kinds; for each, in the order of the reports, the status that it would have alone. Who
+/// names one twice is told the worse.
+async fn conclude(db: &impl Db, scope: &Scope, reported: Vec<Reported>) -> Result<Vec<Value>> {
+    let now = Timestamp::now();
+    let order: Vec<String> = reported.iter().map(|one| one.lease_id.clone()).collect();
+    let (steps, operations): (Vec<Reported>, Vec<Reported>) = reported
+        .into_iter()
+        .partition(|one| shell_leases::is_one(&one.lease_id));
+    let mut refused = leases::conclude_all(db, scope, operations, now).await?;
+    for one in steps {
+        let done = shell_leases::conclude(db, scope, &one, now).await;
+        refused.extend(done.err().map(|error| (one.lease_id, error)));
+    }
+    let refused: HashMap<String, Error> = refused.into_iter().collect();
+    let answer = |id: String| match refused.get(&id) {
+        None => serde_json::json!({ "lease_id": id, "status": 204 }),
+        Some(error) => {
+            let (status, code) = error.kind().wire();
+            serde_json::json!({
+                "lease_id": id, "status": status, "error_code": code, "message": error.message(),
+            })
+        }
+    };
+    Ok(order.into_iter().map(answer).collect())
 }
 
 fn asked(body: &Body) -> Result<Asked> {

@@ -61,6 +61,7 @@ windlass_core::component! {
         GET "/operations" => operations::list;
         POST "/operations" => operations::bulk_action;
         POST "/operations/lease" => leases::lease;
+        POST "/operations/leases/results" => leases::results;
         POST "/operations/leases/{lease_id}/heartbeat" => leases::heartbeat;
         POST "/operations/leases/{lease_id}/console" => leases::console;
         POST "/operations/leases/{lease_id}/result" => leases::result;

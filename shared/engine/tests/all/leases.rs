@@ -4,7 +4,7 @@ use crate::common::{World, operation, run};
 use serde_json::{Value, json};
 use windlass_core::{Kind, Result, Scope};
 use windlass_engine::control::Action;
-use windlass_engine::leases;
+use windlass_engine::leases::{self, Reported};
 use windlass_engine::step::{CallError, Outcome};
 use windlass_store::operation_leases::{self, Asked};
 
@@ -43,12 +43,11 @@ fn one(world: &World, worker: &str) -> Value {
 
 fn report(world: &World, lease: &Value, outcome: Outcome) -> Result<()> {
     let (id, sent) = (lease["lease_id"].as_str().unwrap(), format!("{outcome:?}"));
+    let reported = Reported::new(id, outcome, &sent);
     run(leases::conclude(
         &world.db,
         &world.scope,
-        id,
-        outcome,
-        &sent,
+        reported,
         world.now(),
     ))
 }
@@ -137,6 +136,54 @@ fn a_result_counts_once() {
 }
 
 #[test]
+fn many_results_at_once_count_as_each_alone() {
+    let names: Vec<String> = (0..6).map(|number| format!("vm{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (world, id) = begun(&names, 0);
+    let leases = take(&world, "north", 10);
+    assert_eq!(leases.len(), 6);
+    report(&world, &leases[0], succeeded()).unwrap();
+    let one = |place: usize, outcome: Outcome| {
+        let id = leases[place]["lease_id"].as_str().unwrap();
+        let sent = format!("{outcome:?}");
+        Reported::new(id, outcome, &sent)
+    };
+    let mut reported = vec![
+        one(0, succeeded()),
+        one(1, succeeded()),
+        one(1, succeeded()),
+        one(1, failed(None)),
+        Reported::new("nobodys", succeeded(), ""),
+    ];
+    reported.extend((2..6).map(|place| one(place, succeeded())));
+    let refused = run(leases::conclude_all(
+        &world.db,
+        &world.scope,
+        reported,
+        world.now(),
+    ))
+    .unwrap();
+    let lost: Vec<(&str, Kind)> = refused
+        .iter()
+        .map(|(id, error)| (id.as_str(), error.kind()))
+        .collect();
+    let other = leases[1]["lease_id"].as_str().unwrap();
+    assert_eq!(
+        lost,
+        [("nobodys", Kind::Conflict), (other, Kind::Conflict)],
+        "the second of two that differ"
+    );
+    world.work();
+    assert_eq!(world.status(&id), "terminated");
+    let events = world.inner_events(&id);
+    let told = events
+        .iter()
+        .filter(|event| event.contains("Task succeeded"))
+        .count();
+    assert_eq!(told, 6, "{events:?}");
+}
+
+#[test]
 fn a_lease_is_of_whoever_took_it() {
     let (world, _) = begun(&["vm"], 0);
     let lease = one(&world, "north");
@@ -145,14 +192,8 @@ fn a_lease_is_of_whoever_took_it() {
         let other = Scope::system(user, tenant);
         let kept = run(leases::keep(&world.db, &other, id, world.now()));
         assert_eq!(kept.unwrap_err().kind(), Kind::Conflict, "{user} {tenant}");
-        let told = run(leases::conclude(
-            &world.db,
-            &other,
-            id,
-            succeeded(),
-            "",
-            world.now(),
-        ));
+        let reported = Reported::new(id, succeeded(), "");
+        let told = run(leases::conclude(&world.db, &other, reported, world.now()));
         assert_eq!(told.unwrap_err().kind(), Kind::Conflict, "{user} {tenant}");
     }
     report(&world, &lease, succeeded()).unwrap();

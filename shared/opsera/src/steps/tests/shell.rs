@@ -2,6 +2,7 @@
 
 use super::*;
 use windlass_core::{Error, Kind, Scope};
+use windlass_engine::leases::Reported;
 use windlass_engine::shell_leases;
 use windlass_engine::step::{CallError, Outcome as Said};
 use windlass_store::operation_leases::Asked;
@@ -75,7 +76,8 @@ impl World {
     async fn report(&self, lease: &Json, said: Said) -> windlass_core::Result<()> {
         let id = lease["lease_id"].as_str().unwrap();
         let (sent, now) = (format!("{said:?}"), self.clock.now());
-        shell_leases::conclude(&self.db, &docker(), id, said, &sent, now).await?;
+        let reported = Reported::new(id, said, &sent);
+        shell_leases::conclude(&self.db, &docker(), &reported, now).await?;
         self.turns().await;
         Ok(())
     }

@@ -130,12 +130,12 @@ pub async fn close(tx: &impl Tx, step_id: &str) -> Result<()> {
     tx.execute(sql, params![step_id]).await
 }
 
-/// Those of these steps that no worker has begun.
+/// Those of these steps that no worker is at: they wait for one, or for their next try.
 pub async fn not_begun(tx: &impl Tx, step_ids: &[String]) -> Result<Vec<String>> {
     let sql = "select json_quote(s.id) from pipeline_steps s
          left join shell_steps o on o.step_key = s.key
          where s.id in (select value from json_each(?1))
-             and coalesce(o.begun, 0) = 0 and o.result is null";
+             and (s.external is null or coalesce(o.begun, 0) = 0 and o.result is null)";
     tx.json_rows(sql, params![json_text(step_ids)?]).await
 }
 

@@ -362,6 +362,20 @@ fn a_stop_ends_what_no_worker_has_begun_and_a_forced_one_everything() {
 }
 
 #[test]
+fn a_stop_ends_what_waits_for_its_next_try() {
+    pollster::block_on(async {
+        let step = with(script(json!({})), "retries", json!(1));
+        let world = World::begun(json!([step]), json!({})).await;
+        world.report(&world.take().await, failed()).await.unwrap();
+        assert_eq!(world.state().await, "running");
+        world.stop(false).await;
+        assert_eq!(world.state().await, "stopped");
+        world.later(60).await;
+        assert!(world.take_of("build").await.is_empty());
+    });
+}
+
+#[test]
 fn leases_of_others_are_nobodys() {
     pollster::block_on(async {
         let world = World::begun(json!([script(json!({}))]), json!({})).await;

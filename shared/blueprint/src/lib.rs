@@ -13,6 +13,7 @@ pub mod functions;
 mod inputs;
 mod instances;
 mod json;
+pub mod newer_plugins;
 pub mod operations;
 mod parser;
 mod plan;

@@ -79,6 +79,10 @@ pub trait Importer {
     fn plugin_file(&self, plugin: &UploadedPlugin, file: &str) -> Option<Rc<str>>;
     /// The uploaded blueprint that `blueprint:<id>` names.
     fn blueprint(&self, id: &str) -> Option<Imported>;
+    /// The import that is meant instead of this one, where somebody named another version of a plugin.
+    fn instead_of(&self, _import: &str) -> Option<String> {
+        None
+    }
 }
 
 /// An importer that finds nothing.

@@ -10,6 +10,7 @@ mod findings;
 mod late;
 mod parts;
 mod patience;
+mod plugins_update;
 mod retry;
 pub(crate) mod rows;
 mod scaling;
@@ -22,6 +23,7 @@ use crate::ending;
 use crate::environments::{self, Ran};
 use crate::graph::{Graph, RetryDefaults};
 use crate::plan::Topology;
+use crate::plugins_updates;
 use crate::start;
 use crate::step::{End, Event, LateFailures, Mode, Report, State, steps};
 use crate::texts;
@@ -110,7 +112,11 @@ async fn drive_once(
         late::note(tx, execution, reports, now).await?;
         return Ok(Some(status));
     }
-    if status.has_ended() || matches!(status, Status::Queued | Status::Scheduled) {
+    if status.has_ended() {
+        plugins_updates::follow_end(tx, &execution).await?;
+        return Ok(Some(status));
+    }
+    if matches!(status, Status::Queued | Status::Scheduled) {
         return Ok(Some(status));
     }
     let now = events::newest(tx, &execution)
@@ -184,6 +190,9 @@ impl<'a, T: Tx> Drive<'a, T> {
         self.effects.tell("workflow_started", &text);
         if environments::is_one(&self.execution.workflow_id) {
             return self.run_environment().await;
+        }
+        if plugins_updates::is_one(&self.execution) {
+            return Box::pin(self.run_plugins_update()).await;
         }
         let workflow = match self.workflow().await? {
             Ok(workflow) => workflow,
@@ -303,6 +312,9 @@ impl<'a, T: Tx> Drive<'a, T> {
     }
 
     async fn go_on(&mut self, reports: Vec<Report>) -> Result<()> {
+        if plugins_updates::is_one(&self.execution) {
+            return Box::pin(self.run_plugins_update()).await;
+        }
         let cancelling = self.execution.status == Status::Cancelling;
         let Some(row) = tasks_graphs::find_current(self.tx, &self.execution).await? else {
             if cancelling {

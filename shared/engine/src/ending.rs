@@ -1,7 +1,7 @@
 //! What follows from the end of an execution, whoever ended it: for its deployment and for what depends on
 //! that.
 
-use crate::execution_groups;
+use crate::{execution_groups, plugins_updates};
 use windlass_core::db::Tx;
 use windlass_core::{Result, log};
 use windlass_deployment::dependencies;
@@ -22,6 +22,7 @@ pub(crate) async fn follow(tx: &impl Tx, execution: &Execution) -> Result<()> {
 /// Of the database.
 pub(crate) async fn follow_begun(tx: &impl Tx, execution: &Execution) -> Result<()> {
     execution_groups::follow_end(tx, execution).await?;
+    plugins_updates::follow_end(tx, execution).await?;
     if let Some(deployment) = execution.deployment_key {
         // What it did may have changed which deployments its functions name.
         dependencies::evaluate_again(tx, deployment).await?;

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod http_plugin;
 pub mod leases;
 pub mod plan;
+mod plugins_updates;
 pub mod schedules;
 pub mod shell_leases;
 pub mod start;
@@ -27,6 +28,9 @@ pub mod tick;
 pub mod workflows;
 
 pub use dispatch::{Dispatch, Run};
+pub use plugins_updates::{
+    Copy as PluginsUpdateCopy, PluginsUpdateOptions, demand_none_active, start_plugins_update,
+};
 pub use start::{StartRequest, UpdateRequest, start, start_update};
 pub use sweep::sweep;
 pub use tick::{TickOptions, TickReport, tick};

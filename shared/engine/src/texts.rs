@@ -137,6 +137,46 @@ pub fn workflow_queued(workflow: &str) -> String {
     format!("'{workflow}' workflow execution queued")
 }
 
+/// What is told of an update of plugins when it comes to a deployment.
+pub fn updating_deployment(deployment: &str) -> String {
+    format!("Executing deployment update for deployment {deployment}...")
+}
+
+/// What is told when the update of a deployment, of an update of plugins, has ended.
+pub fn deployment_updated(
+    (deployment, update): (&str, &str),
+    status: Status,
+    execution: &str,
+) -> String {
+    let status = status.name();
+    format!(
+        "Deployment update of deployment {deployment} {status}. Plugins update ID {update}. \
+         Execution ID {execution}."
+    )
+}
+
+/// The same for one that could not begin.
+pub fn deployment_not_updated((deployment, update): (&str, &str), why: &str) -> String {
+    format!(
+        "Deployment update of deployment {deployment} failed. Plugins update ID {update}. {why}"
+    )
+}
+
+/// The error of an update of plugins: some of the deployments that were not updated, and how many there are.
+pub fn left_behind(update: &str, named: &[String], count: i64) -> String {
+    let more = usize::try_from(count)
+        .unwrap_or(0)
+        .saturating_sub(named.len());
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "These deployments were not updated during plugins update ID {update}: {}{more}",
+        named.join(", ")
+    )
+}
+
 /// The error of an execution from the failures of its operations.
 pub fn execution_error(failures: &[String]) -> String {
     match failures {

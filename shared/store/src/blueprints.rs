@@ -4,6 +4,7 @@
 //! background its state says how far it is. One that failed stays, with
 //! the reason, until an upload of the same id replaces it. The plan is kept in tables of its own.
 
+mod copies;
 mod plans;
 mod removal;
 mod retention;
@@ -13,6 +14,7 @@ mod under_way;
 mod update;
 mod upload;
 
+pub use copies::{insert_copy, remove_copy, take_plan};
 pub use plans::{PIECE, PLACE, PlanText, PlanTexts, has_plan, plan, text_to_show};
 pub use removal::{delete, dependent_deployments, is_imported};
 pub use retention::{FAILED_SETTING, forget_failed};

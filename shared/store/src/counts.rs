@@ -56,6 +56,9 @@ pub static AUDIT_LOG: Counts = Counts::of_all("audit_log", "audit_log", &[]);
 pub static METRICS: Counts = Counts::of_tenant("metrics", "metrics", &[]);
 /// Plugins.
 pub static PLUGINS: Counts = Counts::of_tenant("plugins", "plugins", &[]);
+/// Updates of plugins, by state.
+pub static PLUGINS_UPDATES: Counts =
+    Counts::of_tenant("plugins_updates", "plugins_updates", &["state"]);
 /// Secrets.
 pub static SECRETS: Counts = Counts::of_tenant("secrets", "secrets", &[]);
 /// Execution schedules.
@@ -146,6 +149,7 @@ pub static ALL: &[&Counts] = &[
     &AUDIT_LOG,
     &METRICS,
     &PLUGINS,
+    &PLUGINS_UPDATES,
     &SECRETS,
     &EXECUTION_SCHEDULES,
     &SITES,

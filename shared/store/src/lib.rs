@@ -38,6 +38,7 @@ pub mod permissions;
 pub mod pieces;
 mod plan_parts;
 pub mod plugins;
+pub mod plugins_updates;
 pub mod provider_context;
 pub mod queue;
 pub mod quotas;

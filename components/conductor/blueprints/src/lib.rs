@@ -1,4 +1,4 @@
-//! Conductor: blueprints and their labels.
+//! Conductor: blueprints, their labels, and updates of the plugins that they import.
 
 mod archive;
 mod background;
@@ -9,6 +9,7 @@ mod labels;
 mod limits;
 mod multipart;
 mod plans;
+mod plugins_updates;
 mod reading;
 mod receive;
 mod repack;
@@ -33,6 +34,10 @@ windlass_core::component! {
         PUT "/blueprints/{blueprint_id}/archive" => archive::archive_put, streamed;
         PATCH "/blueprints/{blueprint_id}/set-visibility" => visibility::set_visibility;
         PATCH "/blueprints/{blueprint_id}/icon" => icon::icon;
+        GET "/plugins-updates" => plugins_updates::list;
+        GET "/plugins-updates/{plugins_update_id}" => plugins_updates::get;
+        POST "/plugins-updates/{blueprint_id}/update/initiate" => plugins_updates::initiate;
+        POST "/plugins-updates/{plugins_update_id}/update/finalize" => plugins_updates::finalize;
         GET "/labels/blueprints" => labels::blueprints_keys;
         GET "/labels/blueprints/{label_key}" => labels::blueprints_values;
     }

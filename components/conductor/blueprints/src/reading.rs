@@ -8,6 +8,7 @@ use crate::plans;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use windlass_blueprint::newer_plugins::Versions;
 use windlass_blueprint::archive::{ArchiveError, Limits, Tree, unpack_from};
 use windlass_blueprint::{ErrorKind, Imported, Importer, Plan, UploadedPlugin, parse};
 use windlass_core::db::Db;
@@ -95,7 +96,23 @@ pub async fn read(
 /// # Errors
 /// Of the database only: what is wrong with the files is in the answer.
 pub async fn parsed(db: &impl Db, scope: &Scope, tree: &Tree, main_file: &str) -> Result<Found> {
-    let mut imports = Imports::default();
+    parsed_with(db, scope, (tree, main_file), Versions::default()).await
+}
+
+/// The same with only some versions of plugins to choose among.
+///
+/// # Errors
+/// As [`parsed`].
+pub async fn parsed_with(
+    db: &impl Db,
+    scope: &Scope,
+    (tree, main_file): (&Tree, &str),
+    versions: Versions,
+) -> Result<Found> {
+    let mut imports = Imports {
+        versions,
+        ..Imports::default()
+    };
     loop {
         let error = match parse(tree, main_file, &imports) {
             Ok(plan) => return Ok(finished(plan)),
@@ -168,6 +185,7 @@ fn own_labels(plan: &Plan) -> Result<Vec<Label>> {
 /// What a blueprint imports, as far as it was asked for.
 #[derive(Default)]
 struct Imports {
+    versions: Versions,
     blueprints: BTreeMap<String, Option<Imported>>,
     plugins: BTreeMap<String, Vec<UploadedPlugin>>,
     /// The YAML files of plugins, by the plugin's id and their names.
@@ -204,7 +222,8 @@ impl Imports {
                 }
                 Missing::Plugins(name) => {
                     let offers = plugins::offers(db, scope, &name).await?;
-                    let offers: Vec<_> = offers.into_iter().map(offered).collect();
+                    let mut offers: Vec<_> = offers.into_iter().map(offered).collect();
+                    self.versions.narrow(&name, &mut offers);
                     let is_there = !offers.is_empty();
                     self.plugins.insert(name, offers);
                     is_there
@@ -264,6 +283,10 @@ impl Importer for Imports {
             Some(known) => known.clone(),
             None => self.miss(Missing::PluginFile(key.0, key.1)),
         }
+    }
+
+    fn instead_of(&self, import: &str) -> Option<String> {
+        self.versions.instead_of(import)
     }
 
     fn blueprint(&self, id: &str) -> Option<Imported> {

@@ -135,7 +135,9 @@ impl<'a> Reader<'a> {
     ) -> Result<()> {
         let import = Import::of(name, properties, parent)?;
         let target = import.target;
-        if let Some(request) = target.strip_prefix("plugin:") {
+        let instead = self.importer.instead_of(target);
+        let request = instead.as_deref().unwrap_or(target);
+        if let Some(request) = request.strip_prefix("plugin:") {
             return self.plugin(found, &import, request);
         }
         if let Some(id) = target.strip_prefix("blueprint:") {

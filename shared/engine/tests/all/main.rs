@@ -27,6 +27,7 @@ mod install;
 mod leases;
 mod leftovers;
 mod parameters;
+mod plugins_updates;
 mod scale;
 mod schedules;
 mod second_tries;

@@ -62,6 +62,9 @@ const STEPS: &[&str] = &[
     "insert or ignore into deployment_updates (id, tenant_name, created_by, visibility, created_at, deployment_key, deployment_id, state)
      select 'd{n}-' || key, tenant_name, '{c}', '{v}', '', key, id, '{s}' from deployments where id = 'd{m}'",
     "update deployment_updates set state = '{s}' where key % 3 = {bit}",
+    "insert or ignore into plugins_updates (id, tenant_name, created_by, visibility, created_at, blueprint_key, blueprint_id, state)
+     select 'u{n}-' || key, tenant_name, '{c}', '{v}', '', key, id, '{s}' from blueprints where id = 'b{m}'",
+    "update plugins_updates set state = '{s}' where key % 3 = {bit}",
     "insert or ignore into deployment_modifications (id, tenant_name, created_by, visibility, created_at,
          deployment_key, deployment_id, status, modified_nodes, context)
      select 'm{n}' || key, tenant_name, '{c}', '{v}', '', key, id, 'started', '{}', '{}' from deployments where id = 'd{n}'",
@@ -350,6 +353,7 @@ const KEPT: &[(&Resource, &str)] = &[
     (&DEPLOYMENT_UPDATE, "state=started"),
     (&metrics::METRICS, ""),
     (&plugins::PLUGINS, ""),
+    (&plugins_updates::PLUGINS_UPDATE, "state=started"),
     (&SCHEDULE, ""),
     (&sites::SITES, ""),
     (&INTER_DEPLOYMENT_DEPENDENCIES, ""),
@@ -449,6 +453,7 @@ fn a_database_of_before_is_counted_once() {
             "inter_deployment_dependencies",
             "metrics",
             "plugins",
+            "plugins_updates",
             "secrets",
         ];
         for later in later {

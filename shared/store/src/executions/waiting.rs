@@ -7,20 +7,21 @@ use super::Status;
 use super::row::{Execution, ROW};
 
 /// Whether a system workflow that all others wait for is active or queued. Making a snapshot is none, unless
-/// it was asked to be alone: it looks at one moment.
+/// it was asked to be alone: it looks at one moment. Nor is an update of plugins, which waits for others.
 pub async fn system_is_busy(db: &impl Db) -> Result<bool> {
     let sql = format!(
         "select 1 from executions where is_system_workflow = 1 and status in {}
+             and workflow_id <> 'update_plugin'
              and (workflow_id <> 'create_snapshot' or parameters ->> 'legacy') limit 1",
         Status::sql_list(Status::is_in_progress)
     );
     Ok(db.first(&sql, &[]).await?.is_some())
 }
 
-/// How many executions are active.
+/// How many executions are active, without those that only wait for others.
 pub async fn count_active(db: &impl Db) -> Result<i64> {
     let sql = format!(
-        "select count(*) from executions where status in {}",
+        "select count(*) from executions where status in {} and workflow_id <> 'update_plugin'",
         Status::sql_list(Status::is_active)
     );
     db.first(&sql, &[])

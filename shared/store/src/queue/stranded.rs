@@ -66,9 +66,13 @@ fn executions_sql() -> String {
         "select e.id from executions e
          where e.status in {active} and coalesce(e.started_at, e.created_at) < ?1
            and not exists (select 1 from queue where kind = '{drive}' and subject = e.id)
+           and not exists (select 1 from plugins_updates u
+               cross join plugins_update_deployments m on m.update_key = u.key and m.state = 'started'
+               cross join executions i on i.id = m.execution_id and i.status not in {ended}
+               where u.execution_id = e.id)
            and case e.status
-             when '{pending}' then e.deployment_key is not null
-             when '{started}' then
+             when '{pending}' then e.deployment_key is not null or e.workflow_id = 'update_plugin'
+             when '{started}' then e.workflow_id = 'update_plugin' or
                  exists (select 1 from tasks_graphs g
                      where g.execution_key = e.key and g.state <> '{CLIENTS}')
                  and not exists (select 1 from operations o
@@ -81,6 +85,7 @@ fn executions_sql() -> String {
              else true end
          limit ?2",
         active = Status::sql_list(Status::is_active),
+        ended = Status::sql_list(Status::has_ended),
         drive = Work::Execution,
         call = Work::Operation,
         pending = Status::Pending.name(),

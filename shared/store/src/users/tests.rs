@@ -211,6 +211,7 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
             "log_bundles",
             "deployment_modifications",
             "deployment_updates",
+            "plugins_updates",
         ];
         let rows = db
             .query(

@@ -205,15 +205,72 @@ mod tests {
         let wish = Wish::default;
         for (wish, expected) in [
             (wish(), &all[..]),
-            (Wish { only: tide.clone(), ..wish() }, &all),
-            (Wish { only: other.clone(), ..wish() }, &["1.2"]),
-            (Wish { all_to_latest: true, ..wish() }, &all),
-            (Wish { all_to_latest: true, to_minor: tide.clone(), ..wish() }, &minor),
-            (Wish { all_to_minor: true, ..wish() }, &minor),
-            (Wish { all_to_minor: true, to_latest: tide.clone(), ..wish() }, &all),
-            (Wish { all_to_minor: true, to_latest: other, ..wish() }, &minor),
-            (Wish { to_minor: tide.clone(), ..wish() }, &minor),
-            (Wish { to_latest: tide, ..wish() }, &all),
+            (
+                Wish {
+                    only: tide.clone(),
+                    ..wish()
+                },
+                &all,
+            ),
+            (
+                Wish {
+                    only: other.clone(),
+                    ..wish()
+                },
+                &["1.2"],
+            ),
+            (
+                Wish {
+                    all_to_latest: true,
+                    ..wish()
+                },
+                &all,
+            ),
+            (
+                Wish {
+                    all_to_latest: true,
+                    to_minor: tide.clone(),
+                    ..wish()
+                },
+                &minor,
+            ),
+            (
+                Wish {
+                    all_to_minor: true,
+                    ..wish()
+                },
+                &minor,
+            ),
+            (
+                Wish {
+                    all_to_minor: true,
+                    to_latest: tide.clone(),
+                    ..wish()
+                },
+                &all,
+            ),
+            (
+                Wish {
+                    all_to_minor: true,
+                    to_latest: other,
+                    ..wish()
+                },
+                &minor,
+            ),
+            (
+                Wish {
+                    to_minor: tide.clone(),
+                    ..wish()
+                },
+                &minor,
+            ),
+            (
+                Wish {
+                    to_latest: tide,
+                    ..wish()
+                },
+                &all,
+            ),
         ] {
             assert_eq!(allowed(&wish), expected, "{wish:?}");
         }
@@ -231,7 +288,10 @@ mod tests {
         };
         let versions = wish.versions(&plan(&[("tide", "1.2"), ("other", "1.0")]));
         for (import, instead) in [
-            ("http://example.com/tide.yaml", Some("plugin:tide?version===3.1")),
+            (
+                "http://example.com/tide.yaml",
+                Some("plugin:tide?version===3.1"),
+            ),
             ("plugin:tide?version=1.2", Some("plugin:tide?version===3.1")),
             ("plugin:tide", Some("plugin:tide?version===3.1")),
             (
@@ -253,6 +313,9 @@ mod tests {
         let before = plan(&[("tide", "1.2"), ("other", "1.0")]);
         assert!(!plugins_differ(&before, &before));
         assert!(!plugins_differ(&before, &plan(&[("other", "1.0")])));
-        assert!(plugins_differ(&before, &plan(&[("tide", "1.3"), ("other", "1.0")])));
+        assert!(plugins_differ(
+            &before,
+            &plan(&[("tide", "1.3"), ("other", "1.0")])
+        ));
     }
 }

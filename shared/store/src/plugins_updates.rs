@@ -12,11 +12,12 @@ mod state;
 pub use copy::{adopt, let_go, new_copy_id};
 pub use deployments::{
     Member, MemberState, NewMember, Progress, begin_member, deployments_of, end_member,
-    insert_members, left_behind, newcomers, next_member, other_tenants, progress, retry_failed, started_member,
+    insert_members, left_behind, newcomers, next_member, other_tenants, progress, retry_failed,
+    started_member,
 };
 pub use row::{
-    NewPluginsUpdate, PLUGINS_UPDATE, PluginsUpdate, Running, active, finalize, insert, of_execution,
-    reevaluate, running, set_state,
+    NewPluginsUpdate, PLUGINS_UPDATE, PluginsUpdate, Running, active, finalize, insert,
+    of_execution, reevaluate, running, set_state,
 };
 pub use state::PluginsUpdateState;
 

@@ -158,7 +158,8 @@ async fn found_now(
         return Err(unusable(found.error.as_deref().unwrap_or_default()));
     };
     let stored = serde_json::from_str(&texts.stored).map_err(Error::internal)?;
-    let after = Plan::from_stored(stored).ok_or_else(|| Error::internal("a plan of this moment"))?;
+    let after =
+        Plan::from_stored(stored).ok_or_else(|| Error::internal("a plan of this moment"))?;
     Ok(newer_plugins::plugins_differ(&before, &after).then_some(found))
 }
 

@@ -257,11 +257,23 @@ fn a_death_while_a_deployment_is_asked_goes_on() {
     // Nobody looks at the execution while it waits.
     let waits = "select count(*) || '' from queue where kind = 'execution'";
     assert_eq!(world.text(waits), "0");
-    assert_eq!(run(windlass_engine::sweep(&world.db, world.now().plus_seconds(600))).unwrap(), 0);
+    assert_eq!(
+        run(windlass_engine::sweep(
+            &world.db,
+            world.now().plus_seconds(600)
+        ))
+        .unwrap(),
+        0
+    );
     world.pass(world.options.lease_millis + 1);
     world.work();
     check(&world, &id, "");
-    assert!(world.states().iter().all(|state| state.ends_with(" started")));
+    assert!(
+        world
+            .states()
+            .iter()
+            .all(|state| state.ends_with(" started"))
+    );
 }
 
 #[test]
@@ -269,7 +281,10 @@ fn a_lost_row_of_the_queue_is_found_again() {
     let world = world_with(&["west", "east"]);
     let id = start(&world).unwrap();
     world.sql("delete from queue");
-    let swept = run(windlass_engine::sweep(&world.db, world.now().plus_seconds(600)));
+    let swept = run(windlass_engine::sweep(
+        &world.db,
+        world.now().plus_seconds(600),
+    ));
     assert_eq!(swept.unwrap(), 1);
     world.work();
     check(&world, &id, "");
@@ -301,7 +316,10 @@ fn one_that_cannot_be_updated_keeps_no_other_from_it() {
     // The other one has the copy, which is shown now. The blueprint is as it was.
     assert_eq!(blueprints_there(&world), "bp plugins-update-");
     let copy = world.text("select temp_blueprint_id from plugins_updates");
-    assert_eq!(versions(&world), format!("east:bp:of-1.0 west:{copy}:of-2.0"));
+    assert_eq!(
+        versions(&world),
+        format!("east:bp:of-1.0 west:{copy}:of-2.0")
+    );
     // What stood in the way is away: a resume does the rest.
     world.sql("update deployments set create_execution = null");
     world.act(Action::Resume, &id).unwrap();
@@ -331,7 +349,11 @@ fn a_second_one_is_refused_while_the_first_is_under_way() {
     let id = start(&world).unwrap();
     let refusal = start(&world).unwrap_err();
     assert_eq!(refusal.kind(), Kind::Conflict);
-    assert!(refusal.message().contains("still active"), "{}", refusal.message());
+    assert!(
+        refusal.message().contains("still active"),
+        "{}",
+        refusal.message()
+    );
     world.work();
     check(&world, &id, "");
     start(&world).unwrap();
@@ -375,7 +397,9 @@ fn what_comes_and_goes_meanwhile_is_seen() {
         "insert into blueprints (key, id, tenant_name, created_by, visibility, created_at, updated_at,
              state) values (77, 'other', 'harbour', 'ann', 'tenant', '', '', 'uploaded')",
     );
-    world.sql("update deployments set blueprint_key = 77, blueprint_id = 'other' where id = 'north'");
+    world.sql(
+        "update deployments set blueprint_key = 77, blueprint_id = 'other' where id = 'north'",
+    );
     world.pass(world.options.lease_millis + 1);
     world.work();
     assert_eq!(world.status(&id), "terminated");

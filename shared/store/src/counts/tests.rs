@@ -353,7 +353,7 @@ const KEPT: &[(&Resource, &str)] = &[
     (&DEPLOYMENT_UPDATE, "state=started"),
     (&metrics::METRICS, ""),
     (&plugins::PLUGINS, ""),
-    (&plugins_updates::PLUGINS_UPDATE, "state=started"),
+    (&crate::plugins_updates::PLUGINS_UPDATE, "state=started"),
     (&SCHEDULE, ""),
     (&sites::SITES, ""),
     (&INTER_DEPLOYMENT_DEPENDENCIES, ""),

@@ -43,6 +43,7 @@ pub async fn let_go(tx: &impl Tx, update: &Running) -> Result<()> {
     if tx.first(sql, params![copy]).await?.is_none() {
         return blueprints::remove_copy(tx, copy).await;
     }
-    let sql = "update blueprints set is_hidden = 0, updated_at = ?2 where key = ?1 and is_hidden = 1";
+    let sql =
+        "update blueprints set is_hidden = 0, updated_at = ?2 where key = ?1 and is_hidden = 1";
     tx.execute(sql, params![copy, Timestamp::now()]).await
 }

@@ -102,11 +102,17 @@ fn lists_and_lookups_follow_indexes() {
         // What a trigger asks whenever any execution ends.
         let sql = "select 1 from plugins_update_deployments where execution_id = ?1";
         let plan = db.plan(sql, params!["x"]).await.unwrap().join("\n");
-        assert!(plan.contains("plugins_update_deployments_by_execution"), "{plan}");
+        assert!(
+            plan.contains("plugins_update_deployments_by_execution"),
+            "{plan}"
+        );
         let sql = "select key from plugins_update_deployments
                    where update_key = ?1 and state = ?2 order by key limit 1";
         let plan = db.plan(sql, params![running.key, "waiting"]).await.unwrap();
-        assert!(plan.iter().all(|line| !line.contains("TEMP B-TREE")), "{plan:?}");
+        assert!(
+            plan.iter().all(|line| !line.contains("TEMP B-TREE")),
+            "{plan:?}"
+        );
     });
 }
 
@@ -142,7 +148,9 @@ fn the_plan_of_the_copy_becomes_the_blueprints_however_large_it_is() {
         for length in [10, 3 * PIECE] {
             let (db, scope, blueprint) = harbour().await;
             let stored = format!("{{\"nodes\":[],\"text\":\"{}\"}}", "x".repeat(length));
-            let running = update(&db, &scope, (&blueprint, "u"), &stored).await.unwrap();
+            let running = update(&db, &scope, (&blueprint, "u"), &stored)
+                .await
+                .unwrap();
             let moved = "update deployments set blueprint_id = 'copy-u', blueprint_key = ?1
                          where id = 'west'";
             let copy = running.temp_blueprint_key;
@@ -175,14 +183,18 @@ fn a_copy_goes_unless_a_deployment_has_it() {
         };
         let first = update(&db, &scope, (&blueprint, "u"), "{}").await.unwrap();
         assert_eq!(there().await, "bp0 copy-u1");
-        db.transaction(async |tx| let_go(tx, &first).await).await.unwrap();
+        db.transaction(async |tx| let_go(tx, &first).await)
+            .await
+            .unwrap();
         assert_eq!(there().await, "bp0");
         let second = update(&db, &scope, (&blueprint, "v"), "{}").await.unwrap();
         let moved = "update deployments set blueprint_key = ?1 where id = 'west'";
         db.execute(moved, params![second.temp_blueprint_key])
             .await
             .unwrap();
-        db.transaction(async |tx| let_go(tx, &second).await).await.unwrap();
+        db.transaction(async |tx| let_go(tx, &second).await)
+            .await
+            .unwrap();
         assert_eq!(there().await, "bp0 copy-v0");
         let description = "select description from blueprints where id = 'copy-v'";
         let row = db.first(description, &[]).await.unwrap().unwrap();

@@ -44,7 +44,9 @@ impl Record {
             let ended = states.filter(|state| state.has_ended());
             let names: Vec<&str> = ended.map(PluginsUpdateState::name).collect();
             let names = names.join(", ");
-            Error::bad_parameters(format!("Invalid state `{state}`, it must be one of {names}"))
+            Error::bad_parameters(format!(
+                "Invalid state `{state}`, it must be one of {names}"
+            ))
         })?;
         Ok(Some(Self {
             id,

@@ -7,3 +7,7 @@ drop index executions_waiting;
 create index executions_waiting on executions
     (is_system_workflow, tenant_name, workflow_id <> 'create_deployment_environment', key)
     where status = 'queued' and execution_group_key is null;
+
+-- Whether a workflow of the application itself runs or waits is asked whenever an execution ends, however
+-- many others wait.
+create index executions_of_system on executions (status) where is_system_workflow = 1;

@@ -89,15 +89,15 @@ fn a_tenant_whose_runs_are_many_leaves_others_to_begin() {
     world.sql(
         "with recursive n (k) as (select 1 union all select k + 1 from n where k < 20)
          insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status)
-         select 'x' || k, 'harbour', 'ann', 'tenant', '', 'install', 'started' from n",
+         select 'x' || k, 'harbour', 'ann', 'tenant', '2026-01-01T00:00:00.000Z', 'install', 'started' from n",
     );
     world.sql(
         "insert into executions (id, tenant_name, created_by, visibility, created_at, workflow_id, status,
              deployment_key, deployment_id)
-         select 'waits', tenant_name, 'bob', 'tenant', '', 'install', 'queued', key, id
+         select 'waits', tenant_name, 'bob', 'tenant', '2026-01-01T00:00:00.000Z', 'install', 'queued', key, id
          from deployments where id in ('d', 'other') and tenant_name = 'quay'
          union all
-         select 'full', tenant_name, 'ann', 'tenant', '', 'install', 'queued', key, id
+         select 'full', tenant_name, 'ann', 'tenant', '2026-01-01T00:00:00.000Z', 'install', 'queued', key, id
          from deployments where id = 'd'",
     );
     let now = world.now();

@@ -171,7 +171,7 @@ fn whoever_stops_or_resumes_it_means_the_services_too() {
 #[test]
 fn a_death_between_any_two_statements_uninstalls_nothing_twice() {
     let mut died = 0;
-    for statements in (0..).step_by(7) {
+    for statements in (0..).step_by(3) {
         let world = port();
         let id = uninstall(&world, true).unwrap().id;
         let survived = world.survives(statements);

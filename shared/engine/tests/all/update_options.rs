@@ -154,7 +154,7 @@ fn schedule(world: &World, id: &str) {
 
 #[test]
 fn an_update_brings_the_schedules_of_its_blueprint() {
-    let same = "    same: {workflow: uninstall, since: '+1 hour', recurrence: 1 day}\n";
+    let same = "    same: {workflow: uninstall, since: '+1 day', recurrence: 1 day, default_enabled: false}\n";
     let first = with_schedules(&format!(
         "{same}    other: {{workflow: install, since: '+1 day', recurrence: 1 day}}\n
     gone: {{workflow: install, since: '+1 day', recurrence: 1 day}}\n"
@@ -167,13 +167,13 @@ fn an_update_brings_the_schedules_of_its_blueprint() {
     let world = installed(&first);
     schedule(&world, "users");
     schedule(&world, "more");
-    // Somebody has switched it off: the blueprint says nothing new of it.
-    world.sql("update execution_schedules set enabled = 0 where id = 'same'");
+    // Somebody has switched it on: the blueprint says nothing new of it.
+    world.sql("update execution_schedules set enabled = 1 where id = 'same'");
     let all =
         "select group_concat(id || ' ' || workflow_id || ' ' || enabled || ' ' || created_by, ', ')
                from (select * from execution_schedules order by id)";
-    let before = "gone install 1 ann, more install 1 bob, other install 1 ann, \
-                  same uninstall 0 ann, users install 1 bob";
+    let before = "gone install 0 ann, more install 1 bob, other install 0 ann, \
+                  same uninstall 1 ann, users install 1 bob";
     assert_eq!(world.text(all), before);
     let bad = second.replace("workflow: install", "workflow: sing");
     let id = {
@@ -186,11 +186,17 @@ fn an_update_brings_the_schedules_of_its_blueprint() {
     assert_eq!(error(&world, &id), want);
     assert_eq!(world.text(all), before);
     world.sql("delete from blueprints where id = 'after'");
-    let (status, _) = updated(&world, &second, json!({}));
-    assert_eq!(status, "terminated");
+    upload(&world, "after", &second);
+    let id = start(&world, json!({}));
+    // Not until the queue is empty: schedules never end.
+    while !matches!(world.status(&id).as_str(), "terminated" | "failed") {
+        world.tick();
+        world.pass(1000);
+    }
+    assert_eq!(world.status(&id), "terminated", "{}", error(&world, &id));
     assert_eq!(
         world.text(all),
-        "made install 1 ann, more install 1 bob, other uninstall 0 ann, same uninstall 0 ann, \
+        "made install 1 ann, more install 1 bob, other uninstall 0 ann, same uninstall 1 ann, \
          users install 1 bob"
     );
     let queued = "select count(*) || '' from queue where kind = 'execution_schedule'";

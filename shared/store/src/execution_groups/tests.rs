@@ -300,7 +300,7 @@ fn a_tenant_with_enough_running_keeps_only_itself_waiting() {
         let run = async |key: i64, tenant: &str, status: &str| {
             let sql = "insert into executions (key, id, tenant_name, created_by, visibility,
                            created_at, workflow_id, status)
-                       values (?1, 'x' || ?1, ?2, 'ann', 'tenant', '', 'install', ?3)";
+                       values (?1, 'x' || ?1, ?2, 'ann', 'tenant', '2026-01-01T00:00:00.000Z', 'install', ?3)";
             let values = params![key, tenant, status];
             db.execute(sql, values).await.unwrap();
         };
@@ -309,7 +309,8 @@ fn a_tenant_with_enough_running_keeps_only_itself_waiting() {
         }
         run(1021, "harbour", "queued").await;
         run(1022, "quay", "queued").await;
-        group(&db, &scope, "g", 1).await;
+        let one = group(&db, &scope, "g", 1).await;
+        fill(&db, &scope, &one, "g", &[1]).await;
         let next = async |most| {
             let next = executions::next_startable(&db, most).await.unwrap();
             next.map(|next| next.key)

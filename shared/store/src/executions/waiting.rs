@@ -102,7 +102,8 @@ pub(crate) fn next_startable_sql() -> String {
     format!(
         "with recursive
          satisfied (name) as materialized (
-             select tenant_name from executions where status in {active}
+             select tenant_name from executions indexed by executions_running
+             where status in {active}
              group by tenant_name having count(*) >= ?1),
          waiting (name) as (
              select (select min(tenant_name) from executions where {alone})

@@ -69,6 +69,7 @@ impl Cache {
         if let Some(component) = deserialize(engine, &compiled) {
             return Ok(component);
         }
+        let bytes = unpacked(bytes).with_context(|| format!("cannot unpack {}", wasm.display()))?;
         compiling();
         // To a name of its own first, so that no other process loads half a file.
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -111,6 +112,24 @@ impl Cache {
         })
     }
 }
+
+/// The bytes of a component that may be packed with gzip, as container images have them: they are read once,
+/// to be compiled. Those of another kind are as they were.
+fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut whole = Vec::new();
+    let packed = flate2::read::GzDecoder::new(bytes.as_slice());
+    packed.take(LARGEST + 1).read_to_end(&mut whole)?;
+    match whole.len() as u64 > LARGEST {
+        true => Err(std::io::Error::other("it is too large for a component")),
+        false => Ok(whole),
+    }
+}
+
+/// The most bytes of a component.
+const LARGEST: u64 = 1 << 30;
 
 /// Why there is no machine code.
 enum Problem {
@@ -253,6 +272,20 @@ mod tests {
             assert!(loaded.is_ok(), "{name}: {:?}", loaded.err());
             assert_eq!(files, 1, "{name}");
         }
+    }
+
+    #[test]
+    fn a_packed_component_is_unpacked_and_half_of_one_is_told() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(EMPTY).unwrap();
+        let packed = packer.finish().unwrap();
+        let (loaded, files) = load("packed", &packed, None);
+        assert!(loaded.is_ok(), "{:?}", loaded.err());
+        assert_eq!(files, 1);
+        let (loaded, files) = load("half", &packed[..packed.len() - 9], None);
+        let error = format!("{:#}", loaded.err().unwrap());
+        assert!(error.contains("cannot unpack"), "{error}");
+        assert_eq!(files, 0);
     }
 
     #[test]

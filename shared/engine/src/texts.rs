@@ -3,6 +3,7 @@
 use crate::graph::Operation;
 use crate::step::LateFailures;
 use serde_json::Value;
+use windlass_store::executions::Status;
 
 /// The type of an event about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

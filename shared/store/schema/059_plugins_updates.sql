@@ -84,6 +84,15 @@ create trigger plugins_updates_show_copy after delete on plugins_updates
     update blueprints set is_hidden = 0 where key = old.temp_blueprint_key and is_hidden = 1;
 end;
 
+-- The execution finds out that there is nothing left to do.
+create trigger plugins_updates_are_gone after delete on plugins_updates
+    when exists (select 1 from executions where id = old.execution_id
+        and status not in ('terminated', 'failed', 'cancelled')) begin
+    insert into queue (kind, subject, not_before, created_at, tenant_name)
+    select 'execution', old.execution_id, 0, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), old.tenant_name where true
+    on conflict (kind, subject) do update set not_before = min(not_before, excluded.not_before);
+end;
+
 -- Made by `Counts::triggers`, which a test compares with these.
 create trigger plugins_updates_counted after insert on plugins_updates begin
     insert into row_counts values ('plugins_updates', new.tenant_name, new.state, '', new.visibility, iif(new.visibility = 'private', new.created_by, ''), 1)

@@ -103,7 +103,10 @@ fn all_deployments_get_the_newest_plugins_and_keep_their_blueprint() {
     let shown = admin.get(&path).expect(200);
     assert_eq!(shown["is_hidden"], true);
     let description = shown["description"].as_str().expect("a description");
-    assert!(description.starts_with("copied from bp at "), "{description}");
+    assert!(
+        description.starts_with("copied from bp at "),
+        "{description}"
+    );
     assert_eq!(column(&admin.get("/blueprints").expect(200), "id"), ["bp"]);
     // Its files are there for operations that run meanwhile.
     admin.get(&format!("{path}/archive")).expect_answer(200);
@@ -142,7 +145,10 @@ fn all_deployments_get_the_newest_plugins_and_keep_their_blueprint() {
         .raw("DELETE", &path, "application/json", "{}")
         .refused(405, "plugin_in_use");
 
-    let path = format!("/executions/{}", begun["execution_id"].as_str().expect("one"));
+    let path = format!(
+        "/executions/{}",
+        begun["execution_id"].as_str().expect("one")
+    );
     let execution = admin.get(&path).expect(200);
     assert_eq!(execution["workflow_id"], "update_plugin");
     assert_eq!(execution["status"], "terminated");
@@ -164,7 +170,10 @@ fn without_newer_plugins_there_is_nothing_to_do() {
     assert_eq!(update["state"], "no_changes_required");
     assert_eq!(update["temp_blueprint_id"], Value::Null);
     assert_eq!(update["deployments_to_update"], json!([]));
-    let path = format!("/executions/{}", update["execution_id"].as_str().expect("one"));
+    let path = format!(
+        "/executions/{}",
+        update["execution_id"].as_str().expect("one")
+    );
     assert_eq!(admin.get(&path).expect(200)["status"], "terminated");
     windlass.run_pending_work();
     assert_eq!(marks(admin, "west"), ["1.1", "1.1"]);
@@ -179,9 +188,18 @@ fn a_request_says_which_versions_it_wants() {
     for (body, expected) in [
         (json!({}), ["2.0", "3.0"]),
         (json!({ "all_to_minor": true }), ["1.10", "1.10"]),
-        (json!({ "all_to_minor": true, "to_latest": ["tide"] }), ["1.10", "3.0"]),
-        (json!({ "all_to_latest": true, "to_minor": ["cloud"] }), ["1.10", "3.0"]),
-        (json!({ "all_to_latest": true, "plugin_names": ["tide"] }), ["1.1", "3.0"]),
+        (
+            json!({ "all_to_minor": true, "to_latest": ["tide"] }),
+            ["1.10", "3.0"],
+        ),
+        (
+            json!({ "all_to_latest": true, "to_minor": ["cloud"] }),
+            ["1.10", "3.0"],
+        ),
+        (
+            json!({ "all_to_latest": true, "plugin_names": ["tide"] }),
+            ["1.1", "3.0"],
+        ),
         (
             json!({ "mapping": { "updates": [
                 { "plugin:tide": { "plugin_name": "tide", "suggested_version": "1.9" } },
@@ -195,7 +213,11 @@ fn a_request_says_which_versions_it_wants() {
         let update = update(admin, body.clone());
         windlass.run_pending_work();
         let path = format!("/plugins-updates/{}", id_of(&update));
-        assert_eq!(admin.get(&path).expect(200)["state"], "successful", "{body}");
+        assert_eq!(
+            admin.get(&path).expect(200)["state"],
+            "successful",
+            "{body}"
+        );
         assert_eq!(marks(admin, "west"), expected, "{body}");
     }
 }
@@ -230,9 +252,16 @@ fn what_cannot_be_updated_is_refused() {
     ] } });
     let refusal = admin.post(INITIATE, mapping).expect(400);
     assert_eq!(refusal["error_code"], "invalid_blueprint_error");
-    let viewer = windlass.user("vera").with_role_in("viewer", "default_tenant");
-    viewer.post(INITIATE, json!({})).refused(403, "forbidden_error");
-    assert_eq!(column(&viewer.get("/plugins-updates").expect(200), "id").len(), 0);
+    let viewer = windlass
+        .user("vera")
+        .with_role_in("viewer", "default_tenant");
+    viewer
+        .post(INITIATE, json!({}))
+        .refused(403, "forbidden_error");
+    assert_eq!(
+        column(&viewer.get("/plugins-updates").expect(200), "id").len(),
+        0
+    );
 
     let first = update(admin, json!({}));
     let refusal = admin.post(INITIATE, json!({})).expect(409);
@@ -259,7 +288,9 @@ fn an_update_of_another_tenant_is_not_there() {
     quentin
         .post(&format!("{path}/update/finalize"), json!({}))
         .refused(404, "not_found_error");
-    quentin.post(INITIATE, json!({})).refused(404, "not_found_error");
+    quentin
+        .post(INITIATE, json!({}))
+        .refused(404, "not_found_error");
     windlass.run_pending_work();
     assert_eq!(ann.get(&path).expect(200)["state"], "successful");
     assert_eq!(marks(ann, "west"), ["2.0", "3.0"]);

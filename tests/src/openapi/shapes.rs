@@ -46,10 +46,7 @@ fn resources() -> [(&'static str, &'static Resource); 29] {
         ("operations", &store::operations::OPERATIONS),
         ("permissions", &store::permissions::PERMISSIONS),
         ("plugins", &store::plugins::PLUGINS),
-        (
-            "plugins_updates",
-            &store::plugins_updates::PLUGINS_UPDATE,
-        ),
+        ("plugins_updates", &store::plugins_updates::PLUGINS_UPDATE),
         ("schedules", &store::execution_schedules::SCHEDULES),
         ("secrets", &store::secrets::SECRETS),
         (

@@ -88,7 +88,7 @@ fn handed_out(application: &Application, batch: usize) -> Result<(Duration, Dura
     let sql = "select count(*) from operations where state = 'sent' and queue is not null
          and not exists (select 1 from queue q where q.kind = 'operation' and q.subject = operations.id)";
     let begun = Instant::now();
-    while database.query_row(sql, [], |row| row.get::<_, usize>(0))? < all {
+    while database.query_row(sql, [], |row| row.get::<_, i64>(0))? < i64::try_from(all)? {
         ensure!(begun.elapsed() < PATIENCE, "not all operations were sent");
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -360,7 +360,7 @@ pub async fn conclude_all(
             Ok(lost) => refused.extend(lost),
             Err(error) => {
                 log::error("results could not be taken", &error);
-                let same = || Error::new(error.kind(), error.message());
+                let same = || Error::new(error.kind(), error.message().to_owned());
                 refused.extend(ids.into_iter().map(|id| (id, same())));
             }
         }

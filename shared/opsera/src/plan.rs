@@ -4,7 +4,7 @@
 //! once. Clients' steps keep every property they came with, because they are read back.
 
 use crate::body::{self, new_id};
-use crate::steps::shell;
+use crate::steps::check_shell;
 use crate::template;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -281,10 +281,10 @@ fn step(
         ));
     }
     if kind == StepKind::Shell {
-        shell::check(&configuration).map_err(|text| refuse(&name, text))?;
+        check_shell(&configuration).map_err(|text| refuse(&name, text))?;
     }
-    let places = kind.with_places(&configuration);
-    template::secrets(&Json::Object(places)).map_err(|text| refuse(&name, text))?;
+    let templates = kind.with_places(&configuration);
+    template::secrets(&Json::Object(templates)).map_err(|text| refuse(&name, text))?;
     let number =
         |field: &str, most: i64| number(fields, field, most).map_err(|text| refuse(&name, text));
     let flag =

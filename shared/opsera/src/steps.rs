@@ -13,13 +13,14 @@ mod gitlab;
 mod jenkins;
 mod job;
 mod record;
-pub(crate) mod shell;
+mod shell;
 
 use crate::plan::StepKind;
 use crate::runs::StepState;
 use call::Call;
 use deeds::Deed;
 use job::Job;
+pub(crate) use shell::check as check_shell;
 use serde_json::{Map, Value as Json};
 use windlass_core::db::Db;
 use windlass_core::outbound::{Clock, Outbound, address};

@@ -1,7 +1,7 @@
 use super::*;
 use crate::rows::Paging;
 use crate::testing::{asker, database};
-use windlass_core::Response;
+use windlass_core::{Kind, Response};
 use windlass_core::db::NativeDb;
 
 const ALL: Paging = Paging {

@@ -9,7 +9,7 @@ use windlass_snapshot::snapshots::SNAPSHOTS;
 use windlass_store as store;
 
 /// What the lists of each resource hold, by what comes before the operation in the ids of the table.
-fn resources() -> [(&'static str, &'static Resource); 29] {
+fn resources() -> [(&'static str, &'static Resource); 30] {
     [
         ("agents", &store::agents::AGENTS),
         ("audit", &store::audit::AUDIT_LOG),

@@ -1,7 +1,7 @@
 //! `/plugins-updates`: the deployments of a blueprint get the newest plugins that it allows.
 
 use crate::samples::column;
-use windlass_tests::{Archive, Caller, Entry, Options, Value, Windlass, json};
+use windlass_tests::{Archive, Caller, Entry, Value, Windlass, json};
 
 const BLUEPRINT: &str = "
 tosca_definitions_version: cloudify_dsl_1_4
@@ -346,8 +346,9 @@ fn what_fails_leaves_the_blueprint_as_it_is_and_can_be_resumed() {
     assert_eq!([of("east"), of("west")], [copy, "bp"]);
     assert_eq!(marks(admin, "west"), ["1.1", "1.1"]);
     // The copy is shown now that nothing else tells of it.
-    let mut shown = column(&admin.get("/blueprints").expect(200), "id");
-    shown.sort();
+    let blueprints = admin.get("/blueprints").expect(200);
+    let mut shown = column(&blueprints, "id");
+    shown.sort_by_key(ToString::to_string);
     assert_eq!(shown, ["bp", copy]);
     let body = json!({ "dependency_creator": "x", "source_deployment": "east",
                        "target_deployment": "west" });

@@ -156,7 +156,7 @@ fn schedule(world: &World, id: &str) {
 fn an_update_brings_the_schedules_of_its_blueprint() {
     let same = "    same: {workflow: uninstall, since: '+1 day', recurrence: 1 day, default_enabled: false}\n";
     let first = with_schedules(&format!(
-        "{same}    other: {{workflow: install, since: '+1 day', recurrence: 1 day}}\n
+        "{same}    other: {{workflow: install, since: '+1 day', recurrence: 1 day, default_enabled: false}}\n
     gone: {{workflow: install, since: '+1 day', recurrence: 1 day}}\n"
     ));
     let second = with_schedules(&format!(

@@ -58,7 +58,8 @@ pub struct Copy {
 /// nothing to be done, and that is what its record says.
 ///
 /// # Errors
-/// 409 while another update of the blueprint is under way, 400 while nothing may begin.
+/// 409 while another update of the blueprint is under way, and when the blueprint is another one than was
+/// read; 400 while nothing may begin.
 pub async fn start_plugins_update(
     tx: &impl Tx,
     scope: &Scope,
@@ -66,6 +67,12 @@ pub async fn start_plugins_update(
     (copy, options): (Option<&Copy>, PluginsUpdateOptions),
     now: Timestamp,
 ) -> Result<String> {
+    let there = blueprints::find_own(tx, scope, &blueprint.id).await?;
+    if there.key != blueprint.key || there.archive != blueprint.archive {
+        let id = &blueprint.id;
+        let text = format!("The blueprint `{id}` was changed by somebody else");
+        return Err(Error::conflict(text));
+    }
     if options.reevaluate {
         plugins_updates::reevaluate(tx, blueprint).await?;
     }

@@ -11,6 +11,7 @@ use windlass_identity::Identity;
 use windlass_store::queue;
 
 mod large;
+mod plugins_updates;
 mod uploads;
 
 const CRANE: &str = "tosca_definitions_version: cloudify_dsl_1_4

@@ -51,7 +51,10 @@ pub fn measure() -> Result<()> {
     println!("\n| kB on disk of each | all | by table |\n|---|---|---|");
     for (blueprint, what) in [
         ("plain", "3 nodes without operations"),
-        ("calling", "3 nodes that start and stop with a call of `windlass-http`"),
+        (
+            "calling",
+            "3 nodes that start and stop with a call of `windlass-http`",
+        ),
     ] {
         let line = |name: &str, each: &dyn Fn(i64) -> Result<()>| {
             eprintln!("measuring: {name}");
@@ -63,7 +66,9 @@ pub fn measure() -> Result<()> {
             anyhow::Ok(())
         };
         line(&format!("deployment of {what}"), &|number| {
-            let body = json!({ "blueprint_id": blueprint }).to_string().into_bytes();
+            let body = json!({ "blueprint_id": blueprint })
+                .to_string()
+                .into_bytes();
             let path = format!("/deployments/{blueprint}{number}");
             application.call("PUT", &path, Some(body), 201)?;
             settle(&application)
@@ -90,8 +95,13 @@ fn run(application: &Application, deployment: &str, workflow: &str) -> Result<()
         if now["status"] == "terminated" {
             return Ok(());
         }
-        let is_under_way = ["pending", "queued", "started"].iter().any(|one| now["status"] == *one);
-        ensure!(is_under_way && begun.elapsed() < Duration::from_secs(60), "{workflow}: {now}");
+        let is_under_way = ["pending", "queued", "started"]
+            .iter()
+            .any(|one| now["status"] == *one);
+        ensure!(
+            is_under_way && begun.elapsed() < Duration::from_secs(60),
+            "{workflow}: {now}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -102,7 +112,10 @@ fn settle(application: &Application) -> Result<()> {
                 &_include_system_workflows=true";
     let begun = Instant::now();
     while application.call("GET", path, None, 200)?["metadata"]["pagination"]["total"] != 0 {
-        ensure!(begun.elapsed() < Duration::from_secs(60), "executions do not end");
+        ensure!(
+            begun.elapsed() < Duration::from_secs(60),
+            "executions do not end"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
@@ -113,8 +126,7 @@ fn sizes(application: &Application) -> Result<BTreeMap<String, i64>> {
     let database = Connection::open(application.database())?;
     database.busy_timeout(Duration::from_secs(10))?;
     let mut statement = database.prepare(
-        "select s.tbl_name, sum(d.pgsize) from dbstat d join sqlite_schema s on s.name = d.name
-         where d.aggregate group by 1",
+        "select s.tbl_name, sum(d.pgsize) from dbstat d join sqlite_schema s on s.name = d.name group by 1",
     )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -21,7 +21,7 @@ node_templates:
 ";
 
 fn calling(application: &Application) -> String {
-    let url = format!("http://{}/status", application.address());
+    let url = format!("http://{}/api/v3.1/ok", application.address());
     let operation = format!(
         "{{ implementation: windlass-http.request, inputs: {{ url: \"{url}\", method: GET }} }}"
     );

@@ -210,9 +210,9 @@ fn an_update_brings_the_schedules_of_its_blueprint() {
         world.text(&format!("select shown ->> '$.{what}' {last}"))
     };
     assert_eq!(shown("schedules_to_delete"), r#"["other","gone"]"#);
-    assert_eq!(shown("schedules_to_create[0].id"), "made");
-    assert_eq!(shown("schedules_to_create[1].id"), "other");
-    assert_eq!(shown("schedules_to_create[1].workflow"), "uninstall");
+    assert_eq!(shown("schedules_to_create[0].id"), "other");
+    assert_eq!(shown("schedules_to_create[1].id"), "made");
+    assert_eq!(shown("schedules_to_create[0].workflow"), "uninstall");
 }
 
 /// A private blueprint or secret of somebody else is not to be reached, or found out about, by an update.

@@ -160,7 +160,7 @@ pub async fn keep(db: &impl Db, lease: &Lease, now: Timestamp) -> Result<Timesta
 /// Ends leases by their results: each by the hash of what was sent.
 pub async fn end_all(tx: &impl Tx, ended: &[(i64, &str)]) -> Result<()> {
     let sql = "update operation_leases set result_hash = ended.value ->> 1
-               from json_each(?1) as ended where key = ended.value ->> 0";
+               from json_each(?1) as ended where operation_leases.key = ended.value ->> 0";
     tx.execute(sql, params![json_text(ended)?]).await
 }
 

@@ -139,7 +139,8 @@ pub async fn not_begun(tx: &impl Tx, step_ids: &[String]) -> Result<Vec<String>>
     tx.json_rows(sql, params![json_text(step_ids)?]).await
 }
 
-const WAITING: &str = "from shell_steps where tenant_name = ?1
+/// Named, because the planner would rather read all that have no lease, whatever became of them.
+const WAITING: &str = "from shell_steps indexed by shell_steps_waiting where tenant_name = ?1
     and queue in (select value from json_each(?2))
     and content is not null and lease_id is null and result is null";
 
@@ -304,7 +305,7 @@ pub async fn release(tx: &impl Tx, lease: &Lease, now: Timestamp) -> Result<()> 
     set_deadline(tx, lease.key, 0, now).await
 }
 
-const EXPIRED: &str = "select key from shell_steps
+const EXPIRED: &str = "select key from shell_steps indexed by shell_steps_open
     where lease_id is not null and result is null and expires_at <= ?1 order by expires_at limit 100";
 
 /// Open leases whose time is over, by their keys, some at a time.

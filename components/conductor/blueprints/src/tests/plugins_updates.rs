@@ -90,8 +90,9 @@ fn the_copy_has_the_newest_plugins_that_are_allowed_and_the_same_files() {
             let properties = &shown["plan"]["nodes"][0]["properties"];
             assert_eq!(properties["version"], version, "{body}");
             assert_eq!(shown["is_hidden"], true);
-            let download = app.ask("ann", Method::GET, &format!("{path}/archive"), b"");
-            assert_eq!(download.await.body, archive(GAUGE));
+            let path = format!("{path}/archive");
+            let download = app.ask("ann", Method::GET, &path, b"").await;
+            assert_eq!(download.body, archive(GAUGE));
             assert_eq!(app.loose_blobs().await, 0);
             // The blueprint itself is as it was.
             let path = "/blueprints/gauge";

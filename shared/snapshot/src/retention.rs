@@ -161,7 +161,11 @@ mod tests {
             ])
             .await;
             let scope = Scope::system("ann", "harbour");
-            let flags = [("force", true), ("restore_certificates", false), ("no_reboot", false)];
+            let flags = [
+                ("force", true),
+                ("restore_certificates", false),
+                ("no_reboot", false),
+            ];
             let parameters = executions::restoration_parameters("a", flags, 300);
             db.transaction(async |tx| executions::start_restoration(tx, &scope, parameters).await)
                 .await

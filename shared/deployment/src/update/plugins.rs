@@ -69,7 +69,7 @@ fn central(nodes: &[NewNode]) -> BTreeMap<String, Value> {
 fn by_name(text: &str) -> BTreeMap<String, Value> {
     let named = list(text).into_iter();
     named
-        .filter_map(|plugin| Some((plugin["name"].as_str()?.to_owned(), plugin)))
+        .filter_map(|plugin| Some((plugin.get("name")?.as_str()?.to_owned(), plugin)))
         .collect()
 }
 

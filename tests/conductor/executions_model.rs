@@ -1,21 +1,15 @@
 //! Random histories of executions, and what holds after each of their steps, whatever happened.
 //!
-//! A history is made of calls of clients and workers, occurrences of schedules, ticks and kills. It is repeatable but
+//! A history is made of calls of clients, occurrences of schedules, ticks and kills. It is repeatable but
 //! for what runs meanwhile: the seed is in the message of a failure. `WINDLASS_MODEL_SECONDS` says for how
 //! long histories are tried, `WINDLASS_MODEL_SEED` with which one to begin.
-
-#[path = "executions_model/fleet.rs"]
-mod fleet;
 
 use crate::samples::ids;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use windlass_tests::{Options, Recorder, Value, Windlass, json};
 
-const DEPLOYMENTS: [&str; 4] = ["north", "south", "west", WORKED];
-
-/// The one whose operations are a worker's.
-const WORKED: &str = "east";
+const DEPLOYMENTS: [&str; 3] = ["north", "south", "west"];
 
 /// How many steps a history has.
 const STEPS: usize = 60;
@@ -67,17 +61,13 @@ struct History {
     dice: Dice,
     /// What was answered to be there, and was not deleted since.
     acknowledged: BTreeSet<String>,
-    /// The groups of executions that were started.
-    groups: Vec<String>,
-    /// What a worker has taken and not reported.
-    leases: Vec<String>,
     /// What was done, for the message of a failure.
     told: Vec<String>,
 }
 
 impl History {
     fn step(&mut self, windlass: Windlass) -> Windlass {
-        match self.dice.below(30) {
+        match self.dice.below(20) {
             0..=5 => self.start(&windlass),
             6..=8 => self.stop(&windlass),
             9 | 10 => self.resume(&windlass),
@@ -94,11 +84,6 @@ impl History {
                 self.told.push("work".into());
                 windlass.run_pending_work();
             }
-            19 | 20 => self.scale(&windlass),
-            21 | 22 => self.update(&windlass),
-            23 => self.start_group(&windlass),
-            24 | 25 => self.act_on_group(&windlass),
-            26..=28 => self.be_a_worker(&windlass),
             _ => {
                 self.told.push("kill".into());
                 return windlass.kill().start();
@@ -229,9 +214,8 @@ impl History {
         if gone.is_some() {
             let left = self.known(windlass);
             self.acknowledged.retain(|id| left.contains(id));
-            let body = json!({ "blueprint_id": blueprint_of(id) });
+            let body = json!({ "blueprint_id": "crane" });
             self.call(windlass, ("PUT", &path), &body, &[201]);
-            self.join_the_fleet(windlass, id);
         }
     }
 
@@ -253,9 +237,6 @@ impl History {
                 ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling')
             group by deployment_key having count(*) > 1)";
         assert_eq!(count(active), 0, "two run on one deployment\n{}", told());
-        for (what, sql) in fleet::NEVER {
-            assert_eq!(count(sql), 0, "{what}\n{}", told());
-        }
         let states = format!("select count(*) from node_instances where state not in ({STATES})");
         assert_eq!(count(&states), 0, "an unknown state\n{}", told());
         let known = self.known(windlass);
@@ -264,15 +245,8 @@ impl History {
     }
 
     /// What holds when nothing is left to be done.
-    fn check_end(&mut self, windlass: &Windlass) {
-        self.work_to_the_end(windlass);
-        // A group that is paused has an end too.
-        for group in std::mem::take(&mut self.groups) {
-            let path = format!("/execution-groups/{group}");
-            let body = json!({ "concurrency": 5 });
-            self.call(windlass, ("PATCH", &path), &body, &[200]);
-        }
-        self.work_to_the_end(windlass);
+    fn check_end(&self, windlass: &Windlass) {
+        windlass.run_pending_work();
         let database = windlass.open_database();
         let texts = |sql: &str| -> Vec<String> {
             let mut statement = database.prepare(sql).expect("SQL");
@@ -300,8 +274,6 @@ impl History {
                and not exists (select 1 from audit_log a where a.action = 'execution_status_update' and a.target_id = e.id)",
         );
         assert!(wrong.is_empty(), "{wrong:?}\n{}", told());
-        let miscounted = texts(fleet::MISCOUNTED);
-        assert!(miscounted.is_empty(), "{miscounted:?}\n{}", told());
         let audit = windlass.host_command(&["audit-store"]);
         assert!(!audit.contains("wrong: "), "{audit}\n{}", told());
     }
@@ -320,29 +292,15 @@ fn prepared() -> (Windlass, Recorder) {
         .variable("outbound_allow_private", "true")
         .start();
     let admin = windlass.admin();
-    let crane = BLUEPRINT.replace("URL", &format!("'{}/create'", recorder.url()));
-    for (id, text) in [
-        ("crane", crane.clone()),
-        ("crane-2", crane + fleet::LAMP),
-        ("tug", fleet::TUG.to_owned()),
-        ("tug-2", fleet::TUG.to_owned() + fleet::LAMP),
-    ] {
-        admin.upload(id, "b.yaml", &[("b.yaml", &text)]).expect(201);
-    }
+    let text = BLUEPRINT.replace("URL", &format!("'{}/create'", recorder.url()));
+    admin
+        .upload("crane", "crane.yaml", &[("crane.yaml", &text)])
+        .expect(201);
     for id in DEPLOYMENTS {
-        let body = json!({ "blueprint_id": blueprint_of(id) });
+        let body = json!({ "blueprint_id": "crane" });
         admin.put(&format!("/deployments/{id}"), body).expect(201);
     }
-    let body = json!({ "deployment_ids": DEPLOYMENTS });
-    admin.put("/deployment-groups/fleet", body).expect(200);
     (windlass, recorder)
-}
-
-fn blueprint_of(deployment: &str) -> &'static str {
-    match deployment == WORKED {
-        true => "tug",
-        false => "crane",
-    }
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -351,7 +309,7 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn whatever_happens_executions_keep_their_promises() {
-    let time = Duration::from_secs(number("WINDLASS_MODEL_SECONDS").unwrap_or(40));
+    let time = Duration::from_secs(number("WINDLASS_MODEL_SECONDS").unwrap_or(20));
     let mut seed = number("WINDLASS_MODEL_SEED").unwrap_or(1);
     let begun = Instant::now();
     while begun.elapsed() < time {
@@ -359,8 +317,6 @@ fn whatever_happens_executions_keep_their_promises() {
         let mut history = History {
             dice: Dice(seed),
             acknowledged: BTreeSet::new(),
-            groups: Vec::new(),
-            leases: Vec::new(),
             told: vec![format!("seed {seed}")],
         };
         for _ in 0..STEPS {

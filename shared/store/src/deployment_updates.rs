@@ -10,7 +10,7 @@ pub mod work;
 
 pub use row::{
     DEPLOYMENT_UPDATE, DeploymentUpdate, NewUpdate, Running, SHOWN, Shown, insert, latest_failed,
-    of_execution, reevaluate, save, set_shown, set_state,
+    of_execution, reevaluate, save, set_shown, set_state, steps,
 };
 pub use state::UpdateState;
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::rows::Paging;
 use crate::testing::{asker, database};
-use windlass_core::{Kind, Response};
 use windlass_core::db::NativeDb;
+use windlass_core::{Kind, Response};
 
 const ALL: Paging = Paging {
     limit: 1000,

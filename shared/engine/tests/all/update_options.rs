@@ -157,7 +157,7 @@ fn an_update_brings_the_schedules_of_its_blueprint() {
     let same = "    same: {workflow: uninstall, since: '+1 day', recurrence: 1 day, default_enabled: false}\n";
     let first = with_schedules(&format!(
         "{same}    other: {{workflow: install, since: '+1 day', recurrence: 1 day, default_enabled: false}}\n
-    gone: {{workflow: install, since: '+1 day', recurrence: 1 day}}\n"
+    gone: {{workflow: install, since: '+1 day', recurrence: 1 day, default_enabled: false}}\n"
     ));
     let second = with_schedules(&format!(
         "{same}    other: {{workflow: uninstall, since: '+1 day', recurrence: 2 days, default_enabled: false}}\n

@@ -130,7 +130,16 @@ fn measure() -> Result<()> {
     let by_password = case("tenants, by password", "GET", tenants);
     let by_token = Case::new("tenants, by token", "GET", tenants, &application.token()?);
     let mut lines = Vec::new();
-    let cases = [status, record, page, narrow, secret, create, by_token, by_password];
+    let cases = [
+        status,
+        record,
+        page,
+        narrow,
+        secret,
+        create,
+        by_token,
+        by_password,
+    ];
     for case in cases {
         eprintln!("measuring: {}", case.name);
         let figures = load.run(application.address(), &case)?;

@@ -113,6 +113,11 @@ pub fn upload(application: &Application, id: &str, text: &str) -> Result<()> {
 /// Stores a secret.
 pub fn secret(application: &Application, key: &str) -> Result<()> {
     let body = serde_json::json!({ "value": "swordfish" }).to_string();
-    application.call("PUT", &format!("/secrets/{key}"), Some(body.into_bytes()), 200)?;
+    application.call(
+        "PUT",
+        &format!("/secrets/{key}"),
+        Some(body.into_bytes()),
+        200,
+    )?;
     Ok(())
 }

@@ -122,10 +122,7 @@ fn who_may_not_have_commands_run_writes_no_scripts() {
     let refusal = ann
         .post("/api/v1/pipeline/create", plan("Build"))
         .expect(403);
-    assert_eq!(
-        refusal["message"],
-        "User `ann` is not permitted to perform the action opsera_shell in the tenant `harbour`"
-    );
+    assert_eq!(refusal["message"], "Forbidden");
     let id = team.ask("create", plan("Build"))["_id"].clone();
     let body = json!({ "pipelineId": id, "parameters": { "version": "$(reboot)" } });
     ann.post("/api/v1/pipeline/run", body).expect(200);

@@ -75,7 +75,7 @@ class Windlass:
             command += ["--variable", f"{name}={value}"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         try:
-            wait_until("the application answers", self.answers, 60)
+            wait_until("the application answers", self.answers, 180)
         except AssertionError:
             print(self.tail(), file=sys.stderr)
             # Whoever wanted it gets no object to stop it by.

@@ -58,6 +58,9 @@ pub(super) fn of(row: &Endpoint) -> Value {
         let has_body = (200..300).contains(status) && *status != 204;
         if let Some(content) = shapes::answer(row).filter(|_| has_body) {
             answer["content"] = content;
+            if row.id == "audit.list" {
+                answer["content"]["text/csv"] = json!({ "schema": { "type": "string" } });
+            }
         }
         answers.insert(status.to_string(), answer);
     }

@@ -29,11 +29,11 @@ struct Spin {
 /// with a write-ahead log. A server that refuses goes on as before.
 async fn leave_unsynced(connection: &Connection) -> Result<(), SpinError> {
     let mode = connection.execute("pragma journal_mode", []).await?;
-    let is_wal = |row: &spin_sdk::sqlite::RowResult| {
-        matches!(row.values.first(), Some(SpinValue::Text(mode)) if mode == "wal")
-    };
+    let is_wal = |row: &spin_sdk::sqlite::RowResult| matches!(row.values.first(), Some(SpinValue::Text(mode)) if mode == "wal");
     if mode.collect().await?.first().is_some_and(is_wal) {
-        let set = connection.execute("pragma synchronous = normal", []).await?;
+        let set = connection
+            .execute("pragma synchronous = normal", [])
+            .await?;
         set.collect().await?;
     }
     Ok(())

@@ -44,6 +44,17 @@ class Secrets(Story):
             client.delete(key)
         self.refused("not_found_error", client.get, "pw")
 
+    def test_every_read_of_a_value_is_told_of_after_a_kill(self):
+        self.client.secrets.create("watched", "swordfish")
+        for _ in range(5):
+            self.assertEqual(self.client.secrets.get("watched").value, "swordfish")
+        self.windlass.kill()
+        self.windlass.start()
+        told = self.client.auditlog.list(get_all=True, order_by="id", desc="True", size=100)
+        read = [each for each in told if each["ref_id"] == "watched" and each["operation"] != "create"]
+        self.assertEqual(len(read), 5, told[:10])
+        self.client.secrets.delete("watched")
+
     def test_secrets_are_exported_and_imported(self):
         client = self.client.secrets
         client.create("pw", "hunter2")

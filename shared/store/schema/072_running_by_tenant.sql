@@ -1,5 +1,5 @@
 -- How many executions of each tenant run: `Status::is_active`, in its words.
-create index executions_running on executions (tenant_name)
+create index executions_running on executions (tenant_name, workflow_id)
     where status in ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling');
 
 -- What waits, by tenant, because one whose executions are many has to wait as a whole.

@@ -152,12 +152,13 @@ fn filled(variables: Map<String, Json>) -> Result<Map<String, Json>, String> {
     Ok(filled)
 }
 
-/// What is hidden: the secrets, and each line of those that have several. Shells and tools print by lines.
+/// What is hidden: the secrets, and each line of those that have several, as short as a worker hides any. Shells
+/// and tools print by lines.
 fn hidden(secrets: &[String]) -> Vec<String> {
     let mut hidden = secrets.to_vec();
     for secret in secrets {
         let lines = secret.lines().map(str::trim);
-        hidden.extend(lines.filter(|line| line.len() >= 8).map(str::to_owned));
+        hidden.extend(lines.filter(|line| line.len() >= 4).map(str::to_owned));
     }
     hidden.sort();
     hidden.dedup();

@@ -27,12 +27,13 @@ fn old_sql() -> String {
         "select json_object('id', b.id, 'tenant_name', b.tenant_name) from blueprints b
          where b.{FAILED} and b.updated_at < ?1
              and not exists (select 1 from deployments d where d.blueprint_key = b.key)
+             and not exists (select 1 from blueprint_plans p where p.blueprint_key = b.key)
          order by b.updated_at limit ?2"
     )
 }
 
 /// Deletes a piece of the blueprints whose upload failed longer ago than the setting keeps, with what was
-/// uploaded. Answers how many.
+/// uploaded. One that has a plan was good once, and only its state was changed: it stays. Answers how many.
 pub async fn forget_failed(db: &impl Db, now: Timestamp) -> Result<usize> {
     let Some(before) = retention::since(db, FAILED_SETTING, now).await? else {
         return Ok(0);
@@ -97,11 +98,27 @@ mod tests {
             assert_eq!(forget_failed(&db, day(9000)).await.unwrap(), 0, "for ever");
             db.execute(set, params!["30"]).await.unwrap();
             assert_eq!(forget_failed(&db, day(31)).await.unwrap(), 2);
-            assert_eq!(left(&db).await, "good");
+            assert_eq!(left(&db).await, "good", "and one that is good");
             assert_eq!(crate::counts::audit(&db).await.unwrap(), []);
             let sql = "select json_group_array(id) from (select id from loose_blobs order by id)";
             let loose: Vec<String> = db.first_json(sql, &[]).await.unwrap().unwrap();
             assert_eq!(loose, ["bad", "worse"], "a sweep takes them");
+        });
+    }
+
+    #[test]
+    fn what_has_a_plan_stays_whatever_its_state_was_made() {
+        pollster::block_on(async {
+            let db = fresh().await;
+            insert(&db, &admin("harbour"), &upload("marked", State::Invalid))
+                .await
+                .unwrap();
+            let plan = "insert into blueprint_plans (blueprint_key, plan, stored)
+                        select key, '{}', 0 from blueprints";
+            db.execute(plan, &[]).await.unwrap();
+            let later = Timestamp::now().plus_seconds(40 * 86_400);
+            assert_eq!(forget_failed(&db, later).await.unwrap(), 0);
+            assert_eq!(left(&db).await, "marked");
         });
     }
 

@@ -85,7 +85,7 @@ pub async fn next_startable(db: &impl Db, most: i64) -> Result<Option<Execution>
     db.first_json(&next_startable_sql(), params![most]).await
 }
 
-/// Tenants that have enough, and groups whose executions may not begin, are passed over as a whole, however
+/// Tenants that have enough (updates of plugins only wait, so they do not count), and groups whose executions may not begin, are passed over as a whole, however
 /// many wait in them. Force in a group begins beside what runs, but never on a deployment that is still
 /// being made.
 pub(crate) fn next_startable_sql() -> String {
@@ -103,7 +103,7 @@ pub(crate) fn next_startable_sql() -> String {
         "with recursive
          satisfied (name) as materialized (
              select tenant_name from executions indexed by executions_running
-             where status in {active}
+             where status in {active} and workflow_id <> 'update_plugin'
              group by tenant_name having count(*) >= ?1),
          waiting (name) as (
              select (select min(tenant_name) from executions where {alone})

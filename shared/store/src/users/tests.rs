@@ -212,6 +212,7 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
             "deployment_modifications",
             "deployment_updates",
             "plugins_updates",
+            "shell_steps",
         ];
         let rows = db
             .query(

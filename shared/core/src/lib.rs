@@ -31,6 +31,8 @@ pub mod router;
 pub mod secretbox;
 pub mod spreadsheet;
 pub mod stream;
+#[cfg(feature = "native")]
+pub mod testing;
 pub mod time;
 pub mod token_scope;
 pub mod variables;

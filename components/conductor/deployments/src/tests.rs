@@ -7,30 +7,19 @@ mod modifications;
 mod updates;
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use windlass_core::app::{self, Identity};
-use windlass_core::caller::{AuthMethod, Caller, Membership};
-use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
+use windlass_core::params;
 use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::router::Router;
-use windlass_core::{Error, Family, Request, Result, params};
+use windlass_core::testing::{self, Callers, Rights};
 
 /// Whoever the header `caller` names: `admin`, `viewer`, `user` (no manager), `update` (an
-/// execution that updates), or nobody; in the tenant of the header `tenant`.
+/// execution that updates), or nobody.
 struct Named;
 
-impl Identity for Named {
-    async fn prepare(_: &impl Db) -> Result<()> {
-        Ok(())
-    }
-
-    async fn authenticate(_: &impl Db, _: Family, request: &Request) -> Result<Identified> {
-        let Some(name) = request.get_header("caller") else {
-            return Err(Error::unauthorized("No authentication info provided"));
-        };
+impl Callers for Named {
+    fn rights(name: &str) -> Rights {
         let reads = [
             Permission::DeploymentGet,
             Permission::DeploymentList,
@@ -38,7 +27,7 @@ impl Identity for Named {
             Permission::NodeInstanceList,
             Permission::NodeInstanceGet,
         ];
-        let permissions = match name {
+        let here = match name {
             "viewer" => reads.into_iter().collect(),
             "user" => {
                 let all = Permission::ALL.iter().copied();
@@ -47,24 +36,11 @@ impl Identity for Named {
             }
             _ => PermissionSet::all(),
         };
-        let tenant = request.get_header("tenant").unwrap_or("harbour").to_owned();
-        let member = Membership {
-            roles: Vec::new(),
-            permissions,
-        };
-        let caller = Caller {
-            user_id: 7,
-            username: name.into(),
-            role: "default".into(),
-            method: AuthMethod::Basic,
-            system: PermissionSet::default(),
-            tenants: BTreeMap::from([(tenant.clone(), member)]),
+        Rights {
+            here,
             execution_id: (name == "update").then(|| "e1".to_owned()),
-        };
-        Ok(Identified {
-            caller: Rc::new(caller),
-            tenant: TenantHeader::Known(tenant),
-        })
+            ..Rights::default()
+        }
     }
 }
 
@@ -123,32 +99,9 @@ impl Harbour {
 
     fn ask(&self, who: &str, method: &str, url: &str, body: Value, status: u16) -> Value {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = Request::new(method, &format!("/api/v3.1{url}")).header("caller", who);
-        if let Some((who, tenant)) = who.split_once('@') {
-            request = Request::new(request.method, &format!("/api/v3.1{url}"))
-                .header("caller", who)
-                .header("tenant", tenant);
-        }
-        if !body.is_null() {
-            request.body = body.to_string().into_bytes();
-        }
-        let answer = app::handle::<Named, _>(
-            &self.router,
-            self.db.clone(),
-            Family::Conductor,
-            request,
-            String::new(),
-        );
-        let response = pollster::block_on(answer);
-        let mut body = response.body;
-        while let Some(made) = &response.made
-            && let Some(part) = pollster::block_on(made.next()).unwrap()
-        {
-            body.extend(part);
-        }
-        let text = String::from_utf8(body).unwrap();
-        assert_eq!(response.status, status, "{url} by {who}: {text}");
-        serde_json::from_str(&text).unwrap_or_default()
+        let answer =
+            testing::ask::<Named>(&self.router, &self.db, who, (method, url), (&body, status));
+        pollster::block_on(answer).unwrap()
     }
 
     fn ids(&self, who: &str, url: &str) -> Vec<String> {

@@ -1,46 +1,25 @@
 //! Requests through the routes, with archives of all kinds.
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
-use std::rc::Rc;
-use windlass_core::app::{self, Identity};
-use windlass_core::caller::{AuthMethod, Caller, Membership};
-use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
 use windlass_core::permission::PermissionSet;
 use windlass_core::router::Router;
-use windlass_core::{Family, Request, Response, Result, blob};
+use windlass_core::testing::{self, Callers, Rights};
+use windlass_core::{Response, blob};
 use windlass_store::blobs;
 
-/// Everybody may everything, in the tenant of the header `tenant`.
+/// Everybody may everything.
 struct Anybody;
 
-impl Identity for Anybody {
-    async fn prepare(_: &impl Db) -> Result<()> {
-        Ok(())
-    }
-
-    async fn authenticate(_: &impl Db, _: Family, request: &Request) -> Result<Identified> {
-        let tenant = request.get_header("tenant").unwrap_or("harbour").to_owned();
-        let member = Membership {
-            roles: Vec::new(),
-            permissions: PermissionSet::all(),
-        };
-        let caller = Caller {
-            user_id: 7,
-            username: "ann".into(),
-            role: "default".into(),
-            method: AuthMethod::Basic,
-            system: PermissionSet::all(),
-            tenants: BTreeMap::from([(tenant.clone(), member)]),
+impl Callers for Anybody {
+    fn rights(_: &str) -> Rights {
+        Rights {
+            here: PermissionSet::all(),
+            everywhere: PermissionSet::all(),
             execution_id: None,
-        };
-        Ok(Identified {
-            caller: Rc::new(caller),
-            tenant: TenantHeader::Known(tenant),
-        })
+        }
     }
 }
 
@@ -63,10 +42,7 @@ impl Harbour {
 
     fn send(&self, method: &str, url: &str, body: Vec<u8>) -> Response {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = Request::new(method, &format!("/api/v3.1{url}"));
-        request.body = body;
-        let (db, id) = (self.db.clone(), "r1".into());
-        let answer = app::handle::<Anybody, _>(&self.router, db, Family::Conductor, request, id);
+        let answer = testing::send::<Anybody>(&self.router, &self.db, "ann", (method, url), body);
         pollster::block_on(answer)
     }
 

@@ -5,33 +5,22 @@ mod providers;
 mod secrets;
 
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use windlass_core::app::{self, Identity};
-use windlass_core::caller::{AuthMethod, Caller, Membership};
-use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
+use windlass_core::params;
 use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::platform::kv;
 use windlass_core::router::Router;
 use windlass_core::secretbox::ENCRYPTION_KEY_KEY;
-use windlass_core::{Error, Family, Request, Result, params};
+use windlass_core::testing::{self, Callers, Rights};
 
-/// Whoever the header `caller` names, in the tenant of the header `tenant`: `root` may everything,
+/// Whoever the header `caller` names: `root` may everything,
 /// `mia` manages the tenant, `ann` and `bob` may what regular users may, everybody else may read.
 struct Named;
 
-impl Identity for Named {
-    async fn prepare(_: &impl Db) -> Result<()> {
-        Ok(())
-    }
-
-    async fn authenticate(_: &impl Db, _: Family, request: &Request) -> Result<Identified> {
+impl Callers for Named {
+    fn rights(name: &str) -> Rights {
         use Permission::*;
-        let Some(name) = request.get_header("caller") else {
-            return Err(Error::unauthorized("No authentication info provided"));
-        };
         let reads = [
             SecretGet,
             SecretList,
@@ -49,7 +38,7 @@ impl Identity for Named {
             SecretsProviderDelete,
         ];
         let regular: PermissionSet = reads.into_iter().chain(writes).collect();
-        let permissions = match name {
+        let here = match name {
             "mia" => reads
                 .into_iter()
                 .chain(writes)
@@ -58,27 +47,14 @@ impl Identity for Named {
             "ann" | "bob" => regular,
             _ => reads.into_iter().collect(),
         };
-        let tenant = request.get_header("tenant").unwrap_or("harbour").to_owned();
-        let member = Membership {
-            roles: Vec::new(),
-            permissions,
-        };
-        let caller = Caller {
-            user_id: 7,
-            username: name.into(),
-            role: "default".into(),
-            method: AuthMethod::Basic,
-            system: match name {
+        Rights {
+            here,
+            everywhere: match name {
                 "root" => PermissionSet::all(),
                 _ => PermissionSet::default(),
             },
-            tenants: BTreeMap::from([(tenant.clone(), member)]),
             execution_id: None,
-        };
-        Ok(Identified {
-            caller: Rc::new(caller),
-            tenant: TenantHeader::Known(tenant),
-        })
+        }
     }
 }
 
@@ -128,23 +104,11 @@ impl Harbour {
 
     /// Sends a request as `who`, or as `who@tenant`.
     fn ask(&self, who: &str, request: &str, body: Value, status: u16) -> Value {
-        let (who, tenant) = who.split_once('@').unwrap_or((who, "harbour"));
         let (method, url) = request.split_once(' ').unwrap();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut sent = Request::new(method, &format!("/api/v3.1{url}"))
-            .header("caller", who)
-            .header("tenant", tenant)
-            .header("content-type", "application/json");
-        if !body.is_null() {
-            sent.body = body.to_string().into_bytes();
-        }
-        let family = Family::Conductor;
-        let db = self.db.clone();
-        let answer = app::handle::<Named, _>(&self.router, db, family, sent, "r1".into());
-        let response = pollster::block_on(answer);
-        let text = String::from_utf8(response.body).unwrap();
-        assert_eq!(response.status, status, "{request}: {text}");
-        serde_json::from_str(&text).unwrap_or_default()
+        let answer =
+            testing::ask::<Named>(&self.router, &self.db, who, (method, url), (&body, status));
+        pollster::block_on(answer).unwrap()
     }
 
     fn get(&self, who: &str, url: &str) -> Value {

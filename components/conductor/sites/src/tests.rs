@@ -1,59 +1,34 @@
 //! Requests through the routes, with callers that only tests have.
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use windlass_core::app::{self, Identity};
-use windlass_core::caller::{AuthMethod, Caller, Membership};
-use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::{Db, NativeDb};
 use windlass_core::http::Method;
+use windlass_core::params;
 use windlass_core::permission::{Permission, PermissionSet};
 use windlass_core::router::Router;
-use windlass_core::{Error, Family, Request, Result, params};
+use windlass_core::testing::{self, Callers, Rights};
 
-/// Whoever the header `caller` names, in the tenant of the header `tenant`: `root` may everything,
+/// Whoever the header `caller` names: `root` may everything,
 /// `ann` what regular users may with sites, everybody else may read.
 struct Named;
 
-impl Identity for Named {
-    async fn prepare(_: &impl Db) -> Result<()> {
-        Ok(())
-    }
-
-    async fn authenticate(_: &impl Db, _: Family, request: &Request) -> Result<Identified> {
-        let Some(name) = request.get_header("caller") else {
-            return Err(Error::unauthorized("No authentication info provided"));
-        };
+impl Callers for Named {
+    fn rights(name: &str) -> Rights {
         let reads = [Permission::SiteGet, Permission::SiteList];
         let writes = [
             Permission::SiteCreate,
             Permission::SiteUpdate,
             Permission::SiteDelete,
         ];
-        let permissions = match name {
+        let here = match name {
             "root" => PermissionSet::all(),
             "ann" => reads.into_iter().chain(writes).collect(),
             _ => reads.into_iter().collect(),
         };
-        let tenant = request.get_header("tenant").unwrap_or("harbour").to_owned();
-        let member = Membership {
-            roles: Vec::new(),
-            permissions,
-        };
-        let caller = Caller {
-            user_id: 7,
-            username: name.into(),
-            role: "default".into(),
-            method: AuthMethod::Basic,
-            system: PermissionSet::default(),
-            tenants: BTreeMap::from([(tenant.clone(), member)]),
-            execution_id: None,
-        };
-        Ok(Identified {
-            caller: Rc::new(caller),
-            tenant: TenantHeader::Known(tenant),
-        })
+        Rights {
+            here,
+            ..Rights::default()
+        }
     }
 }
 
@@ -113,25 +88,10 @@ impl Harbour {
     }
 
     fn ask(&self, who: &str, method: &str, url: &str, body: Value, status: u16) -> Value {
-        let (who, tenant) = who.split_once('@').unwrap_or((who, "harbour"));
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = Request::new(method, &format!("/api/v3.1{url}"))
-            .header("caller", who)
-            .header("tenant", tenant);
-        if !body.is_null() {
-            request.body = body.to_string().into_bytes();
-        }
-        let answer = app::handle::<Named, _>(
-            &self.router,
-            self.db.clone(),
-            Family::Conductor,
-            request,
-            "r1".into(),
-        );
-        let response = pollster::block_on(answer);
-        let text = String::from_utf8(response.body).unwrap();
-        assert_eq!(response.status, status, "{url}: {text}");
-        serde_json::from_str(&text).unwrap_or_default()
+        let answer =
+            testing::ask::<Named>(&self.router, &self.db, who, (method, url), (&body, status));
+        pollster::block_on(answer).unwrap()
     }
 
     fn put(&self, who: &str, name: &str, body: Value, status: u16) -> Value {

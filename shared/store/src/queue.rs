@@ -8,6 +8,7 @@
 //! Tenants share the queue: see [`lease`] for who gets how much of it.
 
 mod lease;
+pub mod lent;
 pub mod stranded;
 mod work;
 

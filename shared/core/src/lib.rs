@@ -24,6 +24,7 @@ pub mod log;
 pub mod named_enum;
 pub mod outbound;
 pub mod permission;
+pub mod places;
 pub mod platform;
 pub mod request;
 pub mod response;

@@ -7,8 +7,9 @@
 use std::io;
 use windlass_blueprint::{Fields, Plan};
 use windlass_core::db::{Db, KeptDb};
+use windlass_core::places::{self, Places, Reached};
 use windlass_core::serde::Serialize;
-use windlass_core::{Error, MadeBody, NextPart, Parts, Response, Result, platform};
+use windlass_core::{Error, NextPart, Parts, Response, Result, platform};
 use windlass_store::blueprints::{self, PIECE, PLACE, PlanText, PlanTexts};
 
 /// How many bytes of a plan are made at a time.
@@ -16,25 +17,11 @@ const PART: usize = 64 << 10;
 
 /// A response whose places of plans are filled in while it is sent.
 pub fn with_plans(db: &impl KeptDb, response: Response) -> Response {
-    let text = String::from_utf8(response.body).unwrap_or_default();
-    if response.made.is_none() && !text.contains(PLACE) {
-        return Response {
-            body: text.into_bytes(),
-            ..response
-        };
-    }
-    let filled = Filled {
+    places::filled(response, PLACE, |places| Filled {
         db: db.clone(),
-        text,
-        more: response.made,
-        at: 0,
+        places,
         plan: Source::None,
-    };
-    let made = Response::made_json(response.status, filled);
-    Response {
-        headers: response.headers,
-        ..made
-    }
+    })
 }
 
 /// JSON with a plan in the place of the text `place`, which is in it once.
@@ -52,9 +39,7 @@ pub fn with_plan(
     };
     let filled = Filled {
         db: db.clone(),
-        text,
-        more: None,
-        at: 0,
+        places: Places::new(PLACE, text),
         plan: Source::Given(plan),
     };
     Response::made_json(status, filled)
@@ -63,12 +48,7 @@ pub fn with_plan(
 /// An answer that is being filled in.
 struct Filled<D> {
     db: D,
-    /// With the places of plans.
-    text: String,
-    /// What follows the text, which is then read in parts. No place is in two of them.
-    more: Option<MadeBody>,
-    /// How much of the text was sent.
-    at: usize,
+    places: Places,
     plan: Source,
 }
 
@@ -100,22 +80,14 @@ impl<D: Db> Filled<D> {
             platform::pause().await;
             return Ok(Some(part));
         }
-        if self.at == self.text.len() && !self.read_on().await? {
-            return Ok(None);
-        }
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let Some((before, after)) = rest.split_once(PLACE) else {
-            let last = rest.as_bytes().to_vec();
-            self.at = self.text.len();
-            return Ok(Some(last));
+        let (mut part, key) = match self.places.next().await? {
+            Reached::End => return Ok(None),
+            Reached::Text(text) => return Ok(Some(text)),
+            Reached::Place(before, key) => (before, key),
         };
-        let (key, _) = after.split_once('"').unwrap_or_default();
-        let mut part = before.as_bytes().to_vec();
-        let key_read = key.parse().unwrap_or_default();
-        self.at += before.len() + PLACE.len() + key.len() + 1;
         let plan = match std::mem::replace(&mut self.plan, Source::None) {
             Source::Given(plan) => Some(plan),
-            _ => blueprints::text_to_show(&self.db, key_read).await?,
+            _ => blueprints::text_to_show(&self.db, key).await?,
         };
         match plan {
             // Gone since the answer began.
@@ -128,19 +100,6 @@ impl<D: Db> Filled<D> {
             }
         }
         Ok(Some(part))
-    }
-}
-
-impl<D: Db> Filled<D> {
-    /// Goes on with the next part of the text. Answers whether there is one.
-    async fn read_on(&mut self) -> Result<bool> {
-        let Some(more) = &self.more else {
-            return Ok(false);
-        };
-        let next = more.next().await?;
-        self.at = 0;
-        self.text = String::from_utf8(next.unwrap_or_default()).map_err(Error::internal)?;
-        Ok(!self.text.is_empty())
     }
 }
 

@@ -2,41 +2,23 @@
 //! the answer is sent, because there can be thousands.
 
 use windlass_core::db::{Db, KeptDb};
-use windlass_core::{Error, MadeBody, NextPart, Parts, Response, Result, platform};
+use windlass_core::places::{self, Places, Reached};
+use windlass_core::{NextPart, Parts, Response, Result, platform};
 use windlass_store::deployment_modifications::{PLACE, Part, instances_text};
 
 /// A response whose places of instances are filled in while it is sent.
 pub fn with_instances(db: &impl KeptDb, response: Response) -> Response {
-    let text = String::from_utf8(response.body).unwrap_or_default();
-    if response.made.is_none() && !text.contains(PLACE) {
-        return Response {
-            body: text.into_bytes(),
-            ..response
-        };
-    }
-    let filled = Filled {
+    places::filled(response, PLACE, |places| Filled {
         db: db.clone(),
-        text,
-        more: response.made,
-        at: 0,
+        places,
         reading: None,
-    };
-    let made = Response::made_json(response.status, filled);
-    Response {
-        headers: response.headers,
-        ..made
-    }
+    })
 }
 
 /// An answer that is being filled in.
 struct Filled<D> {
     db: D,
-    /// With the places of instances.
-    text: String,
-    /// What follows the text, which is then read in parts. No place is in two of them.
-    more: Option<MadeBody>,
-    /// How much of the text was sent.
-    at: usize,
+    places: Places,
     reading: Option<Reading>,
 }
 
@@ -60,24 +42,18 @@ impl<D: Db> Filled<D> {
             platform::pause().await;
             return self.instances().await.map(Some);
         }
-        if self.at == self.text.len() && !self.read_on().await? {
-            return Ok(None);
+        match self.places.next().await? {
+            Reached::End => Ok(None),
+            Reached::Text(text) => Ok(Some(text)),
+            Reached::Place(before, modification) => {
+                self.reading = Some(Reading {
+                    modification,
+                    part: 0,
+                    after: None,
+                });
+                Ok(Some(before))
+            }
         }
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let Some((before, after)) = rest.split_once(PLACE) else {
-            let last = rest.as_bytes().to_vec();
-            self.at = self.text.len();
-            return Ok(Some(last));
-        };
-        let (key, _) = after.split_once('"').unwrap_or_default();
-        self.reading = Some(Reading {
-            modification: key.parse().unwrap_or_default(),
-            part: 0,
-            after: None,
-        });
-        let before = before.as_bytes().to_vec();
-        self.at += before.len() + PLACE.len() + key.len() + 1;
-        Ok(Some(before))
     }
 
     /// Some instances of the place that was reached, with what belongs around them.
@@ -111,16 +87,5 @@ impl<D: Db> Filled<D> {
             }
         }
         Ok(text.into_bytes())
-    }
-
-    /// Goes on with the next part of the text. Answers whether there is one.
-    async fn read_on(&mut self) -> Result<bool> {
-        let Some(more) = &self.more else {
-            return Ok(false);
-        };
-        let next = more.next().await?;
-        self.at = 0;
-        self.text = String::from_utf8(next.unwrap_or_default()).map_err(Error::internal)?;
-        Ok(!self.text.is_empty())
     }
 }

@@ -40,8 +40,14 @@ pub async fn apply(db: &impl Db) -> Result<()> {
     }
     // Readers no longer wait for writers. A server may refuse it, which costs speed only.
     let _ = db.query("pragma journal_mode = wal", &[]).await;
-    db.execute(SCHEMA_VERSIONS, &[]).await?;
-    apply_all(db, &unpacked()?).await
+    if !done.is_empty() {
+        return apply_all(db, &unpacked()?).await;
+    }
+    db.fill(async |db| {
+        db.execute(SCHEMA_VERSIONS, &[]).await?;
+        apply_all(db, &unpacked()?).await
+    })
+    .await
 }
 
 /// A migration with its statements.

@@ -1,14 +1,18 @@
 //! The database on native SQLite: for tests of the SQL, which is only checked when it runs.
 
 use super::{BEGIN, BEGIN_READING, Db, Row, Tx, Value, failure};
-use crate::error::Result;
-use rusqlite::{Connection, StatementStatus, config::DbConfig, types::ValueRef};
+use crate::error::{Error, Result};
+use rusqlite::{Connection, MAIN_DB, StatementStatus, config::DbConfig, types::ValueRef};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 /// The largest value that a statement may take or answer, in bytes: servers of libSQL take no more, and
 /// whatever is larger has to go in pieces.
 const LARGEST: usize = 1 << 20;
+
+/// The first database in memory that this process filled, as it was then.
+static FILLED: OnceLock<Vec<u8>> = OnceLock::new();
 
 /// A database file (or one in memory) opened by this process. A value of more than a megabyte that goes
 /// into it or comes out ends the test.
@@ -16,6 +20,7 @@ const LARGEST: usize = 1 << 20;
 pub struct NativeDb {
     connection: Rc<RefCell<Connection>>,
     work: Rc<Cell<i64>>,
+    in_memory: bool,
 }
 
 /// A transaction under way on a [`NativeDb`].
@@ -29,7 +34,11 @@ impl NativeDb {
     /// An empty database that lives as long as this value.
     #[allow(clippy::expect_used, reason = "only a machine without memory refuses")]
     pub fn in_memory() -> Self {
-        Self::on(Connection::open_in_memory().expect("SQLite opens a database in memory"))
+        let connection = Connection::open_in_memory().expect("SQLite opens a database in memory");
+        Self {
+            in_memory: true,
+            ..Self::on(connection)
+        }
     }
 
     /// A database in a file, with the settings that Spin gives a connection.
@@ -51,6 +60,7 @@ impl NativeDb {
         Self {
             connection: Rc::new(RefCell::new(connection)),
             work: Rc::default(),
+            in_memory: false,
         }
     }
 
@@ -136,6 +146,24 @@ impl Db for NativeDb {
 
     async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         run(&self.connection, &self.work, sql, parameters)
+    }
+
+    async fn fill(&self, make: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
+        if !self.in_memory {
+            return make(self).await;
+        }
+        if let Some(filled) = FILLED.get() {
+            let mut connection = self.connection.borrow_mut();
+            return connection
+                .deserialize_read_exact(MAIN_DB, filled.as_slice(), filled.len(), false)
+                .map_err(Error::internal);
+        }
+        make(self).await?;
+        let connection = self.connection.borrow();
+        let filled = connection.serialize(MAIN_DB).map_err(Error::internal)?;
+        // Another test may have been faster.
+        let _ = FILLED.set(filled.to_vec());
+        Ok(())
     }
 
     async fn transaction<T>(

@@ -10,8 +10,10 @@ use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Timestamp, params};
 use windlass_store::{config, pieces};
 
-/// The setting that says for how many days deliveries that have ended are kept, and its first value.
-const KEPT_SETTING: &str = "notice_retention_days";
+/// The settings that say for how many days deliveries that have ended are kept, with its first value, and of how
+/// many notices; 0 of all.
+const DAYS_SETTING: &str = "notice_retention_days";
+const COUNT_SETTING: &str = "notice_retention_count";
 const KEPT_DAYS: i64 = 30;
 
 /// How many old deliveries one notice cleans up after.
@@ -311,11 +313,22 @@ pub async fn forget_old(db: &impl Db, now: Timestamp) -> Result<()> {
     }
 }
 
-/// Since when notices are kept.
+/// Since when notices are kept: for some days, and not from before the newest ones, of which settings say how
+/// many.
 async fn kept_since(db: &impl Db, now: Timestamp) -> Result<Timestamp> {
-    let days = config::integer(db, KEPT_SETTING).await?;
+    let days = config::integer(db, DAYS_SETTING).await?;
     let days = days.unwrap_or(KEPT_DAYS).max(1);
-    Ok(now.plus_seconds(days.saturating_mul(-86_400)))
+    let since = now.plus_seconds(days.saturating_mul(-86_400));
+    let most = config::integer(db, COUNT_SETTING).await?.unwrap_or(0);
+    if most <= 0 {
+        return Ok(since);
+    }
+    let sql = "select created_at from status_notices
+         where id > (select max(id) from status_notices) - ?1 order by id limit 1";
+    let Some(row) = db.first(sql, params![most]).await? else {
+        return Ok(since);
+    };
+    Ok(since.max(Timestamp::parse("created_at", row.text(0)?)?))
 }
 
 async fn sweep(tx: &impl Tx, now: Timestamp) -> Result<()> {

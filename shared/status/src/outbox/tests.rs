@@ -290,3 +290,30 @@ fn a_delivery_ends_well_or_can_be_tried_again() {
         assert!(left.is_empty());
     });
 }
+
+#[test]
+fn of_notices_so_many_are_kept_as_the_setting_says() {
+    pollster::block_on(async {
+        let db = stage().await;
+        let now = Timestamp::parse("", "2026-03-02").unwrap();
+        let id = testing::insert(&db, &incident(&[1]), "m", now).await;
+        let id = id.unwrap();
+        db.execute("delete from status_notices", &[]).await.unwrap();
+        for minute in 0..5 {
+            db.execute(
+                "insert into status_notices (incident_id, event, content, created_at)
+                 values (?1, 'incident.updated', '{}', ?2)",
+                params![id, now.plus_seconds(60 * minute)],
+            )
+            .await
+            .unwrap();
+        }
+        for (most, left) in [(0, 5), (7, 5), (2, 2)] {
+            let sql = "update config set value = ?1 where name = 'notice_retention_count'";
+            db.execute(sql, params![most.to_string()]).await.unwrap();
+            forget_old(&db, now.plus_seconds(600)).await.unwrap();
+            let rows = db.query("select 1 from status_notices", &[]).await.unwrap();
+            assert_eq!(rows.len(), left, "{most}");
+        }
+    });
+}

@@ -1,7 +1,7 @@
 //! Shortening the trail, and what another installation's trail brings.
 
 use super::{AUDIT_LOG, Operation};
-use crate::config;
+use crate::retention::Kept;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Permission, Result, Scope, Timestamp, params};
 
@@ -55,24 +55,37 @@ async fn delete(
     Ok(rows.len() as u64)
 }
 
-/// The setting that says for how many days entries are kept; 0 is for ever.
-const KEPT_SETTING: &str = "audit_retention_days";
+/// The settings that say for how many days entries are kept, and how many; 0 is for ever.
+const DAYS_SETTING: &str = "audit_retention_days";
+const COUNT_SETTING: &str = "audit_retention_count";
 
-/// Deletes a piece of what is older than the settings keep, and answers how many entries that were. Nothing
-/// without the setting: a trail is not shortened by mistake.
+/// Entries that so many newer ones have been written after.
+const MANY: &str = "select key from audit_log
+     where key <= (select max(key) from audit_log) - ?1 order by key limit ?2";
+
+/// Deletes a piece of what is older, or more, than the settings keep, and answers how many entries that were.
+/// Nothing without the settings: a trail is not shortened by mistake.
+///
+/// # Errors
+/// Of the database.
 pub async fn forget_old(db: &impl Db, now: Timestamp) -> Result<u64> {
-    let days = config::integer(db, KEPT_SETTING).await?.unwrap_or(0);
-    if days <= 0 {
-        return Ok(0);
+    let kept = Kept::read(db, DAYS_SETTING, COUNT_SETTING, now).await?;
+    let mut gone = 0;
+    if let Some(before) = kept.since {
+        let sql = "select 1 from audit_log where created_at < ?1 limit 1";
+        if db.first(sql, params![before]).await?.is_some() {
+            gone += db
+                .transaction(async |tx| delete(tx, before, None, None).await)
+                .await?;
+        }
     }
-    let before = now.plus_seconds(days.saturating_mul(-86_400));
-    // Mostly there is nothing, and then nobody should wait for the database.
-    let sql = "select 1 from audit_log where created_at < ?1 limit 1";
-    if db.first(sql, params![before]).await?.is_none() {
-        return Ok(0);
+    if let Some(most) = kept.most
+        && db.first(MANY, params![most, 1]).await?.is_some()
+    {
+        let sql = format!("delete from audit_log where key in ({MANY}) returning 1");
+        gone += db.query(&sql, params![most, AT_ONCE]).await?.len() as u64;
     }
-    db.transaction(async |tx| delete(tx, before, None, None).await)
-        .await
+    Ok(gone)
 }
 
 /// An entry of another trail.

@@ -273,6 +273,30 @@ fn the_trail_is_kept_for_as_long_as_the_setting_says() {
     });
 }
 
+#[test]
+fn of_the_trail_so_much_is_kept_as_the_setting_says() {
+    pollster::block_on(async {
+        let db = trail().await;
+        let keys = async || -> Vec<i64> {
+            let rows = db
+                .query("select key from audit_log order by key", &[])
+                .await;
+            let rows = rows.unwrap();
+            rows.iter().map(|row| row.integer(0).unwrap()).collect()
+        };
+        let all = keys().await;
+        let forget = async |most: usize| {
+            let sql = "update config set value = ?1 where name = 'audit_retention_count'";
+            db.execute(sql, params![most.to_string()]).await.unwrap();
+            forget_old(&db, Timestamp::now()).await.unwrap()
+        };
+        assert_eq!(forget(0).await, 0, "all");
+        assert_eq!(forget(all.len()).await, 0);
+        assert_eq!(forget(2).await, all.len() as u64 - 2);
+        assert_eq!(keys().await, all[all.len() - 2..]);
+    });
+}
+
 /// All of a table, piece by piece.
 async fn exported(db: &NativeDb, mut table: Table) -> Vec<Vec<String>> {
     let mut lines = Vec::new();

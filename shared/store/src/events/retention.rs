@@ -1,11 +1,12 @@
-//! Events are forgotten when they are old, if operators want that.
+//! Events are forgotten when they are old or too many, if operators want that.
 
-use crate::config;
+use crate::retention::Kept;
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp, params};
 
-/// The setting of the scope `rest`: for how many days events are kept; 0 for ever.
-const KEPT_SETTING: &str = "event_retention_days";
+/// The settings of the scope `rest`: for how many days events are kept, and how many; 0 for ever.
+const DAYS_SETTING: &str = "event_retention_days";
+const COUNT_SETTING: &str = "event_retention_count";
 
 /// How many are forgotten at a time: a commit of these takes a few milliseconds.
 const AT_ONCE: i64 = 1_000;
@@ -15,23 +16,34 @@ const OLD: &str = "select e.storage_id
      from (select -1 as list_key union all select id from tenants) lists
      cross join events e on e.list_key = lists.list_key and e.timestamp < ?1 limit ?2";
 
-/// Forgets some events that are older than the setting allows. Answers how many; a read where there are
-/// none.
+/// Those that so many newer ones have been written after.
+const MANY: &str = "select storage_id from events
+     where storage_id <= (select max(storage_id) from events) - ?1 order by storage_id limit ?2";
+
+/// Forgets some events that are older, or more, than the settings allow. Answers how many; a read where there
+/// are none.
+///
+/// # Errors
+/// Of the database.
 pub async fn forget_old(db: &impl Db, now: Timestamp) -> Result<i64> {
-    let days = config::integer(db, KEPT_SETTING).await?.unwrap_or(0);
-    if days <= 0 {
-        return Ok(0);
+    let kept = Kept::read(db, DAYS_SETTING, COUNT_SETTING, now).await?;
+    let mut gone = 0;
+    if let Some(since) = kept.since {
+        gone += forget(db, OLD, since.millis()).await?;
     }
-    let before = now.plus_seconds(days.saturating_mul(-86_400)).millis();
-    forget_before(db, before).await
+    if let Some(most) = kept.most {
+        gone += forget(db, MANY, most).await?;
+    }
+    Ok(gone)
 }
 
-async fn forget_before(db: &impl Db, before: i64) -> Result<i64> {
-    if db.first(OLD, params![before, 1]).await?.is_none() {
+/// Forgets a piece of what a statement finds with a limit.
+async fn forget(db: &impl Db, found: &str, limit: i64) -> Result<i64> {
+    if db.first(found, params![limit, 1]).await?.is_none() {
         return Ok(0);
     }
-    let sql = format!("delete from events where storage_id in ({OLD}) returning storage_id");
-    let rows = db.query(&sql, params![before, AT_ONCE]).await?;
+    let sql = format!("delete from events where storage_id in ({found}) returning storage_id");
+    let rows = db.query(&sql, params![limit, AT_ONCE]).await?;
     Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
 }
 
@@ -57,9 +69,11 @@ mod tests {
         row.unwrap().integer(0).unwrap()
     }
 
-    async fn keep(db: &NativeDb, days: i64) {
-        let sql = "update config set value = ?1 where name = 'event_retention_days'";
-        db.execute(sql, params![days.to_string()]).await.unwrap();
+    async fn set(db: &NativeDb, setting: &str, value: i64) {
+        let sql = "update config set value = ?1 where name = ?2";
+        db.execute(sql, params![value.to_string(), setting])
+            .await
+            .unwrap();
     }
 
     #[test]
@@ -79,9 +93,9 @@ mod tests {
             let now = Timestamp::from_millis(11 * DAY);
             let forget = async || forget_old(&db, now).await.unwrap();
             assert_eq!(forget().await, 0, "kept for ever");
-            keep(&db, 11).await;
+            set(&db, DAYS_SETTING, 11).await;
             assert_eq!(forget().await, 0);
-            keep(&db, 10).await;
+            set(&db, DAYS_SETTING, 10).await;
             assert_eq!(
                 (forget().await, forget().await, forget().await),
                 (1000, 500, 0)
@@ -90,6 +104,39 @@ mod tests {
             assert!(crate::counts::audit(&db).await.unwrap().is_empty());
             assert!(forget_some_of(&db, 1).await.is_ok_and(|more| !more));
             assert_eq!(events(&db).await, 750);
+        });
+    }
+
+    #[test]
+    fn events_are_forgotten_when_there_are_too_many() {
+        pollster::block_on(async {
+            let db = database().await;
+            for sql in [
+                "insert into executions (key, id, tenant_name, created_by, visibility, created_at, workflow_id, status)
+                 values (1, 'one', 'harbour', 'ann', 'tenant', '', 'install', 'started')",
+                "with recursive n (n) as (select 0 union all select n + 1 from n where n < 2999)
+                 insert into events (execution_key, list_key, is_log, timestamp)
+                 select 1, (select id from tenants where name = 'harbour'), 0, 0 from n",
+            ] {
+                db.execute(sql, &[]).await.unwrap();
+            }
+            let forget = async || forget_old(&db, Timestamp::from_millis(DAY)).await.unwrap();
+            set(&db, COUNT_SETTING, 3000).await;
+            assert_eq!(forget().await, 0);
+            set(&db, COUNT_SETTING, 1200).await;
+            assert_eq!(
+                (forget().await, forget().await, forget().await),
+                (1000, 800, 0)
+            );
+            let row = db.first("select min(storage_id), max(storage_id) from events", &[]);
+            let row = row.await.unwrap().unwrap();
+            let (first, last) = (row.integer(0).unwrap(), row.integer(1).unwrap());
+            assert_eq!(
+                (last - first, events(&db).await),
+                (1199, 1200),
+                "the newest stay"
+            );
+            assert!(crate::counts::audit(&db).await.unwrap().is_empty());
         });
     }
 
@@ -102,6 +149,10 @@ mod tests {
             let wanted =
                 "SEARCH e USING COVERING INDEX events_by_list (list_key=? AND timestamp<?)";
             assert!(plan.iter().any(|step| step == wanted), "{plan:#?}");
+            let plan = db.plan(MANY, params![1, 2]).await.unwrap();
+            let wanted = "SEARCH events USING INTEGER PRIMARY KEY (rowid<?)";
+            assert!(plan.iter().any(|step| step == wanted), "{plan:#?}");
+            assert!(plan.iter().all(|step| !step.contains("SCAN")), "{plan:#?}");
         });
     }
 }

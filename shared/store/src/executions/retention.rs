@@ -1,14 +1,17 @@
-//! Executions that have ended are forgotten when they are old, if operators want that.
+//! Executions that have ended are forgotten when they are old or too many, if operators want that.
 
 use serde::Deserialize;
 use windlass_core::db::Db;
 use windlass_core::{Result, Timestamp, params};
 
 use crate::deployments::CREATE_WORKFLOW;
-use crate::{config, events};
+use crate::events;
+use crate::retention::Kept;
 
-/// The setting of the scope `rest`: for how many days executions are kept after their end; 0 for ever.
-const KEPT_SETTING: &str = "execution_retention_days";
+/// The settings of the scope `rest`: for how many days executions are kept after their end, and how many of
+/// each deployment that have ended; 0 for ever.
+const DAYS_SETTING: &str = "execution_retention_days";
+const COUNT_SETTING: &str = "execution_retention_count";
 
 /// How many are looked at at a time.
 const AT_ONCE: i64 = 100;
@@ -27,7 +30,8 @@ pub struct Place {
 #[derive(Deserialize)]
 struct Old {
     place: Place,
-    /// Whether its deployment still shows it: the latest one, and the one that made it.
+    /// Whether its deployment still shows it: the latest one, and the one that made it. Or it is neither old
+    /// nor one of too many.
     stays: i64,
 }
 
@@ -37,22 +41,45 @@ fn old_sql() -> String {
              'stays', exists (select 1 from deployments d where d.key = t.deployment_key
                  and (d.latest_execution = t.id or d.create_execution = t.id))
              or (t.workflow_id = '{CREATE_WORKFLOW}' and t.status = 'terminated'
-                 and t.deployment_key is not null))
+                 and t.deployment_key is not null)
+             or (t.ended_at >= ?4 and not exists (select 1 from executions n
+                 where n.deployment_key = t.deployment_key and n.ended_at is not null and n.key > t.key
+                 limit 1 offset ?5 - 1)))
          from executions t
          where t.ended_at is not null and (t.ended_at, t.key) > (?1, ?2) and t.ended_at < ?3
-         order by t.ended_at, t.key limit ?4"
+         order by t.ended_at, t.key limit ?6"
     )
 }
 
-/// Forgets some executions that ended longer ago than the setting allows, with what belongs to them.
-/// What a deployment still shows stays. Answers where to go on; none at the end of a pass.
+/// Forgets some executions that ended longer ago than the settings allow, or after which more of their
+/// deployment have ended, with what belongs to them. What a deployment still shows stays. Answers where to go
+/// on; none at the end of a pass.
+///
+/// # Errors
+/// Of the database.
 pub async fn forget_old(db: &impl Db, from: &Place, now: Timestamp) -> Result<Option<Place>> {
-    let days = config::integer(db, KEPT_SETTING).await?.unwrap_or(0);
-    if days <= 0 {
+    let kept = Kept::read(db, DAYS_SETTING, COUNT_SETTING, now).await?;
+    if !kept.is_limited() {
         return Ok(None);
     }
-    let before = now.plus_seconds(days.saturating_mul(-86_400));
-    let values = params![from.ended_at.as_str(), from.key, before, AT_ONCE];
+    // Where only age counts nobody has to look at younger ones.
+    let old = kept
+        .since
+        .map(|since| since.to_string())
+        .unwrap_or_default();
+    let looked_at = match kept.most {
+        Some(_) => now.to_string(),
+        None => old.clone(),
+    };
+    let most = kept.most.unwrap_or(i64::MAX);
+    let values = params![
+        from.ended_at.as_str(),
+        from.key,
+        looked_at,
+        old,
+        most,
+        AT_ONCE
+    ];
     let found: Vec<Old> = db.json_rows(&old_sql(), values).await?;
     let mut place = None;
     let mut forgotten = 0;
@@ -137,10 +164,51 @@ mod tests {
     }
 
     #[test]
+    fn of_each_deployment_the_newest_executions_stay() {
+        pollster::block_on(async {
+            let db = database().await;
+            for sql in [
+                "insert into blueprints (key, id, tenant_name, created_by, visibility, created_at, updated_at, state)
+                 values (1, 'b', 'harbour', 'ann', 'tenant', '', '', 'uploaded')",
+                "insert into deployments (key, id, tenant_name, created_by, visibility, created_at, updated_at,
+                     blueprint_key, blueprint_id, display_name, latest_execution, create_execution)
+                 values (1, 'd', 'harbour', 'ann', 'tenant', '', '', 1, 'b', 'd', 'd5', 'd0'),
+                     (2, 'e', 'harbour', 'ann', 'tenant', '', '', 1, 'b', 'e', 'e1', 'e0')",
+                "with recursive n (n) as (select 0 union all select n + 1 from n where n < 5)
+                 insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
+                     workflow_id, status, ended_at)
+                 select d.id || n, 'harbour', 'ann', 'tenant', '', d.key,
+                     iif(n = 0, 'create_deployment_environment', 'restart'), 'terminated',
+                     '2026-01-0' || (n + 1) || 'T00:00:00.000Z'
+                 from n join deployments d on n < iif(d.id = 'd', 6, 2)",
+                "insert into executions (id, tenant_name, created_by, visibility, created_at, deployment_key,
+                     workflow_id, status, ended_at)
+                 values ('runs', 'harbour', 'ann', 'tenant', '', 1, 'restart', 'started', null),
+                     ('upload', 'harbour', 'ann', 'tenant', '', null, 'upload_blueprint', 'terminated',
+                         '2026-01-01T00:00:00.000Z')",
+                "update config set value = '2' where name = 'execution_retention_count'",
+            ] {
+                db.execute(sql, &[]).await.unwrap();
+            }
+            let now = Timestamp::parse("", "2026-03-02").unwrap();
+            let mut place = Place::default();
+            while let Some(next) = forget_old(&db, &place, now).await.unwrap() {
+                place = next;
+            }
+            let mut left = left(&db).await;
+            left.sort();
+            assert_eq!(left, ["d0", "d4", "d5", "e0", "e1", "runs", "upload"]);
+        });
+    }
+
+    #[test]
     fn old_executions_are_found_by_an_index() {
         pollster::block_on(async {
             let db = database().await;
-            let plan = db.plan(&old_sql(), params!["", 0, "", 1]).await.unwrap();
+            let plan = db
+                .plan(&old_sql(), params!["", 0, "", "", 3, 1])
+                .await
+                .unwrap();
             let found = plan
                 .iter()
                 .any(|step| step.contains("executions_ended (ended_at>? AND ended_at<?)"));

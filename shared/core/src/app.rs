@@ -39,6 +39,17 @@ pub async fn handle<I: Identity, D: Db>(
     request: Request,
     request_id: String,
 ) -> Response {
+    let response = answer::<I, D>(router, db, family, request, request_id).await;
+    response.guarded()
+}
+
+async fn answer<I: Identity, D: Db>(
+    router: &Router<D>,
+    db: D,
+    family: Family,
+    request: Request,
+    request_id: String,
+) -> Response {
     let begun = Instant::now();
     let head = request.method == http::Method::HEAD;
     let method = request.method.to_string();
@@ -143,11 +154,6 @@ fn is_of_browser(request: &Request) -> bool {
 fn page_not_found() -> Response {
     let page = include_str!("page_not_found.html");
     Response::bytes(404, "text/html; charset=utf-8", page)
-        .header(
-            "content-security-policy",
-            "default-src 'none'; frame-ancestors 'none'",
-        )
-        .header("x-content-type-options", "nosniff")
         .header("cache-control", "no-cache")
         .header("vary", "accept")
 }

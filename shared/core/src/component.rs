@@ -54,11 +54,11 @@ pub async fn serve<I: Identity>(
                 leave(stream, asks_first);
                 response
             }
-            Err(error) => app::failure(family, &error),
+            Err(error) => app::failure(family, &error).guarded(),
         },
         Err(error) => {
             crate::log::error("the application is not ready", &error);
-            app::failure(family, &error)
+            app::failure(family, &error).guarded()
         }
     };
     Ok(start(family, response).await)
@@ -230,7 +230,7 @@ async fn start(family: Family, mut response: Response) -> WasiResponse {
         Ok(begun) => begun,
         Err(error) => {
             crate::log::error("a body cannot be read", &error);
-            response = app::failure(family, &error);
+            response = app::failure(family, &error).guarded();
             (Some(response.body.len() as u64), Rest::Nothing)
         }
     };

@@ -17,6 +17,17 @@ use std::rc::Rc;
 /// more is sent as if it had been in memory.
 const BEGINNING: usize = 256 << 10;
 
+/// What every response says unless it says something else. Most are somebody's own, so nobody keeps them; an
+/// icon or an archive that a user uploaded runs nothing where a browser shows it.
+const GUARDS: [(&str, &str); 3] = [
+    ("cache-control", "no-store"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+];
+
 /// A part of a body on its way, none at the end.
 pub type NextPart<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>>> + 'a>>;
 
@@ -212,6 +223,18 @@ impl Response {
     #[must_use]
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
+        self
+    }
+
+    /// The same response with what keeps a browser and a cache from doing more with it than they are told.
+    /// Whoever makes it may have said otherwise already.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        for (name, value) in GUARDS {
+            if self.headers.iter().all(|(known, _)| *known != name) {
+                self.headers.push((name, value.to_owned()));
+            }
+        }
         self
     }
 

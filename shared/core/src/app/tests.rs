@@ -78,3 +78,36 @@ fn a_coded_body_is_refused_by_the_name_of_its_coding() {
     let get = Request::new(Method::GET, "/thing").header("content-encoding", "gzip");
     assert_eq!(answer(get).status, 200);
 }
+
+#[test]
+fn every_answer_keeps_browsers_and_caches_in_bounds() {
+    let value = |answer: &Response, wanted: &str| {
+        let named = answer.headers.iter().filter(|(name, _)| *name == wanted);
+        named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let browser = "text/html";
+    for (method, accept, path, status, cache) in [
+        (Method::GET, "", "/thing", 200, "no-store"),
+        (Method::HEAD, "", "/thing", 200, "no-store"),
+        (Method::DELETE, "", "/thing", 405, "no-store"),
+        (Method::GET, "", "/nowhere", 404, "no-store"),
+        // What an answer says itself is left alone.
+        (Method::GET, browser, "/nowhere", 404, "no-cache"),
+    ] {
+        let answer = answer(Request::new(method.clone(), path).header("accept", accept));
+        let told = format!("{method} {path} {accept}");
+        assert_eq!(answer.status, status, "{told}");
+        assert_eq!(value(&answer, "cache-control"), [cache], "{told}");
+        assert_eq!(
+            value(&answer, "x-content-type-options"),
+            ["nosniff"],
+            "{told}"
+        );
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(
+            value(&answer, "content-security-policy"),
+            [policy],
+            "{told}"
+        );
+    }
+}

@@ -61,7 +61,9 @@ async fn answer<I: Identity, D: Db>(
         Ok(found) if request.body.len() > found.route.body_limit => {
             Err(limits::too_large(found.route.body_limit))
         }
-        Ok(found) => demand_no_coding(&request).map(|()| found),
+        Ok(found) => demand_no_coding(&request)
+            .and_then(|()| demand_own_site(&request))
+            .map(|()| found),
         Err(error) => Err(error),
     };
     let found = match found {
@@ -140,6 +142,27 @@ fn demand_no_coding(request: &Request) -> Result<()> {
         format!(
             "The content coding `{coding}` is not supported: send the body without Content-Encoding"
         ),
+    ))
+}
+
+/// Refuses a change that a page of another site has a browser ask for, with the name and the password that the
+/// browser remembers. Nothing else is sent along by itself: there are no cookies.
+fn demand_own_site(request: &Request) -> Result<()> {
+    let changes_nothing = matches!(
+        request.method,
+        http::Method::GET | http::Method::HEAD | http::Method::OPTIONS
+    );
+    let site = request.get_header("sec-fetch-site").unwrap_or_default();
+    let is_of_another = matches!(site, "cross-site" | "same-site");
+    let proof = request.get_header("authorization").unwrap_or_default();
+    let is_remembered = proof
+        .get(..6)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "));
+    if changes_nothing || !is_of_another || !is_remembered {
+        return Ok(());
+    }
+    Err(Error::forbidden(
+        "A page of another site may not use the password that a browser remembers",
     ))
 }
 

@@ -111,3 +111,28 @@ fn every_answer_keeps_browsers_and_caches_in_bounds() {
         );
     }
 }
+
+#[test]
+fn a_page_of_another_site_changes_nothing_with_a_remembered_password() {
+    let (basic, bearer) = ("Basic YWRtaW46eA==", "Bearer x");
+    for (method, site, proof, status) in [
+        (Method::POST, "cross-site", basic, 403),
+        (Method::POST, "same-site", "basic YWRtaW46eA==", 403),
+        (Method::POST, "same-origin", basic, 200),
+        (Method::POST, "none", basic, 200),
+        // Programs say nothing of sites, and a token is not sent by itself.
+        (Method::POST, "", basic, 200),
+        (Method::POST, "cross-site", bearer, 200),
+        (Method::POST, "cross-site", "", 200),
+        (Method::GET, "cross-site", basic, 200),
+    ] {
+        let mut request = Request::new(method.clone(), "/thing");
+        for (name, value) in [("sec-fetch-site", site), ("authorization", proof)] {
+            if !value.is_empty() {
+                request = request.header(name, value);
+            }
+        }
+        let told = format!("{method} from {site} with {proof}");
+        assert_eq!(answer(request).status, status, "{told}");
+    }
+}

@@ -51,7 +51,7 @@ pub fn render(fields: &Map<String, Value>, is_coloured: bool) -> String {
         let _ = write!(line, "{method} {path} {status} {millis:.1} ms");
         told.extend(["method", "path", "status", "micros", "route", "request_id"]);
     } else {
-        line.push_str(text("text"));
+        line.push_str(&harmless(text("text")));
     }
     for (name, value) in fields {
         if told.contains(&name.as_str()) || value.is_null() {
@@ -62,12 +62,27 @@ pub fn render(fields: &Map<String, Value>, is_coloured: bool) -> String {
     line
 }
 
-/// A value as it is read: a text of one word without quotes.
+/// A value as it is read: a text of one word without quotes. What would do something to a terminal is escaped.
 fn plain(value: &Value) -> String {
+    let needs_quotes = |letter: char| letter == ' ' || letter == '"' || letter.is_control();
     match value {
-        Value::String(text) if !text.contains([' ', '"', '\n']) && !text.is_empty() => text.clone(),
-        other => other.to_string(),
+        Value::String(text) if !text.contains(needs_quotes) && !text.is_empty() => text.clone(),
+        other => harmless(&other.to_string()),
     }
+}
+
+/// A text without control characters: JSON leaves those beyond ASCII as they are.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            letter if letter.is_control() => {
+                let _ = write!(shown, "\\u{:04x}", u32::from(letter));
+            }
+            letter => shown.push(letter),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -95,6 +110,18 @@ mod tests {
         assert!(painted.contains("\x1b[33mwarning\x1b[0m"), "{painted}");
         assert!(fields(b"thread panicked").is_none());
         assert!(fields(b"{ half").is_none());
+    }
+
+    #[test]
+    fn nothing_in_a_line_steers_a_terminal_or_makes_a_second_line() {
+        let steering = "\u{1b}[2J\u{9b}1m\u{7f}\r\n";
+        let line = serde_json::json!({
+            "time": "T", "level": "info", "text": steering, "why": steering, "more": format!("a {steering}"),
+        });
+        let shown = render(line.as_object().unwrap(), false);
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        let wanted = r#"why="\u001b[2J\u009b1m\u007f\r\n""#;
+        assert!(shown.contains(wanted), "{shown}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The sources themselves: what every component needs in `spin.toml`, and what `cargo fmt` does not see.
+//! The sources themselves: what every component needs in `spin.toml`, what `cargo fmt` does not see, which
+//! libraries there may be, and what operators copy.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +9,7 @@
     reason = "a test fails by a panic"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,6 +115,109 @@ fn every_component_is_built_from_its_own_folder() {
         );
     }
     assert!(members.is_empty(), "not in spin.toml: {members:?}");
+}
+
+/// The libraries of `Cargo.lock`: name, version, and where each comes from unless it is ours.
+fn libraries(lock: &Table) -> Vec<(&str, &str, Option<&str>)> {
+    let packages = lock["package"].as_array().expect("a list");
+    packages.iter().map(library).collect()
+}
+
+fn library(package: &Value) -> (&str, &str, Option<&str>) {
+    let text = |name: &str| package.get(name).and_then(Value::as_str);
+    let named = |name: &str| text(name).expect("each has a name and a version");
+    (named("name"), named("version"), text("source"))
+}
+
+#[test]
+fn libraries_are_there_twice_only_where_it_is_known() {
+    let (lock, policy) = (manifest("Cargo.lock"), manifest("deny.toml"));
+    let known: BTreeSet<&str> = texts(&policy["bans"]["skip"]).into_iter().collect();
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, version, _) in libraries(&lock) {
+        let version = version.split('+').next().unwrap_or(version);
+        versions.entry(name).or_default().push(version);
+    }
+    let numbers = |version: &&str| -> Vec<u32> {
+        let parts = version.split('.');
+        parts.map(|part| part.parse().unwrap_or(0)).collect()
+    };
+    let mut older = BTreeSet::new();
+    for (name, mut all) in versions {
+        all.sort_by_key(numbers);
+        all.pop();
+        older.extend(all.into_iter().map(|version| format!("{name}@{version}")));
+    }
+    let older: BTreeSet<&str> = older.iter().map(String::as_str).collect();
+    assert_eq!(
+        older, known,
+        "the older ones stand in deny.toml, with a reason"
+    );
+}
+
+#[test]
+fn every_library_comes_from_where_the_policy_says() {
+    let (lock, policy) = (manifest("Cargo.lock"), manifest("deny.toml"));
+    let allowed = texts(&policy["sources"]["allow-registry"]);
+    let libraries = libraries(&lock);
+    assert!(libraries.len() > 100, "only {}", libraries.len());
+    for (name, version, source) in libraries {
+        let place = source.map(|source| source.strip_prefix("registry+").unwrap_or(source));
+        assert!(
+            place.is_none_or(|place| allowed.contains(&place)),
+            "{name} {version} comes from {source:?}"
+        );
+    }
+}
+
+#[test]
+fn other_sites_may_read_what_is_public_and_nothing_else() {
+    let mut folders = vec![repository().join("components"), repository().join("shared")];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("a name").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(&path).expect("it is text");
+                if text.contains("access-control-") {
+                    assert!(
+                        !text.contains("access-control-allow-credentials"),
+                        "{path:?}"
+                    );
+                    let path = path.strip_prefix(repository()).expect("it is in there");
+                    found.insert(path.display().to_string());
+                }
+            }
+        }
+    }
+    // The description of the API, and pictures and sums of the status page.
+    let public = [
+        "components/conductor/cluster/src/reference.rs",
+        "components/status/page/src/pages/badge.rs",
+        "components/status/page/src/pages/response_times.rs",
+        "components/status/page/src/pages/statuspage.rs",
+        "components/status/page/src/pages/summary.rs",
+    ];
+    assert_eq!(found, public.map(String::from).into());
+}
+
+#[test]
+fn the_example_of_a_proxy_asks_for_tls_and_logs_no_addresses() {
+    let text = fs::read_to_string(repository().join("deploy/nginx.conf")).expect("it is there");
+    for line in [
+        "listen 443 ssl http2;",
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "add_header Strict-Transport-Security \"max-age=31536000\" always;",
+        "access_log off;",
+        "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    ] {
+        let is_there = text.lines().any(|known| known.trim() == line);
+        assert!(is_there, "{line}");
+    }
+    let closed = text.split("location /internal/ {").nth(1).expect("a place");
+    assert!(closed.trim_start().starts_with("return 404;"), "{closed}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ class Secrets(Story):
         self.refused("not_found_error", client.get, "pw")
 
     def test_every_read_of_a_value_is_told_of_after_a_kill(self):
-        self.client.secrets.create("watched", "swordfish")
+        self.client.secrets.create("watched", self.windlass.secret("swordfish"))
         for _ in range(5):
             self.assertEqual(self.client.secrets.get("watched").value, "swordfish")
         self.windlass.kill()

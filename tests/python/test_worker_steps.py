@@ -57,7 +57,7 @@ class Steps(WithWorkers):
         return "".join(each["api_response"] for each in reversed(logs) if each["step_name"] == step)
 
     def test_scripts_build_hand_on_and_hide_their_secrets(self):
-        self.client.secrets.create("registry_key", "hush-hush-7")
+        self.client.secrets.create("registry_key", self.windlass.secret("hush-hush-7"))
         self.worker()
         pipeline = self.run_of(
             shell("Build", 'echo "building $VERSION with $KEY"\necho "artifact=app-$VERSION" >> "$WINDLASS_OUTPUT"\n'

@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 import zipfile
 
 from cloudify_rest_client import CloudifyClient
@@ -51,6 +52,46 @@ def wait_until(what, question, seconds=60):
         time.sleep(0.05)
 
 
+# What the clients of each port showed as proof, and what a story says is a secret.
+SECRETS = collections.defaultdict(set)
+# Shorter ones stand in a log by chance.
+SHORTEST_SECRET = 8
+PROOFS = ("authorization", "authentication-token", "execution-token", "x-auth-token", "x-subject-token")
+put_header = http.client.HTTPConnection.putheader
+
+
+def learn(connection, name, *values):
+    """Learns the passwords and tokens of each request that is sent in this process, whatever the client."""
+    name = name.decode("latin-1") if isinstance(name, bytes) else name
+    if name.lower() in PROOFS:
+        for value in values:
+            value = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+            SECRETS[connection.port].update(secrets_of(value))
+    return put_header(connection, name, *values)
+
+
+http.client.HTTPConnection.putheader = learn
+
+
+def secrets_of(proof):
+    """The parts of a header that no log may hold: the id of a token is no secret."""
+    scheme, _, rest = proof.partition(" ")
+    shown = rest or proof
+    yield shown.rpartition("-")[2] if "tok-" in shown else shown
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode(rest).decode("utf-8", "replace").partition(":")[2]
+
+
+def lines_with(log, secrets):
+    """The lines of a log that hold a secret, as it is, as JSON writes it or as a URL does."""
+    spellings = set()
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET and "*" not in secret:
+            spellings |= {secret, json.dumps(secret, ensure_ascii=False)[1:-1], urllib.parse.quote(secret, safe="")}
+    return [line for line in log.splitlines() if any(spelling in line for spelling in spellings)]
+
+
 class Windlass:
     """A host process on a port and a state folder of its own, which outlive a restart."""
 
@@ -65,6 +106,10 @@ class Windlass:
             # The recording server of a story is on this machine.
             "outbound_allow_private": "true",
             **variables,
+        }
+        # Ports are given out again.
+        SECRETS[self.port] = {
+            value for name, value in self.variables.items() if any(word in name for word in ("password", "token", "secret", "key"))
         }
         self.process = None
         self.start()
@@ -104,7 +149,16 @@ class Windlass:
         except subprocess.TimeoutExpired:
             self.kill()
         self.log.close()
+        with open(self.log.name, errors="replace") as log:
+            told = lines_with(log.read(), SECRETS.pop(self.port, ()))
         shutil.rmtree(self.state, ignore_errors=True)
+        if told:
+            raise AssertionError("the log holds secrets:\n" + "\n".join(told[:5]))
+
+    def secret(self, text):
+        """A text that the log must not hold, such as the value of a secret. Proofs of requests are known anyway."""
+        SECRETS[self.port].add(text)
+        return text
 
     def tail(self, lines=20):
         with open(self.log.name, errors="replace") as log:

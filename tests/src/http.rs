@@ -1,6 +1,6 @@
 //! One HTTP/1.1 request over a connection of its own: all that a story needs of a client.
 
-use crate::conformance;
+use crate::{conformance, secrets};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -67,6 +67,7 @@ pub fn send(server: SocketAddr, request: &Outgoing) -> Result<Answer, String> {
     let received = stream.read_to_end(&mut raw);
     match parse(&raw) {
         Some(answer) => {
+            secrets::learn(server, request, &answer);
             conformance::check(request, &answer);
             Ok(answer)
         }

@@ -25,6 +25,7 @@ pub mod openapi;
 mod people;
 mod process;
 mod recorder;
+mod secrets;
 mod stored;
 mod things;
 mod together;

@@ -1,5 +1,6 @@
 //! The host as a process: started on a state folder, stopped, killed, and what it prints.
 
+use crate::secrets;
 use crate::windlass::Options;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -59,6 +60,9 @@ impl Process {
             before.push_str(&line);
         };
         let stdout = Lines::collect_after(before, stdout);
+        for (_, value) in options.variables.iter().filter(|(name, _)| is_secret(name)) {
+            secrets::keep(address, value);
+        }
         Self {
             child,
             address,
@@ -93,6 +97,7 @@ impl Process {
         let _ = self.child.wait();
         self.stdout.join();
         self.stderr.join();
+        secrets::demand_none(self.address, &self.stderr.text());
     }
 }
 
@@ -100,6 +105,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a variable of the application holds what no log may hold.
+fn is_secret(variable: &str) -> bool {
+    let words = ["password", "token", "secret", "key"];
+    words.iter().any(|word| variable.contains(word))
 }
 
 /// What a process prints, collected as it comes.

@@ -46,6 +46,8 @@ class ControlPlane(http.server.ThreadingHTTPServer):
         self.files = {}
         self.plugins = []
         self.refuse_with = None
+        # While it is set, calls come in and are not answered, as when the network is cut.
+        self.silence = threading.Event()
         self.failures = 0
         self.largest = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -109,6 +111,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/api/v3.1/events":
             server.events.append((self.headers["Execution-Token"], body))
             return self.answer(201, {})
+        if server.silence.is_set():
+            wait_until(lambda: not server.silence.is_set(), 120)
+            # What was sent into the silence is gone.
+            self.close_connection = True
+            return
         if server.refuse_with:
             return self.answer(server.refuse_with, {"message": "no permission", "error_code": "forbidden_error"})
         if server.failures:

@@ -21,7 +21,7 @@ def numbers(file):
         return [int(number) for number in told.read().split()]
 
 
-class Scripts(Story):
+class Lingering(Story):
     # What a script writes down of itself and of what it began, before both sleep.
     LINGER = 'sleep 300 & echo $! $$ > "$FILE.part"; mv "$FILE.part" "$FILE"; trap "" TERM; wait; sleep 300\n'
 
@@ -29,6 +29,8 @@ class Scripts(Story):
         file = os.path.join(tempfile.mkdtemp(), "told")
         return self.control_plane.offer_step(self.LINGER, environment={"FILE": file}, **more), file
 
+
+class Scripts(Lingering):
     def test_a_script_prints_hands_on_and_ends(self):
         lease = self.control_plane.offer_step(
             'echo "hello $NAME"\necho oops >&2\necho "artifact=a 7" >> "$WINDLASS_OUTPUT"\n'

@@ -49,18 +49,18 @@ class Operation:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def stop(self, reason):
+    def stop(self, reason, grace=GRACE):
         """Asks the process to end, and ends it when it does not. The operation fails for this reason."""
         with self._lock:
             self.stopped_because = self.stopped_because or reason
             process = self._process
         if process is not None and process.poll() is None:
             _signal(process, signal.SIGTERM)
-            threading.Thread(target=self._kill_later, args=(process,), daemon=True).start()
+            threading.Thread(target=self._kill_later, args=(process, grace), daemon=True).start()
 
-    def _kill_later(self, process):
+    def _kill_later(self, process, grace):
         try:
-            process.wait(GRACE)
+            process.wait(grace)
         except subprocess.TimeoutExpired:
             _signal(process, signal.SIGKILL)
 

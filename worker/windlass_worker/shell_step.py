@@ -53,18 +53,18 @@ class ShellStep:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def stop(self, reason):
+    def stop(self, reason, grace=GRACE):
         """Asks the script to end, and ends it when it does not. The step fails for this reason."""
         with self._lock:
             self.stopped_because = self.stopped_because or reason
             process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
-            threading.Thread(target=self._kill_later, args=(process,), daemon=True).start()
+            threading.Thread(target=self._kill_later, args=(process, grace), daemon=True).start()
 
-    def _kill_later(self, process):
+    def _kill_later(self, process, grace):
         try:
-            process.wait(GRACE)
+            process.wait(grace)
         except subprocess.TimeoutExpired:
             self._close_pipe()
 

@@ -4,13 +4,12 @@ import threading
 import time
 
 from .control_plane import ControlPlane, LeaseLost, Refused, Unreachable, pauses
+from .keeping import NOT_OURS, Keeping
 from .operation import Operation, failure, given_back
-from .shell_step import LOST, ShellStep
+from .shell_step import ShellStep
 
 # How long one call for operations waits for some: as long as the control plane allows.
 LONGEST_WAIT = 25
-# Why operations are stopped before their end. Of one whose lease is gone nothing is reported.
-CANCELLED = "The execution was cancelled"
 STOPPED = "The worker is being stopped"
 
 
@@ -89,9 +88,8 @@ class Worker:
 
     def _run(self, operation):
         self.console.began(operation)
-        done = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(operation, done), daemon=True)
-        keeper.start()
+        keeping = Keeping(self.control_plane, operation, self.settings.lease_seconds, self.console.say)
+        keeping.begin()
         try:
             try:
                 result = operation.run()
@@ -99,14 +97,13 @@ class Worker:
                 result = failure(f"The worker could not run it: {error!r}", type(error).__name__)
             if operation.stopped_because == STOPPED and result["status"] != "succeeded":
                 result = given_back()
-            done.set()
-            keeper.join()
-            if operation.stopped_because == LOST:
-                self.console.ended(operation, "lost", "the lease went to another worker")
+            keeping.end()
+            if operation.stopped_because in NOT_OURS:
+                self.console.ended(operation, "lost", operation.stopped_because)
             else:
                 self._report(operation, result)
         finally:
-            done.set()
+            keeping.end()
             with self._lock:
                 self._running.discard(operation)
             self._room.release()
@@ -134,19 +131,6 @@ class Worker:
             self.control_plane.report(operation.lease["lease_id"], result)
         except (LeaseLost, Unreachable, Refused) as again:
             self.console.say(f"the failure of {operation} could not be reported: {again}", "warning")
-
-    def _keep(self, operation, done):
-        """Keeps the lease of an operation until it is done, and hears whether it is to stop."""
-        every = min(self.settings.lease_seconds / 3, operation.every)
-        while not done.wait(every):
-            try:
-                if self.control_plane.heartbeat(operation.lease["lease_id"]):
-                    operation.stop(CANCELLED)
-            except LeaseLost:
-                operation.stop(LOST)
-                return
-            except (Unreachable, Refused) as problem:
-                self.console.say(f"the lease of {operation} could not be kept: {problem}", "warning")
 
     def _finish(self):
         """Waits for what runs as long as was allowed, then gives back what does not end."""

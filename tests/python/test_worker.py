@@ -41,7 +41,7 @@ def give_up(**_):
 
 def linger(file, **_):
     with open(file, "a") as begun:
-        begun.write("begun\\n")
+        begun.write(f"{os.getpid()}\\n")
     while not os.path.exists(file + ".go"):
         time.sleep(0.05)
     ctx.instance.runtime_properties["lingered"] = True
@@ -78,7 +78,9 @@ def node(name, create, inputs="{}", more=()):
     ])
 
 
-class Workers(WithWorkers):
+class Yard(WithWorkers):
+    """Deployments whose nodes call the plugin."""
+
     files = {"yard.py": PLUGIN}
 
     def deployed(self, name, text, **inputs):
@@ -94,6 +96,8 @@ class Workers(WithWorkers):
     def events(self, execution, logs=False):
         return self.client.events.list(execution_id=execution["id"], include_logs=logs, _size=1000)
 
+
+class Workers(Yard):
     def test_plugins_do_what_they_do_elsewhere(self):
         self.worker()
         self.deployed("yard", blueprint(

@@ -13,13 +13,14 @@ from windlass import REPOSITORY, Story
 class Worker:
     """A `windlass-worker` process, in a folder of its own, from which its operations import `files`."""
 
-    def __init__(self, windlass, token, name="north", files=(), **more):
+    def __init__(self, windlass, token, name="north", files=(), url=None, **more):
         self.folder = tempfile.mkdtemp(prefix="windlass-worker-story-")
         for file_name, text in dict(files).items():
             with open(os.path.join(self.folder, file_name), "w") as file:
                 file.write(text)
         self.log = open(os.path.join(self.folder, "log"), "w+")
-        command = [sys.executable, "-m", "windlass_worker", "--url", windlass.url, "--token", token, "--name", name]
+        command = [sys.executable, "-m", "windlass_worker", "--token", token, "--name", name]
+        command += ["--url", url or windlass.url]
         for option, value in {"lease_seconds": 10, "work_dir": self.folder, "stop_grace": 5, **more}.items():
             command += ["--" + option.replace("_", "-")] + ([] if value is True else [str(value)])
         path = [os.path.join(REPOSITORY, "worker"), self.folder]

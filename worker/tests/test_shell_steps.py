@@ -169,6 +169,21 @@ class Texts(unittest.TestCase):
         masking = Masking(["secret1"])
         self.assertEqual((masking.take("secr"), masking.rest()), ("", "secr"))
 
+    def test_masking_hides_all_of_secrets_that_share_text(self):
+        for secrets, pieces, wanted in (
+            (["abcd", "abcdefgh"], ["x abcd", "efgh y"], "x *** y"),
+            (["abcd", "abcdefgh"], ["x abcd", "ef", "gi y"], "x ***efgi y"),
+            (["abcd", "abcdefgh"], ["x abcdef"], "x ***ef"),
+            (["abcd", "cdef"], ["abcdef", "!"], "***!"),
+            (["abcd", "cdef"], ["ab", "cd", "e", "f", "!"], "***!"),
+            (["abcd", "cdef"], ["abcd", "e!"], "***e!"),
+            (["abab"], ["ab"] * 5 + ["!"], "***!"),
+            (["bcde", "abcdefgh"], ["abcde", "fgh"], "***"),
+        ):
+            masking = Masking(secrets)
+            self.assertEqual("".join(map(masking.take, pieces)) + masking.rest(), wanted, (secrets, pieces))
+            self.assertEqual(Masking(secrets).hide("".join(pieces)), wanted)
+
     def test_outputs_are_lines_blocks_or_an_object(self):
         for text, wanted in (
             ("", {}),

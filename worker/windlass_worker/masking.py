@@ -9,28 +9,48 @@ class Masking:
     """Text in, the same text without secrets out. What may be the beginning of one waits for the rest."""
 
     def __init__(self, secrets):
-        usable = {secret for secret in secrets if len(secret) >= SHORTEST}
-        # The longest first: another may be a part of it.
-        self._secrets = sorted(usable, key=len, reverse=True)
+        self._secrets = [secret for secret in set(secrets) if len(secret) >= SHORTEST]
         self._held = ""
+        # How many characters of what is held belong to a secret that was shown as hidden already.
+        self._covered = 0
 
     def take(self, text):
         """More text; what of all so far is certain to be shown."""
-        text = self.hide(self._held + text)
-        held = max((_overlap(text, secret) for secret in self._secrets), default=0)
-        self._held = text[len(text) - held:]
-        return text[:len(text) - held]
+        text = self._held + text
+        end = len(text) - max((_overlap(text, secret) for secret in self._secrets), default=0)
+        return self._show(text, end)
 
     def rest(self):
         """What is left at the end."""
-        held, self._held = self._held, ""
-        return held
+        return self._show(self._held, len(self._held))
 
     def hide(self, text):
         """A whole text without secrets."""
+        return Masking(self._secrets)._show(text, len(text))
+
+    def _show(self, text, end):
+        """A text up to its `end`, where no secret begins that is cut off; holds what comes after."""
+        shown, place = [], self._covered
+        for begin, after in self._found(text):
+            if begin >= end:
+                break
+            # Of secrets that share text, one mark hides all.
+            if begin >= place:
+                shown += [text[place:begin], HIDDEN]
+            place = max(place, after)
+        shown.append(text[place:end])
+        self._held, self._covered = text[end:], max(0, place - end)
+        return "".join(shown)
+
+    def _found(self, text):
+        """Where secrets stand in a text, in the order of their beginnings."""
+        found = []
         for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+            place = text.find(secret)
+            while place >= 0:
+                found.append((place, place + len(secret)))
+                place = text.find(secret, place + 1)
+        return sorted(found)
 
 
 def _overlap(text, secret):

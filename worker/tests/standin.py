@@ -50,6 +50,9 @@ class ControlPlane(http.server.ThreadingHTTPServer):
         self.silence = threading.Event()
         self.failures = 0
         self.largest = None
+        # How many results came in each call that told of some; while `holds_results` is set they wait.
+        self.told = []
+        self.holds_results = threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def offer(self, task, kwargs=None, lease_id=None, **context):
@@ -128,6 +131,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(0.01)
             items = [server.offered.popleft() for _ in range(min(body["max"], len(server.offered)))]
             return self.answer(200, {"items": items})
+        if self.path == "/api/v3.1/operations/leases/results":
+            return self.take_results(body["results"])
         lease_id, call = re.fullmatch(r"/api/v3.1/operations/leases/([^/]+)/(\w+)", self.path).groups()
         if lease_id in server.lost:
             return self.answer(409, {"message": "not this worker's any more", "error_code": "conflict_error"})
@@ -138,10 +143,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
             kept = server.printed.setdefault(lease_id, [])
             kept.append((body["offset"], body["text"]))
             return self.answer(200, {"room": max(0, server.room - body["offset"] - len(body["text"].encode()))})
-        if server.largest and int(self.headers["content-length"]) > server.largest:
-            return self.answer(413, {"message": "a value is too large", "error_code": "payload_too_large"})
+        if self.is_too_large():
+            return
+        self.count(1)
         server.results.setdefault(lease_id, []).append(body)
         self.answer(204)
+
+    def take_results(self, results):
+        if self.is_too_large():
+            return
+        self.count(len(results))
+        items = []
+        for result in results:
+            lease_id = result.pop("lease_id")
+            item = {"lease_id": lease_id, "status": 204}
+            if lease_id in self.server.lost:
+                item.update(status=409, error_code="conflict_error", message="not this worker's any more")
+            else:
+                self.server.results.setdefault(lease_id, []).append(result)
+            items.append(item)
+        self.answer(200, {"items": items})
+
+    def is_too_large(self):
+        if not self.server.largest or int(self.headers["content-length"]) <= self.server.largest:
+            return False
+        self.answer(413, {"message": "a value is too large", "error_code": "payload_too_large"})
+        return True
+
+    def count(self, results):
+        self.server.told.append(results)
+        wait_until(lambda: not self.server.holds_results.is_set(), 60)
 
     def body(self):
         length = int(self.headers.get("content-length") or 0)

@@ -1,7 +1,6 @@
-"""The control plane as a worker sees it: four calls over HTTP."""
+"""The control plane as a worker sees it: a few calls over HTTP."""
 
 import random
-import time
 
 import requests
 
@@ -61,16 +60,20 @@ class ControlPlane:
         """Says what came of an operation, once. Raises `LeaseLost`, which is no harm: another has it."""
         self._post(f"/operations/leases/{lease_id}/result", result, 0)
 
-    def report_surely(self, lease_id, result, seconds, stop=lambda: False):
-        """The same until it is acknowledged, for as long as the lease may last."""
-        end = time.monotonic() + seconds
-        for pause in pauses():
-            try:
-                return self.report(lease_id, result)
-            except Unreachable:
-                if time.monotonic() > end or stop():
-                    raise
-                time.sleep(pause)
+    def report_all(self, results):
+        """The same of several, pairs of a lease and a result. What went wrong, by lease."""
+        body = {"results": [{**result, "lease_id": lease_id} for lease_id, result in results]}
+        items = self._post("/operations/leases/results", body, 0)["items"]
+        return {item["lease_id"]: self._problem(item["status"], item.get("message")) for item in items}
+
+    def _problem(self, status, text):
+        """What an answer that says no means to the one who asked; nothing, when it says yes."""
+        if status == 409:
+            return LeaseLost(text)
+        if status in (400, 401, 403, 404, 413):
+            return Refused(f"{self.settings.url} refuses ({status}): {text}")
+        if status >= 400:
+            return Unreachable(f"{self.settings.url} answers {status}: {text}")
 
     def _post(self, path, body, wait):
         try:
@@ -81,12 +84,8 @@ class ControlPlane:
             raise Refused(f"the certificate of {self.settings.url} is not trusted ({error}); see --ca-file") from None
         except requests.RequestException as error:
             raise Unreachable(f"{self.settings.url} does not answer: {error}") from None
-        if answer.status_code == 409:
-            raise LeaseLost(_message(answer))
-        if answer.status_code in (400, 401, 403, 404, 413):
-            raise Refused(f"{self.settings.url} refuses ({answer.status_code}): {_message(answer)}")
         if not answer.ok:
-            raise Unreachable(f"{self.settings.url} answers {answer.status_code}: {_message(answer)}")
+            raise self._problem(answer.status_code, _message(answer))
         try:
             return answer.json() if answer.content else None
         except ValueError:

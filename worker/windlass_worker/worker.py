@@ -6,6 +6,7 @@ import time
 from .control_plane import ControlPlane, LeaseLost, Refused, Unreachable, pauses
 from .keeping import NOT_OURS, Keeping
 from .operation import Operation, failure, given_back
+from .reporter import Reporter
 from .shell_step import ShellStep
 
 # How long one call for operations waits for some: as long as the control plane allows.
@@ -21,6 +22,7 @@ class Worker:
         self.console = console
         self.control_plane = ControlPlane(settings)
         self.stopping = threading.Event()
+        self.reporter = Reporter(self.control_plane, settings.lease_seconds, self.stopping.is_set)
         self._room = threading.Semaphore(settings.concurrency)
         self._running = set()
         self._lock = threading.Lock()
@@ -97,7 +99,6 @@ class Worker:
                 result = failure(f"The worker could not run it: {error!r}", type(error).__name__)
             if operation.stopped_because == STOPPED and result["status"] != "succeeded":
                 result = given_back()
-            keeping.end()
             if operation.stopped_because in NOT_OURS:
                 self.console.ended(operation, "lost", operation.stopped_because)
             else:
@@ -111,10 +112,7 @@ class Worker:
     def _report(self, operation, result):
         text = (result.get("error") or {}).get("message", "")
         try:
-            # A result that comes after the lease has run out is another's to report.
-            self.control_plane.report_surely(
-                operation.lease["lease_id"], result, self.settings.lease_seconds, self.stopping.is_set
-            )
+            self.reporter.report(operation.lease["lease_id"], result)
             self.console.ended(operation, result["status"], text)
         except LeaseLost:
             self.console.ended(operation, "lost", "the result came too late, another worker has it")
@@ -128,7 +126,7 @@ class Worker:
         self.console.ended(operation, "failed", f"the result was refused: {problem}")
         result = failure(f"The result was refused: {str(problem)[:2000]}", "ResultRefused", recoverable=False)
         try:
-            self.control_plane.report(operation.lease["lease_id"], result)
+            self.reporter.report_once(operation.lease["lease_id"], result)
         except (LeaseLost, Unreachable, Refused) as again:
             self.console.say(f"the failure of {operation} could not be reported: {again}", "warning")
 

@@ -117,8 +117,7 @@ pub async fn result(ctx: &Context<impl Db>) -> Result<Response> {
     let id = ctx.path("lease_id");
     let body = Body::of(ctx)?;
     let outcome = outcome(&body)?;
-    let sent = String::from_utf8_lossy(&ctx.request.body);
-    let (reported, now) = (Reported::new(id, outcome, &sent), Timestamp::now());
+    let (reported, now) = (Reported::new(id, outcome, &sent(&body)), Timestamp::now());
     if shell_leases::is_one(id) {
         shell_leases::conclude(&ctx.db, &scope, &reported, now).await?;
     } else {
@@ -148,11 +147,18 @@ pub async fn results(ctx: &Context<impl Db>) -> Result<Response> {
         let one = Body::from(fields.clone());
         let outcome = outcome(&one)?;
         let id = one.required_text("lease_id")?;
-        reported.push(Reported::new(id, outcome, &item.to_string()));
+        reported.push(Reported::new(id, outcome, &sent(&one)));
     }
     let items = conclude(&ctx.db, &scope, reported).await?;
     platform::nudge();
     Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet())
+}
+
+/// What was sent of a result, the same whether it came alone or with others: who does not know whether it
+/// arrived may tell it again in either way.
+fn sent(body: &Body) -> String {
+    let of_the_result = ["status", "result", "error"].map(|name| body.get(name));
+    serde_json::json!(of_the_result).to_string()
 }
 
 /// Ends leases of both kinds; for each, in the order of the reports, the status that it would have alone. Who
@@ -378,5 +384,23 @@ impl<D: Db> Waiting<D> {
         self.at = Step::Ended;
         let items: Vec<String> = items.iter().map(ToString::to_string).collect();
         format!("{}]}}", items.join(",")).into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_the_same_alone_and_with_others() {
+        let read = |text: &str| {
+            let value: Value = serde_json::from_str(text).unwrap();
+            sent(&Body::from(value.as_object().unwrap().clone()))
+        };
+        let alone = read(r#"{"status": "succeeded", "result": [7]}"#);
+        let with_others = read(r#"{"lease_id": "l", "result": [7], "status": "succeeded"}"#);
+        assert_eq!(alone, with_others);
+        assert_ne!(alone, read(r#"{"status": "succeeded", "result": [8]}"#));
+        assert_ne!(alone, read(r#"{"status": "succeeded", "error": [7]}"#));
     }
 }

@@ -39,10 +39,11 @@ node_templates:
 """
 
 
-def wheel(name, version, modules):
-    """A wheel of pure Python modules."""
+def wheel(name, version, modules, requires=()):
+    """A wheel of pure Python modules, which needs other packages."""
     info = f"{name}-{version}.dist-info"
-    files = {**modules, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    needs = "".join(f"Requires-Dist: {other}\n" for other in requires)
+    files = {**modules, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
              f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
     digest = lambda text: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
     record = [f"{path},sha256={digest(text)},{len(text)}" for path, text in files.items()]

@@ -177,10 +177,11 @@ class Ends(Story):
                 os.kill(processes[1], signal.SIGKILL)
 
 
-def wheel(name, version, modules):
-    """A wheel of pure Python modules."""
+def wheel(name, version, modules, requires=()):
+    """A wheel of pure Python modules, which needs other packages."""
     info = f"{name}-{version}.dist-info"
-    files = {**modules, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    needs = "".join(f"Requires-Dist: {other}\n" for other in requires)
+    files = {**modules, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
              f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
     digest = lambda text: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
     record = [f"{path},sha256={digest(text)},{len(text)}" for path, text in files.items()]
@@ -192,12 +193,14 @@ def wheel(name, version, modules):
     return packed.getvalue()
 
 
-def wagon(name, version, modules):
-    """The same in a wagon."""
+def wagon(name, version, modules, requires=(), others=()):
+    """The same in a wagon, with the wheels of others."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(f"{name}/package.json", json.dumps({"package_name": name, "package_version": version}))
-        archive.writestr(f"{name}/wheels/{name}-{version}-py3-none-any.whl", wheel(name, version, modules))
+        archive.writestr(f"{name}/wheels/{name}-{version}-py3-none-any.whl", wheel(name, version, modules, requires))
+        for other, of_other, files in others:
+            archive.writestr(f"{name}/wheels/{other}-{of_other}-py3-none-any.whl", wheel(other, of_other, files))
     return packed.getvalue()
 
 
@@ -221,6 +224,26 @@ class Plugins(Story):
         states = [(path[-5:], body["state"]) for path, body in self.control_plane.states]
         self.assertEqual(states, [("p-1.0", "installing"), ("p-1.0", "installed"),
                                   ("p-2.0", "installing"), ("p-2.0", "installed")])
+
+    def test_a_plugin_may_pin_what_cloudify_common_wants_newer(self):
+        import urllib3
+
+        folder = os.path.dirname(urllib3.__file__)
+        paths = [os.path.join(path, file) for path, _, files in os.walk(folder) for file in files if file.endswith(".py")]
+        older = {}
+        for path in paths:
+            with open(path) as file:
+                older[os.path.relpath(path, os.path.dirname(folder))] = file.read()
+        module = "import importlib.metadata\n\n\ndef work(**_):\n    return importlib.metadata.version('urllib3')\n"
+        self.control_plane.files["/api/v3.1/plugins/p/archive"] = wagon(
+            "crane", "1.0", {"crane.py": module}, ["urllib3==1.26.16", "cloudify-common>=4.5"],
+            [("urllib3", "1.26.16", older)],
+        )
+        self.control_plane.plugins = [{"id": "p", "package_name": "crane", "package_version": "1.0",
+                                       "archive_name": "crane.wgn"}]
+        lease = self.control_plane.offer("crane.work", plugin={"name": "crane", "package_name": "crane"})
+        self.worker()
+        self.assertEqual(self.control_plane.result(lease, 90).get("result"), "1.26.16", self.control_plane.results)
 
     def test_what_cannot_be_installed_fails_with_its_reason(self):
         self.control_plane.files["/api/v3.1/plugins/p/archive"] = b"no archive at all"

@@ -117,7 +117,16 @@ def _install(registry, plugin, place):
             _share_our_packages(place)
             python = os.path.join(place, "bin", "python")
             pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-            _run([*pip, "--find-links", wheels, package], f"{plugin['package_name']} {plugin['package_version']}")
+            pip += ["--find-links", wheels]
+            what = f"{plugin['package_name']} {plugin['package_version']}"
+            try:
+                _run([*pip, package], what)
+            except NotInstalled:
+                # Plugins pin what they were made with, which cloudify-common may want newer; they run all the same.
+                packed = _packed(wheels)
+                if not packed:
+                    raise
+                _run([*pip, "--no-deps", *packed], what)
             with open(os.path.join(place, "plugin.id"), "w") as file:
                 file.write(plugin["id"])
         except BaseException:
@@ -149,6 +158,13 @@ def _unpack(archive, folder):
         if wheel:
             return path, os.path.join(path, wheel)
     raise NotInstalled("The plugin's archive holds neither a wagon nor a wheel")
+
+
+def _packed(wheels):
+    """All that an archive holds but cloudify-common, which is shared; nothing for a plugin without others."""
+    found = {tuple(name.split("-")[:2]) for name in os.listdir(wheels) if name.endswith(".whl")}
+    found = {pair for pair in found if len(pair) == 2 and pair[0] != "cloudify_common"}
+    return [f"{name}=={version}" for name, version in sorted(found)] if len(found) > 1 else []
 
 
 def _share_our_packages(place):

@@ -52,6 +52,12 @@ class TheManager(Story):
         with self.assertRaises(UserUnauthorizedError):
             bearer.manager.get_status()
 
+    def test_a_list_without_its_total_is_a_list(self):
+        tenants = self.client.tenants.list(_total=False, _size=1)
+        self.assertEqual(len(tenants), 1)
+        self.assertEqual((tenants.metadata.pagination.offset, tenants.metadata.pagination.size), (0, 1))
+        self.assertIsNone(tenants.metadata.pagination["total"])
+
     def test_a_license_is_uploaded_listed_and_removed(self):
         client = self.client.license
         client.check()

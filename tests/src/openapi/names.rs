@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// What every list of Conductor understands.
-const LIST: [(&str, &str, &str); 6] = [
+const LIST: [(&str, &str, &str); 7] = [
     ("_size", "integer", "How many items at most"),
     (
         "_offset",
@@ -32,6 +32,11 @@ const LIST: [(&str, &str, &str); 6] = [
         "_get_all_results",
         "boolean",
         "All items instead of one page",
+    ),
+    (
+        "_total",
+        "boolean",
+        "`false` leaves out how many there are: `total` and `filtered` are null, and nothing is counted for them",
     ),
 ];
 

@@ -125,7 +125,7 @@ fn page(resource: &Resource) -> Value {
                 "properties": { "pagination": {
                     "type": "object",
                     "required": ["total", "offset", "size"],
-                    "properties": { "total": number, "offset": number, "size": number },
+                    "properties": { "total": { "type": ["integer", "null"] }, "offset": number, "size": number },
                 } },
             },
         },

@@ -70,9 +70,8 @@ async fn selected(
 ) -> Result<Response> {
     let mut all = ListQuery::everything();
     all.and(NOT_HIDDEN, []);
-    let page = BLUEPRINTS.open_page(&ctx.db, scope, query).await?;
-    let visible = BLUEPRINTS.total(&ctx.db, scope, &all).await?;
-    Ok(with_plans(&ctx.db, page.of_all(visible).respond(query)))
+    let page = BLUEPRINTS.open_page_of(&ctx.db, scope, query, &all);
+    Ok(with_plans(&ctx.db, page.await?.respond(query)))
 }
 
 /// `GET /blueprints/{blueprint_id}`: one blueprint, with its plan.

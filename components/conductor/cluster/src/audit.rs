@@ -54,6 +54,7 @@ pub async fn list(ctx: &Context<impl KeptDb>) -> Result<Response> {
         size,
         offset,
         all_results: size == 0,
+        with_total: ctx.request.query_bool("_total")?.unwrap_or(true),
     };
     let query = audit::list_query(&filter, order, paging)?;
     ctx.page(&AUDIT_LOG, &scope, &query).await

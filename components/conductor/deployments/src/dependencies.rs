@@ -218,10 +218,5 @@ fn no_target(id: &str) -> Error {
 fn ids_page(made: Vec<String>) -> Response {
     let count = made.len();
     let items: Vec<Value> = made.into_iter().map(|id| json!({ "id": id })).collect();
-    let paging = Paging {
-        size: u64::try_from(count).unwrap_or(u64::MAX),
-        offset: 0,
-        all_results: true,
-    };
-    Page::of(items, count).respond(paging)
+    Page::of(items, count).respond(Paging::whole(count))
 }

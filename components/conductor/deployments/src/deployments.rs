@@ -46,10 +46,9 @@ async fn selected(
     scope: &Scope,
     query: &ListQuery,
 ) -> Result<Response> {
-    let page = DEPLOYMENT.open_page(&ctx.db, scope, query).await?;
     let all = ListQuery::everything();
-    let visible = DEPLOYMENT.total(&ctx.db, scope, &all).await?;
-    Ok(page.of_all(visible).respond(query))
+    let page = DEPLOYMENT.open_page_of(&ctx.db, scope, query, &all);
+    Ok(page.await?.respond(query))
 }
 
 /// Adds what a request says about deployments beside their fields.

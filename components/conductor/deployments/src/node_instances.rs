@@ -60,7 +60,7 @@ async fn evaluated(
     ctx: &Context<impl Db>,
     scope: &Scope,
     mut query: ListQuery,
-) -> Result<(String, i64)> {
+) -> Result<(String, Option<i64>)> {
     let shown = query.include.clone();
     let mut fields: Vec<&'static Field> = shown
         .clone()

@@ -66,12 +66,7 @@ async fn respond(ctx: &Context<impl Db>, scope: &Scope, query: &ListQuery) -> Re
         }
     }
     let count = items.len();
-    let paging = Paging {
-        size: u64::try_from(count).unwrap_or(u64::MAX),
-        offset: 0,
-        all_results: true,
-    };
-    Ok(Page::of(items, count).respond(paging))
+    Ok(Page::of(items, count).respond(Paging::whole(count)))
 }
 
 fn name_of(workflow: &Map<String, Value>) -> &str {

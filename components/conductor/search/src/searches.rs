@@ -138,7 +138,6 @@ async fn respond(
         return ctx.page(resource, scope, &query).await;
     }
     wanted.apply(&ctx.db, &mut query).await?;
-    let page = resource.open_page(&ctx.db, scope, &query).await?;
-    let visible = resource.total(&ctx.db, scope, &all).await?;
-    Ok(page.of_all(visible).respond(&query))
+    let page = resource.open_page_of(&ctx.db, scope, &query, &all);
+    Ok(page.await?.respond(&query))
 }

@@ -182,8 +182,11 @@ impl Asked {
             .resource
             .summary(&ctx.db, scope, query, self.of)
             .await?;
-        let total = usize::try_from(summary.total).unwrap_or_default();
-        Ok(Page::of(summary.items, total).respond_unfiltered(query))
+        let page = Page {
+            total: summary.total,
+            ..Page::of(summary.items, 0)
+        };
+        Ok(page.respond_unfiltered(query))
     }
 }
 

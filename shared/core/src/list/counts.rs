@@ -212,8 +212,11 @@ impl TotalOf {
 }
 
 /// The expression of a total: the rows of a table that the conditions of a query leave, in all parts
-/// of what the caller sees. `parts` have those conditions too.
+/// of what the caller sees. `parts` have those conditions too. Null where nobody asks for it.
 pub fn total_sql(table: &str, counts: &[&Counts], query: &ListQuery, parts: &[String]) -> String {
+    if !query.paging.with_total {
+        return "null".to_owned();
+    }
     let is_answer = |counts: &&&Counts| {
         let mut conditions = query.conditions.iter();
         conditions.all(|(condition, _)| counts.answers(condition))

@@ -17,19 +17,33 @@ pub struct Paging {
     pub offset: u64,
     /// No limit at all.
     pub all_results: bool,
+    /// Whether the answer says how many items there are. Where no number is kept they are all counted
+    /// for that, so `_total=false` leaves it out.
+    pub with_total: bool,
 }
 
 impl Paging {
-    /// Reads `_size` and `_offset`.
+    /// Reads `_size`, `_offset` and `_total`.
     ///
     /// # Errors
-    /// 400 for what is no whole number of 0 or more.
+    /// 400 for what is no whole number of 0 or more, and for another `_total` than a truth value.
     pub fn parse(request: &Request, default_size: u64) -> Result<Self> {
         Ok(Self {
             size: number(request, "_size")?.unwrap_or(default_size),
             offset: number(request, "_offset")?.unwrap_or(0),
             all_results: false,
+            with_total: request.query_bool("_total")?.unwrap_or(true),
         })
+    }
+
+    /// All of a list of so many items, as one page.
+    pub fn whole(count: usize) -> Self {
+        Self {
+            size: u64::try_from(count).unwrap_or(u64::MAX),
+            offset: 0,
+            all_results: true,
+            with_total: true,
+        }
     }
 
     /// Limit and offset as SQLite takes them; `most` items come at most. A negative limit is none.
@@ -68,8 +82,8 @@ fn number(request: &Request, name: &str) -> Result<Option<u64>> {
 pub struct Page {
     /// A JSON array.
     pub items: String,
-    /// How many there are before paging, after filters.
-    pub total: i64,
+    /// How many there are before paging, after filters. None where nobody asked.
+    pub total: Option<i64>,
     /// How many visible ones the filter rules left out, when there were rules.
     pub filtered: Option<i64>,
 }
@@ -79,7 +93,7 @@ impl Page {
     pub fn of(items: impl Into<serde_json::Value>, total: usize) -> Self {
         Self {
             items: items.into().to_string(),
-            total: i64::try_from(total).unwrap_or(i64::MAX),
+            total: Some(i64::try_from(total).unwrap_or(i64::MAX)),
             filtered: None,
         }
     }
@@ -91,10 +105,9 @@ impl Page {
 
     /// The list envelope of Conductor.
     pub fn respond(&self, paging: impl Into<Paging>) -> Response {
-        let filtered = self
-            .filtered
-            .map_or("null".to_owned(), |count| count.to_string());
-        self.envelope(paging.into(), &format!(", \"filtered\": {filtered}"))
+        let paging = paging.into();
+        let filtered = number_or_null(self.filtered.filter(|_| paging.with_total));
+        self.envelope(paging, &format!(", \"filtered\": {filtered}"))
     }
 
     /// The list envelope of what no filter rules can be given for, such as events.
@@ -111,10 +124,16 @@ impl Page {
         body.push_str(&self.items);
         body.push_str(&format!(
             ", \"metadata\": {{\"pagination\": {{\"total\": {}, \"offset\": {}, \"size\": {}}}{more}}}}}",
-            self.total, paging.offset, paging.size
+            number_or_null(self.total.filter(|_| paging.with_total)),
+            paging.offset,
+            paging.size
         ));
         Response::json_text(200, body)
     }
+}
+
+fn number_or_null(number: Option<i64>) -> String {
+    number.map_or_else(|| "null".to_owned(), |number| number.to_string())
 }
 
 /// The refusal of a page. The size that fits leaves room for items half as large again as these.

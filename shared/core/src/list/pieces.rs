@@ -118,7 +118,8 @@ impl Statement {
 
 /// What the statement of a page answered.
 struct Begun {
-    total: i64,
+    /// None where nobody asked.
+    total: Option<i64>,
     /// The items, if they fit into one value.
     items: Option<String>,
     /// The keys of each piece, as JSON.
@@ -128,7 +129,7 @@ struct Begun {
 async fn begin(db: &impl Db, statement: &PageStatement) -> Result<Begun> {
     let row = db.first(&statement.sql, &statement.parameters).await?;
     let row = row.ok_or_else(|| Error::internal("a page answers one row"))?;
-    let (total, bytes, shown) = (row.integer(0)?, row.integer(2)?, row.integer(3)?);
+    let (total, bytes, shown) = (row.optional_integer(0)?, row.integer(2)?, row.integer(3)?);
     if bytes > PAGE_BYTES {
         return Err(too_large(bytes, shown));
     }
@@ -215,7 +216,7 @@ pub async fn page(db: &impl Db, statement: &PageStatement) -> Result<Page> {
     })
 }
 
-/// Runs a statement whose first row is a total and whose others are texts, the items of a page.
+/// Runs a statement whose first row is a total, or null, and whose others are texts, the items of a page.
 ///
 /// # Errors
 /// Of the database.
@@ -226,7 +227,7 @@ pub async fn page_of_texts(db: &impl Db, statement: &Statement) -> Result<Page> 
         .ok_or_else(|| Error::internal("a page has a total"))?;
     let texts: Vec<&str> = texts.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
     Ok(Page {
-        total: total.integer(0)?,
+        total: total.optional_integer(0)?,
         items: serde_json::to_string(&texts).map_err(Error::internal)?,
         filtered: None,
     })
@@ -281,16 +282,28 @@ impl Resource {
         let query = query.narrowed(db, self).await?;
         open_page(db, self.page_statement(scope, &query)).await
     }
+
+    /// One page of what filter rules leave of another list, for an answer that tells how many they
+    /// left out.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub async fn open_page_of<D: KeptDb>(
+        &self,
+        db: &D,
+        scope: &Scope,
+        query: &ListQuery,
+        all: &ListQuery,
+    ) -> Result<OpenPage<D>> {
+        let mut open = self.open_page(db, scope, query).await?;
+        if let Some(total) = open.page.total {
+            open.page.filtered = Some(self.total(db, scope, all).await? - total);
+        }
+        Ok(open)
+    }
 }
 
 impl<D: KeptDb> OpenPage<D> {
-    /// The page of a list with filter rules: how many items there are to see without them.
-    #[must_use]
-    pub fn of_all(mut self, visible: i64) -> Self {
-        self.page.filtered = Some(visible - self.page.total);
-        self
-    }
-
     /// The list envelope of Conductor.
     pub fn respond(self, paging: impl Into<Paging>) -> Response {
         let paging = paging.into();

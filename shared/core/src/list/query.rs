@@ -241,8 +241,14 @@ impl ListQuery {
                 size: limits::PAGE_SIZE,
                 offset: 0,
                 all_results: true,
+                with_total: true,
             },
         }
+    }
+
+    /// Whether [`Self::total`] is the answer: it is asked for, and about the only condition.
+    pub(super) fn can_use_kept_total(&self) -> bool {
+        self.paging.with_total && self.among.is_none() && self.conditions.len() == 1
     }
 
     /// Adds a condition of the store's; each `{}` in it stands for the next value.

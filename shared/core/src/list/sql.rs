@@ -73,7 +73,7 @@ impl Resource {
         };
         let counted = total_sql(&from, self.counts, query, &parts);
         let total = match &query.total {
-            Some(total) if query.among.is_none() && query.conditions.len() == 1 => {
+            Some(total) if query.can_use_kept_total() => {
                 let all = total_sql(self.table, self.counts, &ListQuery::everything(), &seen);
                 total.sql(&mut statement, &seen, (&all, &counted))
             }
@@ -127,7 +127,8 @@ impl Resource {
         none.include = Some(Vec::new());
         none.paging.all_results = false;
         none.paging.size = 0;
-        Ok(self.page(db, scope, &none).await?.total)
+        none.paging.with_total = true;
+        Ok(self.page(db, scope, &none).await?.total.unwrap_or(0))
     }
 
     /// An empty statement, and the condition of what a caller sees. Of a table that no tenant owns that

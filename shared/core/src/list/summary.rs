@@ -26,12 +26,12 @@ pub struct SummaryOf {
 pub struct Summary {
     /// One for each value of the first field.
     pub items: Vec<Value>,
-    /// How many pairs there are.
-    pub total: i64,
+    /// How many pairs there are. None where nobody asked.
+    pub total: Option<i64>,
 }
 
 /// How many pairs, and those of the page: two values and their number.
-type Pairs = (i64, Vec<(Value, Value, i64)>);
+type Pairs = (Option<i64>, Vec<(Value, Value, i64)>);
 
 impl Resource {
     /// Counts the items of a query by one or two fields, in the order of their values.
@@ -83,12 +83,16 @@ impl Resource {
                 )
             })
             .collect();
+        let total = match query.paging.with_total {
+            true => "(select count(*) from pairs)",
+            false => "null",
+        };
         let [limit, offset] = query.paging.limit_and_offset(limits::PAGE_SIZE);
         let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
         statement.sql = format!(
             "with pairs as materialized (select target, sub, sum(n) as n from ({parts}) \
              group by target, sub having sum(n) > 0) \
-             select json_array((select count(*) from pairs), (select json_group_array(\
+             select json_array({total}, (select json_group_array(\
              json_array(target, sub, n)) from (select * from pairs order by target, sub \
              limit {limit} offset {offset})))",
             parts = parts.join(" union all ")

@@ -6,6 +6,7 @@ use crate::params;
 use crate::permission::PermissionSet;
 use crate::request::Request;
 use http::Method;
+use serde_json::{Value, json};
 use std::rc::Rc;
 
 static FIELDS: [Field; 8] = concat(
@@ -84,7 +85,7 @@ async fn ids(db: &NativeDb, scope: &Scope, query: &str) -> (Vec<String>, i64) {
         .iter()
         .map(|item| item["id"].as_str().unwrap().to_owned())
         .collect();
-    (ids, page.total)
+    (ids, page.total.unwrap())
 }
 
 #[test]
@@ -370,5 +371,43 @@ fn what_is_private_in_several_tenants_is_seen_by_who_manages_them() {
                 who.username()
             );
         }
+    });
+}
+
+#[test]
+fn without_a_total_nothing_is_counted_and_the_envelope_keeps_its_shape() {
+    pollster::block_on(async {
+        let db = things().await;
+        let scope = scope("root", Reach::Everywhere, true);
+        let read = |query: &str| {
+            let request = Request::new(Method::GET, &format!("/things?{query}"));
+            ListQuery::parse(&THINGS, &request, &[])
+        };
+        for (query, total, filtered) in [
+            ("_size=2", json!(3), json!(2)),
+            ("_size=2&_total=TRUE", json!(3), json!(2)),
+            ("_size=2&_total=false", Value::Null, Value::Null),
+        ] {
+            let mut query = read(query).unwrap();
+            query.and("t.size > {}", [2.into()]);
+            let statement = THINGS.page_statement(&scope, &query);
+            let is_counted = statement.sql.contains("select count(*) from things");
+            assert_eq!(is_counted, !total.is_null(), "{}", statement.sql);
+            let all = ListQuery::everything();
+            let page = THINGS.open_page_of(&db, &scope, &query, &all).await;
+            let answer = page.unwrap().respond(&query);
+            let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+            let pagination = json!({ "total": total, "offset": 0, "size": 2 });
+            let metadata = json!({ "pagination": pagination, "filtered": filtered });
+            assert_eq!(answer["metadata"], metadata);
+            assert_eq!(answer["items"].as_array().map(Vec::len), Some(2));
+            // What is known without counting is left out too: who asks gets one answer everywhere.
+            let known = Page::of(json!([]), 7).respond(&query);
+            let known: Value = serde_json::from_slice(&known.body).unwrap();
+            assert_eq!(known["metadata"]["pagination"]["total"].is_null(), total.is_null());
+        }
+        let refusal = read("_total=none").unwrap_err();
+        assert_eq!(refusal.kind(), Kind::BadParameters);
+        assert!(refusal.message().contains("_total"), "{refusal:?}");
     });
 }

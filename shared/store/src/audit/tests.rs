@@ -7,6 +7,7 @@ const PAGE: Paging = Paging {
     size: 100,
     offset: 0,
     all_results: false,
+    with_total: true,
 };
 
 fn scope() -> Scope {
@@ -44,7 +45,7 @@ async fn listed(
     let query = list_query(filter, order, paging).unwrap();
     let statement = AUDIT_LOG.page_statement(&scope(), &query);
     let page = page(db, &statement).await.unwrap();
-    (page.parse().unwrap(), page.total)
+    (page.parse().unwrap(), page.total.unwrap())
 }
 
 fn by(name: &str, descending: bool) -> SortKey<'_> {

@@ -301,7 +301,7 @@ fn lists_leave_hidden_blueprints_out() {
         let page = list::page(&db, &BLUEPRINTS.page_statement(&scope, &query))
             .await
             .unwrap();
-        assert_eq!(page.total, 1);
+        assert_eq!(page.total, Some(1));
     });
 }
 

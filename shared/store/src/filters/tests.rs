@@ -49,7 +49,7 @@ async fn selected(db: &NativeDb, scope: &Scope, rules: &[Json]) -> (Vec<String>,
     let page = DEPLOYMENT.page(db, scope, &query).await.unwrap();
     let ids: Vec<Json> = page.parse().unwrap();
     let ids = ids.iter().map(|one| one["id"].as_str().unwrap().to_owned());
-    (ids.collect(), page.total)
+    (ids.collect(), page.total.unwrap())
 }
 
 #[test]

@@ -94,11 +94,15 @@ pub(super) fn statement(
         [all] => all.replacen("select", "select distinct", 1),
         parts => parts.join(" union "),
     };
+    let total = match query.paging.with_total {
+        true => "select count(*) from found",
+        false => "select null",
+    };
     let [limit, offset] = query.paging.limit_and_offset(limits::PAGE_SIZE);
     let (limit, offset) = (statement.parameter(limit), statement.parameter(offset));
     statement.sql = format!(
         "with found as ({found})
-         select count(*) from found union all select * from
+         {total} union all select * from
              (select item from found order by item limit {limit} offset {offset})"
     );
     statement

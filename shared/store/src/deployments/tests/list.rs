@@ -84,6 +84,7 @@ fn a_page_of_many_deployments_follows_indexes() {
                         size: 1,
                         offset: 0,
                         all_results: false,
+                        with_total: true,
                     },
                     ..ListQuery::everything()
                 },

@@ -406,6 +406,14 @@ fn without_a_total_nothing_is_counted_and_the_envelope_keeps_its_shape() {
             let known: Value = serde_json::from_slice(&known.body).unwrap();
             assert_eq!(known["metadata"]["pagination"]["total"].is_null(), total.is_null());
         }
+        let of = SummaryOf {
+            target: &FIELDS[0],
+            sub: None,
+            count: "things",
+        };
+        let query = read("_total=false&_size=2").unwrap();
+        let summary = THINGS.summary(&db, &scope, &query, of).await.unwrap();
+        assert_eq!((summary.items.len(), summary.total), (2, None));
         let refusal = read("_total=none").unwrap_err();
         assert_eq!(refusal.kind(), Kind::BadParameters);
         assert!(refusal.message().contains("_total"), "{refusal:?}");

@@ -289,6 +289,11 @@ fn keys_and_values_are_those_of_visible_owners() {
             .await
             .unwrap();
         assert_eq!((page.items.as_str(), page.total), ("[]", Some(0)));
+        let request = Request::new(Method::GET, "/labels/blueprints?_total=false&_size=1");
+        let (_, page) = keys(&db, LabelOwner::Blueprint, &bob, &request)
+            .await
+            .unwrap();
+        assert_eq!((page.items.as_str(), page.total), (r#"["all"]"#, None));
     });
 }
 

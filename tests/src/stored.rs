@@ -14,7 +14,7 @@ const COUNTERS: [&str; 3] = [
     "token_use_kinds",
 ];
 /// What instances compare with what they remember: never the same twice.
-const VERSIONS: [&str; 2] = ["identity_version", "status_version"];
+const VERSIONS: [&str; 3] = ["identity_version", "list_versions", "status_version"];
 
 /// Everything in the application's databases: the records and the bytes of archives.
 pub struct Stored {

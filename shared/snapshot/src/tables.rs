@@ -30,6 +30,7 @@ pub const KEPT: [&str; 15] = [
     // Numbers that say that something has changed, which nobody may see twice.
     "identity_version",
     "status_version",
+    "list_versions",
     // Where indexes for searches end; those are made anew.
     "search_indexes",
 ];

@@ -6,19 +6,50 @@
 
 use serde::Deserialize;
 use windlass_core::db::{Db, Tx};
-use windlass_core::list::Counts;
+use windlass_core::list::{Counts, Version};
 use windlass_core::{Result, params};
 
 /// Agents.
 pub static AGENTS: Counts = Counts::of_tenant("agents", "agents", &[]);
 /// Blueprints; lists leave hidden ones out.
-pub static BLUEPRINTS: Counts = Counts::of_tenant("blueprints", "blueprints", &["is_hidden"]);
+pub static BLUEPRINTS: Counts =
+    Counts::of_tenant("blueprints", "blueprints", &["is_hidden"]).with_version(&BLUEPRINTS_VERSION);
+/// What lists of blueprints are selected by, filters and searches included.
+static BLUEPRINTS_VERSION: Version = Version {
+    table: "blueprints",
+    columns: &[
+        "id",
+        "tenant_name",
+        "created_by",
+        "visibility",
+        "state",
+        "is_hidden",
+    ],
+    more: &["blueprint_labels"],
+};
 /// Deployments, by the two statuses that dashboards ask for.
 pub static DEPLOYMENTS: Counts = Counts::of_tenant(
     "deployments",
     "deployments",
     &["installation_status", "deployment_status"],
-);
+)
+.with_version(&DEPLOYMENTS_VERSION);
+/// What lists of deployments are selected by, filters and searches included.
+static DEPLOYMENTS_VERSION: Version = Version {
+    table: "deployments",
+    columns: &[
+        "id",
+        "tenant_name",
+        "created_by",
+        "visibility",
+        "blueprint_id",
+        "display_name",
+        "site_name",
+        "installation_status",
+        "deployment_status",
+    ],
+    more: &["deployment_labels"],
+};
 /// Deployments of each blueprint.
 pub static DEPLOYMENTS_OF_BLUEPRINT: Counts =
     Counts::of_tenant("deployments_of_blueprint", "deployments", &["blueprint_id"]);
@@ -245,14 +276,15 @@ pub async fn mend(db: &impl Db, difference: &Difference) -> Result<()> {
     .await
 }
 
-/// Makes the numbers what counting answers.
+/// Makes the numbers what counting answers, and lets nobody remember another one.
 pub async fn rebuild(tx: &impl Tx) -> Result<()> {
     tx.execute("delete from row_counts", &[]).await?;
     for counts in ALL {
         let sql = format!("insert into row_counts {}", counts.truth("1"));
         tx.execute(&sql, &[]).await?;
     }
-    Ok(())
+    tx.execute("update list_versions set version = random()", &[])
+        .await
 }
 
 #[cfg(test)]

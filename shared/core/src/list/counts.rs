@@ -8,7 +8,7 @@
 //!
 //! [`Scope`]: crate::Scope
 
-use super::{ListQuery, Statement};
+use super::{ListQuery, Statement, Version};
 use crate::db::Value;
 
 /// Numbers that triggers keep about the rows of a table.
@@ -25,6 +25,8 @@ pub struct Counts {
     pub by: &'static [&'static str],
     /// Whether the table has tenant_name, visibility and created_by.
     pub of_tenant: bool,
+    /// By what totals of it are remembered that are counted.
+    pub version: Option<&'static Version>,
 }
 
 /// The columns of `row_counts` that hold the values of [`Counts::by`].
@@ -43,6 +45,7 @@ impl Counts {
             table,
             by,
             of_tenant: true,
+            version: None,
         }
     }
 
@@ -55,6 +58,14 @@ impl Counts {
         Self {
             of_tenant: false,
             ..Self::of_tenant(name, table, by)
+        }
+    }
+
+    /// With a version, by which other totals of the table are remembered.
+    pub const fn with_version(self, version: &'static Version) -> Self {
+        Self {
+            version: Some(version),
+            ..self
         }
     }
 
@@ -233,7 +244,7 @@ pub fn total_sql(table: &str, counts: &[&Counts], query: &ListQuery, parts: &[St
 }
 
 /// The names after `t.` in a condition.
-fn columns(condition: &str) -> impl Iterator<Item = &str> {
+pub(super) fn columns(condition: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     condition.match_indices("t.").filter_map(move |(at, _)| {
         let (before, after) = (condition.get(..at)?, condition.get(at + 2..)?);

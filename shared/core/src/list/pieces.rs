@@ -7,6 +7,7 @@
 
 use super::fields::Columns;
 use super::page::{Page, Paging, too_large};
+use super::remembered::Remembered;
 use super::{ListQuery, Resource, Statement};
 use crate::caller::Scope;
 use crate::db::{Db, KeptDb, Row, Value};
@@ -26,6 +27,8 @@ pub struct PageStatement {
     pieces: String,
     /// Reads some items by their keys.
     piece: Piece,
+    /// Where the total is kept; its version is a fifth column then.
+    remembered: Option<Remembered>,
 }
 
 /// How the items of a piece are read.
@@ -80,10 +83,22 @@ impl Statement {
     /// when they have more than a piece. What tells the pieces apart is not a part of it: preparing and
     /// running that would take five times as long as the page.
     pub fn into_page(self, total: &str, rows: &str, piece: Self) -> PageStatement {
+        self.into_remembered_page(total, None, rows, piece)
+    }
+
+    /// The same, of a total that an instance remembers.
+    pub(super) fn into_remembered_page(
+        self,
+        total: &str,
+        remembered: Option<Remembered>,
+        rows: &str,
+        piece: Self,
+    ) -> PageStatement {
+        let version = remembered.map_or_else(String::new, |one| format!(", {}", one.version_sql()));
         let sql = format!(
             "with page_rows as materialized ({rows}) \
              select {total}, iif(bytes > {PIECE}, null, '[' || (\
-             select coalesce(group_concat(item, ', '), '') from page_rows) || ']'), bytes, shown \
+             select coalesce(group_concat(item, ', '), '') from page_rows) || ']'), bytes, shown{version} \
              from (select coalesce(sum(octet_length(item)), 0) as bytes, count(*) as shown from page_rows)",
         );
         let pieces = format!(
@@ -100,6 +115,7 @@ impl Statement {
                 items: piece,
                 single: None,
             },
+            remembered,
         }
     }
 
@@ -129,6 +145,9 @@ struct Begun {
 async fn begin(db: &impl Db, statement: &PageStatement) -> Result<Begun> {
     let row = db.first(&statement.sql, &statement.parameters).await?;
     let row = row.ok_or_else(|| Error::internal("a page answers one row"))?;
+    if let (Some(remembered), Some(total)) = (statement.remembered, row.optional_integer(0)?) {
+        remembered.keep(row.integer(4)?, total);
+    }
     let (total, bytes, shown) = (row.optional_integer(0)?, row.integer(2)?, row.integer(3)?);
     if bytes > PAGE_BYTES {
         return Err(too_large(bytes, shown));

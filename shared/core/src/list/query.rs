@@ -200,6 +200,19 @@ fn demand_few(request: &Request) -> Result<()> {
     Ok(())
 }
 
+/// The rows of another table, each of which names one of the list's: those that one condition leaves.
+#[derive(Clone, Debug)]
+pub struct CountedFrom {
+    /// The other table, and what of it, up to the listed table's name: `labels l cross join`.
+    pub table: String,
+    /// How it names a row `t`, and what of it counts, with `{}` for each of the values.
+    pub on: String,
+    /// The values.
+    pub values: Vec<Value>,
+    /// The condition among those of the query that it stands for.
+    pub condition: usize,
+}
+
 /// What a request asks a list for.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
@@ -213,6 +226,8 @@ pub struct ListQuery {
     pub among: Option<Value>,
     /// The total, where a number is kept about the only condition.
     pub total: Option<TotalOf>,
+    /// Where counting begins, if that is about fewer rows than the table has.
+    pub counted_from: Option<CountedFrom>,
     /// The order; creation when empty.
     pub sort: Vec<Sort>,
     /// Which part of the list.
@@ -236,6 +251,7 @@ impl ListQuery {
             search: None,
             among: None,
             total: None,
+            counted_from: None,
             sort: Vec::new(),
             paging: Paging {
                 size: limits::PAGE_SIZE,

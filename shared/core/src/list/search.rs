@@ -6,11 +6,16 @@
 //! of less than three characters, and what it has too many rows for is faster found by looking at all.
 //!
 //! The index reads all rows of each group of three characters it is asked for, and most names begin alike. So in
-//! a large table it is seen first, in a sample, which groups are rare, and only those are asked for.
+//! a large table it is seen first, in a sample, which groups are rare, and only those are asked for. A search
+//! that had too many candidates is not asked about again for a while.
 
 use super::{ListQuery, Resource};
 use crate::db::{Db, Value};
 use crate::error::Result;
+use crate::hashing::memory_key;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use unicode_normalization::UnicodeNormalization;
 
 /// More candidates than this are not worth looking them up one by one.
@@ -67,6 +72,31 @@ pub struct IndexedSearch {
     pub(super) condition: (String, Vec<Value>),
 }
 
+/// How long an instance leaves the index alone about a search.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many such searches an instance remembers. Beyond that it forgets all and starts over.
+const CAPACITY: usize = 1024;
+
+thread_local! {
+    static TOO_MANY: RefCell<HashMap<[u8; 32], Instant>> = RefCell::new(HashMap::new());
+}
+
+/// Whether a search had too many candidates lately. That it may have fewer now is no matter: what is found is
+/// the same without the index.
+fn had_too_many(key: &[u8; 32]) -> bool {
+    TOO_MANY.with_borrow(|known| known.get(key).is_some_and(|at| at.elapsed() < PATIENCE))
+}
+
+fn note_too_many(key: [u8; 32]) {
+    TOO_MANY.with_borrow_mut(|known| {
+        if known.len() >= CAPACITY {
+            known.clear();
+        }
+        known.insert(key, Instant::now());
+    });
+}
+
 impl ListQuery {
     /// The same query among the rows that its search may find. Without a search, and for one that
     /// may find too many, among all rows.
@@ -75,6 +105,10 @@ impl ListQuery {
         let Some(search) = narrowed.search.take() else {
             return Ok(narrowed);
         };
+        let key = search.key();
+        if had_too_many(&key) {
+            return Ok(narrowed);
+        }
         let all: Vec<Vec<&str>> = search.texts.iter().map(Trigrams::cover).collect();
         let rare = search.rare(db, resource).await?;
         if let Some(rare) = rare.filter(|rare| *rare != all) {
@@ -83,11 +117,19 @@ impl ListQuery {
         if narrowed.among.is_none() {
             narrowed.among = search.found(db, resource, &all).await?;
         }
+        if narrowed.among.is_none() {
+            note_too_many(key);
+        }
         Ok(narrowed)
     }
 }
 
 impl IndexedSearch {
+    /// What an instance remembers it by.
+    fn key(&self) -> [u8; 32] {
+        memory_key(&[self.index, &format!("{:?}", self.condition)])
+    }
+
     /// The keys of what these groups find, as a JSON array; none if they find too much to look at. Each row that
     /// the index names is looked at here, once, rather than for the total and in each part of the list.
     async fn found(

@@ -4,7 +4,8 @@
 //! ordered parts along their indexes and stops at the page's end.
 
 use super::pieces::Single;
-use super::{Field, ListQuery, PageStatement, Resource, total_sql};
+use super::remembered::Remembered;
+use super::{CountedFrom, Field, ListQuery, PageStatement, Resource, total_sql};
 use crate::caller::Scope;
 use crate::db::{Db, Value};
 use crate::error::Result;
@@ -38,8 +39,15 @@ impl Statement {
 
     /// The conditions of a query, each beginning with `and`.
     pub fn conditions(&mut self, query: &ListQuery) -> String {
+        self.conditions_but(query, None)
+    }
+
+    fn conditions_but(&mut self, query: &ListQuery, left_out: Option<usize>) -> String {
         let mut text = String::new();
-        for (condition, values) in &query.conditions {
+        for (place, (condition, values)) in query.conditions.iter().enumerate() {
+            if left_out == Some(place) {
+                continue;
+            }
             let condition = fill(self, condition, values);
             let _ = write!(text, " and ({condition})");
         }
@@ -71,7 +79,18 @@ impl Resource {
             ),
             None => self.table.to_owned(),
         };
-        let counted = total_sql(&from, self.counts, query, &parts);
+        let counted = match &query.counted_from {
+            Some(rows) if query.among.is_none() => {
+                self.counted_from(rows, query, scope, &mut statement)
+            }
+            _ => total_sql(&from, self.counts, query, &parts),
+        };
+        let version = self.counts.iter().find_map(|counts| counts.version);
+        let remembered = Remembered::of(version, query, &counted, &statement);
+        let counted = match remembered {
+            Some(remembered) => remembered.total_sql(&counted, &mut statement),
+            None => counted,
+        };
         let total = match &query.total {
             Some(total) if query.can_use_kept_total() => {
                 let all = total_sql(self.table, self.counts, &ListQuery::everything(), &seen);
@@ -114,8 +133,27 @@ impl Resource {
         };
         let piece = piece.piece(&object, self.table, "t.key", &visible);
         statement
-            .into_page(&total, &rows, piece)
+            .into_remembered_page(&total, remembered, &rows, piece)
             .with_single(single)
+    }
+
+    /// The expression of a total that is counted along another table's rows. Those are read once, so what the
+    /// caller sees is one condition.
+    fn counted_from(
+        &self,
+        rows: &CountedFrom,
+        query: &ListQuery,
+        scope: &Scope,
+        statement: &mut Statement,
+    ) -> String {
+        let on = fill(statement, &rows.on, &rows.values);
+        let own = statement.conditions_but(query, Some(rows.condition));
+        let seen = match self.of_tenant {
+            true => scope.condition("t", statement),
+            false => "1".to_owned(),
+        };
+        let from = format!("{} {} on {on}", rows.table, self.table);
+        total_sql(&from, &[], query, &[format!("{seen}{own}")])
     }
 
     /// How many items a query is about.

@@ -404,7 +404,10 @@ fn without_a_total_nothing_is_counted_and_the_envelope_keeps_its_shape() {
             // What is known without counting is left out too: who asks gets one answer everywhere.
             let known = Page::of(json!([]), 7).respond(&query);
             let known: Value = serde_json::from_slice(&known.body).unwrap();
-            assert_eq!(known["metadata"]["pagination"]["total"].is_null(), total.is_null());
+            assert_eq!(
+                known["metadata"]["pagination"]["total"].is_null(),
+                total.is_null()
+            );
         }
         let of = SummaryOf {
             target: &FIELDS[0],

@@ -3,14 +3,15 @@
 //! A label that few rows have is where a list begins: their keys are read from the index of labels, and only
 //! those rows are looked at. A label that many have is looked up for each row, in the list's order, and a
 //! page of them is soon full. How many there are under one rule about labels is a number that triggers keep; of
-//! other selections all rows are counted.
+//! other selections all rows are counted, those of a label along its index, and what was counted is remembered until
+//! something changes.
 
 use super::rules::{Operator, Rule, RuleKind, Target};
 use crate::counts;
 use crate::plan_parts::part_sql;
 use serde_json::Value as Json;
 use windlass_core::db::{Db, Value};
-use windlass_core::list::{Kept, ListQuery, TotalOf, like_pattern};
+use windlass_core::list::{CountedFrom, Kept, ListQuery, TotalOf, like_pattern};
 use windlass_core::{Result, params};
 
 /// More rows than this are faster found by going through the list.
@@ -43,13 +44,32 @@ pub async fn apply(
 /// Adds rules to a query as conditions.
 pub fn add(target: Target, rules: &[Rule], query: &mut ListQuery) {
     for rule in rules {
+        let place = query.conditions.len();
         let (condition, values) = condition(target, rule);
         query.and(condition, values);
+        if query.counted_from.is_none() {
+            query.counted_from = counted_from(target, rule, place);
+        }
     }
     query.total = match (target, rules) {
         (Target::Deployments, [rule]) => kept_total(rule),
         _ => None,
     };
+}
+
+/// The labels of one value, each of which is one row's: what has it is counted in half the time of looking
+/// for the label of every row. `place` is that of the rule's condition.
+fn counted_from(target: Target, rule: &Rule, place: usize) -> Option<CountedFrom> {
+    let (table, owner) = labels_of(target)?;
+    match (rule.kind, rule.operator, rule.values.as_slice()) {
+        (RuleKind::Label, Operator::AnyOf, [value]) => Some(CountedFrom {
+            table: format!("{table} c cross join"),
+            on: format!("t.key = c.{owner} and c.key = {{}} and c.value = {{}}"),
+            values: vec![rule.key.as_str().into(), value.into()],
+            condition: place,
+        }),
+        _ => None,
+    }
 }
 
 /// The number that is kept of a rule about labels. Of several values it is a sum, unless some deployment has
@@ -150,8 +170,13 @@ fn label_condition(table: &str, owner: &str, rule: &Rule) -> (String, Vec<Value>
     let exists = |more: &str| {
         format!("exists (select 1 from {table} l where l.{owner} = t.key and l.key = {{}}{more})")
     };
-    let among = " and l.value in (select value from json_each({}))";
-    let not_among = " and l.value not in (select value from json_each({}))";
+    let (among, not_among) = match rule.values.as_slice() {
+        [_] => (" and l.value = {}", " and l.value <> {}"),
+        _ => (
+            " and l.value in (select value from json_each({}))",
+            " and l.value not in (select value from json_each({}))",
+        ),
+    };
     let condition = match rule.operator {
         Operator::NotAnyOf => exists(not_among),
         Operator::IsNot => format!("not {}", exists(among)),
@@ -160,8 +185,10 @@ fn label_condition(table: &str, owner: &str, rule: &Rule) -> (String, Vec<Value>
         _ => exists(among),
     };
     let mut values = vec![rule.key.as_str().into()];
-    if !rule.values.is_empty() {
-        values.push((&Json::from(rule.values.as_slice())).into());
+    match rule.values.as_slice() {
+        [] => {}
+        [value] => values.push(value.into()),
+        several => values.push((&Json::from(several)).into()),
     }
     (condition, values)
 }
@@ -196,7 +223,7 @@ fn attribute_condition(target: Target, rule: &Rule) -> (String, Vec<Value>) {
         let values = rule.values.iter().map(Value::from).collect();
         return (format!("{column} in ({places})"), values);
     }
-    let (holds, is_negated) = comparison(column, rule.operator);
+    let (holds, is_negated) = comparison(column, rule);
     let condition = match is_negated {
         true => format!("({column} is null or not ({holds}))"),
         false => holds,
@@ -206,7 +233,7 @@ fn attribute_condition(target: Target, rule: &Rule) -> (String, Vec<Value>) {
 
 /// A node's operations are many, and one is enough.
 fn operation_condition(rule: &Rule) -> (String, Vec<Value>) {
-    let (holds, is_negated) = comparison("o.key", rule.operator);
+    let (holds, is_negated) = comparison("o.key", rule);
     let exists = format!(
         "exists (select 1 from json_each({}) o where {holds})",
         part_sql!("t", "operations")
@@ -219,13 +246,19 @@ fn operation_condition(rule: &Rule) -> (String, Vec<Value>) {
 }
 
 /// Whether an expression compares as an operator says, and whether that is to be negated.
-fn comparison(column: &str, operator: Operator) -> (String, bool) {
-    let any = |test: String| format!("exists (select 1 from json_each({{}}) v where {test})");
-    match operator {
-        Operator::NotAnyOf | Operator::IsNot => (
-            format!("{column} in (select value from json_each({{}}))"),
-            true,
-        ),
+fn comparison(column: &str, rule: &Rule) -> (String, bool) {
+    // A single value is compared with itself: reading a list for each row takes three times as long.
+    let is_one = rule.values.len() == 1;
+    let any = |test: String| match is_one {
+        true => test.replace("v.value", "{}"),
+        false => format!("exists (select 1 from json_each({{}}) v where {test})"),
+    };
+    let among = || match is_one {
+        true => format!("{column} = {{}}"),
+        false => format!("{column} in (select value from json_each({{}}))"),
+    };
+    match rule.operator {
+        Operator::NotAnyOf | Operator::IsNot => (among(), true),
         Operator::Contains => (any(format!("instr({column}, v.value) > 0")), false),
         Operator::NotContains => (any(format!("instr({column}, v.value) > 0")), true),
         Operator::StartsWith | Operator::EndsWith => {
@@ -235,10 +268,7 @@ fn comparison(column: &str, operator: Operator) -> (String, bool) {
             (format!("{column} is not null and {column} <> ''"), false)
         }
         Operator::IsNull => (format!("{column} is null"), false),
-        Operator::AnyOf => (
-            format!("{column} in (select value from json_each({{}}))"),
-            false,
-        ),
+        Operator::AnyOf => (among(), false),
     }
 }
 
@@ -257,5 +287,8 @@ fn values_of(rule: &Rule) -> Vec<Value> {
         cut.unwrap_or(&around).to_owned()
     };
     let values: Vec<String> = rule.values.iter().map(pattern).collect();
-    vec![(&Json::from(values)).into()]
+    match values.as_slice() {
+        [value] => vec![value.into()],
+        several => vec![(&Json::from(several)).into()],
+    }
 }

@@ -197,6 +197,13 @@ fn selections_follow_indexes() {
                 rule("attribute", "blueprint_id", "any_of", json!(["a"])),
                 &["deployments_by_blueprint_id"],
             ),
+            (
+                rule("attribute", "site_name", "any_of", json!(["pier"])),
+                &[
+                    "deployments_by_site (site_name=? AND tenant_name=?)",
+                    "deployments_global_by_site (site_name=?)",
+                ],
+            ),
         ] {
             let rules = parse(Target::Deployments, &[rules]).unwrap();
             let mut query = ListQuery::everything();
@@ -400,3 +407,6 @@ fn lists_and_lookups_of_filters_follow_indexes() {
         }
     });
 }
+
+#[path = "tests/growth.rs"]
+mod growth;

@@ -85,7 +85,13 @@ fn a_search_finds_the_same_with_its_index_and_without() {
         }
         assert_eq!(found(&db, "_search=north-768").await.total.unwrap(), 1);
         assert_eq!(found(&db, "_search=NORTH-7").await.total.unwrap(), 81);
-        assert_eq!(found(&db, "_search_name=%22%C3%96l%207").await.total.unwrap(), 81);
+        assert_eq!(
+            found(&db, "_search_name=%22%C3%96l%207")
+                .await
+                .total
+                .unwrap(),
+            81
+        );
     });
 }
 
@@ -159,7 +165,10 @@ fn what_a_failed_transaction_wrote_is_not_found() {
         db.execute("rollback", &[]).await.unwrap();
         assert_eq!(found(&db, "_search=north-10").await.total.unwrap(), 11);
         deployments(&db, 2_000, 300).await;
-        assert_eq!(found(&db, "_search=north-2").await.total.unwrap(), 300 + 111);
+        assert_eq!(
+            found(&db, "_search=north-2").await.total.unwrap(),
+            300 + 111
+        );
     });
 }
 
@@ -179,7 +188,11 @@ fn a_rebuilt_index_finds_everything() {
         let lost = DEPLOYMENT
             .page(&db, &scope, &query("_search=north-79"))
             .await;
-        assert_eq!(lost.unwrap().total, Some(1), "the index was told that it has all");
+        assert_eq!(
+            lost.unwrap().total,
+            Some(1),
+            "the index was told that it has all"
+        );
         db.transaction(async |tx| rebuild(tx).await).await.unwrap();
         assert_eq!(found(&db, "_search=north-79").await.total.unwrap(), 11);
     });

@@ -141,7 +141,10 @@ fn a_page_that_is_too_large_is_refused_with_a_size_that_fits() {
             all_results: false,
             with_total: true,
         };
-        assert_eq!(TEXTS.page(&db, &scope(), &query).await.unwrap().total, Some(80));
+        assert_eq!(
+            TEXTS.page(&db, &scope(), &query).await.unwrap().total,
+            Some(80)
+        );
     });
 }
 

@@ -189,3 +189,32 @@ fn what_is_counted_is_counted_along_an_index_that_has_it_all() {
         }
     });
 }
+
+#[test]
+fn totals_from_the_numbers_search_for_them() {
+    pollster::block_on(async {
+        let db = fresh_database().await;
+        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
+        for (resource, text) in KEPT.iter().copied() {
+            let request = Request::new(Method::GET, &format!("/x?{text}&_size=0"));
+            let query = ListQuery::parse(resource, &request, &[]).unwrap();
+            let statement = resource.page_statement(&ann, &query);
+            let plan = db
+                .plan(&statement.sql, &statement.parameters)
+                .await
+                .unwrap();
+            let reads = plan.iter().filter(|line| line.contains("row_counts"));
+            let scans = reads.clone().filter(|line| line.starts_with("SCAN"));
+            assert!(
+                reads.count() >= 1 && scans.count() == 0,
+                "{text}: {plan:#?}"
+            );
+            // Neither those of the tenant nor the global ones are found by reading all.
+            let all = "row_counts USING PRIMARY KEY (counts=?)";
+            assert!(
+                !resource.of_tenant || plan.iter().all(|line| !line.contains(all)),
+                "{text}: {plan:#?}"
+            );
+        }
+    });
+}

@@ -10,7 +10,7 @@ use windlass_core::db::Db;
 
 /// What a restoration leaves as it is. Nothing in them refers to a row that a restored state may lack,
 /// but for the tenant that is always there.
-pub const KEPT: [&str; 15] = [
+pub const KEPT: [&str; 16] = [
     // What was done here stays known.
     "audit_log",
     // How this application runs: its version, its disk, its nodes, how far its ticks are.

@@ -59,3 +59,67 @@ fn a_schedule_of_what_is_no_workflow_fails_the_environment() {
         }
     });
 }
+
+/// The definitions of a database that did not keep them, as its migration finds them out.
+async fn found_out(db: &NativeDb) -> Value {
+    db.execute("update execution_schedules set definition = null", &[])
+        .await
+        .unwrap();
+    let migration =
+        include_str!("../../../../store/schema/078_default_schedules_of_before.sql");
+    db.execute(migration, &[]).await.unwrap();
+    let sql = "select json_group_object(id, json(definition)) from execution_schedules";
+    let row = db.first(sql, &[]).await.unwrap().unwrap();
+    serde_json::from_str(row.text(0).unwrap()).unwrap()
+}
+
+#[test]
+fn schedules_of_before_are_known_as_their_blueprints() {
+    pollster::block_on(async {
+        let (db, scope) = harbour(QUAY).await;
+        let quay = wanted(&db, &scope, "quay", json!({})).await;
+        make(&db, &scope, quay).await.unwrap();
+        // What somebody adds comes when the environment is there.
+        for sql in [
+            "update executions set started_at = '2026-01-01T00:00:00.000Z', ended_at = '2026-01-01T00:00:01.000Z'",
+            "update blueprints set created_at = '2025-01-01T00:00:00.000Z'",
+            "update execution_schedules set created_at = '2026-01-01T00:00:00.500Z'",
+            "insert into execution_schedules (id, deployment_key, deployment_id, tenant_name, created_by, visibility,
+                 created_at, workflow_id, rule, since)
+             select 'weekly', deployment_key, deployment_id, tenant_name, created_by, visibility,
+                 '2026-01-01T00:00:01.001Z', workflow_id, rule, since from execution_schedules where id = 'nightly'",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        let kept = "select json_group_object(id, json(definition)) from execution_schedules";
+        let row = db.first(kept, &[]).await.unwrap().unwrap();
+        let kept: Value = serde_json::from_str(row.text(0).unwrap()).unwrap();
+        assert_eq!(kept["nightly"]["workflow_parameters"], json!({ "ignore_failure": true }));
+        assert_eq!(kept["weekly"], Value::Null);
+        assert_eq!(found_out(&db).await, kept);
+
+        // A long plan is in pieces.
+        for sql in [
+            "insert into blueprint_plan_pieces (blueprint_key, form, number, text)
+             select blueprint_key, 'stored', 1, substr(stored, 101) from blueprint_plans
+             union all select blueprint_key, 'stored', 0, substr(stored, 1, 100) from blueprint_plans",
+            "update blueprint_plans set stored = ''",
+        ] {
+            db.execute(sql, &[]).await.unwrap();
+        }
+        assert_eq!(found_out(&db).await, kept);
+
+        // So plans were kept at first.
+        let whole = "update blueprint_plans set stored = (
+             select json_extract(group_concat(text, ''), '$.sections') from (
+                 select text from blueprint_plan_pieces order by number))";
+        db.execute(whole, &[]).await.unwrap();
+        assert_eq!(found_out(&db).await, kept);
+
+        // The blueprint by that name is another one by now: whose they are is known, what it said is not.
+        let again = "update blueprints set created_at = '2026-01-02T00:00:00.000Z'";
+        db.execute(again, &[]).await.unwrap();
+        let unknown = json!({ "early": {}, "nightly": {}, "weekly": null });
+        assert_eq!(found_out(&db).await, unknown);
+    });
+}

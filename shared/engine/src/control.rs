@@ -11,7 +11,7 @@ use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, Execution, Status, deployment_status};
 use windlass_store::queue::{self, Work};
 use windlass_store::quotas::{self, Limited};
-use windlass_store::{operations, tasks_graphs};
+use windlass_store::{operations, tasks_graphs, workflow_leases};
 
 /// What may be asked of an execution after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,7 @@ pub(crate) async fn queue_again(
     execution.error = None;
     execution.ended_at = None;
     executions::save_for(tx, scope, &action.in_audit(), &execution, was).await?;
+    workflow_leases::offer_again(tx, &execution).await?;
     components::resume_below(tx, action, &execution, now).await
 }
 
@@ -226,6 +227,7 @@ impl Wish<'_> {
         execution.error = None;
         execution.ended_at = None;
         self.save(tx, &execution, was).await?;
+        workflow_leases::offer_again(tx, &execution).await?;
         push(tx, &execution, self.now).await?;
         components::resume_below(tx, self.action, &execution, self.now).await?;
         Ok(execution)

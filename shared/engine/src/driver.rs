@@ -5,6 +5,7 @@
 //! from what it reads, so doing it again after a crash, or once too often, changes nothing.
 
 mod acts;
+pub(crate) mod by_worker;
 mod effects;
 mod findings;
 mod late;
@@ -30,14 +31,15 @@ use crate::texts;
 use crate::workflows::{self, Memory, PartKind, Refusal, Workflow};
 use effects::Effects;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use windlass_core::db::Tx;
 use windlass_core::{Error, Result, Scope, Timestamp, ids};
 use windlass_store::executions::{Execution, Status, deployment_status};
-use windlass_store::operations::NewDependencies;
 use windlass_store::queue::{self, Work};
 use windlass_store::tasks_graphs::TasksGraph;
 use windlass_store::{
     config, events, executions, node_instances, operation_leases, operations, tasks_graphs,
+    workflow_leases,
 };
 
 /// What the engine keeps with a graph.
@@ -78,6 +80,11 @@ pub async fn drive(
     let Some(execution) = executions::find_if_any(tx, &Scope::engine(), execution_id).await? else {
         return Ok(None);
     };
+    if let Some(place) = workflow_leases::place(tx, &execution).await?
+        && !matches!(execution.status, Status::Queued | Status::Scheduled)
+    {
+        return by_worker::drive(tx, execution, place, now).await;
+    }
     // One that waits for its turn to go on has calls of before under way: what comes of them is kept.
     if execution.status == Status::Queued && !reports.is_empty() {
         late::note(tx, execution, reports, now).await?;
@@ -145,9 +152,13 @@ pub async fn give_up(tx: &impl Tx, execution_id: &str, error: &str, now: Timesta
     if execution.status.has_ended() {
         return Ok(());
     }
+    let end = End::Failed(error.to_owned());
+    if workflow_leases::place(tx, &execution).await?.is_some() {
+        return by_worker::end(tx, execution, end, now).await.map(drop);
+    }
     let mut drive = Drive::new(tx, execution, now);
     drive.withdraw_running().await?;
-    drive.end(End::Failed(error.to_owned()));
+    drive.end(end);
     drive.save().await
 }
 
@@ -178,6 +189,10 @@ impl<'a, T: Tx> Drive<'a, T> {
     }
 
     async fn begin(&mut self) -> Result<()> {
+        let definition = start::definition(self.tx, &self.execution).await?;
+        if definition.as_ref().is_some_and(workflows::is_a_workers) {
+            return workflow_leases::offer(self.tx, &self.execution, by_worker::QUEUE).await;
+        }
         let execution = &mut self.execution;
         execution.status = Status::Started;
         execution.started_at = Some(self.now);
@@ -194,7 +209,7 @@ impl<'a, T: Tx> Drive<'a, T> {
         if plugins_updates::is_one(&self.execution) {
             return Box::pin(self.run_plugins_update()).await;
         }
-        let workflow = match self.workflow().await? {
+        let workflow = match self.understood(definition) {
             Ok(workflow) => workflow,
             Err(Refusal(text)) => {
                 self.end(End::Failed(text));
@@ -217,12 +232,18 @@ impl<'a, T: Tx> Drive<'a, T> {
     }
 
     async fn workflow(&self) -> Result<Result<Workflow, Refusal>> {
+        let definition = start::definition(self.tx, &self.execution).await?;
+        Ok(self.understood(definition))
+    }
+
+    fn understood(&self, definition: Option<Value>) -> std::result::Result<Workflow, Refusal> {
         let name = &self.execution.workflow_id;
-        let Some(definition) = start::definition(self.tx, &self.execution).await? else {
-            let text = format!("The deployment has no workflow `{name}` that could be run");
-            return Ok(Err(Refusal(text)));
-        };
-        Ok(Workflow::new(name, &definition, &self.execution.parameters))
+        let definition = definition.ok_or_else(|| {
+            Refusal(format!(
+                "The deployment has no workflow `{name}` that could be run"
+            ))
+        })?;
+        Workflow::new(name, &definition, &self.execution.parameters)
     }
 
     async fn defaults(&self) -> Result<RetryDefaults> {
@@ -362,7 +383,7 @@ impl<'a, T: Tx> Drive<'a, T> {
         if state.graph.operations.len() > stored {
             let new = rows::to_rows(&self.execution, &state.graph, stored);
             operations::insert_all(self.tx, &self.execution, &row, &new, self.now).await?;
-            rows_wait_for_new(self.tx, &state.graph, stored).await?;
+            rows::wait_for_new(self.tx, &state.graph, stored).await?;
         }
         let part = kept.part;
         let before = (&kept.failures, &kept.late, kept.failed_at);
@@ -466,25 +487,4 @@ fn graph_state(row: &TasksGraph) -> Result<GraphState> {
 
 fn json_text(kept: &GraphState) -> Result<String> {
     serde_json::to_string(kept).map_err(Error::internal)
-}
-
-/// Stored operations that wait for new ones say so in their rows.
-async fn rows_wait_for_new(tx: &impl Tx, graph: &Graph, stored: usize) -> Result<()> {
-    let waiting: Vec<NewDependencies> = graph
-        .operations
-        .iter()
-        .take(stored)
-        .map(|operation| NewDependencies {
-            id: &operation.id,
-            dependencies: operation
-                .dependencies
-                .iter()
-                .filter(|place| **place >= stored)
-                .filter_map(|place| graph.operations.get(*place))
-                .map(|new| new.id.as_str())
-                .collect(),
-        })
-        .filter(|item| !item.dependencies.is_empty())
-        .collect();
-    operations::add_dependencies(tx, &waiting).await
 }

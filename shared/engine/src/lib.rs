@@ -25,6 +25,7 @@ pub mod step;
 pub mod sweep;
 pub mod texts;
 pub mod tick;
+pub mod workflow_leases;
 pub mod workflows;
 
 pub use dispatch::{Dispatch, Run};

@@ -61,6 +61,13 @@ const INTERFACE: &str = "cloudify.interfaces.lifecycle";
 const MAPPING: &str = "cloudify.plugins.workflows.";
 const PLUGIN: &str = "default_workflows";
 
+/// Whether a workflow is a function of a plugin, for a worker to run: `definition` is its part of the deployment.
+pub fn is_a_workers(definition: &Value) -> bool {
+    let text = |key: &str| definition.get(key).and_then(Value::as_str);
+    text("plugin").is_some_and(|plugin| !plugin.is_empty() && plugin != PLUGIN)
+        && text("operation").is_some_and(|mapping| !mapping.is_empty())
+}
+
 impl Workflow {
     /// Understands a workflow: `definition` is its part of the deployment (plugin, operation),
     /// `parameters` those of the execution, defaults filled in.

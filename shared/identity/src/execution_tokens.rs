@@ -11,7 +11,7 @@ use windlass_core::context::{Identified, TenantHeader};
 use windlass_core::db::Db;
 use windlass_core::{Error, Kind, Result, Timestamp, hashing, params};
 use windlass_store::executions::Status;
-use windlass_store::operation_leases;
+use windlass_store::{operation_leases, workflow_leases};
 
 /// How long after its time a scheduled execution may come to say that it begins, in seconds.
 const LATENESS: i64 = 60;
@@ -62,10 +62,14 @@ async fn of_execution(db: &impl Db, value: &str) -> Result<Option<Execution>> {
     db.first_json(&sql, values).await
 }
 
-/// An operation that a worker runs has a token of its own, for as long as it runs: also once its execution
-/// was cancelled, since what it made by then is worth knowing.
+/// An operation or a workflow that a worker runs has a token of its own, for as long as it runs: also once its
+/// execution was cancelled, since what it made by then is worth knowing.
 async fn of_lease(db: &impl Db, value: &str) -> Result<Option<Execution>> {
-    let Some(key) = operation_leases::execution_of_token(db, value).await? else {
+    let key = match operation_leases::execution_of_token(db, value).await? {
+        Some(key) => Some(key),
+        None => workflow_leases::execution_of_token(db, value).await?,
+    };
+    let Some(key) = key else {
         return Ok(None);
     };
     let sql = format!("{EXECUTION} where e.key = ?1 and u.active");

@@ -15,7 +15,7 @@ mod update;
 mod upload;
 
 pub use copies::{insert_copy, remove_copy, take_plan};
-pub use plans::{PIECE, PLACE, PlanText, PlanTexts, has_plan, plan, text_to_show};
+pub use plans::{PIECE, PLACE, PlanText, PlanTexts, has_plan, plan, text_to_show, workflow_plugin};
 pub use removal::{delete, dependent_deployments, is_imported};
 pub use retention::{FAILED_SETTING, forget_failed};
 pub use row::{

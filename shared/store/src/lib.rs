@@ -55,6 +55,7 @@ pub mod tasks_graphs;
 pub mod tenants;
 pub mod user_groups;
 pub mod users;
+pub mod workflow_leases;
 
 /// Rows on their way into a statement, which reads them by name with `json_each`.
 pub(crate) fn json_text(rows: &(impl serde::Serialize + ?Sized)) -> windlass_core::Result<String> {

@@ -1,5 +1,5 @@
 //! `/operations/lease` and `/operations/leases/{lease_id}`: workers take operations, keep them, and say what
-//! came of them. Workers who say so take shell steps of pipelines in the same way.
+//! came of them. Workers who say so take shell steps of pipelines in the same way, and workflows.
 //!
 //! Who waits for operations is answered in two parts: the head and the beginning of the list leave at once,
 //! so a thousand workers that wait hold none of the places of a core and no connection to the database.
@@ -15,10 +15,10 @@ use windlass_core::{
     log, platform,
 };
 use windlass_engine::leases::{self, Reported};
-use windlass_engine::shell_leases;
 use windlass_engine::step::{CallError, Outcome};
+use windlass_engine::{shell_leases, workflow_leases};
 use windlass_store::operation_leases::{self, Asked};
-use windlass_store::shell_steps;
+use windlass_store::{shell_steps, workflow_leases as stored_workflows};
 
 /// How often an instance looks for operations, whoever in it waits.
 const EVERY: Duration = Duration::from_millis(25);
@@ -46,8 +46,8 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let body = Body::of(ctx)?;
     let asked = asked(&body)?;
     let wait = within(&body, "wait", 0, 0, 25)?;
-    let takes_steps = body.boolean("shell_steps")?.unwrap_or(false);
-    let items = take(&ctx.db, &scope, &asked, takes_steps).await?;
+    let takes = Takes::of(&body)?;
+    let items = take(&ctx.db, &scope, &asked, takes).await?;
     if !items.is_empty() || wait == 0 {
         return Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet());
     }
@@ -55,7 +55,7 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
         db: ctx.db.clone(),
         scope,
         asked,
-        takes_steps,
+        takes,
         until: Instant::now() + Duration::from_secs(wait.unsigned_abs()),
         at: Step::Begins,
         is_there: false,
@@ -64,13 +64,47 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     Ok(Response::live(200, "application/json", waiting).quiet())
 }
 
-/// What a worker is given: shell steps, if it takes them, and operations for the room that is left.
-async fn take(db: &impl Db, scope: &Scope, asked: &Asked, takes_steps: bool) -> Result<Vec<Value>> {
-    let now = Timestamp::now();
-    if !takes_steps {
-        return leases::lease(db, scope, asked, now).await;
+/// What a worker takes.
+#[derive(Clone, Copy)]
+enum Takes {
+    /// Operations, and shell steps if it says so.
+    Operations { steps: bool },
+    /// Workflows and nothing else: they wait for operations, so they need places of their own.
+    Workflows,
+}
+
+impl Takes {
+    fn of(body: &Body) -> Result<Self> {
+        let steps = body.boolean("shell_steps")?.unwrap_or(false);
+        match body.text("kind")?.unwrap_or("operation") {
+            "operation" => Ok(Self::Operations { steps }),
+            "workflow" => Ok(Self::Workflows),
+            other => {
+                let text = format!("Invalid kind: {other}, valid are operation and workflow");
+                Err(Error::bad_parameters(text))
+            }
+        }
     }
-    let mut items = shell_leases::lease(db, scope, asked, now).await?;
+
+    /// Whether there is anything for it: a read, so that those who wait lock nobody out.
+    async fn finds_one(self, db: &impl Db, scope: &Scope, queues: &[String]) -> Result<bool> {
+        match self {
+            Self::Workflows => stored_workflows::is_one_waiting(db, scope, queues).await,
+            Self::Operations { steps } => Ok(operation_leases::is_one_waiting(db, scope, queues)
+                .await?
+                || steps && shell_steps::is_one_waiting(db, scope, queues).await?),
+        }
+    }
+}
+
+/// What a worker is given: workflows, or shell steps, if it takes them, and operations for the room that is left.
+async fn take(db: &impl Db, scope: &Scope, asked: &Asked, takes: Takes) -> Result<Vec<Value>> {
+    let now = Timestamp::now();
+    let mut items = match takes {
+        Takes::Workflows => return workflow_leases::lease(db, scope, asked, now).await,
+        Takes::Operations { steps: false } => return leases::lease(db, scope, asked, now).await,
+        Takes::Operations { steps: true } => shell_leases::lease(db, scope, asked, now).await?,
+    };
     let most = asked.most.saturating_sub(items.len());
     if most > 0 {
         let rest = Asked {
@@ -82,13 +116,18 @@ async fn take(db: &impl Db, scope: &Scope, asked: &Asked, takes_steps: bool) -> 
     Ok(items)
 }
 
-/// `POST /operations/leases/{lease_id}/heartbeat`: keeps an operation or a step, and tells whether it is to be
-/// stopped. The first one of a step says that it begins.
+/// `POST /operations/leases/{lease_id}/heartbeat`: keeps an operation, a step or a workflow, and tells whether it is to
+/// be stopped. The first one of a step says that it begins; a workflow finds out by itself that it is cancelled.
 pub async fn heartbeat(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::OperationLease)?;
     let (id, now) = (ctx.path("lease_id"), Timestamp::now());
     let (until, cancel) = if shell_leases::is_one(id) {
         (shell_leases::keep(&ctx.db, &scope, id, now).await?, false)
+    } else if workflow_leases::is_one(id) {
+        (
+            workflow_leases::keep(&ctx.db, &scope, id, now).await?,
+            false,
+        )
     } else {
         leases::keep(&ctx.db, &scope, id, now).await?
     };
@@ -111,7 +150,7 @@ pub async fn console(ctx: &Context<impl Db>) -> Result<Response> {
     Ok(Response::json(200, &serde_json::json!({ "room": room }))?.quiet())
 }
 
-/// `POST /operations/leases/{lease_id}/result`: says what came of an operation or a step.
+/// `POST /operations/leases/{lease_id}/result`: says what came of an operation, a step or a workflow.
 pub async fn result(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = ctx.allow(Permission::OperationLease)?;
     let id = ctx.path("lease_id");
@@ -120,6 +159,8 @@ pub async fn result(ctx: &Context<impl Db>) -> Result<Response> {
     let (reported, now) = (Reported::new(id, outcome, &sent(&body)), Timestamp::now());
     if shell_leases::is_one(id) {
         shell_leases::conclude(&ctx.db, &scope, &reported, now).await?;
+    } else if workflow_leases::is_one(id) {
+        workflow_leases::conclude(&ctx.db, &scope, &reported, now).await?;
     } else {
         leases::conclude(&ctx.db, &scope, reported, now).await?;
     }
@@ -161,17 +202,21 @@ fn sent(body: &Body) -> String {
     serde_json::json!(of_the_result).to_string()
 }
 
-/// Ends leases of both kinds; for each, in the order of the reports, the status that it would have alone. Who
+/// Ends leases of all kinds; for each, in the order of the reports, the status that it would have alone. Who
 /// names one twice is told the worse.
 async fn conclude(db: &impl Db, scope: &Scope, reported: Vec<Reported>) -> Result<Vec<Value>> {
     let now = Timestamp::now();
     let order: Vec<String> = reported.iter().map(|one| one.lease_id.clone()).collect();
-    let (steps, operations): (Vec<Reported>, Vec<Reported>) = reported
-        .into_iter()
-        .partition(|one| shell_leases::is_one(&one.lease_id));
+    let (operations, others): (Vec<Reported>, Vec<Reported>) =
+        reported.into_iter().partition(|one| {
+            !shell_leases::is_one(&one.lease_id) && !workflow_leases::is_one(&one.lease_id)
+        });
     let mut refused = leases::conclude_all(db, scope, operations, now).await?;
-    for one in steps {
-        let done = shell_leases::conclude(db, scope, &one, now).await;
+    for one in others {
+        let done = match shell_leases::is_one(&one.lease_id) {
+            true => shell_leases::conclude(db, scope, &one, now).await,
+            false => workflow_leases::conclude(db, scope, &one, now).await,
+        };
         refused.extend(done.err().map(|error| (one.lease_id, error)));
     }
     let refused: HashMap<String, Error> = refused.into_iter().collect();
@@ -313,7 +358,7 @@ struct Waiting<D> {
     db: D,
     scope: Scope,
     asked: Asked,
-    takes_steps: bool,
+    takes: Takes,
     until: Instant,
     at: Step,
     /// Whether something waits, and the worker has taken a blank since.
@@ -364,16 +409,14 @@ impl<D: Db> Waiting<D> {
 
     async fn look(&mut self) -> Result<Found> {
         if std::mem::take(&mut self.is_there) {
-            let leased = take(&self.db, &self.scope, &self.asked, self.takes_steps).await?;
+            let leased = take(&self.db, &self.scope, &self.asked, self.takes).await?;
             return Ok(match leased.is_empty() {
                 true => Found::Nothing,
                 false => Found::Leases(leased),
             });
         }
         let queues = &self.asked.queues;
-        self.is_there = operation_leases::is_one_waiting(&self.db, &self.scope, queues).await?
-            || self.takes_steps
-                && shell_steps::is_one_waiting(&self.db, &self.scope, queues).await?;
+        self.is_there = self.takes.finds_one(&self.db, &self.scope, queues).await?;
         Ok(match self.is_there {
             true => Found::Perhaps,
             false => Found::Nothing,

@@ -95,6 +95,7 @@ pub async fn run(db: &impl Db, now: Timestamp) {
         for expired in [
             windlass_engine::leases::expire(db, now).await,
             windlass_engine::shell_leases::expire(db, now).await,
+            windlass_engine::workflow_leases::expire(db, now).await,
         ] {
             if let Err(error) = expired {
                 log::error("leases that were not kept were not looked for", &error);

@@ -9,9 +9,12 @@ use crate::graph::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use windlass_core::db::Tx;
 use windlass_core::{Error, Result};
 use windlass_store::executions::Execution;
-use windlass_store::operations::{EngineOperation, OpenOperation, OperationChange};
+use windlass_store::operations::{
+    self, EngineOperation, NewDependencies, OpenOperation, OperationChange,
+};
 
 /// The rows of the operations from `first` on.
 pub fn to_rows<'a>(
@@ -408,4 +411,25 @@ pub fn to_changes(graph: &Graph, first: usize) -> Vec<OperationChange<'_>> {
 pub fn given_up(graph: &Graph) -> Vec<&str> {
     let given_up = graph.operations.iter().filter(|known| known.given_up);
     given_up.map(|operation| operation.id.as_str()).collect()
+}
+
+/// Stored operations that wait for new ones say so in their rows.
+pub(super) async fn wait_for_new(tx: &impl Tx, graph: &Graph, stored: usize) -> Result<()> {
+    let waiting: Vec<NewDependencies> = graph
+        .operations
+        .iter()
+        .take(stored)
+        .map(|operation| NewDependencies {
+            id: &operation.id,
+            dependencies: operation
+                .dependencies
+                .iter()
+                .filter(|place| **place >= stored)
+                .filter_map(|place| graph.operations.get(*place))
+                .map(|new| new.id.as_str())
+                .collect(),
+        })
+        .filter(|item| !item.dependencies.is_empty())
+        .collect();
+    operations::add_dependencies(tx, &waiting).await
 }

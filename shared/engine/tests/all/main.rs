@@ -36,3 +36,4 @@ mod sweep;
 mod update_options;
 mod updates;
 mod weight;
+mod workflow_leases;

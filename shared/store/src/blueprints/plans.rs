@@ -107,6 +107,30 @@ pub async fn plan(db: &impl Db, blueprint: &Blueprint) -> Result<Value> {
     })
 }
 
+/// The plugin of this name, as the plan of a deployment's blueprint says it of the plugins that have workflows.
+pub async fn workflow_plugin(
+    db: &impl Db,
+    deployment_key: i64,
+    name: &str,
+) -> Result<Option<Value>> {
+    let sql = "select blueprint_key from deployments where key = ?1";
+    let Some(row) = db.first(sql, params![deployment_key]).await? else {
+        return Ok(None);
+    };
+    let Some(text) = stored_text(db, row.integer(0)?).await? else {
+        return Ok(None);
+    };
+    let plan: Value = serde_json::from_str(&text).map_err(windlass_core::Error::internal)?;
+    let plugins = plan
+        .pointer("/sections/workflow_plugins_to_install")
+        .and_then(Value::as_array);
+    let found = plugins
+        .into_iter()
+        .flatten()
+        .find(|plugin| plugin["name"] == name);
+    Ok(found.cloned())
+}
+
 /// Whether a blueprint has a plan.
 pub async fn has_plan(db: &impl Db, blueprint: &Blueprint) -> Result<bool> {
     let sql = "select 1 from blueprint_plans where blueprint_key = ?1";

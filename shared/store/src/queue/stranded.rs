@@ -3,7 +3,7 @@
 //! A row of the queue is written and deleted together with what it is about, so nothing is ever
 //! without one while it needs one. Whatever is found here is therefore to be put back, not judged:
 //! work that turns out not to be wanted ends without an effect. Only what the engine runs itself is
-//! looked at. Graphs that clients keep, and calls that workers lease, are not the engine's to start.
+//! looked at. Graphs that clients keep, and what workers lease, are not the engine's to start.
 
 use super::{Work, json_text, tenant_of};
 use crate::executions::Status;
@@ -70,6 +70,8 @@ fn executions_sql() -> String {
                cross join plugins_update_deployments m on m.update_key = u.key and m.state = 'started'
                cross join executions i on i.id = m.execution_id and i.status not in {ended}
                where u.execution_id = e.id)
+           and not exists (select 1 from workflow_leases w
+               where w.execution_key = e.key and e.status in ('{pending}', '{cancelling}'))
            and case e.status
              when '{pending}' then e.deployment_key is not null or e.workflow_id = 'update_plugin'
              when '{started}' then e.workflow_id = 'update_plugin' or
@@ -89,6 +91,7 @@ fn executions_sql() -> String {
         drive = Work::Execution,
         call = Work::Operation,
         pending = Status::Pending.name(),
+        cancelling = Status::Cancelling.name(),
         started = Status::Started.name(),
         again = OperationState::Rescheduled.name(),
     )

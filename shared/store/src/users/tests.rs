@@ -213,6 +213,7 @@ fn what_a_tenant_or_a_user_can_own_is_known() {
             "deployment_updates",
             "plugins_updates",
             "shell_steps",
+            "workflow_leases",
         ];
         let rows = db
             .query(

@@ -39,7 +39,7 @@ class ControlPlane(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.offered = collections.deque()
+        self.offered, self.workflows = collections.deque(), collections.deque()
         self.asked, self.heartbeats, self.results, self.events, self.states = [], [], {}, [], []
         self.cancelled, self.lost = set(), set()
         self.printed, self.room = {}, 4 << 20
@@ -125,11 +125,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             server.failures -= 1
             return self.answer(503, {"message": "later", "error_code": "unavailable"})
         if self.path == "/api/v3.1/operations/lease":
-            server.asked.append((self.headers["Authentication-Token"], body))
+            kind = body.get("kind", "operation")
+            if kind == "operation":
+                server.asked.append((self.headers["Authentication-Token"], body))
+            offered = server.offered if kind == "operation" else server.workflows
             end = time.monotonic() + min(body["wait"], 1)
-            while not server.offered and time.monotonic() < end:
+            while not offered and time.monotonic() < end:
                 time.sleep(0.01)
-            items = [server.offered.popleft() for _ in range(min(body["max"], len(server.offered)))]
+            items = [offered.popleft() for _ in range(min(body["max"], len(offered)))]
             return self.answer(200, {"items": items})
         if self.path == "/api/v3.1/operations/leases/results":
             return self.take_results(body["results"])

@@ -37,13 +37,15 @@ class ControlPlane:
         }
         self.verify = settings.ca_file or True
 
-    def lease(self, most, wait):
-        """Up to so many operations, or none after `wait` seconds."""
+    def lease(self, most, wait, kind="operation"):
+        """Up to so many operations, or workflows, or none after `wait` seconds."""
         body = {
             "worker": self.settings.name, "queues": list(self.settings.queues), "max": most, "wait": wait,
             "lease_seconds": self.settings.lease_seconds, "version": __version__,
         }
-        if self.settings.shell_steps:
+        if kind != "operation":
+            body["kind"] = kind
+        elif self.settings.shell_steps:
             body["shell_steps"] = True
         return self._post("/operations/lease", body, wait)["items"]
 

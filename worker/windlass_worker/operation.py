@@ -38,6 +38,15 @@ class Operation:
         where = self.lease.get("node_instance_id") or self.context.get("workflow_id") or ""
         return f"{self.lease['name']} of {where}" if where else self.lease["name"]
 
+    def command(self, python, folder):
+        """The program that runs it, and its arguments."""
+        return [python, "-u", "-m", "cloudify.dispatch", folder]
+
+    @property
+    def seconds(self):
+        """How long it may take; none for ever."""
+        return self.context.get("timeout") or self.settings.operation_timeout or None
+
     def run(self):
         """Runs it to its end. The result as the control plane takes it."""
         folder = tempfile.mkdtemp(prefix="operation-", dir=folder_of(self.settings, "running"))
@@ -72,13 +81,13 @@ class Operation:
                 if self.stopped_because:
                     return failure(self.stopped_because, "OperationStopped")
                 self._process = subprocess.Popen(
-                    [python, "-u", "-m", "cloudify.dispatch", folder], stdin=subprocess.DEVNULL, stdout=log,
+                    self.command(python, folder), stdin=subprocess.DEVNULL, stdout=log,
                     stderr=subprocess.STDOUT, cwd=folder_of(self.settings, "work"), env=self._environment(folder),
                     start_new_session=True, preexec_fn=_die_with_the_worker,
                 )
-            seconds = self.context.get("timeout") or self.settings.operation_timeout
+            seconds = self.seconds
             try:
-                self._process.wait(seconds or None)
+                self._process.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.stop(f"The operation took more than {seconds} seconds")
                 self._process.wait()

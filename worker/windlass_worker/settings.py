@@ -53,6 +53,7 @@ class Settings:
     work_dir: str
     log_level: str
     shell_steps: bool = False
+    workflows: int = 4
 
     @property
     def protocol(self):
@@ -84,6 +85,8 @@ def parser():
         help="a queue to take operations from, central_deployment_agent without it; may be repeated")
     add("--name", metavar="NAME", help="what the worker is called in `GET /agents` and in events (this machine's name)")
     add("--concurrency", metavar="N", help="how many operations run at once at most (4)")
+    add("--workflows", metavar="N",
+        help="how many workflows of plugins run at once at most, beside operations; 0 is none (4)")
     add("--shell-steps", action="store_true", default=None,
         help="also run shell steps of pipelines: whoever may write such pipelines runs commands here then")
     add("--lease-seconds", metavar="S", help="how long one may be silent before it is given to another worker, 10 to 600 (60)")
@@ -100,7 +103,7 @@ def parser():
 DEFAULTS = {
     "url": "", "token": "", "token_file": "", "tenant": "default_tenant", "queues": ["central_deployment_agent"],
     "name": "", "concurrency": 4, "lease_seconds": 60, "operation_timeout": 0, "stop_grace": 30, "ca_file": "",
-    "work_dir": "~/.windlass-worker", "log_level": "info", "shell_steps": False,
+    "work_dir": "~/.windlass-worker", "log_level": "info", "shell_steps": False, "workflows": 4,
 }
 
 
@@ -156,7 +159,7 @@ def _checked(values):
         stop_grace=_number(values, "stop_grace", 0, 86_400),
         ca_file=os.path.abspath(ca_file) if ca_file else "",
         work_dir=os.path.abspath(os.path.expanduser(str(values["work_dir"]))), log_level=level,
-        shell_steps=_flag(values, "shell_steps"),
+        shell_steps=_flag(values, "shell_steps"), workflows=_number(values, "workflows", 0, 100),
     )
 
 

@@ -8,10 +8,38 @@ from .keeping import NOT_OURS, Keeping
 from .operation import Operation, failure, given_back
 from .reporter import Reporter
 from .shell_step import ShellStep
+from .workflow import Workflow
 
 # How long one call for operations waits for some: as long as the control plane allows.
 LONGEST_WAIT = 25
 STOPPED = "The worker is being stopped"
+
+
+# Whose workers run workflows.
+CENTRAL = "central_deployment_agent"
+
+
+class Room:
+    """How many of a kind may run at once."""
+
+    def __init__(self, kind, size):
+        self.kind = kind
+        self.size = size
+        self._free = threading.Semaphore(size)
+
+    def take(self):
+        """How many more may run: waits for one place, takes all that are free."""
+        if not self._free.acquire(timeout=1):
+            return 0
+        places = 1
+        while places < self.size and self._free.acquire(blocking=False):
+            places += 1
+        return places
+
+    def give(self, places=1):
+        """So many run no longer, or never did."""
+        for _ in range(places):
+            self._free.release()
 
 
 class Worker:
@@ -23,7 +51,10 @@ class Worker:
         self.control_plane = ControlPlane(settings)
         self.stopping = threading.Event()
         self.reporter = Reporter(self.control_plane, settings.lease_seconds, self.stopping.is_set)
-        self._room = threading.Semaphore(settings.concurrency)
+        # Workflows wait for operations, so they must not take their places.
+        self._rooms = [Room("operation", settings.concurrency)]
+        if settings.workflows and CENTRAL in settings.queues:
+            self._rooms.append(Room("workflow", settings.workflows))
         self._running = set()
         self._lock = threading.Lock()
         self._refusal = None
@@ -33,21 +64,22 @@ class Worker:
         queues = ", ".join(self.settings.queues)
         self.console.say(f"{self.settings.name} takes operations of {queues} from {self.settings.url}")
         # A call that waits for operations cannot be interrupted, so the one who stops does not wait for it.
-        threading.Thread(target=self._take, daemon=True).start()
+        for room in self._rooms:
+            threading.Thread(target=self._take, args=(room,), daemon=True).start()
         self.stopping.wait()
         self._finish()
         if self._refusal:
             raise self._refusal
 
-    def _take(self):
+    def _take(self, room):
         waits = pauses()
         while not self.stopping.is_set():
-            places = self._take_room()
+            places = room.take()
             if not places:
                 continue
             leases = []
             try:
-                leases = self.control_plane.lease(places, LONGEST_WAIT)
+                leases = self.control_plane.lease(places, LONGEST_WAIT, room.kind)
                 waits = pauses()
             except Unreachable as problem:
                 pause = next(waits)
@@ -56,39 +88,29 @@ class Worker:
             except (Refused, LeaseLost) as problem:
                 self._refusal = problem
                 self.stopping.set()
-            self._give_room(places - len(leases))
+            room.give(places - len(leases))
             for lease in leases:
-                self._begin(lease)
+                self._begin(lease, room)
 
     def stop(self):
         """Takes nothing more; `run` ends when what runs has ended, or was given back."""
         self.stopping.set()
 
-    def _take_room(self):
-        """How many more operations may run: waits for one place, takes all that are free."""
-        if not self._room.acquire(timeout=1):
-            return 0
-        places = 1
-        while places < self.settings.concurrency and self._room.acquire(blocking=False):
-            places += 1
-        return places
-
-    def _give_room(self, places):
-        for _ in range(places):
-            self._room.release()
-
-    def _begin(self, lease):
-        if lease.get("kind") == "shell":
+    def _begin(self, lease, room):
+        kind = lease.get("kind")
+        if kind == "shell":
             operation = ShellStep(lease, self.settings, self.control_plane)
+        elif kind == "workflow":
+            operation = Workflow(lease, self.settings)
         else:
             operation = Operation(lease, self.settings)
         with self._lock:
             self._running.add(operation)
         if self.stopping.is_set():
             operation.stop(STOPPED)
-        threading.Thread(target=self._run, args=(operation,), name=str(operation)).start()
+        threading.Thread(target=self._run, args=(operation, room), name=str(operation)).start()
 
-    def _run(self, operation):
+    def _run(self, operation, room):
         self.console.began(operation)
         keeping = Keeping(self.control_plane, operation, self.settings.lease_seconds, self.console.say)
         keeping.begin()
@@ -107,7 +129,7 @@ class Worker:
             keeping.end()
             with self._lock:
                 self._running.discard(operation)
-            self._room.release()
+            room.give()
 
     def _report(self, operation, result):
         text = (result.get("error") or {}).get("message", "")

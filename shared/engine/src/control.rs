@@ -11,7 +11,7 @@ use windlass_store::events::{self, EngineEvent};
 use windlass_store::executions::{self, Execution, Status, deployment_status};
 use windlass_store::queue::{self, Work};
 use windlass_store::quotas::{self, Limited};
-use windlass_store::{operations, tasks_graphs, workflow_leases};
+use windlass_store::{operations, sent_operations, tasks_graphs, workflow_leases};
 
 /// What may be asked of an execution after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,6 +261,9 @@ pub(crate) async fn wait_no_longer(
     now: Timestamp,
 ) -> Result<i64> {
     let Some(graph) = tasks_graphs::find_current(tx, execution).await? else {
+        if workflow_leases::place(tx, execution).await?.is_some() {
+            return sent_operations::reset(tx, execution, also_running, now).await;
+        }
         return Ok(0);
     };
     let before = operations::on_their_way(tx, &graph).await?;

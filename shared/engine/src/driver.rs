@@ -81,9 +81,9 @@ pub async fn drive(
         return Ok(None);
     };
     if let Some(place) = workflow_leases::place(tx, &execution).await?
-        && !matches!(execution.status, Status::Queued | Status::Scheduled)
+        && !(reports.is_empty() && matches!(execution.status, Status::Queued | Status::Scheduled))
     {
-        return by_worker::drive(tx, execution, place, now).await;
+        return by_worker::drive(tx, execution, place, reports, now).await;
     }
     // One that waits for its turn to go on has calls of before under way: what comes of them is kept.
     if execution.status == Status::Queued && !reports.is_empty() {

@@ -19,6 +19,7 @@ pub mod leases;
 pub mod plan;
 mod plugins_updates;
 pub mod schedules;
+pub mod sent_operations;
 pub mod shell_leases;
 pub mod start;
 pub mod step;

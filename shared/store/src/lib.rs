@@ -49,6 +49,7 @@ pub mod search;
 pub mod searches;
 pub mod secrets;
 pub mod secrets_providers;
+pub mod sent_operations;
 pub mod shell_steps;
 pub mod sites;
 pub mod tasks_graphs;

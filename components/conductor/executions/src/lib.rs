@@ -13,6 +13,7 @@ mod occurrences;
 mod operations;
 mod schedule_body;
 mod schedules;
+mod sent_operations;
 mod start;
 mod start_body;
 mod tasks_graphs;
@@ -30,6 +31,8 @@ windlass_core::component! {
         GET "/executions/{execution_id}" => executions::get;
         POST "/executions/{execution_id}" => action::act;
         PATCH "/executions/{execution_id}" => action::update;
+        POST "/executions/{execution_id}/sent-operations" => sent_operations::send;
+        GET "/executions/{execution_id}/sent-operations" => sent_operations::ended;
         GET "/executions/{execution_id}/should-start" => executions::should_start;
         GET "/executions/{execution_id}/events/stream" => live::follow_execution;
 

@@ -171,23 +171,18 @@ impl Load {
     }
 }
 
-/// How long each of so many answers took, of two servers that are asked by turns: what else runs on the
-/// machine meets both. An answer of another status ends it with an error.
-pub fn by_turns(
-    servers: [SocketAddr; 2],
-    case: &Case,
-    answers: usize,
-) -> Result<[Vec<Duration>; 2]> {
+/// How long each of so many answers took, of servers that are asked by turns: what else runs on the
+/// machine meets all of them. An answer of another status ends it with an error.
+pub fn by_turns(servers: &[SocketAddr], case: &Case, answers: usize) -> Result<Vec<Vec<Duration>>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let [first, second] = servers;
-        let mut streams = [
-            TcpStream::connect(first).await?,
-            TcpStream::connect(second).await?,
-        ];
-        let mut times = [Vec::new(), Vec::new()];
+        let mut streams = Vec::new();
+        for server in servers {
+            streams.push(TcpStream::connect(server).await?);
+        }
+        let mut times = vec![Vec::new(); servers.len()];
         let mut buffer = Vec::with_capacity(64 << 10);
         for _ in 0..answers {
             for (stream, times) in streams.iter_mut().zip(&mut times) {

@@ -24,13 +24,14 @@ const RESTORING: Duration = Duration::from_secs(30);
 
 /// What differs afterwards: what is no part of the state, what is counted or indexed anew, and what says
 /// that a snapshot was made and restored.
-const DIFFERENT: [&str; 21] = [
+const DIFFERENT: [&str; 22] = [
     "audit_log",
     "disk_room",
     "failed_logins",
     "familiar_addresses",
     "identity_version",
     "license",
+    "list_versions",
     "log_bundles",
     "loose_blobs",
     "maintenance",

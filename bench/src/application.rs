@@ -7,8 +7,19 @@ use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use windlass_tests::{Answer, Outgoing};
+
+/// The binary that runs applications, if it is not the embedded host.
+static SPIN: OnceLock<PathBuf> = OnceLock::new();
+
+/// Lets a binary of Spin run the application.
+pub fn run_on(spin: Option<String>) {
+    if let Some(path) = spin {
+        SPIN.get_or_init(|| PathBuf::from(path));
+    }
+}
 
 const PASSWORD: &str = "only for the benchmark";
 
@@ -43,7 +54,8 @@ impl Application {
             Some(path) => PathBuf::from(path),
             None => folder.join(usual),
         };
-        let mut command = Command::new(path("WINDLASS_HOST", "target/release/windlass-host"));
+        let host = || path("WINDLASS_HOST", "target/release/windlass-host");
+        let mut command = Command::new(SPIN.get().cloned().unwrap_or_else(host));
         command
             .arg("up")
             .arg("--from")

@@ -12,7 +12,11 @@
 //! windlass-bench followers  events while they happen, to 1, 100 and 500 who follow
 //! windlass-bench workers    operations handed out and reported, and workers that wait
 //! windlass-bench native ... the native server, started by the first form
+//! windlass-bench --write    all of it several times, as docs/benchmarks.md and docs/growth/*.svg; or parts
 //! ```
+//!
+//! `--seconds` says how long each case is measured, `--runs` how often each part is for `--write`, `--rows` how
+//! many rows grow, and `--spin PATH` runs everything on that binary of Spin instead of the embedded host.
 //!
 //! The load generator, the server and the database share the machine's cores, so the figures say
 //! how things compare, not what a server of that kind can do. Loopback only.
@@ -27,23 +31,28 @@
 
 mod adjutant;
 mod application;
+mod book;
 mod disk;
 mod followers;
 mod growth;
 mod load;
 mod native;
 mod opsera;
+mod options;
 mod parsing;
+mod plot;
 mod prepare;
 mod process;
 mod report;
 mod snapshots;
 mod status;
+mod tables;
 mod workers;
 
 use anyhow::Result;
 use application::Application;
 use load::{Case, Load};
+use options::Options;
 use report::{Line, Report};
 use std::time::Duration;
 
@@ -51,8 +60,6 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long each case is measured.
-const SECONDS: u64 = 5;
 /// Connections that send requests at the same time.
 const CONNECTIONS: usize = 16;
 /// Deployments that a page is taken from.
@@ -67,40 +74,48 @@ const NODES: usize = 500;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("native") => native::serve(&arguments[1..]),
-        Some("status") => measure_status(),
+    if arguments.first().is_some_and(|first| first == "native") {
+        return native::serve(&arguments[1..]);
+    }
+    let options = Options::parse(arguments)?;
+    if options.is_written {
+        return book::write(&options);
+    }
+    application::run_on(options.spin.clone());
+    // As fast as the answers come.
+    let load = Load {
+        connections: CONNECTIONS,
+        time: Duration::from_secs(options.seconds),
+        pace: None,
+    };
+    let rows = options.rows.as_deref();
+    match options.parts.first().map(String::as_str) {
+        Some("status") => measure_status(load),
         Some("disk") => disk::measure(),
-        Some("growth") => growth::measure(),
+        Some("growth") => growth::measure(rows),
         Some("snapshots") => snapshots::measure(),
-        Some("adjutant") => adjutant::measure(LOAD, arguments.get(1).map(String::as_str)),
+        Some("adjutant") => {
+            adjutant::measure(load, rows.or(options.parts.get(1).map(String::as_str)))
+        }
         Some("followers") => followers::measure(),
         Some("workers") => workers::measure(),
         Some("opsera") => opsera::measure(),
+        Some("requests") | None => measure(load),
         Some(other) => anyhow::bail!("unknown argument {other}"),
-        None => measure(),
     }
 }
 
-/// As fast as the answers come.
-const LOAD: Load = Load {
-    connections: CONNECTIONS,
-    time: Duration::from_secs(SECONDS),
-    pace: None,
-};
-
-fn measure_status() -> Result<()> {
+fn measure_status(load: Load) -> Result<()> {
     let mut report = Report::default();
     let mut lines = Vec::new();
     let application = Application::start()?;
-    status_page(&application, LOAD, &mut report, &mut lines)?;
+    status_page(&application, load, &mut report, &mut lines)?;
     report.lines = lines;
     print!("{report}");
     Ok(())
 }
 
-fn measure() -> Result<()> {
-    let load = LOAD;
+fn measure(load: Load) -> Result<()> {
     let mut report = Report::default();
 
     eprintln!("starting, and making {DEPLOYMENTS} deployments");

@@ -66,6 +66,7 @@ pub fn serve(arguments: &[String]) -> Result<()> {
             size: 20,
             offset: 0,
             all_results: false,
+            with_total: true,
         },
         ..ListQuery::everything()
     };

@@ -1,6 +1,6 @@
 //! `_total=false`: pages without the number of all.
 
-use crate::samples;
+use crate::samples::{self, CRANE};
 use windlass_tests::{Value, Windlass, json};
 
 #[test]
@@ -91,4 +91,48 @@ fn a_search_without_a_total_tells_nothing_of_what_it_left_out() {
         assert_eq!(found["metadata"]["pagination"], pagination);
         assert_eq!(found["metadata"]["filtered"], filtered);
     }
+}
+
+/// Instances remember what they have counted. Whatever anybody changes is in the next page, and nobody's total
+/// has what they may not see.
+#[test]
+fn a_total_is_as_new_as_its_page_for_everybody() {
+    let windlass = Windlass::start();
+    let (ann, bob) = (
+        windlass.user("ann").in_tenant("harbour"),
+        windlass.user("bob").in_tenant("harbour"),
+    );
+    let files = [("crane.yaml", CRANE)];
+    ann.upload("crane", "crane.yaml", &files).expect(201);
+    let rules = json!({ "filter_rules": [
+        { "key": "place", "values": ["port"], "operator": "any_of", "type": "label" },
+        { "key": "id", "values": ["d"], "operator": "starts_with", "type": "attribute" },
+    ] });
+    let demand = |of_ann: usize, of_bob: usize, after: &str| {
+        for (who, total) in [(ann, of_ann), (bob, of_bob)] {
+            // Once counted, then remembered.
+            for _ in 0..3 {
+                let path = "/searches/deployments?_size=1";
+                let found = who.post(path, rules.clone()).expect(200);
+                assert_eq!(found["metadata"]["pagination"]["total"], total, "{after}");
+            }
+        }
+    };
+    demand(0, 0, "nothing is there");
+    for (id, visibility) in [("d1", "tenant"), ("d2", "private"), ("d3", "tenant")] {
+        let body = json!({
+            "blueprint_id": "crane", "labels": [{ "place": "port" }], "visibility": visibility,
+        });
+        ann.put(&format!("/deployments/{id}"), body).expect(201);
+    }
+    demand(3, 2, "three came, one of them private");
+    let labels = json!({ "labels": [{ "place": "sea" }] });
+    ann.patch("/deployments/d3", labels).expect(200);
+    demand(2, 1, "one has another label");
+    let wider = json!({ "visibility": "tenant" });
+    ann.patch("/deployments/d2/set-visibility", wider)
+        .expect(200);
+    demand(2, 2, "one is seen by all");
+    ann.delete("/deployments/d1").expect(204);
+    demand(1, 1, "one is gone");
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use windlass_blueprint::functions;
 use windlass_core::db::{Db, Tx};
 use windlass_core::{Error, Result, Scope, Timestamp, hashing, log};
+use windlass_store::agents;
 use windlass_store::operation_leases::{self, Asked, Lease, NewLease};
 use windlass_store::operations::{self, DueCall};
 use windlass_store::queue::Due;
@@ -264,7 +265,7 @@ pub async fn keep(
 ) -> Result<(Timestamp, bool)> {
     db.transaction(async |tx| {
         let lease = find_open(tx, scope, id).await?;
-        let until = operation_leases::keep(tx, &lease, now).await?;
+        let until = operation_leases::keep(tx, scope, &lease, now).await?;
         let status = lease.execution_status;
         Ok((until, status.is_cancelling() || status.has_ended()))
     })
@@ -411,11 +412,12 @@ async fn conclude_group(
 }
 
 /// Makes operations available again whose workers have not kept their leases; answers how many. That
-/// counts as a try. Reads only, where there is nothing.
+/// counts as a try. Workers that do not ask any more are forgotten as well. Reads only, where there is nothing.
 ///
 /// # Errors
 /// Of the database.
 pub async fn expire(db: &impl Db, now: Timestamp) -> Result<usize> {
+    agents::forget_workers(db, now).await?;
     let mut expired = 0;
     for id in operation_leases::expired(db, now).await? {
         let done = db

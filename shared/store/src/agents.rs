@@ -1,7 +1,8 @@
 //! Agents: what runs on the hosts of deployments and carries out their operations.
 //!
 //! An agent is made by whoever installs it and tells its own state; no state follows from another, so
-//! any may be told. It belongs to a node instance and goes with it.
+//! any may be told. It belongs to a node instance and goes with it. Workers that ask for operations are listed
+//! among them, for as long as they do.
 
 use crate::counts;
 use crate::resource::fields::CREATED_AT;
@@ -11,11 +12,11 @@ use windlass_core::db::{Db, Tx, Value};
 use windlass_core::list::{COMMON, Field, ListQuery, Resource, Search, concat};
 use windlass_core::{Error, Permission, Result, Scope, Timestamp, params};
 
-static FIELDS: [Field; 21] = concat(
+static FIELDS: [Field; 22] = concat(
     &[
         Field::text("name", "t.name"),
-        // Clients of the list know an agent by its instance.
-        Field::text("id", "t.node_instance_id"),
+        // Clients of the list know an agent by its instance; a worker has none.
+        Field::text("id", "coalesce(t.node_instance_id, t.name)"),
         Field::text(
             "host_id",
             "(select coalesce(i.host_id, i.id) from node_instances i where i.key = t.node_instance_key)",
@@ -31,6 +32,8 @@ static FIELDS: [Field; 21] = concat(
         // What documents of the original call it.
         Field::text("install_methods", "t.install_method"),
         Field::text("state", "t.state"),
+        // Where a worker takes operations from.
+        Field::json("queues", "t.queues"),
         Field::text("rabbitmq_exchange", "t.rabbitmq_exchange"),
         CREATED_AT,
         Field::text("updated_at", "t.updated_at"),
@@ -38,7 +41,7 @@ static FIELDS: [Field; 21] = concat(
     &COMMON,
 );
 
-static DETAILED: [Field; 23] = concat(
+static DETAILED: [Field; 24] = concat(
     &FIELDS,
     &[
         Field::text("rabbitmq_username", "t.rabbitmq_username"),
@@ -234,6 +237,92 @@ pub async fn save(
     resource::save(tx, scope, agent, None, &columns, Permission::AgentUpdate).await
 }
 
+/// A worker is written down again when it was last seen so many seconds ago.
+const SEEN_EVERY: i64 = 20;
+/// A worker that was not seen for so many seconds is gone.
+const GONE_AFTER: i64 = 60;
+
+/// Notes that a worker asks for operations of these queues. Mostly a read. One that is called as an agent of the
+/// tenant is not listed.
+pub async fn see_worker(
+    db: &impl Db,
+    scope: &Scope,
+    (name, queues, version): (&str, &[String], Option<&str>),
+    now: Timestamp,
+) -> Result<()> {
+    let queues = crate::json_text(queues)?;
+    let sql = "select 1 from agents where tenant_name = ?1 and name = ?2 and (seen_at is null
+                   or seen_at > ?3 and queues = ?4 and version is ?5 and created_by = ?6)";
+    let lately = now.plus_seconds(-SEEN_EVERY);
+    let (tenant, user) = (scope.tenant(), scope.username());
+    let known = params![tenant, name, lately, &queues, version, user];
+    if db.first(sql, known).await?.is_some() {
+        return Ok(());
+    }
+    let sql = "insert into agents (name, tenant_name, created_by, visibility, created_at, updated_at, state,
+                   install_method, version, queues, seen_at)
+               values (?1, ?2, ?3, 'tenant', ?4, ?4, 'started', 'worker', ?5, ?6, ?4)
+               on conflict (tenant_name, name) do update set created_by = excluded.created_by,
+                   updated_at = excluded.updated_at, state = excluded.state, version = excluded.version,
+                   queues = excluded.queues, seen_at = excluded.seen_at
+               where seen_at is not null";
+    db.execute(sql, params![name, tenant, user, now, version, queues])
+        .await
+}
+
+/// Notes that a worker waits for an operation of these queues; answers how many do, itself included.
+pub async fn worker_waits(
+    db: &impl Db,
+    scope: &Scope,
+    (name, queues): (&str, &[String]),
+    (now, until): (Timestamp, Timestamp),
+) -> Result<i64> {
+    let sql = "update agents set waits_until = ?3
+               where tenant_name = ?1 and name = ?2 and seen_at is not null";
+    db.execute(sql, params![scope.tenant(), name, until])
+        .await?;
+    let values = params![scope.tenant(), crate::json_text(queues)?, now];
+    let row = db.first(WAITING, values).await?;
+    row.map_or(Ok(1), |row| row.integer(0))
+}
+
+const WAITING: &str = "select count(*) from agents
+    where tenant_name = ?1 and queues = ?2 and waits_until > ?3";
+
+/// Notes that a worker waits no longer.
+pub async fn worker_has_work(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
+    let sql = "update agents set waits_until = null
+               where tenant_name = ?1 and name = ?2 and waits_until is not null";
+    db.execute(sql, params![scope.tenant(), name]).await
+}
+
+/// Forgets workers that nobody has seen for a while. Reads only, where there are none.
+pub async fn forget_workers(db: &impl Db, now: Timestamp) -> Result<()> {
+    let before = now.plus_seconds(-GONE_AFTER);
+    if db.first(GONE, params![before]).await?.is_none() {
+        return Ok(());
+    }
+    let sql = "delete from agents where seen_at is not null and seen_at <= ?1";
+    db.execute(sql, params![before]).await
+}
+
+const GONE: &str = "select 1 from agents where seen_at is not null and seen_at <= ?1 limit 1";
+
+/// Notes that the worker of a lease is there; it takes nothing while it has no room. Only where it was not
+/// seen lately.
+pub(crate) async fn see_busy_worker(
+    db: &impl Db,
+    scope: &Scope,
+    name: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "update agents set seen_at = ?3, updated_at = ?3
+               where tenant_name = ?1 and name = ?2 and seen_at <= ?4";
+    let lately = now.plus_seconds(-SEEN_EVERY);
+    db.execute(sql, params![scope.tenant(), name, now, lately])
+        .await
+}
+
 /// Narrows a list to some of the values of a column, which is none of the fields by that name.
 pub fn narrow(query: &mut ListQuery, by: Narrowing, values: &[&str]) {
     if values.is_empty() {
@@ -296,6 +385,15 @@ mod tests {
                 let plan = db.plan(&statement.sql, &statement.parameters).await;
                 let plan = plan.unwrap().join("\n");
                 assert!(plan.contains(index), "{text} {by:?}: {plan}");
+            }
+            let queues = "[\"central_deployment_agent\"]";
+            let waiting = params!["harbour", queues, Timestamp::now()];
+            for (sql, values, index) in [
+                (WAITING, waiting, "COVERING INDEX agents_waiting"),
+                (GONE, params![Timestamp::now()], "INDEX agents_seen"),
+            ] {
+                let plan = db.plan(sql, values).await.unwrap().join("\n");
+                assert!(plan.contains(index), "{plan}");
             }
             let one = AGENTS.named_statement(&scope, None, "arm");
             let plan = db.plan(&one.sql, &one.parameters).await.unwrap();

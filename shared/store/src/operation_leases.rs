@@ -150,10 +150,11 @@ pub async fn find_all(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<L
 }
 
 /// Keeps a lease for as long again as it was taken for; answers until when.
-pub async fn keep(db: &impl Db, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
+pub async fn keep(db: &impl Db, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
     let until = now.plus_seconds(lease.seconds);
     let sql = "update operation_leases set expires_at = ?2 where key = ?1";
     db.execute(sql, params![lease.key, until]).await?;
+    crate::agents::see_busy_worker(db, scope, &lease.worker, now).await?;
     Ok(until)
 }
 

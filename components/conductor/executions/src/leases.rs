@@ -2,7 +2,8 @@
 //! came of them. Workers who say so take shell steps of pipelines in the same way, and workflows.
 //!
 //! Who waits for operations is answered in two parts: the head and the beginning of the list leave at once,
-//! so a thousand workers that wait hold none of the places of a core and no connection to the database.
+//! so a thousand workers that wait hold none of the places of a core and no connection to the database. They take
+//! turns in looking: the more wait for the same queues, the less often each does.
 
 use serde_json::Value;
 use std::cell::Cell;
@@ -17,6 +18,7 @@ use windlass_core::{
 use windlass_engine::leases::{self, Reported};
 use windlass_engine::step::{CallError, Outcome};
 use windlass_engine::{shell_leases, workflow_leases};
+use windlass_store::agents;
 use windlass_store::operation_leases::{self, Asked};
 use windlass_store::{shell_steps, workflow_leases as stored_workflows};
 
@@ -24,6 +26,8 @@ use windlass_store::{shell_steps, workflow_leases as stored_workflows};
 const EVERY: Duration = Duration::from_millis(25);
 /// How long one of many who wait in an instance goes without looking.
 const SELDOM: Duration = Duration::from_millis(500);
+/// How often one of all who wait looks, wherever they do.
+const ALL_TOGETHER: Duration = Duration::from_millis(10);
 /// How often somebody who waits is sent a blank: who is gone is to be given nothing.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// The most queues that one worker serves.
@@ -47,16 +51,24 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let asked = asked(&body)?;
     let wait = within(&body, "wait", 0, 0, 25)?;
     let takes = Takes::of(&body)?;
+    let worker = (&*asked.worker, &*asked.queues, body.text("version")?);
+    agents::see_worker(&ctx.db, &scope, worker, Timestamp::now()).await?;
     let items = take(&ctx.db, &scope, &asked, takes).await?;
     if !items.is_empty() || wait == 0 {
         return Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet());
     }
+    let seconds = wait.unsigned_abs();
+    let (now, worker) = (Timestamp::now(), (&*asked.worker, &*asked.queues));
+    let times = (now, now.plus_seconds(wait));
+    let all = agents::worker_waits(&ctx.db, &scope, worker, times).await?;
+    let pause = ALL_TOGETHER.saturating_mul(u32::try_from(all).unwrap_or(u32::MAX));
     let waiting = Waiting {
         db: ctx.db.clone(),
         scope,
         asked,
         takes,
-        until: Instant::now() + Duration::from_secs(wait.unsigned_abs()),
+        until: Instant::now() + Duration::from_secs(seconds),
+        pause: pause.min(SIGN_OF_LIFE),
         at: Step::Begins,
         is_there: false,
         _seat: Seat::take(),
@@ -360,6 +372,8 @@ struct Waiting<D> {
     asked: Asked,
     takes: Takes,
     until: Instant,
+    /// How long it goes without looking at least, because others look as well.
+    pause: Duration,
     at: Step,
     /// Whether something waits, and the worker has taken a blank since.
     is_there: bool,
@@ -403,7 +417,9 @@ impl<D: Db> Waiting<D> {
                 Found::Nothing if now >= quiet_until => return Ok(b" ".to_vec()),
                 Found::Nothing => {}
             }
-            platform::sleep((EVERY * WAITING.get().max(1)).min(SELDOM)).await;
+            let left = self.until.saturating_duration_since(now);
+            let pause = (EVERY * WAITING.get().max(1)).min(SELDOM).max(self.pause);
+            platform::sleep(pause.min(left)).await;
         }
     }
 
@@ -412,7 +428,10 @@ impl<D: Db> Waiting<D> {
             let leased = take(&self.db, &self.scope, &self.asked, self.takes).await?;
             return Ok(match leased.is_empty() {
                 true => Found::Nothing,
-                false => Found::Leases(leased),
+                false => {
+                    self.waits_no_longer().await;
+                    Found::Leases(leased)
+                }
             });
         }
         let queues = &self.asked.queues;
@@ -421,6 +440,14 @@ impl<D: Db> Waiting<D> {
             true => Found::Perhaps,
             false => Found::Nothing,
         })
+    }
+
+    /// Notes that others are to look more often. Whoever has operations already is given them in any case.
+    async fn waits_no_longer(&self) {
+        let told = agents::worker_has_work(&self.db, &self.scope, &self.asked.worker).await;
+        if let Err(error) = told {
+            log::error("that a worker has work could not be noted", &error);
+        }
     }
 
     fn end(&mut self, items: &[Value]) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use super::application::{Application, OMAR, ROOT, STRANGER, VERA};
 use serde_json::{Value, json};
+use windlass_core::Timestamp;
 use windlass_core::db::Db;
 use windlass_core::http::Method;
 
@@ -152,5 +153,60 @@ fn a_refused_report_leaves_nothing() {
         ] {
             application.call(caller, method, path, body, status).await;
         }
+    });
+}
+
+#[test]
+fn a_worker_is_listed_for_as_long_as_it_asks() {
+    pollster::block_on(async {
+        let application = Application::start().await;
+        let asks = async |version: &str| {
+            let body = json!({
+                "worker": "north", "queues": ["central_deployment_agent", "arm_dock"], "version": version,
+            });
+            let path = "/operations/lease";
+            application.call(ROOT, Method::POST, path, body, 200).await
+        };
+        let forget = async |seconds: i64| {
+            let now = Timestamp::now().plus_seconds(seconds);
+            windlass_store::agents::forget_workers(&application.db, now)
+                .await
+                .unwrap();
+        };
+        asks("0.1.0").await;
+        asks("0.2.0").await;
+        forget(50).await;
+        let page = application.get(VERA, "/agents").await;
+        assert_eq!(page["metadata"]["pagination"]["total"], 1);
+        let worker = &page["items"][0];
+        for (field, want) in [
+            ("name", json!("north")),
+            ("id", json!("north")),
+            ("version", json!("0.2.0")),
+            ("queues", json!(["central_deployment_agent", "arm_dock"])),
+            ("state", json!("started")),
+            ("install_method", json!("worker")),
+            ("host_id", Value::Null),
+            ("deployment", Value::Null),
+        ] {
+            assert_eq!(worker[field], want, "{field}");
+        }
+        let elsewhere = application.get(STRANGER, "/agents").await;
+        assert_eq!(elsewhere["items"], json!([]));
+        forget(70).await;
+        let page = application.get(VERA, "/agents").await;
+        assert_eq!(page["metadata"]["pagination"]["total"], 0);
+
+        // A name that an agent has already stays the agent's.
+        application
+            .call(OMAR, Method::PUT, "/agents/north", arm(), 200)
+            .await;
+        asks("0.3.0").await;
+        forget(70).await;
+        let one = application.get(VERA, "/agents/north").await;
+        assert_eq!(
+            (&one["version"], &one["queues"]),
+            (&json!("7.0.5"), &Value::Null)
+        );
     });
 }

@@ -209,18 +209,19 @@ impl Worker<'_> {
 async fn waiting(application: &Application) -> Result<(u64, Duration)> {
     application.rest()?;
     let (memory, idle) = (application.memory()?, spent(application).await?);
-    let body = json!({ "worker": "w", "queues": ["nobodys"], "wait": 25 }).to_string();
     let headers: String = application
         .headers()
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
-    let request = format!(
-        "POST /api/v3.1/operations/lease HTTP/1.1\r\nhost: localhost\r\n{headers}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
     let mut streams = Vec::new();
-    for _ in 0..WAITING {
+    for number in 0..WAITING {
+        let body = json!({ "worker": format!("w{number}"), "queues": ["nobodys"], "wait": 25 });
+        let body = body.to_string();
+        let request = format!(
+            "POST /api/v3.1/operations/lease HTTP/1.1\r\nhost: localhost\r\n{headers}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let mut stream = TcpStream::connect(application.address()).await?;
         stream.write_all(request.as_bytes()).await?;
         streams.push(stream);

@@ -183,6 +183,16 @@ class Workers(Yard):
         wait_until("the worker stopped it", lambda: "The execution was cancelled" in worker.said(), 30)
         self.assertEqual(self.client.executions.get(execution["id"])["status"], "cancelled")
 
+    def test_a_worker_is_listed_with_its_version_and_queues(self):
+        self.worker(name="lookout", queue="tower")
+
+        def listed():
+            return [each for each in self.client.agents.list() if each["name"] == "lookout"]
+
+        [agent] = wait_until("it is listed", listed)
+        self.assertEqual((agent["version"], agent["queues"]), ("0.1.0", ["tower"]))
+        self.assertEqual((agent["state"], agent["created_by"], agent["node"]), ("started", "docker", None))
+
     def test_who_may_not_lease_is_told_so(self):
         self.client.users.create("tourist", "tourist's long password", "default")
         self.client.tenants.add_user("tourist", "default_tenant", "viewer")

@@ -186,8 +186,8 @@ fn thousands_wait_without_making_the_next_start_slower() {
 }
 
 /// The steps that SQLite makes to delete a group of so many deployments with all of them: for the request,
-/// and for all that follows.
-fn steps_of_deletion(count: usize) -> [i64; 2] {
+/// and for all that follows. They may be the children of one that stays.
+fn steps_of_deletion(count: usize, have_parent: bool) -> [i64; 2] {
     let world = World::new();
     fleet(&world, 1);
     world.sql(&format!(
@@ -198,6 +198,18 @@ fn steps_of_deletion(count: usize) -> [i64; 2] {
          from n, deployments d where d.id = 'd'",
     ));
     world.sql("insert or ignore into deployment_group_members select 1, key from deployments");
+    if have_parent {
+        world.sql(
+            "insert into deployments (id, tenant_name, created_by, visibility, created_at, updated_at,
+                 blueprint_key, blueprint_id, display_name, workflow_parts)
+             select 'parent', 'harbour', 'ann', 'tenant', '', '', 1, 'bp', 'x', workflow_parts
+             from deployments where id = 'd'",
+        );
+        world.sql(
+            "insert into deployment_labels (deployment_key, key, value, created_at, created_by)
+             select key, 'csys-obj-parent', 'parent', '', 'ann' from deployments where id <> 'parent'",
+        );
+    }
     world.db.steps();
     let now = world.now();
     run(world.db.transaction(async |tx| {
@@ -208,16 +220,20 @@ fn steps_of_deletion(count: usize) -> [i64; 2] {
     .unwrap();
     let asked = world.db.steps();
     world.work();
-    assert_eq!(world.text("select count(*) || '' from deployments"), "0");
-    [asked, world.db.steps()]
+    let followed = world.db.steps();
+    let left = world.text("select group_concat(id) || '' from deployments");
+    assert_eq!(left == "parent", have_parent, "{left}");
+    [asked, followed]
 }
 
 #[test]
 fn deleting_many_deployments_grows_with_their_number() {
-    let (few, many) = (steps_of_deletion(500), steps_of_deletion(2000));
-    println!("500: {few:?} steps, 2,000: {many:?}");
-    for (few, many) in few.into_iter().zip(many) {
-        assert!(many < few * 5, "{few} -> {many}");
+    for have_parent in [false, true] {
+        let [few, many] = [500, 2000].map(|count| steps_of_deletion(count, have_parent));
+        println!("500: {few:?} steps, 2,000: {many:?}");
+        for (few, many) in few.into_iter().zip(many) {
+            assert!(many < few * 5, "{few} -> {many}");
+        }
     }
 }
 

@@ -3,29 +3,25 @@
 //! Each deployment keeps the sums over everything below, so that a list shows them without
 //! walking down. A change goes up from child to parent together with the status.
 
-/// The assignment that brings a row of `deployments` up to date with its children's rows. A
-/// child with the label `csys-obj-type=environment` is an environment, any other a service.
+/// The assignment that brings a row of `deployments` up to date with its children, by the sums of them that
+/// triggers keep (`child_sums`). A child with the label `csys-obj-type=environment` is an environment, any
+/// other a service.
 pub(crate) const REFRESH: &str = "(sub_services_status, sub_services_count,
          sub_environments_status, sub_environments_count) = (
      with rank (status, place) as (
          values ('good', 1), ('in_progress', 2), ('requires_attention', 3)),
-     child as (
-         select c.*, exists (select 1 from deployment_labels e where e.deployment_key = c.key
-             and e.key = 'csys-obj-type' and e.value = 'environment') as is_environment
-         from deployment_labels l cross join deployments c on c.key = l.deployment_key
-         where l.key = 'csys-obj-parent' and l.value = deployments.id
-             and c.tenant_name = deployments.tenant_name and c.key <> deployments.key),
      sums (services, service_count, environments, environment_count) as (
          select
              max(max(
                  iif(is_environment, 0, (select place from rank where status = deployment_status)),
                  coalesce((select place from rank where status = sub_services_status), 0))),
-             coalesce(sum(sub_services_count + not is_environment), 0),
+             coalesce(sum(sub_services_count + iif(is_environment, 0, children)), 0),
              max(max(
                  iif(is_environment, (select place from rank where status = deployment_status), 0),
                  coalesce((select place from rank where status = sub_environments_status), 0))),
-             coalesce(sum(sub_environments_count + is_environment), 0)
-         from child)
+             coalesce(sum(sub_environments_count + iif(is_environment, children, 0)), 0)
+         from child_sums c
+         where c.tenant_name = deployments.tenant_name and c.parent_id = deployments.id)
      select (select status from rank where place = services), service_count,
          (select status from rank where place = environments), environment_count
      from sums)";

@@ -10,6 +10,7 @@ use windlass_core::http::Method;
 use windlass_core::list::{ListQuery, PageStatement, page};
 use windlass_core::{Kind, Request, Result, Scope, Timestamp, Visibility, params};
 
+mod child_sums;
 mod list;
 
 /// Two tenants, each with a blueprint.

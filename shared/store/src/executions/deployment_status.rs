@@ -27,10 +27,8 @@ fn status_of(latest: &str) -> String {
                      then 'requires_attention'
                  else 'good' end
              union all
-             select child.deployment_status from deployment_labels label
-             join deployments child on child.key = label.deployment_key
-             where label.key = '{PARENT_LABEL}' and label.value = deployments.id
-               and child.tenant_name = deployments.tenant_name and child.key <> deployments.key)
+             select sums.deployment_status from child_sums sums
+             where sums.tenant_name = deployments.tenant_name and sums.parent_id = deployments.id)
          select case
              when exists (select 1 from parts where status = 'requires_attention')
                  then 'requires_attention'

@@ -65,9 +65,9 @@ async fn found_out(db: &NativeDb) -> Value {
     db.execute("update execution_schedules set definition = null", &[])
         .await
         .unwrap();
-    let migration =
-        include_str!("../../../../store/schema/078_default_schedules_of_before.sql");
-    db.execute(migration, &[]).await.unwrap();
+    let migration = include_str!("../../../../store/schema/078_schedules_and_children.sql");
+    let (first, _) = migration.split_once(";\n").unwrap();
+    db.execute(first, &[]).await.unwrap();
     let sql = "select json_group_object(id, json(definition)) from execution_schedules";
     let row = db.first(sql, &[]).await.unwrap().unwrap();
     serde_json::from_str(row.text(0).unwrap()).unwrap()
@@ -94,7 +94,10 @@ fn schedules_of_before_are_known_as_their_blueprints() {
         let kept = "select json_group_object(id, json(definition)) from execution_schedules";
         let row = db.first(kept, &[]).await.unwrap().unwrap();
         let kept: Value = serde_json::from_str(row.text(0).unwrap()).unwrap();
-        assert_eq!(kept["nightly"]["workflow_parameters"], json!({ "ignore_failure": true }));
+        assert_eq!(
+            kept["nightly"]["workflow_parameters"],
+            json!({ "ignore_failure": true })
+        );
         assert_eq!(kept["weekly"], Value::Null);
         assert_eq!(found_out(&db).await, kept);
 

@@ -23,6 +23,7 @@ mod failures;
 mod fairness;
 mod groups;
 mod heal;
+mod idle;
 mod install;
 mod leases;
 mod leftovers;

@@ -1,43 +1,95 @@
 //! Random histories of executions, and what holds after each of their steps, whatever happened.
 //!
-//! A history is made of calls of clients, occurrences of schedules, ticks and kills. It is repeatable but
-//! for what runs meanwhile: the seed is in the message of a failure. `WINDLASS_MODEL_SECONDS` says for how
-//! long histories are tried, `WINDLASS_MODEL_SEED` with which one to begin.
+//! A history is made of calls of clients and workers, occurrences of schedules, steps of the clock, ticks and kills. All
+//! of it follows from a number, the seed, but for what the application does meanwhile. One that fails is tried again
+//! with fewer steps, and the message has the seed and the fewest steps that still failed. `WINDLASS_MODEL_SEED` says
+//! with which seed to begin, `WINDLASS_MODEL_SECONDS` for how long histories are tried.
 
-use crate::samples::ids;
-use std::collections::BTreeSet;
+#[path = "executions_model/clients.rs"]
+mod clients;
+#[path = "executions_model/fleet.rs"]
+mod fleet;
+#[path = "executions_model/invariants.rs"]
+mod invariants;
+#[path = "executions_model/workers.rs"]
+mod workers;
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use windlass_tests::{Options, Recorder, Value, Windlass, json};
 
-const DEPLOYMENTS: [&str; 3] = ["north", "south", "west"];
+/// The last one's operations are a worker's.
+const DEPLOYMENTS: [&str; 4] = ["north", "south", "west", WORKED];
+const WORKED: &str = "east";
 
 /// How many steps a history has.
 const STEPS: usize = 60;
 
-/// The states that the tables of workflows know.
-const STATES: &str = "'uninitialized', 'initializing', 'creating', 'created', 'configuring',
-    'configured', 'starting', 'started', 'stopping', 'stopped', 'deleting', 'deleted'";
+/// For how long fewer steps are looked for, in milliseconds.
+const SHRINKING: u32 = 60_000;
 
-/// One node with nothing to do, and one whose creation is a call that fails now and then.
-const BLUEPRINT: &str = "
-tosca_definitions_version: cloudify_dsl_1_4
-imports:
-  - cloudify/types/types.yaml
-node_templates:
-  quay:
-    type: cloudify.nodes.Root
-  crane:
-    type: cloudify.nodes.Root
-    interfaces:
-      cloudify.interfaces.lifecycle:
-        create:
-          implementation: windlass-http.create
-          inputs: { url: URL }
-          max_retries: 0
-    relationships:
-      - type: cloudify.relationships.depends_on
-        target: quay
-";
+/// What happens. The number beside it says to whom, and how.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Start,
+    Stop,
+    Resume,
+    Report,
+    Schedule,
+    Occur,
+    Forget,
+    Replace,
+    Depend,
+    Scale,
+    Update,
+    Modify,
+    Muster,
+    StartGroup,
+    ActOnGroup,
+    Lease,
+    Result,
+    Lie,
+    Hour,
+    Tick,
+    Work,
+    Kill,
+}
+
+/// All of them, each as often as it is to happen among a hundred.
+const USUAL: [(u32, Step); 22] = [
+    (18, Step::Start),
+    (9, Step::Stop),
+    (6, Step::Resume),
+    (3, Step::Report),
+    (3, Step::Schedule),
+    (2, Step::Occur),
+    (2, Step::Forget),
+    (4, Step::Replace),
+    (5, Step::Depend),
+    (7, Step::Scale),
+    (6, Step::Update),
+    (4, Step::Modify),
+    (4, Step::Muster),
+    (4, Step::StartGroup),
+    (5, Step::ActOnGroup),
+    (6, Step::Lease),
+    (6, Step::Result),
+    (3, Step::Lie),
+    (3, Step::Hour),
+    (6, Step::Tick),
+    (3, Step::Work),
+    (3, Step::Kill),
+];
+
+fn histories() -> impl Strategy<Value = Vec<(Step, u64)>> {
+    let steps = USUAL.map(|(weight, step)| (weight, Just(step)));
+    let step = proptest::strategy::Union::new_weighted(steps.into());
+    // Shrinking leaves steps out; what is left happens as it did.
+    vec((step, any::<u64>()).no_shrink(), 1..=STEPS)
+}
 
 /// Numbers that look random and are the same in each run.
 struct Dice(u64);
@@ -59,32 +111,61 @@ impl Dice {
 /// A history under way.
 struct History {
     dice: Dice,
-    /// What was answered to be there, and was not deleted since.
-    acknowledged: BTreeSet<String>,
+    /// What was answered to be there and was not deleted since, and the execution that made its deployment: a deployment
+    /// that was made anew has another one.
+    acknowledged: BTreeMap<String, String>,
+    /// The groups of executions that were started.
+    groups: Vec<String>,
+    /// What workers were given and have not reported, and what they have.
+    leases: Vec<String>,
+    reported: Vec<String>,
     /// What was done, for the message of a failure.
     told: Vec<String>,
 }
 
 impl History {
-    fn step(&mut self, windlass: Windlass) -> Windlass {
-        match self.dice.below(20) {
-            0..=5 => self.start(&windlass),
-            6..=8 => self.stop(&windlass),
-            9 | 10 => self.resume(&windlass),
-            11 => self.report(&windlass),
-            12 => self.schedule(&windlass),
-            13 => self.let_occur(&windlass),
-            14 => self.forget(&windlass),
-            15 => self.replace(&windlass),
-            16 | 17 => {
+    fn new() -> Self {
+        Self {
+            dice: Dice(0),
+            acknowledged: BTreeMap::new(),
+            groups: Vec::new(),
+            leases: Vec::new(),
+            reported: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, windlass: Windlass, (step, number): (Step, u64)) -> Windlass {
+        self.dice = Dice(number);
+        match step {
+            Step::Start => self.start(&windlass),
+            Step::Stop => self.stop(&windlass),
+            Step::Resume => self.resume(&windlass),
+            Step::Report => self.report(&windlass),
+            Step::Schedule => self.schedule(&windlass),
+            Step::Occur => self.let_occur(&windlass),
+            Step::Forget => self.forget(&windlass),
+            Step::Replace => self.replace(&windlass),
+            Step::Depend => self.depend(&windlass),
+            Step::Scale => self.scale(&windlass),
+            Step::Update => self.update(&windlass),
+            Step::Modify => self.modify(&windlass),
+            Step::Muster => self.muster(&windlass),
+            Step::StartGroup => self.start_group(&windlass),
+            Step::ActOnGroup => self.act_on_group(&windlass),
+            Step::Lease => self.lease(&windlass),
+            Step::Result => self.report_operation(&windlass),
+            Step::Lie => self.lie(&windlass),
+            Step::Hour => self.let_an_hour_pass(&windlass),
+            Step::Tick => {
                 self.told.push("tick".into());
                 windlass.tick();
             }
-            18 => {
+            Step::Work => {
                 self.told.push("work".into());
                 windlass.run_pending_work();
             }
-            _ => {
+            Step::Kill => {
                 self.told.push("kill".into());
                 return windlass.kill().start();
             }
@@ -92,7 +173,7 @@ impl History {
         windlass
     }
 
-    /// Calls, and expects one of these statuses.
+    /// Calls, and expects one of these statuses. Answers what a call that succeeded has answered.
     fn call(
         &mut self,
         windlass: &Windlass,
@@ -114,168 +195,46 @@ impl History {
             expected.contains(&status),
             "{status} {}\n{}",
             reply.text(),
-            self.told.join("\n")
+            self.told()
         );
-        (status < 300).then(|| serde_json::from_str(&reply.text()).unwrap_or_default())
+        (status < 300).then(|| {
+            let body = reply.expect_answer(status).body;
+            serde_json::from_slice(&body).unwrap_or_default()
+        })
     }
 
-    fn start(&mut self, windlass: &Windlass) {
-        let workflow = self
-            .dice
-            .of(&["install", "install", "uninstall", "restart", "start"]);
-        let body = json!({
-            "deployment_id": self.dice.of(&DEPLOYMENTS), "workflow_id": workflow,
-            "queue": self.dice.below(3) > 0, "dry_run": self.dice.below(6) == 0,
-        });
-        // 400: something is in the way, or the workflow is not available.
-        let started = self.call(windlass, ("POST", "/executions"), &body, &[201, 400]);
-        self.acknowledged
-            .extend(started.and_then(|answer| answer["id"].as_str().map(str::to_owned)));
+    fn told(&self) -> String {
+        self.told.join("\n")
+    }
+
+    /// What the application has promised to run, or to have run.
+    fn acknowledge(&mut self, windlass: &Windlass, id: Option<&str>) {
+        let Some(id) = id else { return };
+        let sql = "select create_execution from deployments
+                   where key = (select deployment_key from executions where id = ?1)";
+        let creation = windlass
+            .open_database()
+            .query_row(sql, [id], |row| row.get(0));
+        match creation {
+            Ok(creation) => self.acknowledged.insert(id.to_owned(), creation),
+            Err(problem) => panic!("{id} is not there: {problem}\n{}", self.told()),
+        };
     }
 
     fn any(&mut self) -> Option<String> {
         let at = self.dice.below(self.acknowledged.len().max(1));
-        self.acknowledged.iter().nth(at).cloned()
+        self.acknowledged.keys().nth(at).cloned()
     }
 
-    fn stop(&mut self, windlass: &Windlass) {
-        let Some(id) = self.any() else { return };
-        let action = self.dice.of(&["cancel", "force-cancel", "kill", "requeue"]);
-        let body = json!({ "action": action });
-        let path = format!("/executions/{id}");
-        self.call(windlass, ("POST", &path), &body, &[200, 400, 409]);
-    }
-
-    /// Goes on with one while nothing else is under way: whether something is, is the caller's to see.
-    fn resume(&mut self, windlass: &Windlass) {
-        let Some(id) = self.any() else { return };
-        windlass.run_pending_work();
-        let action = self.dice.of(&["resume", "force-resume"]);
-        let path = format!("/executions/{id}");
-        let body = json!({ "action": action });
-        self.call(windlass, ("POST", &path), &body, &[200, 409]);
-    }
-
-    /// Somebody reports an end.
-    fn report(&mut self, windlass: &Windlass) {
-        let Some(id) = self.any() else { return };
-        let body = json!({ "status": self.dice.of(&["failed", "cancelled", "terminated"]) });
-        let path = format!("/executions/{id}");
-        self.call(windlass, ("PATCH", &path), &body, &[200, 400]);
-    }
-
-    fn schedule(&mut self, windlass: &Windlass) {
-        let deployment = self.dice.of(&DEPLOYMENTS);
-        let path = format!("/execution-schedules/s?deployment_id={deployment}");
-        let body = json!({
-            "workflow_id": self.dice.of(&["install", "restart"]), "since": "2999-01-01",
-            "recurrence": "1 day", "count": 3, "stop_on_fail": self.dice.below(2) == 0,
-        });
-        if self.dice.below(3) == 0 {
-            self.call(windlass, ("DELETE", &path), &Value::Null, &[204, 404]);
-        } else {
-            self.call(windlass, ("PUT", &path), &body, &[201, 409]);
-        }
-    }
-
-    /// Time passes until every schedule occurs.
-    fn let_occur(&mut self, windlass: &Windlass) {
-        self.told.push("schedules occur".into());
-        let sql =
-            "update execution_schedules set next_occurrence = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-                       where enabled = 1;
-                   update queue set not_before = 0 where kind = 'execution_schedule'";
+    /// An hour passes: what was leased has run out, what waited waits no more.
+    fn let_an_hour_pass(&mut self, windlass: &Windlass) {
+        self.told.push("an hour passes".into());
+        let sql = "update queue set not_before = max(not_before - 3600000, 0), lease_until = lease_until - 3600000;
+                   update operation_leases set expires_at = '2001-01-01T00:00:00.000Z' where result_hash is null";
         windlass
             .open_database()
             .execute_batch(sql)
-            .expect("schedules are there");
-    }
-
-    fn forget(&mut self, windlass: &Windlass) {
-        // The client's DELETE has a body.
-        let mut request =
-            windlass
-                .admin()
-                .compose("DELETE", "/executions", Some("application/json"), None);
-        request.body = Some(br#"{"keep_last": 5}"#.to_vec());
-        let answer = windlass.admin().send(&request);
-        self.told
-            .push(format!("DELETE /executions -> {}", answer.status));
-        assert_eq!(answer.status, 200, "{}", self.told.join("\n"));
-        let left = self.known(windlass);
-        self.acknowledged.retain(|id| left.contains(id));
-    }
-
-    /// Deletes a deployment, if that can be, and makes it again.
-    fn replace(&mut self, windlass: &Windlass) {
-        let id = self.dice.of(&DEPLOYMENTS);
-        let path = format!("/deployments/{id}");
-        let gone = self.call(windlass, ("DELETE", &path), &Value::Null, &[204, 400]);
-        if gone.is_some() {
-            let left = self.known(windlass);
-            self.acknowledged.retain(|id| left.contains(id));
-            let body = json!({ "blueprint_id": "crane" });
-            self.call(windlass, ("PUT", &path), &body, &[201]);
-        }
-    }
-
-    fn known(&self, windlass: &Windlass) -> BTreeSet<String> {
-        let list = windlass.admin().get("/executions?_include=id&_size=1000");
-        let list = list.expect(200);
-        ids(&list).into_iter().map(str::to_owned).collect()
-    }
-
-    /// What holds at any time.
-    fn check(&self, windlass: &Windlass) {
-        let database = windlass.open_database();
-        let count = |sql: &str| -> i64 {
-            let found = database.query_row(sql, [], |row| row.get(0));
-            found.expect("a number")
-        };
-        let told = || self.told.join("\n");
-        let active = "select count(*) from (select 1 from executions where status in
-                ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling')
-            group by deployment_key having count(*) > 1)";
-        assert_eq!(count(active), 0, "two run on one deployment\n{}", told());
-        let states = format!("select count(*) from node_instances where state not in ({STATES})");
-        assert_eq!(count(&states), 0, "an unknown state\n{}", told());
-        let known = self.known(windlass);
-        let lost: Vec<&String> = self.acknowledged.difference(&known).collect();
-        assert!(lost.is_empty(), "{lost:?} are lost\n{}", told());
-    }
-
-    /// What holds when nothing is left to be done.
-    fn check_end(&self, windlass: &Windlass) {
-        windlass.run_pending_work();
-        let database = windlass.open_database();
-        let texts = |sql: &str| -> Vec<String> {
-            let mut statement = database.prepare(sql).expect("SQL");
-            let rows = statement.query_map([], |row| row.get(0)).expect("rows");
-            rows.map(|row| row.expect("a text")).collect()
-        };
-        let told = || self.told.join("\n");
-        let left =
-            texts("select kind || ' ' || subject from queue where kind <> 'execution_schedule'");
-        assert!(left.is_empty(), "{left:?} is left\n{}", told());
-        let open = texts(
-            "select id || ' ' || status from executions
-             where status not in ('terminated', 'failed', 'cancelled')",
-        );
-        assert!(open.is_empty(), "{open:?} never end\n{}", told());
-        // The latest run that went through says in which state the instances are.
-        let wrong = texts(
-            "select d.id || ' ' || e.workflow_id || ' ' || i.id || ' ' || i.state
-             from deployments d join executions e on e.key = (select max(key) from executions
-                 where deployment_key = d.key and is_dry_run = 0 and workflow_id <> 'create_deployment_environment')
-             join node_instances i on i.deployment_key = d.key
-             where e.status = 'terminated' and e.resume = 0 and e.finished_operations = e.total_operations
-               and (e.workflow_id = 'install' and i.state <> 'started'
-                 or e.workflow_id = 'uninstall' and i.state <> 'deleted')
-               and not exists (select 1 from audit_log a where a.action = 'execution_status_update' and a.target_id = e.id)",
-        );
-        assert!(wrong.is_empty(), "{wrong:?}\n{}", told());
-        let audit = windlass.host_command(&["audit-store"]);
-        assert!(!audit.contains("wrong: "), "{audit}\n{}", told());
+            .expect("the queue and the leases are there");
     }
 }
 
@@ -292,15 +251,37 @@ fn prepared() -> (Windlass, Recorder) {
         .variable("outbound_allow_private", "true")
         .start();
     let admin = windlass.admin();
-    let text = BLUEPRINT.replace("URL", &format!("'{}/create'", recorder.url()));
-    admin
-        .upload("crane", "crane.yaml", &[("crane.yaml", &text)])
-        .expect(201);
+    let crane = fleet::CRANE.replace("URL", &format!("'{}/create'", recorder.url()));
+    for (id, text) in [
+        ("crane", crane.clone()),
+        ("crane-2", crane + fleet::LAMP),
+        ("tug", fleet::TUG.to_owned()),
+        ("tug-2", fleet::TUG.to_owned() + fleet::LAMP),
+    ] {
+        admin.upload(id, "b.yaml", &[("b.yaml", &text)]).expect(201);
+    }
     for id in DEPLOYMENTS {
-        let body = json!({ "blueprint_id": "crane" });
+        let body = json!({ "blueprint_id": fleet::blueprints_of(id)[0] });
         admin.put(&format!("/deployments/{id}"), body).expect(201);
     }
+    let body = json!({ "deployment_ids": DEPLOYMENTS });
+    admin.put("/deployment-groups/fleet", body).expect(200);
+    invariants::note_states(&windlass);
     (windlass, recorder)
+}
+
+/// Lets it happen. With a time to end at, steps that come later are left out.
+fn live(steps: &[(Step, u64)], end: Option<Instant>) {
+    let (mut windlass, _recorder) = prepared();
+    let mut history = History::new();
+    for step in steps {
+        windlass = history.step(windlass, *step);
+        history.check(&windlass);
+        if end.is_some_and(|end| Instant::now() >= end) {
+            break;
+        }
+    }
+    history.check_end(&windlass);
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -311,22 +292,32 @@ fn number(name: &str) -> Option<u64> {
 fn whatever_happens_executions_keep_their_promises() {
     let time = Duration::from_secs(number("WINDLASS_MODEL_SECONDS").unwrap_or(20));
     let mut seed = number("WINDLASS_MODEL_SEED").unwrap_or(1);
-    let begun = Instant::now();
-    while begun.elapsed() < time {
-        let (mut windlass, _recorder) = prepared();
-        let mut history = History {
-            dice: Dice(seed),
-            acknowledged: BTreeSet::new(),
-            told: vec![format!("seed {seed}")],
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        let config = Config {
+            cases: 1,
+            failure_persistence: None,
+            max_shrink_time: SHRINKING,
+            max_shrink_iters: 1000,
+            ..Config::default()
         };
-        for _ in 0..STEPS {
-            windlass = history.step(windlass);
-            history.check(&windlass);
-            if begun.elapsed() >= time {
-                break;
+        let bytes: [[u8; 8]; 4] = [seed, 0, 0, 0].map(u64::to_le_bytes);
+        let random = TestRng::from_seed(RngAlgorithm::ChaCha, bytes.as_flattened());
+        let begins = Instant::now();
+        let outcome = TestRunner::new_with_rng(config, random).run(&histories(), |steps| {
+            // Once one has failed the time is another.
+            live(
+                &steps,
+                (begins < end && Instant::now() < end).then_some(end),
+            );
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => seed += 1,
+            Err(TestError::Fail(why, fewest)) => {
+                panic!("seed {seed}: {why}\nit also fails with the steps {fewest:?}")
             }
+            Err(TestError::Abort(why)) => panic!("seed {seed}: {why}"),
         }
-        history.check_end(&windlass);
-        seed += 1;
     }
 }

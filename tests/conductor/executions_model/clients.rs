@@ -33,22 +33,33 @@ impl History {
         );
     }
 
+    /// Stops an execution, or lets it wait again. 404: it went with its deployment, which is deleted in the background.
     pub fn stop(&mut self, windlass: &Windlass) {
         let Some(id) = self.any() else { return };
         let action = self.dice.of(&["cancel", "force-cancel", "kill", "requeue"]);
         let body = json!({ "action": action });
         let path = format!("/executions/{id}");
-        self.call(windlass, ("POST", &path), &body, &[200, 400, 409]);
+        self.call(windlass, ("POST", &path), &body, &[200, 400, 404, 409]);
     }
 
     /// Goes on with one while nothing else is under way: whether something is, is the caller's to see.
     pub fn resume(&mut self, windlass: &Windlass) {
         let Some(id) = self.any() else { return };
         windlass.run_pending_work();
+        let others = "select count(*) from executions where status in
+                ('pending', 'started', 'cancelling', 'force_cancelling', 'kill_cancelling')
+            and id <> ?1 and deployment_key = (select deployment_key from executions where id = ?1)";
+        let others: i64 = windlass
+            .open_database()
+            .query_row(others, [&id], |row| row.get(0))
+            .expect("a number");
+        if others > 0 {
+            return;
+        }
         let action = self.dice.of(&["resume", "force-resume"]);
         let path = format!("/executions/{id}");
         let body = json!({ "action": action });
-        self.call(windlass, ("POST", &path), &body, &[200, 409]);
+        self.call(windlass, ("POST", &path), &body, &[200, 404, 409]);
     }
 
     /// Somebody reports an end.
@@ -56,7 +67,7 @@ impl History {
         let Some(id) = self.any() else { return };
         let body = json!({ "status": self.dice.of(&["failed", "cancelled", "terminated"]) });
         let path = format!("/executions/{id}");
-        self.call(windlass, ("PATCH", &path), &body, &[200, 400]);
+        self.call(windlass, ("PATCH", &path), &body, &[200, 400, 404]);
     }
 
     pub fn schedule(&mut self, windlass: &Windlass) {

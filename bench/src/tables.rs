@@ -60,12 +60,12 @@ pub fn merge(runs: &[Vec<Table>]) -> Vec<Table> {
                         .find(|other| other.first() == row.first())
                 })
                 .collect();
-            for column in 1..row.len() {
+            for (column, cell) in row.iter_mut().enumerate().skip(1) {
                 let cells: Vec<&str> = same
                     .iter()
                     .filter_map(|row| Some(row.get(column)?.as_str()))
                     .collect();
-                row[column] = middle(&cells);
+                *cell = middle(&cells);
             }
         }
     }

@@ -8,6 +8,7 @@ mod acts;
 pub(crate) mod by_worker;
 mod effects;
 mod findings;
+mod islands;
 mod late;
 mod parts;
 mod patience;
@@ -171,6 +172,8 @@ struct Drive<'a, T: Tx> {
     begins: bool,
     /// Whether its deployment took it along.
     is_gone: bool,
+    /// Whether calls run in a part of the graph that was not read.
+    others_run: bool,
 }
 
 impl<'a, T: Tx> Drive<'a, T> {
@@ -185,6 +188,7 @@ impl<'a, T: Tx> Drive<'a, T> {
             effects,
             begins: false,
             is_gone: false,
+            others_run: false,
         }
     }
 
@@ -288,6 +292,7 @@ impl<'a, T: Tx> Drive<'a, T> {
             failures,
             late,
             to_retry: Vec::new(),
+            others_run: self.others_run,
         };
         let (state, commands) = steps(state, events);
         if let Some(topology) = topology {
@@ -346,7 +351,9 @@ impl<'a, T: Tx> Drive<'a, T> {
             return self.begin().await;
         };
         let kept = graph_state(&row)?;
-        let graph = rows::from_rows(operations::open_of_graph(self.tx, &row).await?)?;
+        let (open, others_run) = self.concerned(&row, &kept, &reports).await?;
+        self.others_run = others_run;
+        let graph = rows::from_rows(open)?;
         let stored = graph.operations.len();
         let mut events: Vec<Event> = reports.into_iter().map(Event::Reported).collect();
         if cancelling {
@@ -382,6 +389,7 @@ impl<'a, T: Tx> Drive<'a, T> {
         operations::give_up(self.tx, &rows::given_up(&state.graph)).await?;
         if state.graph.operations.len() > stored {
             let new = rows::to_rows(&self.execution, &state.graph, stored);
+            operations::forget_islands(self.tx, &row).await?;
             operations::insert_all(self.tx, &self.execution, &row, &new, self.now).await?;
             rows::wait_for_new(self.tx, &state.graph, stored).await?;
         }

@@ -350,7 +350,7 @@ impl Run {
             return;
         }
         let stops = !self.starts_work();
-        let mut runs = false;
+        let mut runs = self.state.others_run;
         let mut waits = false;
         let mut left = false;
         for place in 0..self.state.graph.operations.len() {

@@ -59,3 +59,9 @@ create trigger agents_recounted after update of tenant_name, visibility, created
         ('agents', new.tenant_name, '', '', new.visibility, iif(new.visibility = 'private', new.created_by, ''), 1)
     on conflict do update set rows = rows + excluded.rows;
 end;
+
+-- Operations of a graph that are tied to each other by dependencies and subgraphs are an island: what becomes of one
+-- concerns no other island. None where nobody knows.
+alter table operations add column island integer;
+create index operations_of_islands on operations (tasks_graph_key, island)
+    where island is not null and state not in ('succeeded', 'failed');

@@ -17,8 +17,8 @@ pub use client::{
 };
 pub use engine::{
     CallOnItsWay, DueCall, EngineOperation, NewDependencies, OpenOperation, OperationChange,
-    add_dependencies, execution_of, failed_subgraphs, find_due, give_up, insert_all, on_their_way,
-    open_of_graph, reset, take_back, update_all,
+    add_dependencies, execution_of, failed_subgraphs, find_due, forget_islands, give_up,
+    insert_all, on_their_way, open_around, open_of_graph, reset, take_back, update_all,
 };
 pub use inputs::{Declared, DeclaredInputs, declared_inputs, set_inputs};
 pub use list::OPERATIONS;

@@ -3,6 +3,7 @@
 //! `parameters` has the shape that clients of the operations API know; a step reads back only what
 //! it needs. A row that does not fit is an error, never a guess.
 
+use super::islands;
 use crate::graph::{
     Call, Check, Graph, Operation, OperationState, Related, RetryWith, SubgraphRetry, Task,
 };
@@ -23,8 +24,9 @@ pub fn to_rows<'a>(
     first: usize,
 ) -> Vec<EngineOperation<'a>> {
     let id_of = |place: usize| graph.operations.get(place).map(|known| known.id.as_str());
-    let new = graph.operations.iter().skip(first);
-    new.map(|operation| {
+    let islands = islands::of(graph);
+    let new = graph.operations.iter().zip(islands).skip(first);
+    new.map(|(operation, island)| {
         let subgraph = operation.subgraph.and_then(id_of);
         let dependencies: Vec<&str> = operation
             .dependencies
@@ -40,6 +42,7 @@ pub fn to_rows<'a>(
             state: operation.state,
             containing_subgraph: subgraph,
             queue: operation.call().and_then(|call| call.queue.as_deref()),
+            island: Some(island).filter(|_| first == 0),
             dependencies,
             parameters: parameters(execution, operation, subgraph),
         }

@@ -133,6 +133,7 @@ mod tests {
             failures: Vec::new(),
             late: LateFailures::default(),
             to_retry: Vec::new(),
+            others_run: false,
         };
         step(state, Event::Begin).0
     }

@@ -32,6 +32,8 @@ pub struct State {
     /// The places of subgraphs that failed and are to be tried again: the run goes on with a step
     /// on the graph that [`crate::workflows::retry_subgraphs`] makes of this one.
     pub to_retry: Vec<usize>,
+    /// Whether calls run that are not among the operations: those that are left cannot be the last.
+    pub others_run: bool,
 }
 
 /// Why a call failed.

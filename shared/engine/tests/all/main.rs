@@ -25,6 +25,7 @@ mod groups;
 mod heal;
 mod idle;
 mod install;
+mod lease_work;
 mod leases;
 mod leftovers;
 mod parameters;

@@ -31,6 +31,9 @@ pub struct EngineOperation<'a> {
     /// The queue that workers lease it from; none for what the control plane runs itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<&'a str>,
+    /// Which of the islands of its graph it is on: those of one that is new are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub island: Option<usize>,
     /// The ids of operations that have to end first.
     pub dependencies: Vec<&'a str>,
     /// In the shape that clients of the operations API know.
@@ -49,10 +52,10 @@ pub async fn insert_all(
         tx.execute(
             "insert into operations (tasks_graph_key, tasks_graph_id, execution_key, tenant_name,
                  created_by, visibility, created_at, id, name, type, state, containing_subgraph,
-                 queue, dependencies, parameters)
+                 queue, island, dependencies, parameters)
              select ?1, ?2, ?3, ?4, ?5, ?6, ?7, value ->> 'id', value ->> 'name',
                  value ->> 'type', value ->> 'state', value ->> 'containing_subgraph',
-                 value ->> 'queue', value -> 'dependencies', value -> 'parameters'
+                 value ->> 'queue', value ->> 'island', value -> 'dependencies', value -> 'parameters'
              from json_each(?8)",
             params![
                 graph.key,
@@ -95,17 +98,68 @@ pub struct OpenOperation {
 
 /// The operations of a graph that have not ended, in the order they were made.
 pub async fn open_of_graph(db: &impl Db, graph: &TasksGraph) -> Result<Vec<OpenOperation>> {
-    let sql = format!(
+    let sql = open_sql("", "");
+    pieces::read(db, &sql, params![graph.key]).await
+}
+
+fn open_sql(by: &str, more: &str) -> String {
+    format!(
         "select json_object('id', id, 'name', name, 'type', type, 'state', state,
              'containing_subgraph', containing_subgraph, 'queue', queue,
              'dependencies', json(dependencies), 'parameters', case type
                  when 'RemoteWorkflowTask' then {CALL}
                  when 'SubgraphTask' then {SUBGRAPH}
                  else parameters -> '$.task_kwargs' end) as item
-         from operations where tasks_graph_key = ?1 and state in {} order by key",
+         from operations {by} where tasks_graph_key = ?1 and state in {} {more} order by key",
         OperationState::sql_list(|state| !state.has_ended())
-    );
-    pieces::read(db, &sql, params![graph.key]).await
+    )
+}
+
+/// The same of the islands that some operations are on, while a call runs on another one. Nothing where the
+/// islands are not known, and where no other call runs.
+pub async fn open_around(
+    db: &impl Db,
+    graph: &TasksGraph,
+    ids: &[&str],
+) -> Result<Option<Vec<OpenOperation>>> {
+    let sql = "select json_array(min(island is not null), json_group_array(distinct island))
+               from operations where id in (select value from json_each(?1))";
+    let found: Option<(Option<i64>, Vec<Option<i64>>)> =
+        db.first_json(sql, params![json_text(ids)?]).await?;
+    let Some((Some(1), islands)) = found else {
+        return Ok(None);
+    };
+    let islands = json_text(&islands)?;
+    if db
+        .first(RUNS_ELSEWHERE, params![graph.key, &islands])
+        .await?
+        .is_none()
+    {
+        return Ok(None);
+    }
+    let sql = open_sql(BY_ISLANDS, OF_ISLANDS);
+    pieces::read(db, &sql, params![graph.key, &islands])
+        .await
+        .map(Some)
+}
+
+/// Calls that are under way on other islands.
+const RUNS_ELSEWHERE: &str = "select 1 from operations where tasks_graph_key = ?1
+    and island is not null and state not in ('succeeded', 'failed')
+    and island not in (select value from json_each(?2))
+    and type = 'RemoteWorkflowTask' and state in ('sent', 'started') limit 1";
+
+/// The order of keys would tempt to read all of the graph.
+const BY_ISLANDS: &str = "indexed by operations_of_islands";
+
+/// Said so that this index serves.
+const OF_ISLANDS: &str = "and state not in ('succeeded', 'failed')
+    and island in (select value from json_each(?2))";
+
+/// Forgets the islands of a graph: something new may tie them together.
+pub async fn forget_islands(tx: &impl Tx, graph: &TasksGraph) -> Result<()> {
+    let sql = "update operations set island = null where tasks_graph_key = ?1";
+    tx.execute(sql, params![graph.key]).await
 }
 
 /// What the engine needs of a call besides its inputs.
@@ -348,4 +402,21 @@ pub async fn on_their_way(db: &impl Db, graph: &TasksGraph) -> Result<Vec<CallOn
     );
     let rows = db.query(&sql, params![graph.key]).await?;
     rows.iter().map(|row| row.json(0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn islands_are_read_by_an_index_over_what_is_open_on_them() {
+        pollster::block_on(async {
+            let db = crate::fresh_database().await;
+            for sql in [RUNS_ELSEWHERE.to_owned(), open_sql(BY_ISLANDS, OF_ISLANDS)] {
+                let plan = db.plan(&sql, params![7, "[1, 2]"]).await.unwrap();
+                let plan = plan.join("\n");
+                assert!(plan.contains("INDEX operations_of_islands"), "{plan}");
+            }
+        });
+    }
 }

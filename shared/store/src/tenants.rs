@@ -281,7 +281,11 @@ async fn directory(db: &impl Db, name: &str) -> Result<Vec<String>> {
 }
 
 /// The tables of what is left of such things and is nobody's to delete.
-const LEFT: [&str; 2] = ["execution_groups", "inter_deployment_dependencies"];
+const LEFT: [&str; 3] = [
+    "agents",
+    "execution_groups",
+    "inter_deployment_dependencies",
+];
 
 /// The kinds of resources whose `column`, one of `tenant_name` and `created_by`, has this value.
 pub(crate) async fn resources(

@@ -243,3 +243,22 @@ fn heirs_of_a_tenant_are_in_what_is_below_it() {
         assert_eq!(names().await, ["harbour"]);
     });
 }
+
+#[test]
+fn a_worker_that_was_seen_keeps_no_tenant() {
+    pollster::block_on(async {
+        let db = harbour().await;
+        let queues = ["central_deployment_agent".to_owned()];
+        let worker = ("north", &queues[..], None);
+        let whose = Scope::system("ann", "quay");
+        crate::agents::see_worker(&db, &whose, worker, Timestamp::now())
+            .await
+            .unwrap();
+        let scope = scope(7, true);
+        let quay = find(&db, &scope, "quay").await.unwrap();
+        db.transaction(async |tx| delete(tx, &scope, &quay).await)
+            .await
+            .unwrap();
+        assert!(find(&db, &scope, "quay").await.is_err());
+    });
+}

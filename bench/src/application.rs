@@ -22,6 +22,7 @@ pub fn run_on(spin: Option<String>) {
 }
 
 const PASSWORD: &str = "only for the benchmark";
+const TICK_TOKEN: &str = "only for the benchmark's ticks";
 
 /// A host with an empty state, its schedules running.
 pub struct Application {
@@ -71,6 +72,9 @@ impl Application {
         command
             .arg("--variable")
             .arg(format!("status_jwt_secret={}", crate::status::SECRET));
+        command
+            .arg("--variable")
+            .arg(format!("tick_token={TICK_TOKEN}"));
         // Receivers of the benchmark's are on this machine.
         command.arg("--variable").arg("outbound_allow_private=true");
         let begun = Instant::now();
@@ -117,6 +121,11 @@ impl Application {
             ("authorization".into(), format!("Basic {secret}")),
             ("tenant".into(), "default_tenant".into()),
         ]
+    }
+
+    /// Who asks for a tick.
+    pub fn tick_headers() -> Vec<(String, String)> {
+        vec![("x-windlass-tick-token".into(), TICK_TOKEN.into())]
     }
 
     /// The same caller, by a token that is made for it.

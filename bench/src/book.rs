@@ -61,6 +61,30 @@ const PARTS: [Part; 9] = [
         is_once: false,
     },
     Part {
+        name: "install",
+        title: "Installs",
+        text: "How fast an install goes through nodes that have nothing to do.",
+        is_once: false,
+    },
+    Part {
+        name: "at-once",
+        title: "Executions at once",
+        text: "Installs that are asked for at the same time: none starves.",
+        is_once: false,
+    },
+    Part {
+        name: "updates",
+        title: "Updates of deployments",
+        text: "An update that touches few of many nodes.",
+        is_once: false,
+    },
+    Part {
+        name: "ticks",
+        title: "Ticks",
+        text: "With nothing due, after few and after many executions that have ended.",
+        is_once: true,
+    },
+    Part {
         name: "snapshots",
         title: "Snapshots",
         text: "Of 10,000 deployments, restored in another installation and compared row by row.",

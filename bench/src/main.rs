@@ -11,6 +11,10 @@
 //! windlass-bench opsera     pipelines: runs, how fast they begin, what is read from a million
 //! windlass-bench followers  events while they happen, to 1, 100 and 500 who follow
 //! windlass-bench workers    operations handed out and reported, and workers that wait
+//! windlass-bench install    nodes a second through an install of 2,000
+//! windlass-bench at-once    200 executions at once, and whether one starves
+//! windlass-bench updates    an update of 10 of 2,000 nodes
+//! windlass-bench ticks      ticks with nothing due, after few and after a million executions
 //! windlass-bench native ... the native server, started by the first form
 //! windlass-bench --write    all of it several times, as docs/benchmarks.md and docs/growth/*.svg; or parts
 //! ```
@@ -31,6 +35,7 @@
 
 mod adjutant;
 mod application;
+mod at_once;
 mod book;
 mod disk;
 mod followers;
@@ -47,6 +52,8 @@ mod report;
 mod snapshots;
 mod status;
 mod tables;
+mod ticks;
+mod updates;
 mod workers;
 
 use anyhow::Result;
@@ -71,6 +78,10 @@ const NARROW_PAGE: &str =
 const VISITORS: u32 = 100;
 /// Nodes of the workflow.
 const NODES: usize = 500;
+/// Nodes of an install that is measured by itself, how often, and how many a second are demanded.
+const INSTALLED: usize = 2000;
+const INSTALLS: usize = 3;
+const RATE: f64 = 5000.0;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -89,20 +100,41 @@ fn main() -> Result<()> {
         pace: None,
     };
     let rows = options.rows.as_deref();
+    let number = options.parts.get(1).map(String::as_str);
     match options.parts.first().map(String::as_str) {
         Some("status") => measure_status(load),
         Some("disk") => disk::measure(),
         Some("growth") => growth::measure(rows),
         Some("snapshots") => snapshots::measure(),
-        Some("adjutant") => {
-            adjutant::measure(load, rows.or(options.parts.get(1).map(String::as_str)))
-        }
+        Some("adjutant") => adjutant::measure(load, rows.or(number)),
         Some("followers") => followers::measure(),
         Some("workers") => workers::measure(),
+        Some("install") => measure_install(number),
+        Some("at-once") => at_once::measure(number),
+        Some("updates") => updates::measure(number),
+        Some("ticks") => ticks::measure(number),
         Some("opsera") => opsera::measure(),
         Some("requests") | None => measure(load),
         Some(other) => anyhow::bail!("unknown argument {other}"),
     }
+}
+
+/// How fast an install goes through its nodes, each time in an installation of its own.
+fn measure_install(nodes: Option<&str>) -> Result<()> {
+    let nodes = nodes.map_or(Ok(INSTALLED), str::parse)?;
+    let mut times = Vec::with_capacity(INSTALLS);
+    for _ in 0..INSTALLS {
+        times.push(prepare::install(&Application::start()?, nodes)?);
+    }
+    times.sort_unstable();
+    let rate = nodes as f64 / times[INSTALLS / 2].as_secs_f64();
+    println!("\n| nodes | median of {INSTALLS} | nodes a second |\n|---|---|---|");
+    println!("| {nodes} | {:.2?} | {rate:.0} |", times[INSTALLS / 2]);
+    anyhow::ensure!(
+        rate >= RATE,
+        "{rate:.0} nodes a second, {RATE} are demanded"
+    );
+    Ok(())
 }
 
 fn measure_status(load: Load) -> Result<()> {

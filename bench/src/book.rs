@@ -23,7 +23,7 @@ struct Part {
     is_once: bool,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 13] = [
     Part {
         name: "requests",
         title: "Requests",

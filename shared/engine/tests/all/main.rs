@@ -33,6 +33,7 @@ mod plugins_updates;
 mod scale;
 mod schedules;
 mod second_tries;
+mod sent_operations;
 mod services;
 mod sweep;
 mod update_options;

@@ -43,6 +43,7 @@ workflows:
 
 HARBOUR = '''
 import os
+import time
 
 from cloudify import ctx as operation_ctx
 from cloudify.decorators import operation, workflow

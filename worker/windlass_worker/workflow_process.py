@@ -14,8 +14,10 @@ import types
 import requests
 from cloudify import dispatch, exceptions
 from cloudify.error_handling import deserialize_known_exception
+from cloudify.manager import get_bootstrap_context
 from cloudify.state import current_workflow_ctx
-from cloudify.workflows import tasks
+from cloudify.workflows import tasks, workflow_context
+from cloudify_rest_client.exceptions import CloudifyClientError
 
 CENTRAL = "central_deployment_agent"
 # How long one call for results waits for some, and an answer may take beyond that, in seconds.
@@ -203,6 +205,16 @@ def has_agent(instance):
     return config.get("install_method", "none") != "none"
 
 
+def bootstrap_context():
+    """The settings of the original's installation, where somebody has stored them; the lease has those that count."""
+    try:
+        return get_bootstrap_context()
+    except CloudifyClientError as error:
+        if error.status_code == 404:
+            return {}
+        raise
+
+
 def message_of(answer):
     """Why a call was refused."""
     try:
@@ -226,6 +238,7 @@ def main():
     broker.TaskDispatcher = TaskDispatcher
     sys.modules[broker.__name__] = broker
     tasks.RemoteWorkflowTask._get_queue_kwargs = queue_of
+    workflow_context.get_bootstrap_context = bootstrap_context
     dispatch.main()
 
 

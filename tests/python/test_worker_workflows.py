@@ -56,6 +56,7 @@ def paint(ctx, colour, **_):
     properties = ctx.instance.runtime_properties
     properties["tries"] = properties.get("tries", 0) + 1
     ctx.instance.update()
+    properties = ctx.instance.runtime_properties
     if colour == "wet" and properties["tries"] < 2:
         raise RecoverableError("still wet", retry_after=1)
     properties["colour"] = colour

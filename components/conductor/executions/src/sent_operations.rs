@@ -27,7 +27,6 @@ const OTHERS: Permission = Permission::SetExecutionDetails;
 pub async fn send(ctx: &Context<impl Db>) -> Result<Response> {
     let scope = allow_or_execution(ctx, OTHERS)?;
     let id = ctx.path("execution_id");
-    demand_own(ctx, id, OTHERS)?;
     let body = Body::of(ctx)?;
     let operation_id = body.required_text("operation_id")?;
     ids::check_characters("operation_id", operation_id)?;
@@ -42,6 +41,7 @@ pub async fn send(ctx: &Context<impl Db>) -> Result<Response> {
     ctx.db
         .transaction(async |tx| {
             let execution = executions::find(tx, &scope, id).await?;
+            demand_own(ctx, id, OTHERS)?;
             scope.demand_own_tenant(&execution.id, &execution.tenant_name)?;
             sent_operations::send(tx, &execution, &operation, queue).await
         })
@@ -55,7 +55,6 @@ pub async fn send(ctx: &Context<impl Db>) -> Result<Response> {
 pub async fn ended(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let scope = allow_or_execution(ctx, OTHERS)?;
     let id = ctx.path("execution_id");
-    demand_own(ctx, id, OTHERS)?;
     let after = number(
         ctx.request.query_value("after"),
         "after",
@@ -63,6 +62,7 @@ pub async fn ended(ctx: &Context<impl KeptDb>) -> Result<Response> {
     )?;
     let wait = number(ctx.request.query_value("wait"), "wait", LONGEST)?;
     let execution = executions::find(&ctx.db, &scope, id).await?;
+    demand_own(ctx, id, OTHERS)?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let items = sent_operations::ended(&ctx.db, &execution, after).await?;
     if !items.is_empty() || wait == 0 {

@@ -1,9 +1,11 @@
-"""Makes what the fuzzer starts from: `seeds.py FOLDER` writes FOLDER/blueprint/*, FOLDER/archive/* and FOLDER/pattern/*.
+"""Makes what the fuzzer starts from: `seeds.py FOLDER` writes FOLDER/blueprint/*, FOLDER/archive/*,
+FOLDER/pattern/* and FOLDER/snapshot/*. What can be written by hand is in fuzz/corpus.
 
 The blueprints are those of tests/oracle/corpus: one of each section, function and mistake.
 """
 
 import io
+import json
 import pathlib
 import sys
 import tarfile
@@ -55,12 +57,23 @@ def packed():
     return out.getvalue()
 
 
+def snapshot():
+    out = io.BytesIO()
+    manifest = {"format": "windlass-snapshot", "format_version": 1, "schema": 1, "created_at": "2026-01-01T00:00:00.000Z", "tables": [],
+                "blobs": {"count": 0, "sha256": ""}, "sealed": {}}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", json.dumps(manifest))
+        archive.writestr("tables/sites.jsonl", '["pier"]\n')
+    return out.getvalue()
+
+
 def main(folder):
     folder = pathlib.Path(folder)
-    for name in ("blueprint", "archive", "pattern"):
+    for name in ("blueprint", "archive", "pattern", "snapshot"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, content in {"tar": tar("w"), "tar.gz": tar("w:gz"), "tar.bz2": tar("w:bz2"), "zip": packed()}.items():
         (folder / "archive" / name).write_bytes(content)
+    (folder / "snapshot" / "zip").write_bytes(snapshot())
     for number, (pattern, text) in enumerate(PATTERNS):
         (folder / "pattern" / str(number)).write_text(f"{pattern}\0{text}", "utf-8")
     from cases import CORPUS, Case

@@ -23,7 +23,10 @@ fuzz_target!(|bytes: &[u8]| {
         let parts: Vec<&str> = path.split('/').collect();
         assert!(parts.len() <= LIMITS.max_depth + 1, "{path:?} is too deep");
         let leads_out = |part: &&str| matches!(*part, "" | "." | "..");
-        assert!(!parts.iter().any(|part| leads_out(&part)), "{path:?} leads out");
+        assert!(
+            !parts.iter().any(|part| leads_out(&part)),
+            "{path:?} leads out"
+        );
     }
     assert!(files <= LIMITS.max_files, "{files} files");
     assert!(size as u64 <= LIMITS.max_unpacked_bytes, "{size} bytes");

@@ -324,7 +324,8 @@ async fn kept_since(db: &impl Db, now: Timestamp) -> Result<Timestamp> {
         return Ok(since);
     }
     let sql = "select created_at from status_notices
-         where id > (select max(id) from status_notices) - ?1 order by id limit 1";
+         where (select max(id) from status_notices) - (select min(id) from status_notices) >= ?1
+         order by id desc limit 1 offset ?1 - 1";
     let Some(row) = db.first(sql, params![most]).await? else {
         return Ok(since);
     };

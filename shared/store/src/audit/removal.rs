@@ -59,9 +59,12 @@ async fn delete(
 const DAYS_SETTING: &str = "audit_retention_days";
 const COUNT_SETTING: &str = "audit_retention_count";
 
-/// Entries that so many newer ones have been written after.
+/// Entries after which so many newer ones stand. Numbers of entries that are gone count for nothing; while
+/// there cannot be so many, nobody walks along them.
 const MANY: &str = "select key from audit_log
-     where key <= (select max(key) from audit_log) - ?1 order by key limit ?2";
+     where (select max(key) from audit_log) - (select min(key) from audit_log) >= ?1
+         and key <= (select key from audit_log order by key desc limit 1 offset ?1)
+     order by key limit ?2";
 
 /// Deletes a piece of what is older, or more, than the settings keep, and answers how many entries that were.
 /// Nothing without the settings: a trail is not shortened by mistake.

@@ -16,9 +16,12 @@ const OLD: &str = "select e.storage_id
      from (select -1 as list_key union all select id from tenants) lists
      cross join events e on e.list_key = lists.list_key and e.timestamp < ?1 limit ?2";
 
-/// Those that so many newer ones have been written after.
+/// Those after which so many newer ones stand. Numbers of events that are gone count for nothing; while there
+/// cannot be so many, nobody walks along them.
 const MANY: &str = "select storage_id from events
-     where storage_id <= (select max(storage_id) from events) - ?1 order by storage_id limit ?2";
+     where (select max(storage_id) from events) - (select min(storage_id) from events) >= ?1
+         and storage_id <= (select storage_id from events order by storage_id desc limit 1 offset ?1)
+     order by storage_id limit ?2";
 
 /// Forgets some events that are older, or more, than the settings allow. Answers how many; a read where there
 /// are none.
@@ -123,17 +126,22 @@ mod tests {
             let forget = async || forget_old(&db, Timestamp::from_millis(DAY)).await.unwrap();
             set(&db, COUNT_SETTING, 3000).await;
             assert_eq!(forget().await, 0);
-            set(&db, COUNT_SETTING, 1200).await;
+            // Numbers that are gone are no events.
+            let sql = "delete from events where storage_id between 2001 and 2900";
+            db.execute(sql, &[]).await.unwrap();
+            set(&db, COUNT_SETTING, 2200).await;
+            assert_eq!(forget().await, 0);
+            set(&db, COUNT_SETTING, 200).await;
             assert_eq!(
                 (forget().await, forget().await, forget().await),
-                (1000, 800, 0)
+                (1000, 900, 0)
             );
             let row = db.first("select min(storage_id), max(storage_id) from events", &[]);
             let row = row.await.unwrap().unwrap();
             let (first, last) = (row.integer(0).unwrap(), row.integer(1).unwrap());
             assert_eq!(
                 (last - first, events(&db).await),
-                (1199, 1200),
+                (1099, 200),
                 "the newest stay"
             );
             assert!(crate::counts::audit(&db).await.unwrap().is_empty());

@@ -15,8 +15,9 @@ mod tests;
 /// The name of the graph of those operations that the workflow has not stored in one of its own.
 pub const GRAPH: &str = "sent_operations";
 
-/// How many results are told at once.
+/// How many results are told at once, and from how many characters on no more are told with them.
 const AT_ONCE: usize = 100;
+const ENOUGH: usize = 1 << 20;
 
 /// Sends an operation to a queue, or to the control plane itself. Answers whether it was not sent before.
 ///
@@ -119,13 +120,15 @@ pub struct Ended {
 
 /// What came of operations of an execution after the first `after`, some at a time.
 pub async fn ended(db: &impl Db, execution_key: i64, after: i64) -> Result<Vec<Ended>> {
-    db.json_rows(ENDED, params![execution_key, after, AT_ONCE])
+    db.json_rows(ENDED, params![execution_key, after, AT_ONCE, ENOUGH])
         .await
 }
 
 const ENDED: &str = "select json_object('id', o.id, 'number', s.number, 'outcome', json(s.outcome))
-    from sent_operations s cross join operations o on o.key = s.operation_key
-    where s.execution_key = ?1 and s.number > ?2 order by s.number limit ?3";
+    from (select *, sum(length(outcome)) over (order by number) as size from sent_operations
+        where execution_key = ?1 and number > ?2 order by number limit ?3) s
+    cross join operations o on o.key = s.operation_key
+    where s.size - length(s.outcome) < ?4 order by s.number";
 
 /// Puts operations of an execution that goes on back to be sent again: what failed, and with `also_running` what
 /// was on its way.

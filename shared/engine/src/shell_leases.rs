@@ -148,7 +148,7 @@ pub fn is_one(id: &str) -> bool {
 pub async fn keep(db: &impl Db, scope: &Scope, id: &str, now: Timestamp) -> Result<Timestamp> {
     db.transaction(async |tx| {
         let lease = find_open(tx, scope, id).await?;
-        shell_steps::keep(tx, &lease, now).await
+        shell_steps::keep(tx, scope, &lease, now).await
     })
     .await
 }
@@ -169,7 +169,7 @@ pub async fn print(
     let secrets = secrets(&lease).await?;
     db.transaction(async |tx| {
         let lease = find_open(tx, scope, id).await?;
-        shell_steps::keep(tx, &lease, now).await?;
+        shell_steps::keep(tx, scope, &lease, now).await?;
         let mut known = usize::try_from(lease.received - offset).unwrap_or(0);
         while !text.is_char_boundary(known.min(text.len())) {
             known += 1;

@@ -140,7 +140,7 @@ pub async fn keep(db: &impl Db, scope: &Scope, id: &str, now: Timestamp) -> Resu
     db.transaction(async |tx| {
         let lease = workflow_leases::find(tx, scope, id).await?;
         let lease = lease.filter(|lease| lease.result_hash.is_none());
-        workflow_leases::keep(tx, &lease.ok_or_else(|| lost(id))?, now).await
+        workflow_leases::keep(tx, scope, &lease.ok_or_else(|| lost(id))?, now).await
     })
     .await
 }

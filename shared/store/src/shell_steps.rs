@@ -218,10 +218,11 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Lease>
 
 /// Keeps a lease for as long again as it was taken for; answers until when. From the first time on the step
 /// counts as begun.
-pub async fn keep(tx: &impl Tx, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
+pub async fn keep(tx: &impl Tx, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
     let until = now.plus_seconds(lease.seconds);
     let sql = "update shell_steps set expires_at = ?2, begun = 1 where key = ?1";
     tx.execute(sql, params![lease.key, until]).await?;
+    crate::agents::see_busy_worker(tx, scope, &lease.worker, now).await?;
     Ok(until)
 }
 

@@ -174,10 +174,11 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Lease>
 }
 
 /// Keeps a lease for as long again as it was taken for; answers until when.
-pub async fn keep(tx: &impl Tx, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
+pub async fn keep(tx: &impl Tx, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
     let until = now.plus_seconds(lease.seconds);
     let sql = "update workflow_leases set expires_at = ?2 where key = ?1";
     tx.execute(sql, params![lease.key, until]).await?;
+    crate::agents::see_busy_worker(tx, scope, &lease.worker, now).await?;
     Ok(until)
 }
 

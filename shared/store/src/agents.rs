@@ -270,7 +270,8 @@ pub async fn see_worker(
         .await
 }
 
-/// Notes that a worker waits for an operation of these queues; answers how many do, itself included.
+/// Notes that a worker waits for an operation of these queues; answers how many do, itself included. Nobody waits
+/// for the disk with it, as when it has work: after a failure of the power they ask anew.
 pub async fn worker_waits(
     db: &impl Db,
     scope: &Scope,
@@ -279,7 +280,7 @@ pub async fn worker_waits(
 ) -> Result<i64> {
     let sql = "update agents set waits_until = ?3
                where tenant_name = ?1 and name = ?2 and seen_at is not null";
-    db.execute(sql, params![scope.tenant(), name, until])
+    db.query_unsynced(sql, params![scope.tenant(), name, until])
         .await?;
     let values = params![scope.tenant(), crate::json_text(queues)?, now];
     let row = db.first(WAITING, values).await?;
@@ -293,7 +294,9 @@ const WAITING: &str = "select count(*) from agents
 pub async fn worker_has_work(db: &impl Db, scope: &Scope, name: &str) -> Result<()> {
     let sql = "update agents set waits_until = null
                where tenant_name = ?1 and name = ?2 and waits_until is not null";
-    db.execute(sql, params![scope.tenant(), name]).await
+    db.query_unsynced(sql, params![scope.tenant(), name])
+        .await
+        .map(drop)
 }
 
 /// Forgets workers that nobody has seen for a while. Reads only, where there are none.

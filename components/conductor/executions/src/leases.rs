@@ -22,6 +22,9 @@ use windlass_store::agents;
 use windlass_store::operation_leases::{self, Asked};
 use windlass_store::{shell_steps, workflow_leases as stored_workflows};
 
+/// How long the version of a worker may be.
+const LONGEST_VERSION: usize = 64;
+
 /// How often an instance looks for operations, whoever in it waits.
 const EVERY: Duration = Duration::from_millis(25);
 /// How long one of many who wait in an instance goes without looking.
@@ -51,8 +54,16 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let asked = asked(&body)?;
     let wait = within(&body, "wait", 0, 0, 25)?;
     let takes = Takes::of(&body)?;
-    let worker = (&*asked.worker, &*asked.queues, body.text("version")?);
-    agents::see_worker(&ctx.db, &scope, worker, Timestamp::now()).await?;
+    let version = body.text("version")?;
+    if version.is_some_and(|version| version.len() > LONGEST_VERSION) {
+        let text = format!("version must have at most {LONGEST_VERSION} characters");
+        return Err(Error::bad_parameters(text));
+    }
+    let worker = (&*asked.worker, &*asked.queues, version);
+    // It is a list that shows it, for which nobody goes without work.
+    if let Err(error) = agents::see_worker(&ctx.db, &scope, worker, Timestamp::now()).await {
+        log::error("that a worker is there could not be noted", &error);
+    }
     let items = take(&ctx.db, &scope, &asked, takes).await?;
     if !items.is_empty() || wait == 0 {
         return Ok(Response::json(200, &serde_json::json!({ "items": items }))?.quiet());
@@ -60,7 +71,11 @@ pub async fn lease(ctx: &Context<impl KeptDb>) -> Result<Response> {
     let seconds = wait.unsigned_abs();
     let (now, worker) = (Timestamp::now(), (&*asked.worker, &*asked.queues));
     let times = (now, now.plus_seconds(wait));
-    let all = agents::worker_waits(&ctx.db, &scope, worker, times).await?;
+    let all = agents::worker_waits(&ctx.db, &scope, worker, times).await;
+    let all = all.unwrap_or_else(|error| {
+        log::error("that a worker waits could not be noted", &error);
+        1
+    });
     let pause = ALL_TOGETHER.saturating_mul(u32::try_from(all).unwrap_or(u32::MAX));
     let waiting = Waiting {
         db: ctx.db.clone(),
@@ -305,6 +320,9 @@ fn outcome(body: &Body) -> Result<Outcome> {
             return Err(Error::bad_parameters(text));
         }
     };
+    if let Some(error) = body.get("error") {
+        limits::check_bytes("error", error)?;
+    }
     let error = body
         .object("error")?
         .ok_or_else(|| Error::missing("error"))?;
@@ -472,5 +490,22 @@ mod tests {
         assert_eq!(alone, with_others);
         assert_ne!(alone, read(r#"{"status": "succeeded", "result": [8]}"#));
         assert_ne!(alone, read(r#"{"status": "succeeded", "error": [7]}"#));
+    }
+
+    #[test]
+    fn an_error_is_no_larger_than_one_value_may_be() {
+        let told = |length: usize| {
+            let error = serde_json::json!({ "message": "wet", "traceback": "x".repeat(length) });
+            let body = serde_json::json!({ "status": "failed", "error": error });
+            outcome(&Body::from(body.as_object().unwrap().clone())).map(drop)
+        };
+        assert!(told(1000).is_ok());
+        let refusal = told(1 << 20).unwrap_err();
+        assert_eq!(refusal.kind(), windlass_core::Kind::PayloadTooLarge);
+        assert!(
+            refusal.message().starts_with("error has "),
+            "{}",
+            refusal.message()
+        );
     }
 }

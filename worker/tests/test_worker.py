@@ -161,6 +161,12 @@ class Ends(Story):
         worker.thread.join(20)
         self.assertIn("no permission", str(worker.ended))
 
+    def test_an_answer_that_nobody_understands_ends_no_worker(self):
+        self.control_plane.blanks = 2
+        self.worker()
+        lease = self.control_plane.offer("harbour.greet", {"name": "ann"})
+        self.assertEqual(self.control_plane.result(lease)["status"], "succeeded")
+
     def test_a_killed_worker_leaves_no_operation_behind(self):
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, "PYTHONPATH": f"{PACKAGE}:{os.path.dirname(os.path.abspath(__file__))}"}

@@ -88,6 +88,10 @@ class Worker:
             except (Refused, LeaseLost) as problem:
                 self._refusal = problem
                 self.stopping.set()
+            except Exception as problem:  # noqa: BLE001 - a worker that takes nothing any more is of no use
+                pause = next(waits)
+                self.console.say(f"the answer cannot be understood ({problem!r}); again in {pause:.0f} s", "warning")
+                self.stopping.wait(pause)
             room.give(places - len(leases))
             for lease in leases:
                 self._begin(lease, room)

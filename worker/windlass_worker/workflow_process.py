@@ -111,14 +111,12 @@ class TaskDispatcher:
                     verify=self._verify, timeout=(10, LONGEST_WAIT + PATIENCE),
                 )
                 answer.raise_for_status()
-                items = answer.json()["items"]
+                for item in answer.json()["items"]:
+                    self._take(item)
                 waits = pauses()
-            except (requests.RequestException, ValueError, KeyError) as error:
-                log.warning("Results of operations could not be fetched: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the workflow still waits for results
+                log.warning("Results of operations could not be fetched: %r", error)
                 self._stopping.wait(next(waits))
-                continue
-            for item in items:
-                self._take(item)
 
     def _take(self, item):
         with self._lock:

@@ -44,7 +44,9 @@ pub(crate) fn keep(server: SocketAddr, secret: &str) {
         Some((_, token)) => token.rsplit('-').next().unwrap_or(token),
         None => secret,
     };
-    if hidden.len() >= SHORTEST && !hidden.contains('*') {
+    // Stories of bad input send the same broken text as a password and as a name, which a log may tell.
+    let is_broken = hidden.contains(char::is_control);
+    if hidden.len() >= SHORTEST && !hidden.contains('*') && !is_broken {
         known().entry(server).or_default().insert(hidden.to_owned());
     }
 }

@@ -142,7 +142,10 @@ pub fn search_lists(
 /// Reads that do not show these things to somebody who sees them.
 pub fn look_at(caller: Caller<'_>, things: &Things) -> Vec<String> {
     let mut wrong = Vec::new();
-    for row in rows_about_things().iter().filter(|row| row.method == "GET") {
+    // What a workflow asks with its own token is for it and for who may change how executions stand.
+    let is_looked_at =
+        |row: &&Endpoint| row.method == "GET" && row.id != "executions.sent_operations";
+    for row in rows_about_things().iter().filter(is_looked_at) {
         let answer = send(caller, row, &|name| things.value(name), "");
         if !row.success.contains(&answer.status) {
             wrong.push(format!("{}: {}", row.id, shown(&answer)));

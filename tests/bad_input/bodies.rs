@@ -13,7 +13,10 @@ use windlass_tests::{
 
 /// Rows whose own body cannot succeed here, and why.
 const NEEDS_MORE: [(&str, &str); 5] = [
-    ("executions.send_operation", "only a worker has the workflow"),
+    (
+        "executions.send_operation",
+        "only a worker has the workflow",
+    ),
     ("nodes.update", "only a deployment's update may"),
     ("operations.console", "only a worker has a lease"),
     ("operations.result", "only a worker has a lease"),

@@ -112,7 +112,10 @@ fn all_deployments_get_the_newest_plugins_and_keep_their_blueprint() {
     let archive = admin.get(&format!("{path}/archive")).status();
     let path = format!("/plugins-updates/{}", id_of(&begun));
     if archive != 200 {
-        assert_eq!((archive, &admin.get(&path).expect(200)["state"]), (404, &json!("successful")));
+        assert_eq!(
+            (archive, &admin.get(&path).expect(200)["state"]),
+            (404, &json!("successful"))
+        );
     }
 
     windlass.run_pending_work();

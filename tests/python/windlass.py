@@ -99,7 +99,7 @@ class Windlass:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.state = tempfile.mkdtemp(prefix="windlass-python-")
-        self.log = open(os.path.join(self.state, "log"), "ab")
+        self.log = open(os.path.join(self.state, "log"), "a+b")
         self.variables = {
             "admin_password": PASSWORD,
             "self_url": self.url,
@@ -148,9 +148,10 @@ class Windlass:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
+        # The file may be elsewhere by now: a restore puts the folder of the state away.
+        self.log.seek(0)
+        told = lines_with(self.log.read().decode(errors="replace"), SECRETS.pop(self.port, ()))
         self.log.close()
-        with open(self.log.name, errors="replace") as log:
-            told = lines_with(log.read(), SECRETS.pop(self.port, ()))
         shutil.rmtree(self.state, ignore_errors=True)
         if told:
             raise AssertionError("the log holds secrets:\n" + "\n".join(told[:5]))

@@ -160,7 +160,9 @@ mod tests {
             let plan = db.plan(MANY, params![1, 2]).await.unwrap();
             let wanted = "SEARCH events USING INTEGER PRIMARY KEY (rowid<?)";
             assert!(plan.iter().any(|step| step == wanted), "{plan:#?}");
-            assert!(plan.iter().all(|step| !step.contains("SCAN")), "{plan:#?}");
+            // Along the newest, as far as they are kept.
+            let walks = plan.iter().filter(|step| step.contains("SCAN")).count();
+            assert_eq!(walks, 1, "{plan:#?}");
         });
     }
 }

@@ -8,6 +8,7 @@ use crate::calls::{
     Beginning, Lookups, at, call_of, context_of, plugin_of, wanted, whose, world_of,
 };
 use crate::graph::OperationState;
+use crate::lease_kinds::{self, lost};
 use crate::step::{CallError, Outcome, Report};
 use crate::{driver, workflows};
 use serde_json::{Map, Value, json};
@@ -284,10 +285,6 @@ fn runs(lease: &Lease) -> bool {
     lease.operation_state == OperationState::Started.name()
 }
 
-fn lost(id: &str) -> Error {
-    Error::conflict(format!("The lease `{id}` is not this worker's any more"))
-}
-
 /// What a worker says of an operation that it has leased.
 #[derive(Clone, Debug)]
 pub struct Reported {
@@ -418,27 +415,19 @@ async fn conclude_group(
 /// Of the database.
 pub async fn expire(db: &impl Db, now: Timestamp) -> Result<usize> {
     agents::forget_workers(db, now).await?;
-    let mut expired = 0;
-    for id in operation_leases::expired(db, now).await? {
-        let done = db
-            .transaction(async |tx| {
-                let Some(lease) = operation_leases::still_expired(tx, &id, now).await? else {
-                    return Ok(false);
-                };
-                operation_leases::take_away(tx, &lease).await?;
-                if runs(&lease) {
-                    let outcome = Outcome::Failed(not_kept(&lease.worker));
-                    report(tx, &lease.execution_id, &lease.operation_id, outcome, now).await?;
-                }
-                Ok(true)
-            })
-            .await;
-        match done {
-            Ok(done) => expired += usize::from(done),
-            Err(error) => log::error("an expired lease could not be taken away", &error),
+    let expired = operation_leases::expired(db, now).await?;
+    let taken = lease_kinds::take_away(db, expired, async |tx, id| {
+        let Some(lease) = operation_leases::still_expired(tx, id, now).await? else {
+            return Ok(false);
+        };
+        operation_leases::take_away(tx, &lease).await?;
+        if runs(&lease) {
+            let outcome = Outcome::Failed(not_kept(&lease.worker));
+            report(tx, &lease.execution_id, &lease.operation_id, outcome, now).await?;
         }
-    }
-    Ok(expired)
+        Ok(true)
+    });
+    Ok(taken.await)
 }
 
 fn not_kept(worker: &str) -> CallError {

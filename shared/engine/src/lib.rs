@@ -15,6 +15,7 @@ mod environments;
 pub mod execution_groups;
 pub mod graph;
 pub mod http_plugin;
+pub mod lease_kinds;
 pub mod leases;
 pub mod plan;
 mod plugins_updates;

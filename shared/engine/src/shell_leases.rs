@@ -4,6 +4,7 @@
 //! was lost before is another worker's, and nothing ran twice; what was lost after is the step's failure, which
 //! its retries mend if its author says so. Secrets leave what a script prints and reports before it is kept.
 
+use crate::lease_kinds::{is_told_again, lost, take_away};
 use crate::leases::Reported;
 use crate::step::Outcome;
 use serde::{Deserialize, Serialize};
@@ -127,18 +128,9 @@ fn value(came: &Came) -> Result<Value> {
     serde_json::to_value(came).map_err(Error::internal)
 }
 
-fn lost(id: &str) -> Error {
-    Error::conflict(format!("The lease `{id}` is not this worker's any more"))
-}
-
 async fn find_open(db: &impl Db, scope: &Scope, id: &str) -> Result<Lease> {
     let lease = shell_steps::find(db, scope, id).await?;
     lease.filter(|lease| lease.is_open).ok_or_else(|| lost(id))
-}
-
-/// Whether a lease is one of a step, open or not: its id says so.
-pub fn is_one(id: &str) -> bool {
-    id.starts_with(shell_steps::LEASE_PREFIX)
 }
 
 /// Keeps a lease; answers until when.
@@ -205,10 +197,9 @@ pub async fn conclude(
     db.transaction(async |tx| {
         let lease = shell_steps::find(tx, scope, id).await?;
         let lease = lease.ok_or_else(|| lost(id))?;
-        match &lease.result_hash {
-            Some(known) if known == hash => return Ok(()),
-            None if lease.is_open => {}
-            _ => return Err(lost(id)),
+        let known = (lease.result_hash.as_deref(), lease.is_open);
+        if is_told_again(id, known, hash)? {
+            return Ok(());
         }
         if matches!(reported.outcome, Outcome::Rescheduled(_)) && !lease.begun {
             return shell_steps::release(tx, &lease, now).await;
@@ -262,30 +253,22 @@ fn hide_all(value: &mut Value, secrets: &[String]) {
 /// # Errors
 /// Of the database.
 pub async fn expire(db: &impl Db, now: Timestamp) -> Result<usize> {
-    let mut expired = 0;
-    for key in shell_steps::expired(db, now).await? {
-        let done = db
-            .transaction(async |tx| {
-                let Some(lease) = shell_steps::still_expired(tx, key, now).await? else {
-                    return Ok(false);
-                };
-                if !lease.begun {
-                    shell_steps::release(tx, &lease, now).await?;
-                    return Ok(true);
-                }
-                let worker = &lease.worker;
-                let came = Came::Failed {
-                    why: format!("The worker `{worker}` did not keep its lease: it may be gone"),
-                    may_retry: true,
-                };
-                shell_steps::end(tx, &lease, &value(&came)?, "", now).await?;
-                Ok(true)
-            })
-            .await;
-        match done {
-            Ok(done) => expired += usize::from(done),
-            Err(error) => log::error("an expired lease could not be taken away", &error),
+    let expired = shell_steps::expired(db, now).await?;
+    let taken = take_away(db, expired, async |tx, key| {
+        let Some(lease) = shell_steps::still_expired(tx, *key, now).await? else {
+            return Ok(false);
+        };
+        if !lease.begun {
+            shell_steps::release(tx, &lease, now).await?;
+            return Ok(true);
         }
-    }
-    Ok(expired)
+        let worker = &lease.worker;
+        let came = Came::Failed {
+            why: format!("The worker `{worker}` did not keep its lease: it may be gone"),
+            may_retry: true,
+        };
+        shell_steps::end(tx, &lease, &value(&came)?, "", now).await?;
+        Ok(true)
+    });
+    Ok(taken.await)
 }

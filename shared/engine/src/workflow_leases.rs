@@ -5,12 +5,13 @@
 //! worker was lost is handed out again, and goes on if its function can be resumed.
 
 use crate::driver::{self, by_worker};
+use crate::lease_kinds::{is_told_again, lost, take_away};
 use crate::leases::Reported;
 use crate::start;
-use crate::step::{End, Outcome};
+use crate::step::{CallError, End, Outcome};
 use serde_json::{Map, Value, json};
 use windlass_core::db::{Db, Tx};
-use windlass_core::{Error, Result, Scope, Timestamp, log};
+use windlass_core::{Result, Scope, Timestamp, log};
 use windlass_store::executions::{self, Execution, Status};
 use windlass_store::operation_leases::Asked;
 use windlass_store::workflow_leases::{self, Given, Lease};
@@ -127,11 +128,6 @@ async fn standards(db: &impl Db) -> Result<Map<String, Value>> {
     Ok(standards)
 }
 
-/// Whether a lease is one of a workflow, open or not: its id says so.
-pub fn is_one(id: &str) -> bool {
-    id.starts_with(workflow_leases::LEASE_PREFIX)
-}
-
 /// Keeps a lease; answers until when. Whether the workflow is to end it asks itself.
 ///
 /// # Errors
@@ -145,14 +141,11 @@ pub async fn keep(db: &impl Db, scope: &Scope, id: &str, now: Timestamp) -> Resu
     .await
 }
 
-fn lost(id: &str) -> Error {
-    Error::conflict(format!("The lease `{id}` is not this worker's any more"))
-}
-
 /// Ends a lease with what came of its workflow. The same result once more changes nothing.
 ///
 /// # Errors
-/// 409 for a lease that is not the caller's any more, or that another result has ended.
+/// 409 for a lease that is not the caller's any more, which one that was given back is, or that another result
+/// has ended.
 pub async fn conclude(
     db: &impl Db,
     scope: &Scope,
@@ -163,10 +156,8 @@ pub async fn conclude(
     db.transaction(async |tx| {
         let lease = workflow_leases::find(tx, scope, id).await?;
         let lease = lease.ok_or_else(|| lost(id))?;
-        match &lease.result_hash {
-            Some(known) if known == hash => return Ok(()),
-            Some(_) => return Err(lost(id)),
-            None => {}
+        if is_told_again(id, (lease.result_hash.as_deref(), true), hash)? {
+            return Ok(());
         }
         if matches!(reported.outcome, Outcome::Rescheduled(_))
             && !lease.execution_status.has_ended()
@@ -213,30 +204,22 @@ async fn end_unless_it_has(
 /// # Errors
 /// Of the database.
 pub async fn expire(db: &impl Db, now: Timestamp) -> Result<usize> {
-    let mut expired = 0;
-    for id in workflow_leases::expired(db, now).await? {
-        let done = db
-            .transaction(async |tx| {
-                let Some(lease) = workflow_leases::still_expired(tx, &id, now).await? else {
-                    return Ok(false);
-                };
-                if lease.losses + 1 < LOSSES {
-                    return hand_on(tx, &lease, true, now).await.map(|()| true);
-                }
-                let text = format!(
-                    "{LOSSES} workers have lost the workflow, the last of them `{}`",
-                    lease.worker
-                );
-                let outcome = Outcome::Failed(crate::step::CallError::fatal(text));
-                workflow_leases::end(tx, &lease, "").await?;
-                end_unless_it_has(tx, &lease, &outcome, now).await?;
-                Ok(true)
-            })
-            .await;
-        match done {
-            Ok(done) => expired += usize::from(done),
-            Err(error) => log::error("an expired lease could not be taken away", &error),
+    let expired = workflow_leases::expired(db, now).await?;
+    let taken = take_away(db, expired, async |tx, id| {
+        let Some(lease) = workflow_leases::still_expired(tx, id, now).await? else {
+            return Ok(false);
+        };
+        if lease.losses + 1 < LOSSES {
+            return hand_on(tx, &lease, true, now).await.map(|()| true);
         }
-    }
-    Ok(expired)
+        let text = format!(
+            "{LOSSES} workers have lost the workflow, the last of them `{}`",
+            lease.worker
+        );
+        let outcome = Outcome::Failed(CallError::fatal(text));
+        workflow_leases::end(tx, &lease, "").await?;
+        end_unless_it_has(tx, &lease, &outcome, now).await?;
+        Ok(true)
+    });
+    Ok(taken.await)
 }

@@ -77,7 +77,18 @@ const WAITING: &str = "from operations o cross join executions e on e.key = o.ex
 
 /// Whether anything waits for a worker of these queues: a read, so that those who wait lock nobody out.
 pub async fn is_one_waiting(db: &impl Db, scope: &Scope, queues: &[String]) -> Result<bool> {
-    let sql = format!("select 1 {WAITING} limit 1");
+    is_any(db, scope, queues, WAITING).await
+}
+
+/// Whether there is a row of those that wait in a tenant for a worker of these queues. `waiting` is the statement
+/// from its `from` on, whose parameters are the tenant and the queues.
+pub(crate) async fn is_any(
+    db: &impl Db,
+    scope: &Scope,
+    queues: &[String],
+    waiting: &str,
+) -> Result<bool> {
+    let sql = format!("select 1 {waiting} limit 1");
     let values = params![scope.tenant(), json_text(queues)?];
     Ok(db.first(&sql, values).await?.is_some())
 }
@@ -150,11 +161,30 @@ pub async fn find_all(db: &impl Db, scope: &Scope, ids: &[&str]) -> Result<Vec<L
 }
 
 /// Keeps a lease for as long again as it was taken for; answers until when.
-pub async fn keep(db: &impl Db, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
-    let until = now.plus_seconds(lease.seconds);
+pub async fn keep(tx: &impl Tx, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
     let sql = "update operation_leases set expires_at = ?2 where key = ?1";
-    db.execute(sql, params![lease.key, until]).await?;
-    crate::agents::see_busy_worker(db, scope, &lease.worker, now).await?;
+    extend(
+        tx,
+        scope,
+        sql,
+        (lease.key, &lease.worker, lease.seconds),
+        now,
+    )
+    .await
+}
+
+/// Keeps a lease, by the statement that writes until when, and notes that its worker is there: one that has no room
+/// asks for nothing.
+pub(crate) async fn extend(
+    tx: &impl Tx,
+    scope: &Scope,
+    sql: &str,
+    (key, worker, seconds): (i64, &str, i64),
+    now: Timestamp,
+) -> Result<Timestamp> {
+    let until = now.plus_seconds(seconds);
+    tx.execute(sql, params![key, until]).await?;
+    crate::agents::see_busy_worker(tx, scope, worker, now).await?;
     Ok(until)
 }
 

@@ -4,7 +4,7 @@
 //! decided by the step's next turn. So a result counts once, however it comes.
 
 use crate::json_text;
-use crate::operation_leases::Asked;
+use crate::operation_leases::{self, Asked};
 use crate::queue::Work;
 use serde::Deserialize;
 use serde_json::Value;
@@ -146,9 +146,7 @@ const WAITING: &str = "from shell_steps indexed by shell_steps_waiting where ten
 
 /// Whether a step waits for a worker of these queues: a read, so that those who wait lock nobody out.
 pub async fn is_one_waiting(db: &impl Db, scope: &Scope, queues: &[String]) -> Result<bool> {
-    let sql = format!("select 1 {WAITING} limit 1");
-    let values = params![scope.tenant(), json_text(queues)?];
-    Ok(db.first(&sql, values).await?.is_some())
+    operation_leases::is_any(db, scope, queues, WAITING).await
 }
 
 /// Leases steps to a worker, the longest waiting first. Their time begins.
@@ -219,11 +217,15 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Lease>
 /// Keeps a lease for as long again as it was taken for; answers until when. From the first time on the step
 /// counts as begun.
 pub async fn keep(tx: &impl Tx, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
-    let until = now.plus_seconds(lease.seconds);
     let sql = "update shell_steps set expires_at = ?2, begun = 1 where key = ?1";
-    tx.execute(sql, params![lease.key, until]).await?;
-    crate::agents::see_busy_worker(tx, scope, &lease.worker, now).await?;
-    Ok(until)
+    operation_leases::extend(
+        tx,
+        scope,
+        sql,
+        (lease.key, &lease.worker, lease.seconds),
+        now,
+    )
+    .await
 }
 
 /// Keeps what a script has printed: `text`, up to so many bytes as there is room for. The worker has sent

@@ -5,7 +5,7 @@
 
 use crate::executions::{Execution, Status};
 use crate::json_text;
-use crate::operation_leases::Asked;
+use crate::operation_leases::{self, Asked};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use windlass_core::db::{Db, Tx};
@@ -107,9 +107,7 @@ const WAITING: &str = "from workflow_leases l indexed by workflow_leases_waiting
 
 /// Whether a workflow waits for a worker of these queues: a read, so that those who wait lock nobody out.
 pub async fn is_one_waiting(db: &impl Db, scope: &Scope, queues: &[String]) -> Result<bool> {
-    let sql = format!("select 1 {WAITING} limit 1");
-    let values = params![scope.tenant(), json_text(queues)?];
-    Ok(db.first(&sql, values).await?.is_some())
+    operation_leases::is_any(db, scope, queues, WAITING).await
 }
 
 /// Leases workflows to a worker, the longest waiting first. One that has been with a worker before is resumed.
@@ -175,11 +173,15 @@ pub async fn find(db: &impl Db, scope: &Scope, id: &str) -> Result<Option<Lease>
 
 /// Keeps a lease for as long again as it was taken for; answers until when.
 pub async fn keep(tx: &impl Tx, scope: &Scope, lease: &Lease, now: Timestamp) -> Result<Timestamp> {
-    let until = now.plus_seconds(lease.seconds);
     let sql = "update workflow_leases set expires_at = ?2 where key = ?1";
-    tx.execute(sql, params![lease.key, until]).await?;
-    crate::agents::see_busy_worker(tx, scope, &lease.worker, now).await?;
-    Ok(until)
+    operation_leases::extend(
+        tx,
+        scope,
+        sql,
+        (lease.key, &lease.worker, lease.seconds),
+        now,
+    )
+    .await
 }
 
 /// Ends a lease by its result, as the hash of what was sent: nobody takes the workflow any more.

@@ -125,8 +125,9 @@ pub async fn ended(db: &impl Db, execution_key: i64, after: i64) -> Result<Vec<E
 }
 
 const ENDED: &str = "select json_object('id', o.id, 'number', s.number, 'outcome', json(s.outcome))
-    from (select *, sum(length(outcome)) over (order by number) as size from sent_operations
-        where execution_key = ?1 and number > ?2 order by number limit ?3) s
+    from (select *, sum(length(outcome)) over (order by number) as size from (
+        select operation_key, number, outcome from sent_operations
+        where execution_key = ?1 and number > ?2 order by number limit ?3)) s
     cross join operations o on o.key = s.operation_key
     where s.size - length(s.outcome) < ?4 order by s.number";
 

@@ -1,7 +1,7 @@
 //! The application on the embedded host, as `scripts/up` runs it.
 
 use crate::process::Server;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
@@ -159,6 +159,24 @@ impl Application {
         want: u16,
     ) -> Result<Value> {
         self.call_at(method, &format!("/api/v3.1{path}"), body, want)
+    }
+
+    /// Waits until an execution has ended well.
+    pub fn ended(&self, id: &Value, patience: Duration) -> Result<()> {
+        let id = id.as_str().context("an execution has an id")?;
+        let path = format!("/executions/{id}?_include=status,error,workflow_id");
+        let begun = Instant::now();
+        loop {
+            let now = self.call("GET", &path, None, 200)?;
+            if now["status"] == "terminated" {
+                return Ok(());
+            }
+            let is_under_way = ["pending", "queued", "started"]
+                .iter()
+                .any(|one| now["status"] == *one);
+            ensure!(is_under_way && begun.elapsed() < patience, "{now}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// One call of any API.

@@ -2,11 +2,14 @@
 
 use crate::application::Application;
 use crate::prepare::upload;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use rusqlite::Connection;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// How long a workflow may take before it is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often each workflow is run. Pages are 4 KiB, so one run alone would tell little.
 const RUNS: i64 = 200;
@@ -87,23 +90,7 @@ fn run(application: &Application, deployment: &str, workflow: &str) -> Result<()
     let body = json!({ "deployment_id": deployment, "workflow_id": workflow });
     let body = body.to_string().into_bytes();
     let execution = application.call("POST", "/executions", Some(body), 201)?;
-    let id = execution["id"].as_str().context("an execution has an id")?;
-    let path = format!("/executions/{id}?_include=status,error");
-    let begun = Instant::now();
-    loop {
-        let now = application.call("GET", &path, None, 200)?;
-        if now["status"] == "terminated" {
-            return Ok(());
-        }
-        let is_under_way = ["pending", "queued", "started"]
-            .iter()
-            .any(|one| now["status"] == *one);
-        ensure!(
-            is_under_way && begun.elapsed() < Duration::from_secs(60),
-            "{workflow}: {now}"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    application.ended(&execution["id"], PATIENCE)
 }
 
 /// Waits until no execution is under way: environments are made in the background.

@@ -2,7 +2,7 @@
 
 use crate::application::Application;
 use crate::prepare;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub fn measure(nodes: Option<&str>) -> Result<()> {
     let body = json!({ "deployment_id": "port", "workflow_id": "install" });
     let begun = Instant::now();
     let installed = post(&application, "/executions", &body, 201)?;
-    end(&application, &installed["id"])?;
+    application.ended(&installed["id"], PATIENCE)?;
     let installed = begun.elapsed();
     let mut times = Vec::with_capacity(UPDATES);
     for number in 0..UPDATES {
@@ -41,7 +41,7 @@ pub fn measure(nodes: Option<&str>) -> Result<()> {
         let begun = Instant::now();
         let path = "/deployment-updates/port/update/initiate";
         let update = post(&application, path, &body, 200)?;
-        end(&application, &update["execution_id"])?;
+        application.ended(&update["execution_id"], PATIENCE)?;
         times.push(begun.elapsed());
     }
     times.sort_unstable();
@@ -79,22 +79,4 @@ node_templates:
 
 fn post(application: &Application, path: &str, body: &Value, want: u16) -> Result<Value> {
     application.call("POST", path, Some(body.to_string().into_bytes()), want)
-}
-
-/// Waits until an execution has ended well.
-fn end(application: &Application, id: &Value) -> Result<()> {
-    let id = id.as_str().context("an execution has an id")?;
-    let path = format!("/executions/{id}?_include=status,error");
-    let begun = Instant::now();
-    loop {
-        let now = application.call("GET", &path, None, 200)?;
-        if now["status"] == "terminated" {
-            return Ok(());
-        }
-        let is_under_way = ["pending", "queued", "started"]
-            .iter()
-            .any(|one| now["status"] == *one);
-        ensure!(is_under_way && begun.elapsed() < PATIENCE, "{now}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -136,19 +136,22 @@ const WAYS: [(&Resource, &str, &str, &str); 25] = [
     ),
 ];
 
+/// How SQLite finds a page of a list as Ann of the harbour asks for it.
+async fn plan_of(db: &NativeDb, resource: &Resource, asked: &str) -> Vec<String> {
+    let ann = scope("ann", Reach::Tenant("harbour".into()), false);
+    let request = Request::new(Method::GET, &format!("/x?{asked}"));
+    let query = ListQuery::parse(resource, &request, &[]).unwrap();
+    let statement = resource.page_statement(&ann, &query);
+    let plan = db.plan(&statement.sql, &statement.parameters).await;
+    plan.unwrap()
+}
+
 #[test]
 fn pages_walk_along_an_index_of_the_tenant_and_one_of_what_is_global() {
     pollster::block_on(async {
         let db = fresh_database().await;
-        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
         for (resource, text, own, global) in WAYS {
-            let request = Request::new(Method::GET, &format!("/x?{text}&_size=20"));
-            let query = ListQuery::parse(resource, &request, &[]).unwrap();
-            let statement = resource.page_statement(&ann, &query);
-            let plan = db
-                .plan(&statement.sql, &statement.parameters)
-                .await
-                .unwrap();
+            let plan = plan_of(&db, resource, &format!("{text}&_size=20")).await;
             let uses = |index: &str| {
                 let end =
                     |line: &String| line.ends_with(index) || line.contains(&format!("{index} "));
@@ -165,7 +168,6 @@ fn pages_walk_along_an_index_of_the_tenant_and_one_of_what_is_global() {
 fn what_is_counted_is_counted_along_an_index_that_has_it_all() {
     pollster::block_on(async {
         let db = fresh_database().await;
-        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
         for (resource, text) in [
             (&BLUEPRINT, "created_by=ann"),
             (&BLUEPRINT, "_search=x"),
@@ -175,13 +177,7 @@ fn what_is_counted_is_counted_along_an_index_that_has_it_all() {
             (&NODE_INSTANCE, "_search=x"),
             (&EXECUTION, "created_by=ann"),
         ] {
-            let request = Request::new(Method::GET, &format!("/x?{text}&_size=0"));
-            let query = ListQuery::parse(resource, &request, &[]).unwrap();
-            let statement = resource.page_statement(&ann, &query);
-            let plan = db
-                .plan(&statement.sql, &statement.parameters)
-                .await
-                .unwrap();
+            let plan = plan_of(&db, resource, &format!("{text}&_size=0")).await;
             let covering = plan
                 .iter()
                 .filter(|line| line.contains("t USING COVERING INDEX"));
@@ -194,15 +190,8 @@ fn what_is_counted_is_counted_along_an_index_that_has_it_all() {
 fn totals_from_the_numbers_search_for_them() {
     pollster::block_on(async {
         let db = fresh_database().await;
-        let ann = scope("ann", Reach::Tenant("harbour".into()), false);
         for (resource, text) in KEPT.iter().copied() {
-            let request = Request::new(Method::GET, &format!("/x?{text}&_size=0"));
-            let query = ListQuery::parse(resource, &request, &[]).unwrap();
-            let statement = resource.page_statement(&ann, &query);
-            let plan = db
-                .plan(&statement.sql, &statement.parameters)
-                .await
-                .unwrap();
+            let plan = plan_of(&db, resource, &format!("{text}&_size=0")).await;
             let reads = plan.iter().filter(|line| line.contains("row_counts"));
             let scans = reads.clone().filter(|line| line.starts_with("SCAN"));
             assert!(
